@@ -1,0 +1,51 @@
+"""monoform: one photo of an object in; its shape, camera pose and appearance out.
+
+>>> import monoform
+>>> result = monoform.reconstruct("mug.jpg")  # doctest: +SKIP
+>>> result.mesh().export("mug.glb")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .camera import Camera as Camera
+    from .errors import InputError as InputError
+    from .jobs import cite as cite
+    from .jobs import list_methods as list_methods
+    from .jobs import reconstruct as reconstruct
+    from .mesh import Mesh as Mesh
+    from .scene import Photo as Photo
+    from .scene import Reconstruction as Reconstruction
+    from .scene import View as View
+    from .scene import load as load
+
+_HOME = {
+    "Camera": "camera",
+    "InputError": "errors",
+    "Mesh": "mesh",
+    "Photo": "scene",
+    "Reconstruction": "scene",
+    "View": "scene",
+    "cite": "jobs",
+    "list_methods": "jobs",
+    "load": "scene",
+    "reconstruct": "jobs",
+}
+
+__all__ = [*sorted(_HOME), "__version__"]
+__version__ = _version("monoform")
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used, so that `import monoform` stays quick."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'monoform' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
