@@ -1,0 +1,151 @@
+"""The mask without a network: saliency against the borders, then GrabCut (Rother et al. 2004), then a guided filter."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import ndimage
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import dijkstra
+
+from .guided import guided_filter
+
+SIDE = 320
+GEODESIC_SIDE = 96
+ITERATIONS = 6
+
+
+def grabcut_mask(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+    """Coverage of the object, 0..1; the object is taken to differ from what lies along the photo's borders.
+
+    Bars of one colour around the picture are recognised and left out. Deterministic.
+    """
+    height, width = rgb.shape[:2]
+    x0, y0, x1, y1 = content_box(rgb)
+    content = rgb[y0:y1, x0:x1]
+    scale = min(1.0, SIDE / max(content.shape[:2]))
+    size = (max(8, round(content.shape[1] * scale)), max(8, round(content.shape[0] * scale)))
+    small = cv2.resize(content, size, interpolation=cv2.INTER_AREA)
+    coarse = _object_parts(_grabcut(small, _saliency(small)))
+    mask = cv2.resize(coarse.astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+    radius = max(2, round(2 / scale))
+    sharp = np.clip((guided_filter(content, mask, radius=radius, epsilon=1e-4) - 0.5) * 3 + 0.5, 0, 1)
+    full = np.zeros((height, width), np.float32)
+    full[y0:y1, x0:x1] = sharp
+    return full
+
+
+def content_box(rgb: Float[np.ndarray, "h w 3"]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the picture inside bars of one colour (letter box); the whole if there are none.
+
+    A bar is a run of rows or columns of one colour that ends in an edge along most of its length: a plain
+    background ends only where the object begins.
+    """
+    height, width = rgb.shape[:2]
+    top = _bar(rgb)
+    bottom = height - _bar(rgb[::-1])
+    columns = rgb[top:bottom].swapaxes(0, 1)
+    left = _bar(columns)
+    right = width - _bar(columns[::-1])
+    if right - left < 0.25 * width or bottom - top < 0.25 * height:
+        return 0, 0, width, height
+    return left, top, right, bottom
+
+
+def _bar(rows: np.ndarray) -> int:
+    colour = np.median(rows[0], axis=0)
+    off = np.abs(rows - colour).max(axis=2) > 0.06
+    run = int(np.argmax(off.mean(axis=1) > 0.02))
+    if run == 0 or off[0].mean() > 0.02:
+        return 0
+    beyond = off[min(run + 3, len(rows) - 1)]
+    return min(run + 3, len(rows) - 1) if beyond.mean() > 0.6 else 0
+
+
+def _saliency(rgb: np.ndarray) -> np.ndarray:
+    """How unlike the borders each pixel is, 0..1: in colour, and in the colour steps on the way there."""
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / np.float32([100, 128, 128])
+    height, width = rgb.shape[:2]
+    colour = _colour_distance(lab)
+    geodesic = cv2.resize(_geodesic_distance(lab), (width, height), interpolation=cv2.INTER_LINEAR)
+    rows, columns = np.mgrid[0:height, 0:width]
+    off_centre = ((columns + 0.5) / width - 0.5) ** 2 + ((rows + 0.5) / height - 0.5) ** 2
+    saliency = (_normalised(colour) + _normalised(geodesic)) * np.exp(-off_centre / (2 * 0.33**2))
+    return _normalised(cv2.GaussianBlur(saliency.astype(np.float32), (0, 0), 2))
+
+
+def _normalised(values: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(values, (2, 98))
+    return np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+
+
+def _border(shape: tuple[int, ...], share: float) -> np.ndarray:
+    width = max(1, round(share * min(shape[:2])))
+    border = np.ones(shape[:2], bool)
+    border[width:-width, width:-width] = False
+    return border
+
+
+def _colour_distance(lab: np.ndarray) -> np.ndarray:
+    """Distance to the nearest of the colours that make up the borders, in their standard deviations."""
+    samples = lab[_border(lab.shape, 0.05)].astype(np.float32)
+    clusters = 5
+    cv2.setRNGSeed(0)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1e-3)
+    _, labels, centres = cv2.kmeans(samples, clusters, None, criteria, 2, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+    distances = []
+    for index in range(clusters):
+        member = samples[labels.ravel() == index]
+        if len(member) < 0.06 * len(samples):
+            continue
+        covariance = np.cov(member.T) + 4e-4 * np.eye(3)
+        offset = lab.reshape(-1, 3) - centres[index]
+        distances.append(np.sqrt(np.einsum("ni,ij,nj->n", offset, np.linalg.inv(covariance), offset)))
+    return np.minimum(np.min(distances, axis=0).reshape(lab.shape[:2]), 12)
+
+
+def _geodesic_distance(lab: np.ndarray) -> np.ndarray:
+    """Least sum of colour steps on a path to the borders (geodesic saliency, Wei et al. 2012)."""
+    scale = GEODESIC_SIDE / max(lab.shape[:2])
+    size = (max(4, round(lab.shape[1] * scale)), max(4, round(lab.shape[0] * scale)))
+    small = cv2.resize(lab, size, interpolation=cv2.INTER_AREA)
+    index = np.arange(small.shape[0] * small.shape[1]).reshape(small.shape[:2])
+    starts, ends, weights = [], [], []
+    for a, b in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+        step = np.linalg.norm(small[a] - small[b], axis=2)
+        starts.append(index[a].ravel())
+        ends.append(index[b].ravel())
+        weights.append(np.maximum(step - 0.015, 0).ravel() + 1e-5)
+    graph = coo_matrix((np.concatenate(weights), (np.concatenate(starts), np.concatenate(ends))), (index.size,) * 2)
+    edge = index[_border(small.shape, 0.01)]
+    distance = dijkstra(graph.tocsr(), directed=False, indices=edge, min_only=True)
+    return distance.reshape(small.shape[:2]).astype(np.float32)
+
+
+def _grabcut(rgb: np.ndarray, saliency: np.ndarray) -> Bool[np.ndarray, "h w"]:
+    image = np.round(rgb * 255).astype(np.uint8)[..., ::-1].copy()
+    threshold = cv2.threshold(np.round(saliency * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
+    labels = np.where(saliency > threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[saliency > max(0.85, threshold + 0.25)] = cv2.GC_FGD
+    labels[_border(labels.shape, 0.01) & (saliency < threshold)] = cv2.GC_BGD
+    if not ((labels & 1) == 1).any() or not ((labels & 1) == 0).any():
+        return np.zeros(labels.shape, bool)
+    cv2.setRNGSeed(0)
+    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(image, labels, None, background, foreground, ITERATIONS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+    return (labels & 1) == 1
+
+
+def _object_parts(inside: np.ndarray) -> Bool[np.ndarray, "h w"]:
+    """The largest part, and others of at least a fifth of its size; thin bridges to the background are cut."""
+    opened = ndimage.binary_opening(inside, iterations=1)
+    labels, count = ndimage.label(opened)
+    if count == 0:
+        return inside
+    sizes = np.bincount(labels.ravel())[1:]
+    kept = np.isin(labels, np.flatnonzero(sizes >= 0.2 * sizes.max()) + 1)
+    kept = ndimage.binary_propagation(kept, mask=inside & ndimage.binary_dilation(kept, iterations=4))
+    holes, hole_count = ndimage.label(~kept)
+    hole_sizes = np.bincount(holes.ravel(), minlength=hole_count + 1)
+    return kept | ((holes > 0) & (hole_sizes[holes] < 0.004 * kept.sum()))

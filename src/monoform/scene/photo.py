@@ -1,0 +1,180 @@
+"""A photo of an object: colours, mask, and where it lies in the file that the user gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+from ..errors import InputError
+from .sources import decode
+
+WORKING_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo, upright, reduced to a working size.
+
+    Attributes:
+        rgba: colours and alpha of the working image, 0..1 sRGB, alpha not premultiplied.
+        mask: share of each working pixel that the object covers, 0..1, or None while unknown.
+        mask_origin: "alpha", "file", "grabcut" or "rembg"; None while the mask is unknown.
+        width, height: size in pixels of the upright original.
+        crop: (left, top, width, height) in pixels of the original: what the working image shows.
+        focal: focal length in pixels of the original from EXIF, or None.
+        name: name for the result; source: what the user gave; notices: sentences for the user.
+    """
+
+    rgba: Float[np.ndarray, "h w 4"]
+    mask: Float[np.ndarray, "h w"] | None
+    mask_origin: str | None
+    width: int
+    height: int
+    crop: tuple[float, float, float, float]
+    focal: float | None = None
+    name: str = "photo"
+    source: str = "array"
+    notices: tuple[str, ...] = ()
+
+    @classmethod
+    def open(cls, source: object, *, mask: object = None, working_side: int = WORKING_SIDE) -> Photo:
+        """Read a photo, and its mask where one is known (alpha of the photo, or `mask`).
+
+        Args:
+            source: path, http(s) URL, bytes, PIL image, or array (h, w[, 1|3|4]) of uint8, uint16 or floats in 0..1.
+            mask: the same kinds; white or opaque where the object is, in the size of the upright photo.
+            working_side: longest side of the working image in pixels; larger photos are reduced to it.
+
+        Raises:
+            InputError: the photo or the mask cannot be used; the sentence says why.
+        """
+        decoded = decode(source)
+        rgba = _rgba(decoded.image)
+        height, width = rgba.shape[:2]
+        alpha, origin = _known_mask(rgba, (width, height), mask, decoded.source)
+        scale = min(1.0, working_side / max(width, height))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return cls(
+            rgba=_reduce(rgba, size),
+            mask=None if alpha is None else cv2.resize(alpha, size, interpolation=cv2.INTER_AREA),
+            mask_origin=origin,
+            width=width,
+            height=height,
+            crop=(0.0, 0.0, float(width), float(height)),
+            focal=decoded.focal,
+            name=decoded.name,
+            source=decoded.source,
+            notices=decoded.notices,
+        )
+
+    @property
+    def rgb(self) -> Float[np.ndarray, "h w 3"]:
+        """Colours of the working image, 0..1 sRGB."""
+        return self.rgba[..., :3]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the working image in pixels."""
+        return self.rgba.shape[1], self.rgba.shape[0]
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Working pixels per pixel of the original, along x and y."""
+        return self.size[0] / self.crop[2], self.size[1] / self.crop[3]
+
+    def with_mask(self, mask: Float[np.ndarray, "h w"], origin: str, notices: tuple[str, ...] = ()) -> Photo:
+        """The same photo with a mask of the working size."""
+        if mask.shape != self.rgba.shape[:2]:
+            raise InputError(f"The mask has shape {mask.shape}, the photo {self.rgba.shape[:2]}.")
+        return replace(self, mask=mask.astype(np.float32), mask_origin=origin, notices=self.notices + notices)
+
+    def cropped(self, left: float, top: float, width: float, height: float, *, size: tuple[int, int]) -> Photo:
+        """A window of the photo, given in pixels of the original, resampled to `size` (width, height).
+
+        Outside the photo the window is transparent and its mask empty. The camera of the window is
+        `camera.cropped(*crop).resized(*size)` of the photo's camera.
+        """
+        sx, sy = self.scale
+        x0, y0 = (left - self.crop[0]) * sx, (top - self.crop[1]) * sy
+        step = np.array([width * sx / size[0], height * sy / size[1]])
+        # Pixel centres at +0.5 in both images.
+        affine = np.array([[step[0], 0, x0 + 0.5 * step[0] - 0.5], [0, step[1], y0 + 0.5 * step[1] - 0.5]])
+        sigma = 0.5 * np.sqrt(np.maximum(step**2 - 1, 0))
+
+        def resample(image: np.ndarray) -> np.ndarray:
+            if sigma.max() > 0:
+                image = cv2.GaussianBlur(image, (0, 0), max(sigma[0], 1e-3), sigmaY=max(sigma[1], 1e-3))
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            return cv2.warpAffine(image, affine, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+
+        mask = None if self.mask is None else resample(self.mask)
+        return replace(self, rgba=resample(self.rgba), mask=mask, crop=(left, top, width, height))
+
+    def original_mask(self) -> Float[np.ndarray, "h w"]:
+        """The mask in the size of the original photo, 0..1."""
+        if self.mask is None:
+            raise InputError("The photo has no mask yet: open it with mask=..., or let matting.segment find one.")
+        full = np.zeros((self.height, self.width), np.float32)
+        left, top, width, height = (round(value) for value in self.crop)
+        patch = cv2.resize(self.mask, (width, height), interpolation=cv2.INTER_LINEAR)
+        x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + width, self.width), min(top + height, self.height)
+        full[y0:y1, x0:x1] = patch[y0 - top : y1 - top, x0 - left : x1 - left]
+        return full
+
+
+def _rgba(image: Image.Image) -> np.ndarray:
+    """Any PIL image as uint8 RGBA."""
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image, dtype=np.float64)
+        top = 65535.0 if image.mode.startswith("I") and values.max() > 255 else max(values.max(), 1e-9)
+        image = Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
+    return np.asarray(image.convert("RGBA"))
+
+
+def _known_mask(
+    rgba: np.ndarray, size: tuple[int, int], given: object, source: str
+) -> tuple[np.ndarray | None, str | None]:
+    """The full-size mask in 0..1 from the user's file or from the alpha channel, and which of the two it was."""
+    if given is not None:
+        label = str(given) if isinstance(given, (str, Path)) else "The mask"
+        mask = _mask_values(_rgba(decode(given).image))
+        if mask.shape != (size[1], size[0]):
+            raise InputError(
+                f"{label} is {mask.shape[1]} x {mask.shape[0]} pixels but the photo is {size[0]} x {size[1]}: "
+                "give a mask of the photo's own size."
+            )
+        if mask.max() < 0.5:
+            raise InputError(f"{label} marks nothing: it should be white where the object is.")
+        return mask, "file"
+    alpha = rgba[..., 3].astype(np.float32) / 255
+    if (alpha < 0.5).mean() < 0.001:
+        return None, None
+    if alpha.max() < 0.5:
+        raise InputError(f"{source} is fully transparent: there is no object to see.")
+    return alpha, "alpha"
+
+
+def _mask_values(rgba: np.ndarray) -> np.ndarray:
+    """A mask image's values: its alpha where it has one, else its brightness."""
+    alpha = rgba[..., 3]
+    values = alpha if alpha.min() < 128 else rgba[..., :3].max(axis=2)
+    return values.astype(np.float32) / 255
+
+
+def _reduce(rgba: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Float RGBA at `size`; colours are averaged by their alpha so that hidden colours do not bleed in."""
+    if size == (rgba.shape[1], rgba.shape[0]):
+        return rgba.astype(np.float32) / 255
+    if rgba[..., 3].min() == 255:
+        return cv2.resize(rgba, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    image = rgba.astype(np.float32) / 255
+    alpha = image[..., 3:]
+    image[..., :3] *= alpha
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small[..., :3] /= np.maximum(small[..., 3:], 1e-6)
+    return np.clip(small, 0, 1)
