@@ -1,0 +1,135 @@
+"""Fields with known answers: what tests compare with and what examples show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Vector3 = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """The signed distance of a ball, coloured by position or plainly.
+
+    Args:
+        radius: in world units.
+        center: in the world.
+        rgb: the one colour; None colours a point by its place in `bounds`.
+        margin: width of the empty border that `bounds` leaves around the ball.
+    """
+
+    radius: float = 0.4
+    center: Vector3 = (0.0, 0.0, 0.0)
+    rgb: Vector3 | None = None
+    margin: float = 0.05
+
+    kind: ClassVar[Literal["sdf"]] = "sdf"
+    representative_direction: ClassVar[None] = None
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        return _box(self.center, (self.radius,) * 3, self.margin)
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        return (points - torch.tensor(self.center).to(points)).norm(dim=-1) - self.radius
+
+    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+        return _color(points, self.rgb, self.bounds)
+
+
+@dataclass(frozen=True)
+class Box:
+    """The exact signed distance of an axis-aligned box with the given half sizes in world units."""
+
+    half_sizes: Vector3 = (0.3, 0.2, 0.25)
+    center: Vector3 = (0.0, 0.0, 0.0)
+    rgb: Vector3 | None = None
+    margin: float = 0.05
+
+    kind: ClassVar[Literal["sdf"]] = "sdf"
+    representative_direction: ClassVar[None] = None
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        return _box(self.center, self.half_sizes, self.margin)
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        excess = (points - torch.tensor(self.center).to(points)).abs() - torch.tensor(self.half_sizes).to(points)
+        outside = excess.clamp_min(0.0).square().sum(dim=-1)
+        inside = excess.amax(dim=-1).clamp_max(0.0)
+        # The square root has no slope at 0, where a point is inside and `inside` alone counts.
+        distance = torch.where(outside > 0, outside, torch.ones_like(outside)).sqrt()
+        return torch.where(outside > 0, distance, torch.zeros_like(outside)) + inside
+
+    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+        return _color(points, self.rgb, self.bounds)
+
+
+@dataclass(frozen=True)
+class Torus:
+    """The exact signed distance of a ring around +y: a shape with one hole."""
+
+    major_radius: float = 0.3
+    minor_radius: float = 0.1
+    rgb: Vector3 | None = None
+    margin: float = 0.05
+
+    kind: ClassVar[Literal["sdf"]] = "sdf"
+    representative_direction: ClassVar[None] = None
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        reach = self.major_radius + self.minor_radius
+        return _box((0.0, 0.0, 0.0), (reach, self.minor_radius, reach), self.margin)
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        from_ring = points[:, [0, 2]].norm(dim=-1) - self.major_radius
+        return torch.hypot(from_ring, points[:, 1]) - self.minor_radius
+
+    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+        return _color(points, self.rgb, self.bounds)
+
+
+@dataclass(frozen=True)
+class Fog:
+    """A ball of constant density: rays through it have a closed-form answer.
+
+    Args:
+        radius: in world units.
+        density: per world unit, inside the ball; 0 outside.
+    """
+
+    radius: float = 0.4
+    density: float = 5.0
+    rgb: Vector3 | None = None
+    margin: float = 0.05
+
+    kind: ClassVar[Literal["density"]] = "density"
+    representative_direction: ClassVar[None] = None
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        return _box((0.0, 0.0, 0.0), (self.radius,) * 3, self.margin)
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        return self.density * (points.norm(dim=-1) <= self.radius).to(points)
+
+    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+        return _color(points, self.rgb, self.bounds)
+
+
+def _box(center: Vector3, half_sizes: Vector3, margin: float) -> Float[Tensor, "2 3"]:
+    middle, half = torch.tensor(center), torch.tensor(half_sizes) + margin
+    return torch.stack((middle - half, middle + half))
+
+
+def _color(points: Float[Tensor, "n 3"], rgb: Vector3 | None, bounds: Float[Tensor, "2 3"]) -> Float[Tensor, "n 3"]:
+    if rgb is not None:
+        return torch.tensor(rgb).to(points).expand_as(points)
+    lower, upper = bounds.to(points)
+    return ((points - lower) / (upper - lower)).clamp(0.0, 1.0)
