@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +23,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        os.chmod(temporary, 0o666 & ~_umask())
+        temporary = path.parent / f".{path.stem}.{secrets.token_hex(4)}{path.suffix}"
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
@@ -47,8 +44,9 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-        os.chmod(temporary, 0o777 & ~_umask())
+        # Named before it is made: an interrupt between the two must still clear it.
+        temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.partial"
+        temporary.mkdir()
         yield temporary
         _replace_folder(temporary, path)
     except OSError as error:
@@ -65,21 +63,15 @@ def write_error(path: Path, error: OSError) -> InputError:
 
 
 def _replace_folder(new: Path, place: Path) -> None:
+    """Put `new` where `place` is; when that fails, `place` is as it was."""
     if not place.exists():
         os.rename(new, place)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".old", dir=place.parent)) / place.name
+    old = place.parent / f".{place.name}.{secrets.token_hex(4)}.old"
     os.rename(place, old)
     try:
         os.rename(new, place)
     except BaseException:
         os.rename(old, place)
         raise
-    finally:
-        shutil.rmtree(old.parent, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,11 @@
+"""The methods: one folder a system; nothing below this floor knows them by name."""
+
+from __future__ import annotations
+
+from .base import MethodCard as MethodCard
+from .base import Reconstructor as Reconstructor
+from .options import option_rows as option_rows
+from .options import parse_overrides as parse_overrides
+from .registry import create as create
+from .registry import method_class as method_class
+from .registry import method_names as method_names

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 from PIL import Image
+from scipy import ndimage
 
 from ..errors import InputError
 from .sources import decode
@@ -99,21 +100,45 @@ class Photo:
         Outside the photo the window is transparent and its mask empty. The camera of the window is
         `camera.cropped(*crop).resized(*size)` of the photo's camera.
         """
-        sx, sy = self.scale
-        x0, y0 = (left - self.crop[0]) * sx, (top - self.crop[1]) * sy
-        step = np.array([width * sx / size[0], height * sy / size[1]])
-        # Pixel centres at +0.5 in both images.
-        affine = np.array([[step[0], 0, x0 + 0.5 * step[0] - 0.5], [0, step[1], y0 + 0.5 * step[1] - 0.5]])
-        sigma = 0.5 * np.sqrt(np.maximum(step**2 - 1, 0))
+        crop = (left, top, width, height)
 
         def resample(image: np.ndarray) -> np.ndarray:
-            if sigma.max() > 0:
-                image = cv2.GaussianBlur(image, (0, 0), max(sigma[0], 1e-3), sigmaY=max(sigma[1], 1e-3))
-            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            return cv2.warpAffine(image, affine, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+            return self._resampled(image, crop, size, cv2.BORDER_CONSTANT)
 
         mask = None if self.mask is None else resample(self.mask)
-        return replace(self, rgba=resample(self.rgba), mask=mask, crop=(left, top, width, height))
+        return replace(self, rgba=resample(self.rgba), mask=mask, crop=crop)
+
+    def filled(self) -> Float[np.ndarray, "h w 3"]:
+        """The colours with those of the object's inner edge continued over the background, for texturing."""
+        if self.mask is None:
+            return self.rgb
+        solid = cv2.erode((self.mask > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        if not solid.any():
+            solid = self.mask >= min(0.5, float(self.mask.max()))
+        nearest = ndimage.distance_transform_edt(~solid, return_distances=False, return_indices=True)
+        # A faint blur hides the streaks that a nearest-pixel continuation draws.
+        continued = cv2.GaussianBlur(self.rgb[nearest[0], nearest[1]], (0, 0), 1.5)
+        return np.where(solid[..., None], self.rgb, continued)
+
+    def filled_window(
+        self, crop: tuple[float, float, float, float], *, size: tuple[int, int]
+    ) -> Float[np.ndarray, "h w 3"]:
+        """The `filled` colours of a window (left, top, width, height in original pixels), resampled to `size`."""
+        return self._resampled(self.filled(), crop, size, cv2.BORDER_REPLICATE)
+
+    def _resampled(
+        self, image: np.ndarray, crop: tuple[float, float, float, float], size: tuple[int, int], border: int
+    ) -> np.ndarray:
+        """A window of a working-size image at another size; pixel centres at +0.5 in both."""
+        sx, sy = self.scale
+        x0, y0 = (crop[0] - self.crop[0]) * sx, (crop[1] - self.crop[1]) * sy
+        step = np.array([crop[2] * sx / size[0], crop[3] * sy / size[1]])
+        affine = np.array([[step[0], 0, x0 + 0.5 * step[0] - 0.5], [0, step[1], y0 + 0.5 * step[1] - 0.5]])
+        sigma = 0.5 * np.sqrt(np.maximum(step**2 - 1, 0))
+        if sigma.max() > 0:
+            image = cv2.GaussianBlur(image, (0, 0), max(sigma[0], 1e-3), sigmaY=max(sigma[1], 1e-3))
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(image, affine, size, flags=flags, borderMode=border, borderValue=0)
 
     def original_mask(self) -> Float[np.ndarray, "h w"]:
         """The mask in the size of the original photo, 0..1."""

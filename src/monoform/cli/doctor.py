@@ -1,0 +1,28 @@
+"""monoform doctor"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Show the machine and what is installed, and check that it computes right; leaves 1 where it does not."""
+
+
+def run(words: list[str]) -> int:
+    """Print the findings."""
+    tyro.cli(Doctor, prog="monoform doctor", args=words, description=Doctor.__doc__)
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..jobs.doctor import examine
+
+    table = Table("", "check", "found", box=None)
+    findings = examine()
+    for finding in findings:
+        table.add_row("ok" if finding.good else "BAD", finding.name, finding.found)
+    Console().print(table)
+    return 0 if all(finding.good for finding in findings) else 1

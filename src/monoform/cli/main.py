@@ -1,0 +1,87 @@
+"""Finds the verb, runs it, and turns what goes wrong into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+from ..errors import InputError
+
+VERBS = {
+    "reconstruct": "photos to textured meshes, each with the camera that took the photo",
+    "view": "open the page of a result",
+    "models": "the methods: what each needs, its licence, its options",
+    "doctor": "does everything compute right on this machine?",
+    "cite": "what to cite, for a method or a result",
+}
+INTERRUPTED, BAD_INPUT = 130, 2
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and leave with 0, 1 (a check failed), 2 (bad input) or 130 (interrupted)."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = _say("Interrupted: what was finished is kept, nothing is left half-written.", INTERRUPTED)
+    except InputError as error:
+        code = _say(str(error), BAD_INPUT)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except MemoryError:
+        code = _say("There is not enough memory: lower --resolution or --workers.", BAD_INPUT)
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if words[0] in ("-V", "--version"):
+        from .. import __version__
+
+        print(f"monoform {__version__}")
+        return 0
+    verb = words[0]
+    if verb not in VERBS:
+        near = difflib.get_close_matches(verb, VERBS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(VERBS)}."
+        raise InputError(f"There is no verb {verb!r}: {hint}")
+    return import_module(f".{verb}", __package__).run(words[1:])
+
+
+def usage() -> str:
+    """The table of contents."""
+    width = max(map(len, VERBS)) + 2
+    lines = [f"  {verb:{width}}{line}" for verb, line in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: monoform VERB ... | monoform VERB --help | monoform --version",
+            "",
+            "One photo of an object in; its shape, camera pose and appearance out.",
+            "",
+            *lines,
+            "",
+            "  monoform reconstruct mug.jpg -o out",
+        ]
+    )
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"monoform: {sentence}", file=sys.stderr)
+    return code
+
+
+def _interrupt(*_: object) -> None:
+    """Raise once; later signals must not disturb the clearing up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt

@@ -1,0 +1,37 @@
+"""monoform models [METHOD]"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Models:
+    """List the methods, or the options of one."""
+
+    method: tyro.conf.Positional[str | None] = None
+    """Name of a method."""
+
+
+def run(words: list[str]) -> int:
+    """Print a table of methods, or of one method's options."""
+    asked = tyro.cli(Models, prog="monoform models", args=words, description=Models.__doc__)
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..jobs import list_methods
+    from ..methods import method_class, option_rows
+
+    if asked.method is None:
+        table = Table("method", "what it does", "needs", "weights", "MB", "licence", box=None)
+        for card in list_methods():
+            table.add_row(card.name, card.summary, card.needs, card.weights or "-", f"{card.size:g}", card.licence)
+    else:
+        card = method_class(asked.method).card
+        table = Table("option", "default", "meaning", box=None, title=f"{card.name}: {card.summary}")
+        for row in option_rows(asked.method):
+            table.add_row(*row)
+    Console().print(table)
+    return 0

@@ -1,0 +1,116 @@
+"""monoform reconstruct PHOTO... -o OUT"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+if TYPE_CHECKING:
+    from ..jobs.batch import Outcome
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """Turn each PHOTO into a result folder: textured mesh, camera, overlay, turntable and a page to look at.
+
+    Every photo is an object of its own. A rerun does only what is missing.
+    """
+
+    photos: tyro.conf.Positional[tuple[str, ...]]
+    """Paths or http(s) URLs."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """Where the result folders go, each named after its photo."""
+    method: str = "inflate"
+    """Name of the method; `monoform models` lists them."""
+    mask: str | None = None
+    """Mask of the photo (white: object, the photo's own size); for several photos a folder with NAME.png or
+    NAME_mask.png. Default: the photo's alpha, else found automatically."""
+    matting: str = "auto"
+    """How a mask is found: auto, rembg (optional package) or grabcut."""
+    focal: float | None = None
+    """Focal length in pixels of the original photo. Default: from EXIF, else the method's assumption."""
+    faces: int = 20_000
+    """Triangles of the mesh, met within one percent."""
+    texture: int = 1024
+    """Side of the texture in pixels."""
+    resolution: int = 320
+    """Cells along the longest side at which the surface is extracted."""
+    seed: int = 0
+    """Seed of all randomness."""
+    workers: int = 1
+    """Photos at once, each in a process of its own."""
+    overwrite: bool = False
+    """Reconstruct finished photos anew."""
+    set: tuple[str, ...] = field(default=())
+    """Options of the method as NAME=VALUE; `monoform models METHOD` lists them."""
+
+
+def run(words: list[str]) -> int:
+    """Reconstruct, say what came out, and leave 2 when a photo failed."""
+    asked = tyro.cli(Reconstruct, prog="monoform reconstruct", args=words, description=Reconstruct.__doc__)
+    # Heavy imports wait until the words are understood.
+    from ..app.contact import write_summary
+    from ..app.report import write_report
+    from ..errors import InputError
+    from ..jobs.batch import plan
+    from ..jobs.batch import run as run_batch
+    from ..jobs.reconstruct import ReconstructOptions
+    from ..methods import parse_overrides
+
+    options = ReconstructOptions(
+        method=asked.method,
+        matting=asked.matting,
+        focal=asked.focal,
+        faces=asked.faces,
+        texture=asked.texture,
+        resolution=asked.resolution,
+        seed=asked.seed,
+        overrides=parse_overrides(asked.method, asked.set),
+    )
+    items = plan(asked.photos, asked.out, asked.mask)
+    outcomes = run_batch(items, options, workers=asked.workers, overwrite=asked.overwrite, finish=write_report)
+    if len(items) == 1:
+        outcome = next(outcomes)
+        if outcome.status == "failed":
+            raise InputError(outcome.message)
+        _print_one(outcome, asked.out)
+        return 0
+    done = _print_many(outcomes, len(items))
+    order = {item.folder.name: number for number, item in enumerate(items)}
+    rows = [outcome.row() for outcome in sorted(done, key=lambda outcome: order[outcome.name])]
+    write_summary(asked.out, rows)
+    failed = sum(outcome.status == "failed" for outcome in done)
+    print(f"{len(done) - failed} of {len(done)} photos done; {asked.out / 'index.html'} shows them.")
+    return 2 if failed else 0
+
+
+def _print_one(outcome: Outcome, out: Path) -> None:
+    folder = out / outcome.name
+    kept = " (already there; --overwrite makes it anew)" if outcome.status == "kept" else f" in {outcome.seconds:.1f} s"
+    print(f"{folder}{kept}: {outcome.faces} faces, overlay IoU {outcome.iou:.3f}")
+    if outcome.message:
+        print(f"  {outcome.message}")
+    print(f"  look at it: {folder / 'report.html'}")
+
+
+def _print_many(outcomes, count: int) -> list[Outcome]:  # type: ignore[no-untyped-def]
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    done = []
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("photos", total=count)
+        for outcome in outcomes:
+            done.append(outcome)
+            progress.advance(task)
+            result = "" if outcome.iou is None else f"IoU {outcome.iou:.3f}, {outcome.faces} faces. "
+            progress.console.print(
+                f"{outcome.name}: {outcome.status}, {outcome.seconds:.1f} s. {result}{outcome.message}",
+                markup=False,
+                highlight=False,
+            )
+    return done

@@ -1,0 +1,42 @@
+"""monoform view RESULT"""
+
+from __future__ import annotations
+
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True)
+class View:
+    """Open the page of a result in the browser; it is written first where it is missing."""
+
+    result: tyro.conf.Positional[Path]
+    """A result folder, or a folder of a batch with its index.html."""
+    print_only: bool = False
+    """Print the page's address instead of opening it."""
+
+
+def run(words: list[str]) -> int:
+    """Find or write the page, then open it."""
+    asked = tyro.cli(View, prog="monoform view", args=words, description=View.__doc__)
+    address = _page(asked.result).resolve().as_uri()
+    print(address)
+    if not asked.print_only and not webbrowser.open(address):
+        raise InputError(f"No browser could be opened: open {address} yourself.")
+    return 0
+
+
+def _page(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise InputError(f"There is no result folder {folder}.")
+    for name in ("report.html", "index.html"):
+        if (folder / name).is_file():
+            return folder / name
+    from ..app.report import write_report
+
+    return write_report(folder)

@@ -1,0 +1,202 @@
+"""Many photos, each its own object and folder: in parallel, continued where it was left, one failure alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..scene import name_of
+from ..scene.result import read_summary
+from .reconstruct import ReconstructOptions, reconstruct_to_folder, request
+
+Finish = Callable[[Path], object]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photo of a batch: what was given, its result folder, its mask."""
+
+    photo: str
+    folder: Path
+    mask: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo: status "done", "kept" or "failed"; `message` says why or what to look at."""
+
+    name: str
+    status: str
+    message: str = ""
+    seconds: float = 0.0
+    iou: float | None = None
+    faces: int | None = None
+    watertight: bool | None = None
+    components: int | None = None
+    folder: str | None = None
+
+    def row(self) -> dict[str, Any]:
+        """The outcome as plain values."""
+        return asdict(self)
+
+
+def plan(photos: Sequence[str], out: Path, masks: str | None = None) -> list[Item]:
+    """A folder for each photo, named after it; photos of one name get numbers.
+
+    Args:
+        masks: the mask of a single photo, or a folder with NAME.png or NAME_mask.png for each photo.
+
+    Raises:
+        InputError: there is no photo, or no mask where one is asked for.
+    """
+    if not photos:
+        raise InputError("No photo was given: name at least one file or URL.")
+    items, taken = [], set()
+    for photo in photos:
+        name = base = name_of(photo)
+        number = 2
+        while name.lower() in taken:
+            name, number = f"{base}-{number}", number + 1
+        taken.add(name.lower())
+        items.append(Item(photo, out / name, _mask_for(photo, masks, len(photos))))
+    return items
+
+
+def _mask_for(photo: str, masks: str | None, count: int) -> str | None:
+    if masks is None:
+        return None
+    if not Path(masks).is_dir():
+        if count > 1:
+            raise InputError(f"--mask {masks} is one mask for {count} photos: give a folder with one mask for each.")
+        return masks
+    stem = Path(photo).stem
+    for name in (f"{stem}.png", f"{stem}_mask.png"):
+        if (Path(masks) / name).is_file():
+            return str(Path(masks) / name)
+    raise InputError(f"The folder {masks} holds no mask for {photo}: neither {stem}.png nor {stem}_mask.png is there.")
+
+
+def run(
+    items: Sequence[Item],
+    options: ReconstructOptions,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    finish: Finish | None = None,
+) -> Iterator[Outcome]:
+    """Reconstruct every item that has no complete result yet; yield each outcome as it comes.
+
+    Args:
+        workers: processes at once; each takes the memory of a whole reconstruction.
+        overwrite: reconstruct finished items anew.
+    """
+    if workers < 1:
+        raise InputError(f"--workers is {workers}; it must be at least 1.")
+    waiting = []
+    for item in items:
+        if not overwrite and is_complete(item, options):
+            yield _kept(item)
+        else:
+            waiting.append(item)
+    if workers == 1 or len(waiting) < 2:
+        for item in waiting:
+            yield run_one(item, options, finish)
+    else:
+        yield from _run_pool(waiting, options, min(workers, len(waiting)), finish)
+
+
+def is_complete(item: Item, options: ReconstructOptions) -> bool:
+    """Whether the item's folder holds a finished result, made from this photo and mask with these options."""
+    try:
+        summary = read_summary(item.folder)
+        same = summary["request"] == request(item.photo, item.mask, options)
+        return same and all((item.folder / name).is_file() for name in summary["files"])
+    except (InputError, KeyError, TypeError):
+        return False
+
+
+def run_one(item: Item, options: ReconstructOptions, finish: Finish | None = None) -> Outcome:
+    """Reconstruct one item; bad input becomes a failed outcome with its sentence."""
+    start = time.perf_counter()
+    try:
+        saved = reconstruct_to_folder(item.photo, item.folder, mask=item.mask, options=options, finish=finish)
+    except InputError as error:
+        return Outcome(item.folder.name, "failed", str(error), round(time.perf_counter() - start, 2))
+    seconds = round(time.perf_counter() - start, 2)
+    return _outcome(item, "done", dict(saved.summary), seconds)
+
+
+def _run_pool(items: Sequence[Item], options: ReconstructOptions, workers: int, finish: Finish | None) -> Iterator[Outcome]:
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(threads,))
+    try:
+        futures = {pool.submit(_run_in_worker, item, options, finish): item for item in items}
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                name = futures[future].folder.name
+                yield Outcome(name, "failed", "Its process was ended from outside: is there enough memory?")
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            os.kill(process.pid, signal.SIGINT)
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _start_worker(threads: int) -> None:
+    signal.signal(signal.SIGINT, _leave)
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _leave(*_: object) -> None:
+    os._exit(130)
+
+
+def _interrupt(*_: object) -> None:
+    """Raise once; later signals must not disturb the clearing up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _run_in_worker(item: Item, options: ReconstructOptions, finish: Finish | None) -> Outcome:
+    """An interrupted worker clears its half-written folder, then ends, whatever still waits in its queue."""
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        return run_one(item, options, finish)
+    except KeyboardInterrupt:
+        os._exit(130)
+    finally:
+        signal.signal(signal.SIGINT, _leave)
+
+
+def _kept(item: Item) -> Outcome:
+    return _outcome(item, "kept", read_summary(item.folder), 0.0)
+
+
+def _outcome(item: Item, status: str, summary: dict[str, Any], seconds: float) -> Outcome:
+    mesh, iou = summary.get("mesh") or {}, (summary.get("overlay") or {}).get("iou")
+    return Outcome(
+        name=item.folder.name,
+        status=status,
+        message=" ".join(summary.get("notices") or ()),
+        seconds=seconds,
+        iou=iou,
+        faces=mesh.get("faces"),
+        watertight=mesh.get("watertight"),
+        components=mesh.get("components"),
+        folder=item.folder.name,
+    )
+

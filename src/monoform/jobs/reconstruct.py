@@ -1,0 +1,163 @@
+"""The main job: one photo of an object in; its shape, camera and appearance out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from ..atomic import atomic_folder
+from ..camera import Camera
+from ..errors import InputError
+from ..matting import segment
+from ..methods import create
+from ..render import write_video
+from ..scene import Photo, Reconstruction, SavedResult, View, versions
+from ..scene.result import write_files, write_summary
+from .pictures import four_views, overlay, turntable
+
+OVERLAY, TURNTABLE, SHEET = "overlay.png", "turntable.mp4", "views.jpg"
+DEFAULT_METHOD = "inflate"
+Plain = str | int | float | bool | dict | None
+
+
+@dataclass(frozen=True)
+class ReconstructOptions:
+    """What a reconstruction can be asked for.
+
+    Attributes:
+        method: name of the method; see `monoform models`.
+        matting: how a mask is found where none is given: "auto", "rembg" or "grabcut".
+        focal: focal length in pixels of the original photo; None: from EXIF, else the method's assumption.
+        faces: number of triangles of the mesh.
+        texture: side of the texture in pixels.
+        resolution: cells along the longest side at which the surface is extracted.
+        seed: of all randomness.
+        overrides: options of the method, by name.
+    """
+
+    method: str = DEFAULT_METHOD
+    matting: str = "auto"
+    focal: float | None = None
+    faces: int = 20_000
+    texture: int = 1024
+    resolution: int = 320
+    seed: int = 0
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+def reconstruct(
+    photo: object,
+    *,
+    mask: object = None,
+    method: str = DEFAULT_METHOD,
+    matting: str = "auto",
+    focal: float | None = None,
+    seed: int = 0,
+    **overrides: Any,
+) -> Reconstruction:
+    """Shape, camera and appearance of the object in one photo.
+
+    Args:
+        photo: path, http(s) URL, bytes, PIL image, array (h, w[, 3|4]) or `Photo`.
+        mask: the same kinds, white where the object is; None: the photo's alpha, else found by `matting`.
+        method: name of the method.
+        matting: "auto", "rembg" or "grabcut".
+        focal: focal length in pixels of the original photo, where known.
+        seed: of all randomness.
+        overrides: options of the method.
+
+    Raises:
+        InputError: the photo, the mask or an option cannot be used; the sentence says why.
+    """
+    options = ReconstructOptions(method=method, matting=matting, focal=focal, seed=seed, overrides=overrides)
+    return _reconstruct(photo, mask, options, Timings())
+
+
+def reconstruct_to_folder(
+    photo: object,
+    folder: str | Path,
+    *,
+    mask: object = None,
+    options: ReconstructOptions | None = None,
+    finish: Callable[[Path], object] | None = None,
+) -> SavedResult:
+    """Reconstruct one photo and write the whole result folder, which appears complete or not at all.
+
+    Args:
+        finish: called with the folder when all other files are written, for instance to add a report page.
+    """
+    options, timings = options or ReconstructOptions(), Timings()
+    with atomic_folder(folder) as place:
+        reconstruction = _reconstruct(photo, mask, options, timings)
+        with timings("mesh"):
+            reconstruction.mesh(faces=options.faces, texture=options.texture, resolution=options.resolution)
+        summary = _write(reconstruction, options, place, timings)
+        summary["request"] = request(photo, mask, options)
+        write_summary(place, summary)
+        if finish is not None:
+            finish(place)
+            write_summary(place, summary)
+    return SavedResult(Path(folder), summary)
+
+
+def request(photo: object, mask: object, options: ReconstructOptions) -> dict[str, Any]:
+    """What was asked for, as result.json keeps it: a rerun with the same request keeps the result."""
+    asked = {"photo": photo, "mask": mask} | asdict(options)
+    return {name: value if isinstance(value, Plain) else str(value) for name, value in asked.items()}
+
+
+class Timings(dict[str, float]):
+    """Seconds by step, in the order in which the steps were taken."""
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self[step] = round(self.get(step, 0.0) + time.perf_counter() - start, 3)
+
+
+def _reconstruct(photo: object, mask: object, options: ReconstructOptions, timings: Timings) -> Reconstruction:
+    method = create(options.method, **options.overrides)
+    with timings("open"):
+        opened = photo if isinstance(photo, Photo) else Photo.open(photo, mask=mask)
+    with timings("mask"):
+        masked = segment(opened, backend=options.matting)
+    generator = torch.Generator().manual_seed(options.seed)
+    with timings("shape"), torch.inference_mode():
+        found = method.reconstruct([View(masked, _known_camera(masked, options.focal))], generator=generator)
+    return found
+
+
+def _known_camera(photo: Photo, focal: float | None) -> Camera | None:
+    """A camera whose intrinsics are known from `focal`, its pose unknown (identity)."""
+    if focal is None:
+        return None
+    if not 0.1 * max(photo.width, photo.height) < focal < 100 * max(photo.width, photo.height):
+        raise InputError(f"A focal length of {focal} pixels does not fit a photo of {photo.width} x {photo.height}.")
+    intrinsics = torch.tensor([[[focal, 0, photo.width / 2], [0, focal, photo.height / 2], [0, 0, 1]]])
+    return Camera(torch.eye(4)[None], intrinsics.float(), photo.width, photo.height)
+
+
+def _write(reconstruction: Reconstruction, options: ReconstructOptions, place: Path, timings: Timings) -> dict[str, Any]:
+    with timings("overlay"):
+        picture, iou = overlay(reconstruction)
+        Image.fromarray(picture).save(place / OVERLAY)
+    with timings("turntable"):
+        write_video(turntable(reconstruction), place / TURNTABLE, fps=24)
+        Image.fromarray(four_views(reconstruction)).save(place / SHEET, quality=90)
+    with timings("write"):
+        summary = write_files(reconstruction, place)
+    summary |= {
+        "monoform": versions()["monoform"],
+        "seed": options.seed,
+        "overlay": {"iou": round(iou, 4)},
+        "timings": dict(timings),
+    }
+    return summary

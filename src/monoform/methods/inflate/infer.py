@@ -1,0 +1,166 @@
+"""`inflate`: from a photo with its mask to a reconstruction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import torch
+
+from ...camera import Camera
+from ...errors import InputError
+from ...scene import Photo, Provenance, Reconstruction, View, read_silhouette
+from ..base import MethodCard, Reconstructor
+from .config import InflateConfig
+from .model import InflateField, signed_distance, squared_half_thickness
+
+CITATION = """@inproceedings{igarashi1999teddy,
+  title = {Teddy: A Sketching Interface for {3D} Freeform Design},
+  author = {Igarashi, Takeo and Matsuoka, Satoshi and Tanaka, Hidehiko},
+  booktitle = {SIGGRAPH},
+  year = {1999}
+}"""
+
+
+class Inflate(Reconstructor):
+    """Silhouette to a round, symmetric solid, the photo on its front and mirrored behind; no weights."""
+
+    config_class: ClassVar[type] = InflateConfig
+    card: ClassVar[MethodCard] = MethodCard(
+        name="inflate",
+        summary="silhouette to a round solid, exact in the photo's camera; needs no weights",
+        needs="nothing",
+        licence="Apache-2.0",
+        weights=None,
+        size=0.0,
+        citation=(CITATION,),
+    )
+
+    def __init__(self, config: InflateConfig | None = None) -> None:
+        self.config = config or InflateConfig()
+        _check(self.config)
+
+    def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
+        """A solid whose silhouette in the photo's camera is the mask.
+
+        Args:
+            views: one photo with its mask. Its camera's intrinsics are used where it has one; its pose is set anew:
+                the object lies at the origin, in the sphere of radius 0.5, the photo is taken from the front (+z).
+            generator: not needed, nothing here is random.
+
+        Raises:
+            InputError: there is not exactly one view, or it has no mask.
+        """
+        del generator
+        if len(views) != 1:
+            raise InputError(f"inflate works from one photo, not from {len(views)}.")
+        photo = views[0].photo
+        if photo.mask is None:
+            raise InputError("inflate needs the object's mask: let matting.segment find one, or give one.")
+        silhouette = read_silhouette(photo.mask)
+        photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), silhouette.notices())
+        field = self._field(photo, views[0].camera)
+        camera = photo_camera(field.camera, photo)
+        return Reconstruction(
+            field=field,
+            views=(View(photo, camera),),
+            provenance=Provenance(method="inflate", config=self.config, citation=self.card.citation),
+            parts=silhouette.parts,
+            texture="projected",
+        )
+
+    def _field(self, photo: Photo, known: Camera | None) -> InflateField:
+        config, mask = self.config, photo.mask
+        assert mask is not None
+        rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
+        extent = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+        cell = max(1.0, extent / config.detail)
+        margin = math.ceil(0.06 * extent) + 4
+        left, top = columns[0] - margin, rows[0] - margin
+        shape = (rows[-1] + 1 + margin - top, columns[-1] + 1 + margin - left)
+        window = np.zeros(shape, np.float32)
+        x, y = max(left, 0), max(top, 0)
+        part = mask[y : top + shape[0], x : left + shape[1]]
+        window[y - top : y - top + part.shape[0], x - left : x - left + part.shape[1]] = part
+        size = (max(1, round(shape[1] / cell)), max(1, round(shape[0] / cell)))
+        distance = cv2.resize(signed_distance(window) / cell, size, interpolation=cv2.INTER_AREA)
+        squared = squared_half_thickness(distance, smoothing=config.smoothing * extent / cell) * cell**2
+        camera, unit, normal = self._place(photo, known, squared, (left, top), cell)
+        gradient = np.hypot(*np.gradient(squared, cell))
+        return InflateField(
+            camera=camera,
+            squared=torch.from_numpy(squared).float(),
+            slope=torch.from_numpy(gradient).float(),
+            origin=(float(left), float(top)),
+            cell=cell,
+            normal=normal,
+            unit=unit,
+            thickness=config.thickness,
+            image=torch.from_numpy(photo.filled()).permute(2, 0, 1).contiguous(),
+        )
+
+    def _place(
+        self, photo: Photo, known: Camera | None, squared: np.ndarray, origin: tuple[int, int], cell: float
+    ) -> tuple[Camera, float, torch.Tensor]:
+        """The camera in working pixels, world units per pixel, and the normal of the middle plane.
+
+        The object's centre in the photo becomes the world's origin and the ray to it the world's -z axis.
+        """
+        width, height = photo.size
+        intrinsics = working_intrinsics(photo, known, math.radians(self.config.fov))
+        inverse = np.linalg.inv(intrinsics[0].numpy())
+        pixels = (np.argwhere(squared > 0)[:, ::-1] + 0.5) * cell + np.array(origin)
+        centre = 0.5 * (pixels.min(0) + pixels.max(0))
+        ray = torch.from_numpy(inverse @ np.array([*centre, 1.0]))
+        rotation = _front_rotation(ray / ray.norm())
+        # With the camera at distance 1 from the middle plane: where the plane is hit, and how thick the solid is.
+        directions = np.c_[pixels, np.ones(len(pixels))] @ inverse.T @ rotation.numpy().T
+        in_plane = np.linalg.norm(directions[:, :2] / directions[:, 2:], axis=1)
+        focal = float(intrinsics[0, 0, 0])
+        half = np.sqrt(squared[squared > 0]) * self.config.thickness / focal
+        radius = np.hypot(in_plane * (1 + half), half).max()
+        distance = 0.495 / float(radius)
+        pose = torch.eye(4, dtype=torch.float64)
+        pose[:3, :3] = rotation
+        pose[2, 3] = distance
+        camera = Camera(pose[None].float(), intrinsics.float(), width, height)
+        return camera, distance / focal, torch.tensor([0.0, 0.0, -1.0])
+
+
+def working_intrinsics(photo: Photo, known: Camera | None, fov: float) -> torch.Tensor:
+    """Intrinsics (1, 3, 3) in working pixels: the view's own, else from EXIF's focal length, else from `fov` (rad)."""
+    scale = torch.tensor([photo.scale[0], photo.scale[1], 1.0], dtype=torch.float64)
+    if known is not None:
+        return known.intrinsics.double() * scale[:, None]
+    focal = photo.focal if photo.focal is not None else 0.5 * photo.height / math.tan(0.5 * fov)
+    matrix = torch.tensor(
+        [[focal, 0, photo.width / 2 - photo.crop[0]], [0, focal, photo.height / 2 - photo.crop[1]], [0, 0, 1]],
+        dtype=torch.float64,
+    )
+    return (matrix * scale[:, None])[None]
+
+
+def photo_camera(working: Camera, photo: Photo) -> Camera:
+    """The camera of the original photo, given that of the working image."""
+    full = working.resized(round(photo.crop[2]), round(photo.crop[3]))
+    return full.cropped(-round(photo.crop[0]), -round(photo.crop[1]), photo.width, photo.height)
+
+
+def _front_rotation(ray: torch.Tensor) -> torch.Tensor:
+    """World-from-camera rotation that turns the camera-space unit vector `ray` to -z and keeps the photo upright."""
+    down = torch.tensor([0.0, 1.0, 0.0], dtype=ray.dtype)
+    right = torch.linalg.cross(down, ray)
+    right = right / right.norm()
+    down = torch.linalg.cross(ray, right)
+    return torch.stack((right, -down, -ray))
+
+
+def _check(config: InflateConfig) -> None:
+    ranges = {"thickness": (0.2, 3.0), "smoothing": (0.0, 0.2), "fov": (1.0, 120.0), "detail": (64, 1024)}
+    for name, (low, high) in ranges.items():
+        value = getattr(config, name)
+        if not low <= value <= high:
+            raise InputError(f"inflate's {name} is {value}; it must lie in {low}..{high}.")

@@ -1,0 +1,46 @@
+"""Finds methods by name among the installed packages."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from ..errors import InputError
+from .base import Reconstructor
+
+GROUP = "monoform.methods"
+
+
+def method_names() -> list[str]:
+    """Names of all methods that are installed, ours and those of other packages."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def method_class(name: str) -> type[Reconstructor]:
+    """The class of a method.
+
+    Raises:
+        InputError: no such method is installed, or its package cannot be imported.
+    """
+    found: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in found:
+        raise InputError(f"There is no method {name!r}: choose one of {', '.join(method_names())}.")
+    try:
+        return found[name].load()
+    except ImportError as error:
+        raise InputError(f"The method {name!r} is installed but cannot be imported: {error}.") from error
+
+
+def create(name: str, **overrides: Any) -> Reconstructor:
+    """A method with its default options, some of them overridden.
+
+    Raises:
+        InputError: no such method, or no such option.
+    """
+    chosen = method_class(name)
+    try:
+        config = chosen.config_class(**overrides)
+    except TypeError as error:
+        known = ", ".join(chosen.config_class.__dataclass_fields__)  # type: ignore[attr-defined]
+        raise InputError(f"{name} takes the options {known}; not {', '.join(overrides)}.") from error
+    return chosen(config)  # type: ignore[call-arg]

@@ -1,0 +1,159 @@
+"""The result folder: the same few files for every method, written whole or not at all, and read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from ..atomic import atomic_file, atomic_folder
+from ..camera import Camera
+from ..errors import InputError
+from ..mesh import Mesh, report
+from .mesh_field import MeshField
+from .photo import Photo
+
+if TYPE_CHECKING:
+    from .reconstruction import Reconstruction
+
+MESH, CAMERA, MASK, PHOTO, RESULT = "mesh.glb", "camera.json", "mask.png", "photo.jpg", "result.json"
+
+
+@dataclass(frozen=True)
+class SavedResult:
+    """A result folder on disk and the content of its result.json."""
+
+    folder: Path
+    summary: Mapping[str, Any]
+
+
+def save(reconstruction: Reconstruction, folder: str | Path) -> SavedResult:
+    """Write the files of a reconstruction as a folder that appears whole or not at all; an older one is replaced."""
+    with atomic_folder(folder) as place:
+        summary = write_files(reconstruction, place)
+        write_summary(place, summary)
+    return SavedResult(Path(folder), summary)
+
+
+def write_files(reconstruction: Reconstruction, folder: Path) -> dict[str, Any]:
+    """Write mesh, camera, mask and photo into an existing folder; return what result.json says of them."""
+    mesh, photo = reconstruction.mesh(), reconstruction.photo
+    has_camera = "camera" in reconstruction.capabilities
+    mesh.export(folder / MESH, camera=reconstruction.camera if has_camera else None)
+    if has_camera:
+        write_json(folder / CAMERA, reconstruction.camera.to_dict())
+    with atomic_file(folder / PHOTO) as path:
+        Image.fromarray(_bytes(photo.rgb)).save(path, quality=92)
+    summary: dict[str, Any] = reconstruction.provenance.to_dict() | {
+        "photo": {"name": photo.name, "source": photo.source, "width": photo.width, "height": photo.height},
+        "notices": list(photo.notices),
+        "mesh": report(mesh).to_dict() | {"parts": reconstruction.parts},
+    }
+    if photo.mask is not None:
+        mask = photo.original_mask()
+        with atomic_file(folder / MASK) as path:
+            Image.fromarray(_bytes(mask)).save(path)
+        summary["mask"] = {"origin": photo.mask_origin, "area": round(float((mask > 0.5).mean()), 6)}
+    return summary
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Write result.json, last of all, with the list of files that are there."""
+    names = sorted({path.name for path in folder.iterdir()} | {RESULT})
+    write_json(folder / RESULT, {**summary, "files": names})
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write readable JSON; numbers must be finite."""
+    text = json.dumps(content, indent=2, allow_nan=False)
+    with atomic_file(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def load(folder: str | Path) -> Reconstruction:
+    """Read a result folder back; its field is the signed distance and colour of its mesh.
+
+    Raises:
+        InputError: a file of the folder is missing or damaged; the sentence names it.
+    """
+    from .reconstruction import Provenance, Reconstruction, View
+
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"There is no result folder {folder}: give a folder that monoform reconstruct has written.")
+    summary = read_summary(folder)
+    mesh = Mesh.load(folder / MESH)
+    views: tuple[View, ...] = ()
+    if (folder / PHOTO).exists():
+        camera = Camera.from_dict(read_json(folder / CAMERA)) if (folder / CAMERA).exists() else None
+        views = (View(_load_photo(folder, summary, camera), camera),)
+    provenance = Provenance(
+        method=str(summary.get("method", "unknown")),
+        config=summary.get("config"),
+        seed=_integer(summary.get("seed", 0), folder),
+        weights=summary.get("weights"),
+        citation=tuple(map(str, summary.get("citation") or ())),
+    )
+    mesh_summary = summary.get("mesh")
+    parts = mesh_summary.get("parts", 1) if isinstance(mesh_summary, dict) else 1
+    return Reconstruction(MeshField(mesh), views, provenance, parts=_integer(parts, folder), surface=mesh)
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The content of a folder's result.json."""
+    return read_json(folder / RESULT)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file, or one sentence about what is wrong with it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: the result is not complete, reconstruct the photo again.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged ({error}): reconstruct the photo again.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged: it holds {type(content).__name__}, not an object.")
+    return content
+
+
+def _load_photo(folder: Path, summary: Mapping[str, Any], camera: Camera | None) -> Photo:
+    photo = Photo.open(folder / PHOTO)
+    told = summary.get("photo")
+    told = told if isinstance(told, dict) else {}
+    width = camera.width if camera else _integer(told.get("width", photo.width), folder)
+    height = camera.height if camera else _integer(told.get("height", photo.height), folder)
+    if width < 1 or height < 1:
+        raise InputError(f"{folder / RESULT} is damaged: the photo's size is {width} x {height}.")
+    mask = None
+    if (folder / MASK).exists():
+        values = Photo.open(folder / MASK, working_side=max(photo.size)).rgb[..., 0]
+        if values.shape != photo.rgb.shape[:2]:
+            raise InputError(f"{folder / MASK} does not fit {PHOTO}: reconstruct the photo again.")
+        mask = np.ascontiguousarray(values)
+    origin = summary.get("mask")
+    return Photo(
+        rgba=photo.rgba,
+        mask=mask,
+        mask_origin=str(origin.get("origin")) if mask is not None and isinstance(origin, dict) else None,
+        width=width,
+        height=height,
+        crop=(0.0, 0.0, float(width), float(height)),
+        name=str(told.get("name", folder.name)),
+        source=str(told.get("source", folder)),
+    )
+
+
+def _integer(value: object, folder: Path) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
+        raise InputError(f"{folder / RESULT} is damaged: {value!r} is no whole number.")
+    return value
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
