@@ -1,0 +1,131 @@
+"""What a surface is made of: parts, holes, volume; always counted over distinct positions, so seams do not matter."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from ..errors import InputError
+from .mesh import Mesh
+
+
+@dataclass(frozen=True)
+class MeshReport:
+    """Measures of a mesh. Lengths in world units; `volume` is signed and means something for closed meshes only."""
+
+    watertight: bool
+    components: int
+    faces: int
+    vertices: int
+    euler_number: int
+    volume: float
+    area: float
+    bounds: tuple[tuple[float, float, float], tuple[float, float, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, as stored in result.json."""
+        return {**asdict(self), "bounds": [list(corner) for corner in self.bounds]}
+
+
+def report(mesh: Mesh) -> MeshReport:
+    """Measure `mesh`; vertices are counted as positions, the Euler number is V - E + F."""
+    merged = mesh.merged()
+    low, high = merged.bounds.tolist()
+    return MeshReport(
+        watertight=is_watertight(merged),
+        components=_count_components(merged),
+        faces=len(merged.faces),
+        vertices=len(np.unique(merged.faces)),
+        euler_number=euler_number(merged),
+        volume=volume(merged),
+        area=float(merged.face_areas.sum()),
+        bounds=(tuple(low), tuple(high)),
+    )
+
+
+def is_watertight(mesh: Mesh) -> bool:
+    """Whether each edge belongs to exactly two faces, which run along it in opposite directions."""
+    faces = mesh.merged().faces
+    if len(faces) == 0:
+        return False
+    forward, backward = map(np.sort, directed_edge_keys(faces, len(mesh.vertices)))
+    return bool((forward[1:] != forward[:-1]).all() and np.array_equal(forward, backward))
+
+
+def volume(mesh: Mesh) -> float:
+    """Enclosed volume by the divergence theorem; negative where the faces look inwards."""
+    a, b, c = (mesh.triangles[:, corner] - mesh.bounds.mean(axis=0) for corner in range(3))
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+
+
+def euler_number(mesh: Mesh) -> int:
+    """V - E + F over distinct positions: 2 for a sphere, 0 for a torus, added up over the parts."""
+    faces = mesh.merged().faces
+    edges = np.minimum(*directed_edge_keys(faces, len(mesh.vertices)))
+    return len(np.unique(faces)) - len(np.unique(edges)) + len(faces)
+
+
+def components(mesh: Mesh) -> list[Mesh]:
+    """The connected parts, largest area first; texture seams do not separate parts."""
+    labels = face_labels(mesh)
+    parts = [mesh.submesh(labels == label) for label in range(labels.max() + 1)] if len(labels) else []
+    return sorted(parts, key=lambda part: -float(part.face_areas.sum()))
+
+
+def largest(mesh: Mesh, n: int = 1, *, min_share: float = 0.0) -> Mesh:
+    """Only the `n` parts of largest area, and of those only parts with at least `min_share` of the largest one's area.
+
+    Raises:
+        InputError: the mesh has no faces, or `n` or `min_share` is out of range.
+    """
+    if n < 1 or not 0.0 <= min_share <= 1.0:
+        raise InputError(f"Cannot keep n={n} parts of share {min_share}; use n of 1 or more and a share in 0..1.")
+    labels = face_labels(mesh)
+    if len(labels) == 0:
+        raise InputError("The mesh has no faces, so it has no largest part.")
+    areas = np.bincount(labels, weights=mesh.face_areas)
+    order = np.argsort(-areas, kind="stable")[:n]
+    kept = order[areas[order] >= min_share * areas[order[0]]]
+    return mesh.submesh(np.isin(labels, kept))
+
+
+def face_labels(mesh: Mesh) -> Int[np.ndarray, " f"]:
+    """For each face, the number of its connected part (parts that share a position are connected)."""
+    index = mesh.merged_index
+    if len(mesh.faces) == 0:
+        return np.zeros(0, np.int64)
+    faces = index[mesh.faces]
+    edges = directed_edges(faces)
+    count = int(index.max()) + 1
+    graph = coo_matrix((np.ones(len(edges), bool), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    labels = connected_components(graph, directed=False)[1][faces[:, 0]]
+    return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def directed_edges(faces: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, "e 2"]:
+    """The three edges of each face in its own direction; row i belongs to face i // 3."""
+    return np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2)
+
+
+def directed_edge_keys(
+    faces: Int[np.ndarray, "f 3"], vertex_count: int
+) -> tuple[Int[np.ndarray, " e"], Int[np.ndarray, " e"]]:
+    """One integer for each directed edge, and that of the same edge walked backwards."""
+    start, end = directed_edges(faces).T
+    return start * vertex_count + end, end * vertex_count + start
+
+
+def boundary_edges(faces: Int[np.ndarray, "f 3"], vertex_count: int) -> Bool[np.ndarray, " e"]:
+    """Which directed edges have no partner in the opposite direction."""
+    forward, backward = directed_edge_keys(faces, vertex_count)
+    return ~np.isin(forward, backward)
+
+
+def _count_components(mesh: Mesh) -> int:
+    labels = face_labels(mesh)
+    return int(labels.max()) + 1 if len(labels) else 0
