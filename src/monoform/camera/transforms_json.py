@@ -1,0 +1,168 @@
+"""transforms.json of nerfstudio, instant-ngp and the synthetic NeRF scenes: read into cameras, written from them.
+
+Poses there are camera-to-world with OpenGL camera axes, usually in a world with Z up. Intrinsics are `fl_x`, `fl_y`,
+`cx`, `cy`, `w`, `h`, for all frames or for one; the synthetic scenes have only `camera_angle_x`. Pixel centres are at
++0.5, as here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from ..errors import InputError
+from .camera import Camera
+from .conventions import from_opengl, to_opengl, y_up_from_z_up, z_up_from_y_up
+
+PINHOLE_MODELS = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE")
+DISTORTIONS = ("k1", "k2", "k3", "k4", "p1", "p2")
+ROTATION_TOLERANCE = 1e-3
+
+
+def cameras_from_transforms(
+    content: Mapping[str, Any],
+    *,
+    image_size: tuple[int, int] | None = None,
+    world_up: Literal["y", "z"] = "z",
+    dtype: torch.dtype = torch.float32,
+) -> list[tuple[str, Camera]]:
+    """(file path, camera) of every frame of a transforms.json.
+
+    Args:
+        content: the parsed file.
+        image_size: (width, height) in pixels where the file does not say (the synthetic NeRF scenes).
+        world_up: the axis that points up in the file's world; cameras come out in a world with Y up.
+        dtype: of the cameras.
+
+    Raises:
+        InputError: a field is missing or unusable, or images are distorted; the message names field and frame.
+    """
+    frames = content.get("frames") if isinstance(content, Mapping) else None
+    if not isinstance(frames, Sequence) or isinstance(frames, str) or not frames:
+        raise InputError("transforms.json: the field frames is missing or empty; it must list the images.")
+    cameras = []
+    for index, frame in enumerate(frames):
+        if not isinstance(frame, Mapping):
+            raise InputError(f"transforms.json: frames[{index}] is not an object with named fields.")
+        merged = {**content, **frame}
+        _refuse_distortion(merged, index)
+        width, height = _image_size(merged, image_size, index)
+        pose = from_opengl(torch.from_numpy(_pose(frame, index)))[None]
+        pose = y_up_from_z_up(pose) if world_up == "z" else pose
+        intrinsics = torch.from_numpy(_intrinsics(merged, width, height, index))[None]
+        cameras.append((str(frame.get("file_path", "")), Camera(pose.to(dtype), intrinsics.to(dtype), width, height)))
+    return cameras
+
+
+def transforms_from_cameras(
+    cameras: Sequence[tuple[str, Camera]], *, world_up: Literal["y", "z"] = "z"
+) -> dict[str, Any]:
+    """The content of a transforms.json for named pinhole cameras of one each.
+
+    Raises:
+        InputError: a camera is orthographic, or a batch of several.
+    """
+    frames = []
+    for name, camera in cameras:
+        if len(camera) != 1:
+            raise InputError(f"transforms.json: {name} has {len(camera)} cameras; each frame holds one.")
+        if camera.model != "pinhole":
+            raise InputError(f"transforms.json: {name} is an orthographic camera, which the format cannot hold.")
+        pose = z_up_from_y_up(camera.world_from_camera) if world_up == "z" else camera.world_from_camera
+        matrix = camera.intrinsics[0].detach().cpu().tolist()
+        frames.append(
+            {
+                "file_path": name,
+                "fl_x": matrix[0][0],
+                "fl_y": matrix[1][1],
+                "cx": matrix[0][2],
+                "cy": matrix[1][2],
+                "w": camera.width,
+                "h": camera.height,
+                "transform_matrix": to_opengl(pose)[0].detach().cpu().tolist(),
+            }
+        )
+    return {"camera_model": "OPENCV", "frames": frames}
+
+
+def _refuse_distortion(frame: Mapping[str, Any], index: int) -> None:
+    model = frame.get("camera_model", "OPENCV")
+    if model not in PINHOLE_MODELS:
+        raise InputError(
+            f"transforms.json: frames[{index}] has camera_model {model!r}; only pinhole images can be read "
+            f"({', '.join(PINHOLE_MODELS)}), undistort them first."
+        )
+    for name in DISTORTIONS:
+        if _number(frame, name, index, default=0.0) != 0.0:
+            raise InputError(
+                f"transforms.json: frames[{index}] has lens distortion {name} = {frame[name]}; undistort it first."
+            )
+
+
+def _number(frame: Mapping[str, Any], name: str, index: int, default: float | None = None) -> float:
+    value = frame.get(name, default)
+    if value is None:
+        raise InputError(f"transforms.json: frames[{index}] lacks the field {name}; add it to the frame or the file.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"transforms.json: {name} of frames[{index}] is {value!r}; it must be a finite number.")
+    return float(value)
+
+
+def _image_size(frame: Mapping[str, Any], image_size: tuple[int, int] | None, index: int) -> tuple[int, int]:
+    if image_size is not None and "w" not in frame and "h" not in frame:
+        return image_size
+    width, height = _number(frame, "w", index), _number(frame, "h", index)
+    if width < 1 or height < 1 or width % 1 or height % 1:
+        raise InputError(f"transforms.json: frames[{index}] has size w = {width}, h = {height}; give whole pixels.")
+    return int(width), int(height)
+
+
+def _intrinsics(frame: Mapping[str, Any], width: int, height: int, index: int) -> Float[np.ndarray, "3 3"]:
+    if "fl_x" in frame:
+        focal_x = _number(frame, "fl_x", index)
+    else:
+        if "camera_angle_x" not in frame:
+            raise InputError(f"transforms.json: frames[{index}] has neither fl_x nor camera_angle_x; add one of them.")
+        focal_x = _focal(frame, "camera_angle_x", width, index)
+    if "fl_y" not in frame and "camera_angle_y" in frame:
+        focal_y = _focal(frame, "camera_angle_y", height, index)
+    else:
+        focal_y = _number(frame, "fl_y", index, default=focal_x)
+    if focal_x <= 0 or focal_y <= 0:
+        raise InputError(
+            f"transforms.json: frames[{index}] has focal lengths {focal_x}, {focal_y}; give positive ones."
+        )
+    cx, cy = _number(frame, "cx", index, default=width / 2), _number(frame, "cy", index, default=height / 2)
+    return np.array([[focal_x, 0.0, cx], [0.0, focal_y, cy], [0.0, 0.0, 1.0]])
+
+
+def _focal(frame: Mapping[str, Any], name: str, extent: int, index: int) -> float:
+    angle = _number(frame, name, index)
+    if not 0.0 < angle < math.pi:
+        raise InputError(f"transforms.json: {name} of frames[{index}] is {angle}; it must lie in 0..pi radians.")
+    return 0.5 * extent / math.tan(0.5 * angle)
+
+
+def _pose(frame: Mapping[str, Any], index: int) -> Float[np.ndarray, "4 4"]:
+    name = f"transform_matrix of frames[{index}]"
+    try:
+        pose = np.array(frame["transform_matrix"], dtype=np.float64)
+    except KeyError:
+        raise InputError(f"transforms.json: {name} is missing; add it.") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"transforms.json: {name} is not a 4 x 4 matrix of numbers.") from None
+    if pose.shape == (3, 4):
+        pose = np.vstack((pose, (0.0, 0.0, 0.0, 1.0)))
+    if pose.shape != (4, 4) or not np.isfinite(pose).all():
+        raise InputError(f"transforms.json: {name} is not a 4 x 4 matrix of finite numbers.")
+    rotation = pose[:3, :3]
+    if np.abs(rotation).max() > 1 + ROTATION_TOLERANCE or (
+        np.abs(rotation @ rotation.T - np.eye(3)).max() > ROTATION_TOLERANCE or np.linalg.det(rotation) < 0
+    ):
+        raise InputError(f"transforms.json: {name} is not rigid; its left 3 x 3 block must be a rotation.")
+    return pose
