@@ -1,0 +1,174 @@
+"""Where rays meet a mesh: Embree where it is installed, plain numpy otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ..errors import InputError
+from .mesh import Mesh
+
+try:
+    from embreex import rtcore_scene
+    from embreex.mesh_construction import TriangleMesh
+
+    HAS_EMBREE = True
+except ImportError:  # no wheel for this machine: the plain twin serves
+    HAS_EMBREE = False
+
+Backend = Literal["auto", "embree", "plain"]
+_PAIRS_AT_ONCE = 1 << 21
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """The first meeting of each ray with the mesh.
+
+    hit: whether there is one. t: distance along the ray in units of its direction's length, inf where there is none.
+    face: index, -1 where there is none. barycentric: weights of the face's three corners, adding up to 1; 0 where
+    there is none.
+    """
+
+    hit: Bool[np.ndarray, " n"]
+    t: Float[np.ndarray, " n"]
+    face: Int[np.ndarray, " n"]
+    barycentric: Float[np.ndarray, "n 3"]
+
+    def interpolate(self, mesh: Mesh, values: Float[np.ndarray, "v c"]) -> Float[np.ndarray, "n c"]:
+        """Values given at vertices, interpolated at the meeting points; 0 where there is none."""
+        return np.einsum("nk,nkc->nc", self.barycentric, values[mesh.faces[self.face]])
+
+
+class RayCaster:
+    """Casts rays at one mesh; both sides of each face count.
+
+    The face is found in float32 on a mesh moved to the origin and scaled to unit size; distance and barycentric
+    weights are then computed in float64.
+
+    Raises:
+        InputError: the mesh has no faces, or "embree" is asked for but not installed.
+    """
+
+    def __init__(self, mesh: Mesh, *, backend: Backend = "auto") -> None:
+        if len(mesh.faces) == 0:
+            raise InputError("Rays cannot be cast at a mesh without faces.")
+        if backend == "embree" and not HAS_EMBREE:
+            raise InputError(
+                "The embree ray caster is not installed; run `pip install embreex` or use backend='plain'."
+            )
+        self.mesh = mesh
+        self.backend = "embree" if backend != "plain" and HAS_EMBREE else "plain"
+        low, high = mesh.bounds
+        self._center = 0.5 * (low + high)
+        self._scale = 1.0 / max(0.5 * float(np.linalg.norm(high - low)), 1e-30)
+        self._triangles = (mesh.triangles - self._center) * self._scale
+        self._tree = _EmbreeTree(self._triangles) if self.backend == "embree" else None
+
+    def cast(self, origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]) -> Hits:
+        """The first hit of each ray at a distance greater than 0. Directions need not have unit length."""
+        origins = np.asarray(origins, dtype=np.float64)
+        directions = np.asarray(directions, dtype=np.float64)
+        starts, advanced, near = self._entries(origins, directions)
+        face = np.full(len(origins), -1, np.int64)
+        units = directions[near] / np.linalg.norm(directions[near], axis=1, keepdims=True)
+        face[near] = self._tree.cast(starts, units) if self._tree else _cast_plain(self._triangles, starts, units)
+        hit = face >= 0
+        t = np.full(len(origins), np.inf)
+        barycentric = np.zeros((len(origins), 3))
+        found = hit[near]
+        distance, barycentric[hit] = _meet(self._triangles[face[hit]], starts[found], units[found])
+        length = np.linalg.norm(directions[hit], axis=1) * self._scale
+        t[hit] = distance / length + advanced[found]
+        return Hits(hit, t, face, barycentric)
+
+    def occluded(
+        self, origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]
+    ) -> Bool[np.ndarray, " n"]:
+        """Whether each ray meets the mesh at all."""
+        return self.cast(origins, directions).hit
+
+    def _entries(self, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rays that meet the unit sphere around the mesh, moved forward to just before it: (starts, t, which)."""
+        local = (origins - self._center) * self._scale
+        step = directions * self._scale
+        speed = np.einsum("ij,ij->i", step, step)
+        usable = (speed > 0) & np.isfinite(speed) & np.isfinite(local).all(axis=1)
+        speed = np.where(usable, speed, 1.0)
+        closest = -np.einsum("ij,ij->i", local, step) / speed
+        gap = local + closest[:, None] * step
+        reach = 1.01**2 - np.einsum("ij,ij->i", gap, gap)
+        half = np.sqrt(np.maximum(reach, 0.0) / speed)
+        usable &= (reach >= 0) & (closest + half >= 0)
+        advanced = np.maximum(closest - half, 0.0)[usable]
+        return local[usable] + advanced[:, None] * step[usable], advanced, usable
+
+
+class _EmbreeTree:
+    def __init__(self, triangles: Float[np.ndarray, "f 3 3"]) -> None:
+        self._scene = rtcore_scene.EmbreeScene()
+        self._geometry = TriangleMesh(self._scene, np.ascontiguousarray(triangles, dtype=np.float32))
+
+    def cast(self, origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]) -> Int[np.ndarray, " n"]:
+        if len(origins) == 0:
+            return np.zeros(0, np.int64)
+        starts, units = np.ascontiguousarray(origins, np.float32), np.ascontiguousarray(directions, np.float32)
+        return np.asarray(self._scene.run(starts, units), dtype=np.int64)
+
+
+def _cast_plain(
+    triangles: Float[np.ndarray, "f 3 3"], origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]
+) -> Int[np.ndarray, " n"]:
+    """Every ray against every face (Moeller and Trumbore 1997), a block of rays at a time."""
+    face = np.full(len(origins), -1, np.int64)
+    block = max(1, _PAIRS_AT_ONCE // len(triangles))
+    for start in range(0, len(origins), block):
+        rays = slice(start, start + block)
+        t = _distances(triangles, origins[rays], directions[rays])
+        nearest = np.argmin(t, axis=1)
+        face[rays] = np.where(np.isfinite(t[np.arange(len(t)), nearest]), nearest, -1)
+    return face
+
+
+def _distances(triangles: np.ndarray, origins: np.ndarray, directions: np.ndarray) -> Float[np.ndarray, "n f"]:
+    """Distance of every ray to every face, inf where they miss."""
+    corner, edge1, edge2 = triangles[:, 0], triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+    normal = np.cross(edge1, edge2)
+    across = directions @ normal.T
+    height = np.einsum("fi,fi->f", corner, normal) - origins @ normal.T
+    moment = np.cross(origins, directions)
+    # Scalar triple products, split so that each is one matrix product over rays and faces.
+    u = moment @ edge2.T - directions @ np.cross(edge2, corner).T
+    v = directions @ np.cross(edge1, corner).T - moment @ edge1.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u, v, t = -u / across, -v / across, height / across
+        inside = (u >= -1e-9) & (v >= -1e-9) & (u + v <= 1 + 1e-9) & (t > 0) & (across != 0)
+    return np.where(inside, t, np.inf)
+
+
+def _meet(
+    triangles: Float[np.ndarray, "n 3 3"], origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n 3"]]:
+    """Distance and barycentric weights of each ray on its own face, clamped into the face."""
+    edge1, edge2 = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+    offset = origins - triangles[:, 0]
+    p = np.cross(directions, edge2)
+    q = np.cross(offset, edge1)
+    determinant = np.einsum("ij,ij->i", edge1, p)
+    determinant = np.where(np.abs(determinant) > 1e-300, determinant, 1e-300)
+    u = np.einsum("ij,ij->i", offset, p) / determinant
+    v = np.einsum("ij,ij->i", directions, q) / determinant
+    weights = np.stack([1 - u - v, u, v], axis=1).clip(0.0, 1.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    points = np.einsum("nk,nki->ni", weights, triangles)
+    return np.einsum("ij,ij->i", points - origins, directions), weights
+
+
+def caster_of(mesh: Mesh) -> RayCaster:
+    """The mesh's own ray caster, built at the first call and kept with the mesh."""
+    caster = mesh.__dict__.get("_caster")
+    if caster is None:
+        caster = mesh.__dict__["_caster"] = RayCaster(mesh)
+    return caster
