@@ -1,0 +1,54 @@
+"""From densities or signed distances along a ray to what is seen: weights, colour, depth, coverage."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+
+def density_weights(density: Float[Tensor, "r n"], lengths: Float[Tensor, "r n"]) -> Float[Tensor, "r n"]:
+    """Share of each interval in a pixel: T_i (1 - exp(-density_i length_i)) (Max 1995; NeRF, equation 3).
+
+    T_i = exp(-sum of density length over the intervals before i). The weights of a ray sum to 1 - T_end <= 1, and are
+    exact where the density is constant within the intervals.
+    """
+    return thickness_weights(density * lengths)
+
+
+def sdf_weights(sdf: Float[Tensor, "r n"], beta: float | Float[Tensor, "r 1"]) -> Float[Tensor, "r n_minus_1"]:
+    """Share of each interval between samples of a signed distance: NeuS (Wang et al. 2021, equations 10 to 13).
+
+    alpha_i = max(0, 1 - Phi(f_i+1) / Phi(f_i)) with the logistic Phi of scale `beta` (world units, 1/s in the paper).
+    Half of the weight is seen before the zero crossing, and a ray that only touches the surface has coverage 1/2: no
+    bias of depth or silhouette to first order in `beta`.
+    """
+    transparency = logsigmoid(sdf / beta)
+    return thickness_weights((transparency[:, :-1] - transparency[:, 1:]).clamp_min(0.0))
+
+
+def thickness_weights(thickness: Float[Tensor, "r n"]) -> Float[Tensor, "r n"]:
+    """Share of each interval in a pixel from its optical thickness, -log of what passes through it."""
+    before = torch.cumsum(thickness, dim=-1) - thickness
+    return torch.exp(-before) * -torch.expm1(-thickness)
+
+
+def composite(weights: Float[Tensor, "r n"], values: Float[Tensor, "r n c"]) -> Float[Tensor, "r c"]:
+    """Weighted sum along rays, over black."""
+    return (weights[..., None] * values).sum(dim=-2)
+
+
+def over_background(
+    rgb: Float[Tensor, "r 3"], alpha: Float[Tensor, " r"], background: tuple[float, float, float]
+) -> Float[Tensor, "r 3"]:
+    """Colour that is already multiplied by its coverage, on a plain background."""
+    return rgb + (1.0 - alpha)[:, None] * torch.tensor(background).to(rgb)
+
+
+def expected_distance(weights: Float[Tensor, "r n"], distances: Float[Tensor, "r n"]) -> Float[Tensor, " r"]:
+    """Mean distance of what is seen, sum(w t) / sum(w); 0 where nothing is seen."""
+    total = weights.sum(dim=-1)
+    seen = total > 0
+    mean = (weights * distances).sum(dim=-1) / torch.where(seen, total, torch.ones_like(total))
+    return torch.where(seen, mean, torch.zeros_like(mean))
