@@ -1,0 +1,105 @@
+"""The outcome of a batch: summary.csv for programs, index.html for people."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..atomic import atomic_file
+from ..errors import InputError
+from . import fragments as html
+from .page import fill, package_text, policy
+from .pictures import picture_uri
+
+COLUMNS = ("name", "status", "message", "seconds", "iou", "faces", "watertight", "components", "folder")
+STATES = {"done": "done", "kept": "kept from before", "failed": "failed"}
+
+
+def write_summary(out: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write `summary.csv` and the contact sheet `index.html` of a batch into `out`; return the sheet's path.
+
+    Args:
+        out: the folder that holds the results' folders.
+        rows: one mapping a photo with the keys of `COLUMNS`: `status` is "done", "kept" (made by an earlier run) or
+            "failed", `message` the sentence of a failure, `folder` the result's folder relative to `out`. Only
+            `name` and `status` are needed.
+    """
+    for row in rows:
+        if row.get("status") not in STATES:
+            raise InputError(f"Row {row.get('name')!r} has status {row.get('status')!r}; use {', '.join(STATES)}.")
+    out = Path(out)
+    with atomic_file(out / "summary.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows({key: "" if row.get(key) is None else row[key] for key in COLUMNS} for row in rows)
+    style = package_text("page.css")
+    page = fill(
+        "contact.html",
+        policy=policy(style=style),
+        style=style,
+        tally=html.escape(_tally(rows)),
+        failures=_failures([row for row in rows if row["status"] == "failed"]),
+        sheet="".join(_tile(out, row) for row in rows if row["status"] != "failed"),
+    )
+    with atomic_file(out / "index.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return out / "index.html"
+
+
+def _tally(rows: Sequence[Mapping[str, Any]]) -> str:
+    counts = {words: sum(row["status"] == status for row in rows) for status, words in STATES.items()}
+    seconds = sum(row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float))
+    parts = [f"{len(rows)} photo{'s' if len(rows) != 1 else ''}"]
+    parts += [f"{count} {words}" for words, count in counts.items() if count]
+    return " · ".join(parts + ([f"{seconds:.1f} s of work"] if seconds else []))
+
+
+def _failures(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return ""
+    items = "".join(
+        f"<li><strong>{html.escape(row.get('name', ''))}</strong>: "
+        f"{html.escape(row.get('message') or 'No reason given.')}</li>"
+        for row in rows
+    )
+    return f"<section class=notices><h2>Failed</h2><ul>{items}</ul></section>"
+
+
+def _tile(out: Path, row: Mapping[str, Any]) -> str:
+    name, folder = str(row.get("name", "")), str(row.get("folder") or row.get("name", ""))
+    picture = _thumbnail(out / folder, name)
+    report = out / folder / "report.html"
+    title = html.escape(name)
+    if report.is_file():
+        address = html.link(f"{folder}/report.html")
+        picture, title = f'<a href="{address}">{picture}</a>', f'<a href="{address}">{title}</a>'
+    message = f"<p>{html.escape(row['message'])}</p>" if row.get("message") else ""
+    text = f"{title}<p>{html.escape(_facts(row))}</p>{message}"
+    return f"<article class=card>{picture}<div class=text>{text}</div></article>"
+
+
+def _thumbnail(folder: Path, name: str) -> str:
+    for file in ("overlay.png", "mask.png"):
+        if (folder / file).is_file():
+            try:
+                return html.image(
+                    picture_uri(folder / file, longest=256, quality=80), f"Overlay of {name}", "loading=lazy"
+                )
+            except InputError:
+                continue
+    return "<div class=blank></div>"
+
+
+def _facts(row: Mapping[str, Any]) -> str:
+    iou, faces, components, seconds = (row.get(key) for key in ("iou", "faces", "components", "seconds"))
+    facts = [
+        f"IoU {iou:.3f}" if isinstance(iou, int | float) else "",
+        f"{faces:,} faces" if isinstance(faces, int) else "",
+        {True: "watertight", False: "not watertight"}.get(row.get("watertight", ""), ""),
+        f"{components} pieces" if isinstance(components, int) and components != 1 else "",
+        f"{seconds:.1f} s" if isinstance(seconds, int | float) else "",
+        STATES["kept"] if row["status"] == "kept" else "",
+    ]
+    return " · ".join(fact for fact in facts if fact)

@@ -1,0 +1,154 @@
+"""report.html: one page, readable without a network, that shows a result folder and lets its mesh be turned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..atomic import atomic_file
+from ..camera import Camera
+from ..errors import InputError
+from ..mesh import Mesh
+from ..scene.result import read_json
+from . import fragments as html
+from .cards import cards, section
+from .packed_mesh import pack, reduced
+from .page import fill, json_for_html, package_text, policy
+from .pictures import data_uri, picture_uri, texture_uri
+
+PAGE_LIMIT = 8_000_000  # characters; a longer page leaves the film out and links it instead
+PICTURES = {  # caption, class
+    "overlay.png": ("The mesh drawn over the photo", ""),
+    "mask.png": ("The mask that was used", ""),
+    "views.jpg": ("From four sides", "wide"),
+}
+PHOTO_NAMES = ("photo.jpg", "photo.jpeg", "photo.png", "photo.webp")
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` into a result folder and return its path.
+
+    Only `mesh.glb` must be there; what else is missing is left out of the page.
+
+    Raises:
+        InputError: the folder holds no `mesh.glb`, or a file in it cannot be read.
+    """
+    folder = Path(folder)
+    if not (folder / "mesh.glb").is_file():
+        raise InputError(f"{folder} holds no mesh.glb; give the folder of a finished result.")
+    text = _page(folder, Mesh.load(folder / "mesh.glb"))
+    path = folder / "report.html"
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def _page(folder: Path, mesh: Mesh) -> str:
+    result, camera = _read(folder / "result.json"), _camera(folder)
+    shown = reduced(mesh)
+    photo = next((folder / name for name in PHOTO_NAMES if (folder / name).is_file()), None)
+    photo_uri = picture_uri(photo, longest=1280) if photo else None
+    data = {
+        "mesh": pack(shown),
+        "texture": texture_uri(shown.texture) if shown.uv is not None and shown.texture is not None else None,
+        "camera": camera and camera.to_dict() | {"box": _object_box(folder / "mask.png", camera)},
+    }
+    style, script = package_text("page.css"), package_text("viewer.js")
+    name = _photo_name(result)
+    parts = {
+        "title": html.escape(f"{name} · monoform"),
+        "heading": html.escape(name),
+        "generator": html.escape(f"monoform {result.get('monoform', '')}".strip()),
+        "policy": policy(style=style, script=script),
+        "style": style,
+        "script": script,
+        "data": json_for_html(data),
+        "summary": html.escape(_summary(result, len(mesh.faces), len(shown.faces))),
+        "notices": _notices(result),
+        "canvas_label": html.escape(f"Turning view of the mesh made from {name}"),
+        "photo_layer": _photo_layer(photo_uri),
+        "cards": cards(folder, result, camera),
+        "footer": html.escape("Made by monoform. This page needs no network; the links lead to the files beside it."),
+    }
+    film = folder / "turntable.mp4"
+    pictures = _pictures(folder, photo_uri)
+    room = PAGE_LIMIT - sum(map(len, parts.values())) - len(pictures) - len(package_text("page.html"))
+    embeds = film.is_file() and film.stat().st_size * 4 / 3 < room
+    parts["pictures"] = pictures + (_film(film) if embeds else "")
+    parts["fallback_noscript"] = "the turntable video is beside it." if embeds else "open mesh.glb in a 3D program."
+    return fill("page.html", **parts)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.is_file() else {}
+
+
+def _camera(folder: Path) -> Camera | None:
+    path = folder / "camera.json"
+    return Camera.from_dict(read_json(path)) if path.is_file() else None
+
+
+def _photo_name(result: dict[str, Any]) -> str:
+    """The last part of the path or address that the photo came from."""
+    source = str(section(result, "photo").get("source") or "")
+    return source.replace("\\", "/").split("?")[0].rstrip("/").split("/")[-1] or "Result"
+
+
+def _object_box(mask: Path, camera: Camera) -> list[float]:
+    """Left, top, width, height in photo pixels: the mask's bounding box with a margin, or the whole photo."""
+    whole = [0.0, 0.0, float(camera.width), float(camera.height)]
+    if not mask.is_file():
+        return whole
+    with Image.open(mask) as opened:
+        inside = np.asarray(opened.convert("L")) > 127
+    if not inside.any():
+        return whole
+    columns, rows = np.flatnonzero(inside.any(axis=0)), np.flatnonzero(inside.any(axis=1))
+    across, down = camera.width / inside.shape[1], camera.height / inside.shape[0]
+    left, top = columns[0] * across, rows[0] * down
+    width, height = (columns[-1] + 1) * across - left, (rows[-1] + 1) * down - top
+    margin = 0.18 * max(width, height)
+    return [left - margin, top - margin, width + 2 * margin, height + 2 * margin]
+
+
+def _summary(result: dict[str, Any], faces: int, shown: int) -> str:
+    total = sum(x for x in section(result, "timings").values() if isinstance(x, int | float))
+    iou = section(result, "overlay").get("iou")
+    facts = [
+        f"Method: {result['method']}" if result.get("method") else "",
+        f"{faces:,} faces" + (f" ({shown:,} of them on this page)" if shown < faces else ""),
+        f"overlap with the photo's mask {iou:.3f}" if isinstance(iou, int | float) else "",
+        f"{total:.1f} s" if total else "",
+    ]
+    return " · ".join(fact for fact in facts if fact)
+
+
+def _notices(result: dict[str, Any]) -> str:
+    notices = result.get("notices")
+    if not isinstance(notices, list) or not notices:
+        return ""
+    return f'<section class=notices aria-label="Notices">{html.bullets(notices)}</section>'
+
+
+def _photo_layer(uri: str | None) -> str:
+    return html.image(uri, "", 'class="photo-layer" id="photo-layer" hidden') if uri else ""
+
+
+def _pictures(folder: Path, photo_uri: str | None) -> str:
+    figures = [html.figure(html.image(photo_uri, "The photo"), "Photo")] if photo_uri else []
+    for name, (caption, kind) in PICTURES.items():
+        if (folder / name).is_file():
+            figures.append(html.figure(html.image(picture_uri(folder / name, longest=960), caption), caption, kind))
+    return "".join(figures)
+
+
+def _film(film: Path) -> str:
+    uri = data_uri(film.read_bytes(), "video/mp4")
+    return html.figure(
+        f'<video id="turntable" src="{uri}" controls loop muted playsinline preload="metadata" '
+        'aria-label="Turntable: the mesh turns once around"></video>',
+        "Turntable",
+    )
