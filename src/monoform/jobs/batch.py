@@ -79,9 +79,9 @@ def _mask_for(photo: str, masks: str | None, count: int) -> str | None:
             raise InputError(f"--mask {masks} is one mask for {count} photos: give a folder with one mask for each.")
         return masks
     stem = Path(photo).stem
-    for name in (f"{stem}.png", f"{stem}_mask.png"):
-        if (Path(masks) / name).is_file():
-            return str(Path(masks) / name)
+    for path in (Path(masks) / f"{stem}_mask.png", Path(masks) / f"{stem}.png"):
+        if path.is_file() and path.resolve() != Path(photo).resolve():
+            return str(path)
     raise InputError(f"The folder {masks} holds no mask for {photo}: neither {stem}.png nor {stem}_mask.png is there.")
 
 

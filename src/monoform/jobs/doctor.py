@@ -19,7 +19,8 @@ import torch
 from ..camera import orbit, so3_exp, so3_log
 from ..mesh import Mesh, RayCaster, extract, report, simplify
 from ..nn import Sphere
-from ..render import render_mesh, write_video
+from ..render import render_mesh
+from ..render.video import write_video
 
 EXTRAS = {"rembg": "matting"}
 

@@ -16,8 +16,10 @@ from ..atomic import atomic_folder
 from ..camera import Camera
 from ..errors import InputError
 from ..matting import segment
+from ..mesh import Mesh
+from ..mesh.texture import to_bytes
 from ..methods import create
-from ..render import write_video
+from ..render.video import write_video
 from ..scene import Photo, Reconstruction, SavedResult, View, versions
 from ..scene.result import write_files, write_summary
 from .pictures import four_views, overlay, turntable
@@ -97,8 +99,8 @@ def reconstruct_to_folder(
     with atomic_folder(folder) as place:
         reconstruction = _reconstruct(photo, mask, options, timings)
         with timings("mesh"):
-            reconstruction.mesh(faces=options.faces, texture=options.texture, resolution=options.resolution)
-        summary = _write(reconstruction, options, place, timings)
+            mesh = reconstruction.mesh(faces=options.faces, texture=options.texture, resolution=options.resolution)
+        summary = _write(reconstruction, mesh, options, place, timings)
         summary["request"] = request(photo, mask, options)
         write_summary(place, summary)
         if finish is not None:
@@ -145,19 +147,20 @@ def _known_camera(photo: Photo, focal: float | None) -> Camera | None:
     return Camera(torch.eye(4)[None], intrinsics.float(), photo.width, photo.height)
 
 
-def _write(reconstruction: Reconstruction, options: ReconstructOptions, place: Path, timings: Timings) -> dict[str, Any]:
+def _write(
+    reconstruction: Reconstruction, mesh: Mesh, options: ReconstructOptions, place: Path, timings: Timings
+) -> dict[str, Any]:
     with timings("overlay"):
-        picture, iou = overlay(reconstruction)
-        Image.fromarray(picture).save(place / OVERLAY)
+        picture, iou = overlay(reconstruction, mesh)
+        Image.fromarray(to_bytes(picture)).save(place / OVERLAY)
     with timings("turntable"):
-        write_video(turntable(reconstruction), place / TURNTABLE, fps=24)
-        Image.fromarray(four_views(reconstruction)).save(place / SHEET, quality=90)
+        write_video(turntable(mesh), place / TURNTABLE, fps=24)
+        Image.fromarray(to_bytes(four_views(mesh))).save(place / SHEET, quality=90)
     with timings("write"):
-        summary = write_files(reconstruction, place)
-    summary |= {
+        summary = write_files(reconstruction, mesh, place)
+    return summary | {
         "monoform": versions()["monoform"],
         "seed": options.seed,
         "overlay": {"iou": round(iou, 4)},
         "timings": dict(timings),
     }
-    return summary

@@ -14,6 +14,7 @@ from .guided import guided_filter
 SIDE = 320
 GEODESIC_SIDE = 96
 ITERATIONS = 6
+PLAIN = 0.012
 
 
 def grabcut_mask(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
@@ -27,7 +28,7 @@ def grabcut_mask(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     scale = min(1.0, SIDE / max(content.shape[:2]))
     size = (max(8, round(content.shape[1] * scale)), max(8, round(content.shape[0] * scale)))
     small = cv2.resize(content, size, interpolation=cv2.INTER_AREA)
-    coarse = _object_parts(_grabcut(small, _saliency(small)))
+    coarse = _object_parts(_grabcut(small, _saliency(small))) & ~_plain_background(small)
     mask = cv2.resize(coarse.astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
     radius = max(2, round(2 / scale))
     sharp = np.clip((guided_filter(content, mask, radius=radius, epsilon=1e-4) - 0.5) * 3 + 0.5, 0, 1)
@@ -135,6 +136,17 @@ def _grabcut(rgb: np.ndarray, saliency: np.ndarray) -> Bool[np.ndarray, "h w"]:
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(image, labels, None, background, foreground, ITERATIONS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     return (labels & 1) == 1
+
+
+def _plain_background(rgb: np.ndarray) -> Bool[np.ndarray, "h w"]:
+    """Patches of exactly the colour that nearly all of the borders have: also between a chair's legs."""
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / np.float32([100, 128, 128])
+    samples = lab[_border(lab.shape, 0.03)]
+    colour = np.median(samples, axis=0)
+    if (np.abs(samples - colour).max(axis=1) < PLAIN).mean() < 0.9:
+        return np.zeros(lab.shape[:2], bool)
+    plain = np.abs(lab - colour).max(axis=2) < PLAIN
+    return ndimage.binary_propagation(ndimage.binary_opening(plain), mask=plain)
 
 
 def _object_parts(inside: np.ndarray) -> Bool[np.ndarray, "h w"]:

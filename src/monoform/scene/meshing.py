@@ -35,7 +35,7 @@ class MeshingOptions:
 def build_mesh(reconstruction: Reconstruction, options: MeshingOptions) -> Mesh:
     """Extract, keep the object's parts, simplify, and colour."""
     surface = largest(extract(reconstruction.field, resolution=options.resolution), n=reconstruction.parts)
-    surface = simplify(surface, options.faces)
+    surface = largest(simplify(surface, options.faces), n=reconstruction.parts)
     if reconstruction.texture == "projected":
         return _projected(surface, reconstruction, options.texture)
     return _baked(surface, reconstruction, options.texture)

@@ -15,6 +15,7 @@ from ..atomic import atomic_file, atomic_folder
 from ..camera import Camera
 from ..errors import InputError
 from ..mesh import Mesh, report
+from ..mesh.texture import to_bytes
 from .mesh_field import MeshField
 from .photo import Photo
 
@@ -35,20 +36,20 @@ class SavedResult:
 def save(reconstruction: Reconstruction, folder: str | Path) -> SavedResult:
     """Write the files of a reconstruction as a folder that appears whole or not at all; an older one is replaced."""
     with atomic_folder(folder) as place:
-        summary = write_files(reconstruction, place)
+        summary = write_files(reconstruction, reconstruction.mesh(), place)
         write_summary(place, summary)
     return SavedResult(Path(folder), summary)
 
 
-def write_files(reconstruction: Reconstruction, folder: Path) -> dict[str, Any]:
+def write_files(reconstruction: Reconstruction, mesh: Mesh, folder: Path) -> dict[str, Any]:
     """Write mesh, camera, mask and photo into an existing folder; return what result.json says of them."""
-    mesh, photo = reconstruction.mesh(), reconstruction.photo
+    photo = reconstruction.photo
     has_camera = "camera" in reconstruction.capabilities
     mesh.export(folder / MESH, camera=reconstruction.camera if has_camera else None)
     if has_camera:
         write_json(folder / CAMERA, reconstruction.camera.to_dict())
     with atomic_file(folder / PHOTO) as path:
-        Image.fromarray(_bytes(photo.rgb)).save(path, quality=92)
+        Image.fromarray(to_bytes(photo.rgb)).save(path, quality=92)
     summary: dict[str, Any] = reconstruction.provenance.to_dict() | {
         "photo": {"name": photo.name, "source": photo.source, "width": photo.width, "height": photo.height},
         "notices": list(photo.notices),
@@ -57,7 +58,7 @@ def write_files(reconstruction: Reconstruction, folder: Path) -> dict[str, Any]:
     if photo.mask is not None:
         mask = photo.original_mask()
         with atomic_file(folder / MASK) as path:
-            Image.fromarray(_bytes(mask)).save(path)
+            Image.fromarray(to_bytes(mask)).save(path)
         summary["mask"] = {"origin": photo.mask_origin, "area": round(float((mask > 0.5).mean()), 6)}
     return summary
 
@@ -153,7 +154,3 @@ def _integer(value: object, folder: Path) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
         raise InputError(f"{folder / RESULT} is damaged: {value!r} is no whole number.")
     return value
-
-
-def _bytes(values: np.ndarray) -> np.ndarray:
-    return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)

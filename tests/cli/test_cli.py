@@ -1,0 +1,172 @@
+"""The command line from end to end, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pictures import mug, png
+
+MONOFORM = [sys.executable, "-m", "monoform"]
+QUICK = ["--faces", "600", "--texture", "64", "--resolution", "64"]
+
+
+def monoform(*words: object, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([*MONOFORM, *map(str, words)], capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "mug.png"
+    path.write_bytes(png(mug()[0]))
+    path.with_name("mug_mask.png").write_bytes(png(mug()[1]))
+    return path
+
+
+def best_seconds(*command: str) -> float:
+    seconds = []
+    for _ in range(4):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def test_help_is_quick_and_lists_the_verbs():
+    shown = monoform("--help")
+    assert shown.returncode == 0
+    for verb in ("reconstruct", "view", "models", "doctor", "cite"):
+        assert f"  {verb}" in shown.stdout
+    assert best_seconds(*MONOFORM, "--help") < 0.5
+
+
+def test_import_is_quick_and_brings_no_torch():
+    empty = best_seconds(sys.executable, "-c", "pass")
+    assert best_seconds(sys.executable, "-c", "import monoform") - empty < 0.3
+    check = "import monoform, sys; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_every_verb_explains_itself():
+    for verb in ("reconstruct", "view", "models", "doctor", "cite"):
+        shown = monoform(verb, "--help")
+        assert shown.returncode == 0 and f"monoform {verb}" in shown.stdout
+    assert "--mask" in monoform("reconstruct", "--help").stdout
+
+
+def test_a_photo_becomes_a_whole_result(photo, tmp_path):
+    done = monoform("reconstruct", photo, "-o", tmp_path / "out", *QUICK)
+    assert done.returncode == 0, done.stderr
+    names = set(os.listdir(tmp_path / "out" / "mug"))
+    expected = "mesh.glb camera.json turntable.mp4 overlay.png mask.png result.json report.html".split()
+    assert set(expected) <= names
+    assert "report.html" in done.stdout
+    summary = json.loads((tmp_path / "out/mug/result.json").read_text())
+    assert set(summary["files"]) == names
+    again = monoform("reconstruct", photo, "-o", tmp_path / "out", *QUICK)
+    assert again.returncode == 0 and "already there" in again.stdout
+    shown = monoform("view", tmp_path / "out" / "mug", "--print-only")
+    assert shown.stdout.strip().endswith("/mug/report.html")
+    assert "igarashi1999teddy" in monoform("cite", tmp_path / "out" / "mug").stdout
+
+
+def test_options_change_the_result(photo, tmp_path):
+    masked = ["--mask", photo.with_name("mug_mask.png"), *QUICK]
+    monoform("reconstruct", photo, "-o", tmp_path / "plain", *masked)
+    plain = json.loads((tmp_path / "plain/mug/result.json").read_text())
+    assert plain["mask"]["origin"] == "file"
+    assert plain["mesh"]["faces"] == pytest.approx(600, rel=0.01)
+    thin = monoform("reconstruct", photo, "-o", tmp_path / "thin", *masked, "--set", "thickness=0.4")
+    assert thin.returncode == 0, thin.stderr
+    volume = json.loads((tmp_path / "thin/mug/result.json").read_text())["mesh"]["volume"]
+    assert volume < 0.6 * plain["mesh"]["volume"]
+    monoform("reconstruct", photo, "-o", tmp_path / "long", *masked, "--focal", "2000", "--seed", "7")
+    camera = json.loads((tmp_path / "long/mug/camera.json").read_text())
+    assert camera["intrinsics"][0][0] == 2000
+    assert json.loads((tmp_path / "long/mug/result.json").read_text())["seed"] == 7
+
+
+def test_a_batch_writes_a_table_and_says_what_failed(photo, tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    done = monoform("reconstruct", photo, tmp_path / "text.png", "-o", tmp_path / "out", "--workers", 2, *QUICK)
+    assert done.returncode == 2
+    assert "1 of 2 photos done" in done.stdout
+    assert "not an image" in done.stdout + done.stderr
+    assert "mug" in (tmp_path / "out/summary.csv").read_text()
+    assert (tmp_path / "out/index.html").exists()
+    assert not (tmp_path / "out/text").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["recontsruct"], "did you mean reconstruct?"),
+        (["reconstruct", "none.png", "-o", "out"], "There is no file none.png"),
+        (["reconstruct", "http://127.0.0.1:9/x.png", "-o", "out"], "cannot be fetched"),
+        (["reconstruct", "{photo}", "-o", "out", "--method", "magic"], "There is no method 'magic'"),
+        (["reconstruct", "{photo}", "-o", "out", "--faces", "3"], "faces is 3"),
+        (["reconstruct", "{photo}", "-o", "out", "--set", "depth=2"], "NAME=VALUE"),
+        (["reconstruct", "{photo}", "-o", "out", "--mask", "{photo}.none"], "There is no file"),
+        (["reconstruct", "{photo}", "-o", "{photo}/out"], "Cannot write"),
+        (["view", "nowhere"], "no result folder"),
+        (["cite", "magic"], "no method 'magic'"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(words, sentence, photo, tmp_path):
+    done = monoform(*(word.format(photo=photo) for word in words), cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("monoform: ") and done.stderr.count("\n") == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists() or os.listdir(tmp_path / "out") == []
+
+
+def test_unknown_flags_leave_2():
+    assert monoform("reconstruct", "x.png", "-o", "out", "--wrong").returncode == 2
+
+
+@pytest.mark.parametrize("kilobytes", [1, 12, 60])
+def test_a_full_disk_is_one_sentence_and_nothing_half_written(photo, tmp_path, kilobytes):
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
+
+    done = monoform("reconstruct", photo, "-o", tmp_path / "out", preexec_fn=limit)
+    assert done.returncode == 2, done.stderr
+    assert "Cannot write" in done.stderr and "Traceback" not in done.stderr
+    assert os.listdir(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("seconds", [0.8, 1.5, 2.5, 3.5, 5.0])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interrupt_leaves_nothing_half_written(photo, tmp_path, seconds, workers):
+    copy = tmp_path / "second.png"
+    copy.write_bytes(photo.read_bytes())
+    command = [*MONOFORM, "reconstruct", photo, copy, "-o", tmp_path / "out", "--workers", str(workers)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    left = os.listdir(tmp_path / "out") if (tmp_path / "out").exists() else []
+    assert not [name for name in left if name.startswith(".")], left
+    for name in left:
+        assert (tmp_path / "out" / name / "result.json").exists()
+
+
+def test_models_and_doctor():
+    shown = monoform("models")
+    assert "inflate" in shown.stdout and "Apache-2.0" in shown.stdout
+    assert "thickness" in monoform("models", "inflate").stdout
+    examined = monoform("doctor")
+    assert examined.returncode == 0, examined.stdout + examined.stderr
+    assert "BAD" not in examined.stdout and "surface of a ball" in examined.stdout

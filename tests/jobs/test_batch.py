@@ -1,0 +1,102 @@
+"""Many photos: names, masks, what is kept, what fails alone."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from monoform import InputError
+from monoform.jobs import ReconstructOptions
+from monoform.jobs.batch import is_complete, plan, run
+from tests.pictures import disc, mug, png
+
+QUICK = ReconstructOptions(faces=600, texture=64, resolution=64)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for name, (rgb, mask) in {"ball": disc(), "mug": mug()}.items():
+        (folder / f"{name}.png").write_bytes(png(rgb))
+        (folder / f"{name}_mask.png").write_bytes(png(mask))
+    (folder / "text.png").write_text("no image")
+    return folder
+
+
+def test_names_of_results(tmp_path):
+    items = plan(["a/mug.jpg", "b/mug.png", "http://x.org/Mug.webp?y=1", "..", "c/.jpg"], tmp_path)
+    assert [item.folder.name for item in items[:3]] == ["mug", "mug-2", "Mug-3"]
+    assert all(item.folder.parent == tmp_path and item.folder.name.strip(".") for item in items)
+    with pytest.raises(InputError, match="No photo"):
+        plan([], tmp_path)
+
+
+def test_masks_for_several_photos(photos, tmp_path):
+    names = [str(photos / "ball.png"), str(photos / "mug.png")]
+    items = plan(names, tmp_path, str(photos))
+    # A photo that lies in the mask folder under its own name is not taken for its own mask.
+    assert [item.mask for item in items] == [str(photos / "ball_mask.png"), str(photos / "mug_mask.png")]
+    with pytest.raises(InputError, match="one mask for 2 photos"):
+        plan(names, tmp_path, str(photos / "ball_mask.png"))
+    with pytest.raises(InputError, match="holds no mask"):
+        plan([str(photos / "text.png"), *names], tmp_path, str(photos))
+    assert plan(names[:1], tmp_path, str(photos / "ball_mask.png"))[0].mask == str(photos / "ball_mask.png")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_batch_fails_alone_and_keeps_what_is_there(photos, tmp_path, workers):
+    names = [str(photos / name) for name in ("ball.png", "text.png", "mug.png")]
+    items = plan(names, tmp_path)
+    first = {outcome.name: outcome for outcome in run(items, QUICK, workers=workers)}
+    assert {name: outcome.status for name, outcome in first.items()} == {
+        "ball": "done",
+        "text": "failed",
+        "mug": "done",
+    }
+    assert "not an image" in first["text"].message
+    assert first["mug"].iou > 0.9 and first["mug"].watertight
+    assert sorted(os.listdir(tmp_path)) == ["ball", "mug"]
+
+    (tmp_path / "mug" / "overlay.png").unlink()
+    stamp = (tmp_path / "ball" / "mesh.glb").stat().st_mtime_ns
+    again = {outcome.name: outcome.status for outcome in run(items, QUICK, workers=workers)}
+    assert again == {"ball": "kept", "text": "failed", "mug": "done"}
+    assert (tmp_path / "ball" / "mesh.glb").stat().st_mtime_ns == stamp
+
+
+def test_other_options_or_overwrite_make_it_anew(photos, tmp_path):
+    item = plan([str(photos / "ball.png")], tmp_path)[0]
+    assert not is_complete(item, QUICK)
+    assert [outcome.status for outcome in run([item], QUICK)] == ["done"]
+    assert is_complete(item, QUICK)
+    assert not is_complete(item, ReconstructOptions(faces=700, texture=64, resolution=64))
+    assert [outcome.status for outcome in run([item], QUICK, overwrite=True)] == ["done"]
+    (tmp_path / "ball" / "result.json").write_text("{")
+    assert not is_complete(item, QUICK)
+
+
+def test_the_result_folder_says_what_was_done(photos, tmp_path):
+    item = plan([str(photos / "mug.png")], tmp_path, str(photos / "mug_mask.png"))[0]
+    outcome = next(run([item], QUICK, finish=lambda folder: (folder / "extra.txt").write_text("x")))
+    summary = json.loads((tmp_path / "mug" / "result.json").read_text())
+    assert summary["files"] == sorted(os.listdir(tmp_path / "mug"))
+    assert {"mesh.glb", "camera.json", "mask.png", "overlay.png", "turntable.mp4", "extra.txt"} <= set(summary["files"])
+    assert summary["mask"]["origin"] == "file"
+    assert summary["overlay"]["iou"] == outcome.iou > 0.95
+    assert summary["mesh"]["faces"] == outcome.faces and summary["mesh"]["parts"] == 1
+    assert set(summary["timings"]) == {"open", "mask", "shape", "mesh", "overlay", "turntable", "write"}
+    assert summary["method"] == "inflate" and summary["versions"]["torch"]
+
+
+def test_the_same_photo_gives_the_same_bytes(photos, tmp_path):
+    for name in ("one", "two"):
+        next(run(plan([str(photos / "mug.png")], tmp_path / name), QUICK))
+    for file in ("mesh.glb", "camera.json", "mask.png", "overlay.png", "photo.jpg"):
+        assert (tmp_path / "one/mug" / file).read_bytes() == (tmp_path / "two/mug" / file).read_bytes(), file
+
+
+def test_no_workers_are_refused(photos, tmp_path):
+    with pytest.raises(InputError, match="at least 1"):
+        next(run(plan([str(photos / "mug.png")], tmp_path), QUICK, workers=0))

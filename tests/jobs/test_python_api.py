@@ -1,0 +1,69 @@
+"""The three lines of the README, and what they give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import monoform
+from monoform.camera import orbit
+from tests.pictures import mug
+
+
+@pytest.fixture(scope="module")
+def result():
+    rgb, mask = mug()
+    return monoform.reconstruct(rgb, mask=mask)
+
+
+def test_three_lines(result, tmp_path):
+    result.mesh(faces=2000, resolution=96, texture=128).export(tmp_path / "mug.glb")
+    assert (tmp_path / "mug.glb").read_bytes()[:4] == b"glTF"
+    assert (result.camera.width, result.camera.height) == (320, 240)
+    assert result.capabilities == {"geometry", "colour", "camera"}
+
+
+def test_rendering_from_anywhere(result):
+    camera = orbit(1, elevation=0.3, distance=2.0, fov_y=0.6, width=64, height=48)
+    seen = result.render(camera)
+    assert seen.rgb.shape == (48, 64, 3) and seen.mask.any()
+    assert np.isfinite(seen.depth[seen.mask]).all()
+
+
+def test_options_reach_the_method():
+    rgb, mask = mug()
+    flat = monoform.reconstruct(rgb, mask=mask, thickness=0.4)
+    assert flat.provenance.config.thickness == 0.4
+    long = monoform.reconstruct(rgb, mask=mask, focal=900.0)
+    assert float(long.camera.intrinsics[0, 0, 0]) == 900.0
+    with pytest.raises(monoform.InputError, match="focal length of 3"):
+        monoform.reconstruct(rgb, mask=mask, focal=3.0)
+    with pytest.raises(monoform.InputError, match="takes the options"):
+        monoform.reconstruct(rgb, mask=mask, thicknes=0.4)
+
+
+def test_a_saved_result_loads_with_the_same_camera_mesh_and_shape(result, tmp_path):
+    result.save(tmp_path / "mug")
+    back = monoform.load(tmp_path / "mug")
+    torch.testing.assert_close(back.camera.world_from_camera, result.camera.world_from_camera)
+    torch.testing.assert_close(back.camera.intrinsics, result.camera.intrinsics)
+    assert len(back.mesh().faces) == len(result.mesh().faces)
+    np.testing.assert_allclose(back.photo.mask, result.photo.mask, atol=0.01)
+    points = torch.rand(3000, 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    true, found = result.field.geometry(points), back.field.geometry(points)
+    clear = true.abs() > 0.02
+    assert ((true < 0) == (found < 0))[clear].float().mean() > 0.995
+    near = true.abs() < 0.03
+    assert (true - found).abs()[near].mean() < 0.01
+    colours = back.field.color(points[true.abs() < 0.01], None)
+    assert (colours - result.field.color(points[true.abs() < 0.01], None)).abs().mean() < 0.08
+
+
+def test_public_names_are_there_and_others_are_not():
+    for name in monoform.__all__:
+        assert getattr(monoform, name) is not None
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = monoform.nothing
+    assert [card.name for card in monoform.list_methods()] == ["inflate"]
+    assert "igarashi1999teddy" in monoform.cite("inflate")

@@ -1,0 +1,90 @@
+"""The result folder: read back, and read when it is damaged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import monoform
+from monoform import InputError
+from tests.pictures import mug
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "mug"
+    rgb, mask = mug()
+    result = monoform.reconstruct(rgb, mask=mask)
+    replace(result, surface=result.mesh(faces=300, resolution=48, texture=64)).save(folder)
+    return folder
+
+
+def test_what_is_not_there(saved, tmp_path):
+    with pytest.raises(InputError, match="no result folder"):
+        monoform.load(tmp_path / "none")
+    with pytest.raises(InputError, match=r"result.json is missing"):
+        monoform.load(tmp_path)
+    copy = tmp_path / "copy"
+    shutil.copytree(saved, copy)
+    (copy / "mesh.glb").unlink()
+    with pytest.raises(InputError, match=r"mesh\.glb"):
+        monoform.load(copy)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"seed": "x"}', '{"photo": 3, "seed": 1e300}', "[" * 100000])
+def test_a_damaged_summary_is_one_sentence(saved, tmp_path, text):
+    copy = tmp_path / "copy"
+    shutil.copytree(saved, copy)
+    (copy / "result.json").write_text(text)
+    with pytest.raises(InputError) as caught:
+        monoform.load(copy)
+    assert "result.json" in str(caught.value)
+
+
+def test_nan_never_reaches_a_file(tmp_path):
+    from monoform.scene.result import write_json
+
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "x.json", {"value": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(file=st.sampled_from(["camera.json", "result.json"]), data=st.data())
+def test_any_values_in_its_json_load_or_give_one_sentence(saved, tmp_path, file, data):
+    content = json.loads((saved / file).read_text())
+    key = data.draw(st.sampled_from(sorted(content)))
+    content[key] = data.draw(JSON)
+    load_changed(saved, tmp_path, file, json.dumps(content).encode())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(file=st.sampled_from(["mesh.glb", "mask.png", "photo.jpg", "camera.json"]), data=st.data())
+def test_any_damage_to_its_files_loads_or_gives_one_sentence(saved, tmp_path, file, data):
+    content = bytearray((saved / file).read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    load_changed(saved, tmp_path, file, bytes(content[: data.draw(st.integers(1, len(content)))]))
+
+
+def load_changed(saved, tmp_path, file, content: bytes) -> None:
+    copy = tmp_path / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(saved, copy)
+    (copy / file).write_bytes(content)
+    try:
+        monoform.load(copy)
+    except InputError as error:
+        assert "\n" not in str(error)

@@ -1,0 +1,68 @@
+"""Files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from monoform.atomic import atomic_file, atomic_folder
+from monoform.errors import InputError
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    with atomic_file(tmp_path / "a" / "x.txt") as path:
+        path.write_text("whole")
+        assert path.suffix == ".txt" and not (tmp_path / "a" / "x.txt").exists()
+    assert (tmp_path / "a" / "x.txt").read_text() == "whole"
+    assert os.listdir(tmp_path / "a") == ["x.txt"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_what_breaks_leaves_the_old_file(tmp_path, error):
+    (tmp_path / "x.txt").write_text("old")
+    with pytest.raises(error), atomic_file(tmp_path / "x.txt") as path:
+        path.write_text("half")
+        raise error
+    assert (tmp_path / "x.txt").read_text() == "old"
+    assert os.listdir(tmp_path) == ["x.txt"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_what_breaks_leaves_the_old_folder(tmp_path, error):
+    with atomic_folder(tmp_path / "out") as folder:
+        (folder / "a").write_text("old")
+    with pytest.raises(error), atomic_folder(tmp_path / "out") as folder:
+        (folder / "b").write_text("half")
+        raise error
+    assert os.listdir(tmp_path) == ["out"] and os.listdir(tmp_path / "out") == ["a"]
+
+
+def test_a_new_folder_takes_the_place_of_the_old_one(tmp_path):
+    for name in ("a", "b"):
+        with atomic_folder(tmp_path / "out") as folder:
+            (folder / name).write_text(name)
+    assert os.listdir(tmp_path) == ["out"] and os.listdir(tmp_path / "out") == ["b"]
+
+
+def test_a_failed_rename_puts_the_old_folder_back(tmp_path, monkeypatch):
+    with atomic_folder(tmp_path / "out") as folder:
+        (folder / "a").write_text("old")
+    rename = os.rename
+
+    def failing(source, target):
+        if str(source).endswith(".partial"):
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", failing)
+    with pytest.raises(InputError, match="No space left on device"), atomic_folder(tmp_path / "out") as folder:
+        (folder / "b").write_text("new")
+    assert os.listdir(tmp_path) == ["out"] and os.listdir(tmp_path / "out") == ["a"]
+
+
+def test_places_that_cannot_be_written_are_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    for opened in (atomic_file, atomic_folder):
+        with pytest.raises(InputError, match=r"Cannot write .*file.*: "), opened(tmp_path / "file" / "x"):
+            raise AssertionError("nothing should be opened")
