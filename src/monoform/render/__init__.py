@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .bounds import ray_box as ray_box
 from .bounds import ray_sphere as ray_sphere
 from .chunks import rays_per_chunk as rays_per_chunk
@@ -19,3 +21,16 @@ from .volume import SamplingOptions as SamplingOptions
 from .volume import normals as normals
 from .volume import render_field as render_field
 from .volume import render_rays as render_rays
+
+if TYPE_CHECKING:
+    from .mesh import MeshRender as MeshRender
+    from .mesh import render_mesh as render_mesh
+
+
+def __getattr__(name: str) -> object:
+    """Drawing meshes loads the mesh room, which fields do without."""
+    if name not in ("MeshRender", "render_mesh"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import mesh
+
+    return getattr(mesh, name)

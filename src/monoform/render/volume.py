@@ -62,7 +62,7 @@ class FieldRender:
     Attributes:
         rgb: sRGB 0..1 on the background.
         alpha: coverage 0..1.
-        depth: along the camera's z axis, in world units; 0 where nothing is.
+        depth: along the camera's z axis, in world units; infinity where nothing is.
         normal: unit, in the world, at the mean depth; 0 where nothing is or the geometry has no slope.
     """
 
@@ -151,7 +151,8 @@ def _render_image(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     origins, directions = (rays[0] for rays in camera.rays())
     rgb = torch.tensor(options.background).to(origins).repeat(len(origins), 1)
-    alpha, depth, normal = torch.zeros_like(rgb[:, 0]), torch.zeros_like(rgb[:, 0]), torch.zeros_like(rgb)
+    alpha, normal = torch.zeros_like(rgb[:, 0]), torch.zeros_like(rgb)
+    depth = torch.full_like(alpha, torch.inf)
     forward = camera.world_from_camera[0, :3, 2]
     hits = ray_box(origins, directions, field.bounds)[2].nonzero()[:, 0]
     for part in slices(len(hits), size):
@@ -159,7 +160,7 @@ def _render_image(
         rays = render_rays(field, origins[chosen], directions[chosen], options)
         rgb[chosen], alpha[chosen] = rays.rgb, rays.alpha
         seen = rays.alpha > SEEN
-        depth[chosen] = rays.distance * (directions[chosen] @ forward) * seen
+        depth[chosen] = torch.where(seen, rays.distance * (directions[chosen] @ forward), torch.inf)
         points = origins[chosen] + rays.distance[:, None] * directions[chosen]
         normal[chosen] = normals(field, points) * seen[:, None]
     return rgb, alpha, depth, normal

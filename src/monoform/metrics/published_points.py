@@ -1,0 +1,45 @@
+"""Point-set metrics under the names and factors of a published evaluation (LIST, Arshad and Beksi 2023).
+
+There, completeness is the mean distance from ground truth to prediction, and "precision" counts ground-truth points:
+a recall in the usual words of `shape.py`. Both counts are divided by the number of predicted points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from .arrays import Array
+from .shape import nearest
+
+THRESHOLDS = (0.005, 0.01, 0.05)
+
+
+def published_point_metrics(
+    prediction: Float[Array, "n 3"], truth: Float[Array, "m 3"], thresholds: Sequence[float] = THRESHOLDS
+) -> dict[str, float]:
+    """completeness, accuracy, their squared versions, chamfer_l2, and precision_t, recall_t, fscore_t.
+
+    t in a name is 100 times the threshold, as in "precision_0.5" for 0.005.
+    """
+    completeness, _ = nearest(truth, prediction)
+    accuracy, _ = nearest(prediction, truth)
+    metrics = {
+        "completeness": completeness.mean(),
+        "accuracy": accuracy.mean(),
+        "completeness2": (completeness**2).mean(),
+        "accuracy2": (accuracy**2).mean(),
+    }
+    metrics["chamfer_l2"] = 10000 * 0.5 * (metrics["completeness2"] + metrics["accuracy2"])
+    for threshold in thresholds:
+        label = f"{round(100 * threshold, 6)!r}"
+        p = np.count_nonzero(completeness < threshold) / len(prediction)
+        r = np.count_nonzero(accuracy < threshold) / len(prediction)
+        metrics |= {
+            f"precision_{label}": p,
+            f"recall_{label}": r,
+            f"fscore_{label}": 2 * p * r / (p + r + 1e-5),
+        }
+    return {name: float(value) for name, value in metrics.items()}
