@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt8
-from scipy.ndimage import distance_transform_edt
 
 from .mesh import Mesh
 
@@ -48,8 +47,11 @@ def fill_gutters(image: Shaped[np.ndarray, "h w c"], painted: Bool[np.ndarray, "
     """Give every unpainted texel the colour of the nearest painted one, so that no seam shows between charts."""
     if painted.all() or not painted.any():
         return image
-    rows, columns = distance_transform_edt(~painted, return_distances=False, return_indices=True)
-    return image[rows, columns]
+    source = (~painted).astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(source, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    place = np.zeros(int(labels.max()) + 1, np.int64)
+    place[labels[painted]] = np.flatnonzero(painted)
+    return image.reshape(-1, image.shape[2])[place[labels]]
 
 
 def to_bytes(colors: Float[np.ndarray, "*any"]) -> UInt8[np.ndarray, "*any"]:
