@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from . import bake as bake
 from . import isosurface as isosurface
+from .closest import Closest as Closest
+from .closest import closest_points as closest_points
 from .isosurface import extract as extract
 from .mesh import Mesh as Mesh
+from .raycast import Hits as Hits
+from .raycast import RayCaster as RayCaster
 from .read import load as load
+from .sample import sample_surface as sample_surface
 from .simplify import simplify as simplify
+from .texture import sample_texture as sample_texture
 from .topology import MeshReport as MeshReport
 from .topology import components as components
 from .topology import is_watertight as is_watertight
 from .topology import largest as largest
 from .topology import report as report
+from .unwrap import project_uv as project_uv
+from .unwrap import unwrap as unwrap
 from .write import export as export
 
 __all__ = [
+    "Closest",
+    "Hits",
     "Mesh",
     "MeshReport",
+    "RayCaster",
+    "bake",
+    "closest_points",
     "components",
     "export",
     "extract",
@@ -24,6 +38,10 @@ __all__ = [
     "isosurface",
     "largest",
     "load",
+    "project_uv",
     "report",
+    "sample_surface",
+    "sample_texture",
     "simplify",
+    "unwrap",
 ]

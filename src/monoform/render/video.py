@@ -7,7 +7,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 from ..atomic import atomic_file
@@ -15,9 +15,13 @@ from ..errors import InputError
 
 
 def write_video(
-    frames: Iterable[Float[np.ndarray, "h w 3"]], path: str | Path, *, fps: float = 30.0, quality: float = 8.0
+    frames: Iterable[Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]],
+    path: str | Path,
+    *,
+    fps: float = 30.0,
+    quality: float = 8.0,
 ) -> Path:
-    """Write frames (sRGB 0..1) as .mp4 (H.264, yuv420p, plays everywhere) or as a looping .gif.
+    """Write frames (sRGB, float 0..1 or bytes) as .mp4 (H.264, yuv420p, plays everywhere) or as a looping .gif.
 
     H.264 needs even sizes: an odd last row or column is repeated once. The frames are taken one by one, so a generator
     does not have to fit in memory.
@@ -52,7 +56,7 @@ def _bytes(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         shape = frame.shape if shape is None else shape
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.shape != shape:
             raise InputError(f"Video frame {number} has shape {frame.shape}; all must be (h, w, 3) like {shape}.")
-        yield np.rint(np.clip(frame, 0.0, 1.0) * 255.0).astype(np.uint8)
+        yield frame if frame.dtype == np.uint8 else np.rint(np.clip(frame, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
 def _write_mp4(first: np.ndarray, rest: Iterator[np.ndarray], path: Path, fps: float, quality: float) -> None:
