@@ -1,0 +1,81 @@
+"""docs/bad_input.md quotes what is said: every sentence there comes from a case here, word for word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from monoform.cli.reconstruct import run as reconstruct
+from monoform.errors import InputError
+
+PAGE = Path(__file__).parents[2] / "docs" / "bad_input.md"
+
+
+def picture(name: str, width: int = 64, height: int = 48, color: tuple[int, ...] = (200, 200, 200)) -> None:
+    Image.new("RGBA" if len(color) == 4 else "RGB", (width, height), color).save(name)
+
+
+def mug() -> None:
+    """A photo whose mask is easy: a dark square in the alpha channel."""
+    image = np.zeros((48, 64, 4), np.uint8)
+    image[12:36, 16:48] = (90, 60, 40, 255)
+    Image.fromarray(image).save("mug.png")
+
+
+def cut_short() -> None:
+    picture("whole.jpg", 640, 480)
+    Path("short.jpg").write_bytes(Path("whole.jpg").read_bytes()[:600])
+
+
+CASES: dict[str, tuple[Callable[[], object], list[str]]] = {
+    "no file": (lambda: None, ["mgu.jpg"]),
+    "a folder": (lambda: Path("photos").mkdir(), ["photos"]),
+    "empty": (lambda: Path("empty.jpg").write_bytes(b""), ["empty.jpg"]),
+    "no image": (lambda: Path("notes.txt").write_text("not a picture"), ["notes.txt"]),
+    "cut short": (cut_short, ["short.jpg"]),
+    "tiny": (lambda: picture("icon.png", 12, 12), ["icon.png"]),
+    "transparent": (lambda: picture("clear.png", color=(0, 0, 0, 0)), ["clear.png"]),
+    "plain": (lambda: picture("wall.png"), ["wall.png", "--matting", "grabcut"]),
+    "mask of another size": (lambda: (mug(), picture("mask.png", 32, 24)), ["mug.png", "--mask", "mask.png"]),
+    "empty mask": (lambda: (mug(), picture("black.png", color=(0, 0, 0))), ["mug.png", "--mask", "black.png"]),
+    "no mask for a photo": (
+        lambda: (mug(), Path("masks").mkdir(), picture("masks/mug.png"), picture("cup.png")),
+        ["mug.png", "cup.png", "--mask", "masks"],
+    ),
+    "one mask for two": (lambda: (mug(), picture("mask.png")), ["mug.png", "mug.png", "--mask", "mask.png"]),
+    "method": (mug, ["mug.png", "--method", "inflat"]),
+    "matting": (mug, ["mug.png", "--matting", "magic"]),
+    "option": (mug, ["mug.png", "--set", "depth=2"]),
+    "option type": (mug, ["mug.png", "--set", "thickness=fat"]),
+    "option range": (mug, ["mug.png", "--set", "thickness=9"]),
+    "faces": (mug, ["mug.png", "--faces", "3"]),
+    "focal": (mug, ["mug.png", "--focal", "2"]),
+    "workers": (mug, ["mug.png", "--workers", "0"]),
+    "out": (lambda: (mug(), Path("out").write_text("a file")), ["mug.png"]),
+}
+
+
+def quoted() -> list[str]:
+    """The sentences of the page: the last cell of each table row, in backticks."""
+    return re.findall(r"\| `([^`]+)` \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sentence_is_in_the_page(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepare, words = CASES[name]
+    prepare()
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(InputError) as refusal:
+        reconstruct([*words, "-o", "out"])
+    assert str(refusal.value) in quoted()
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before  # nothing half-made
+
+
+def test_page_quotes_nothing_else() -> None:
+    assert len(quoted()) == len(set(quoted())) == len(CASES)
