@@ -7,9 +7,9 @@ import math
 import jaxtyping
 import pytest
 import torch
-from camera_strategies import cameras
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.camera.camera_strategies import cameras
 from torch import Tensor
 from torch.autograd import gradcheck
 

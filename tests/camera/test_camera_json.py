@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from camera_strategies import cameras
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.camera.camera_strategies import cameras
 
 from monoform import InputError
 from monoform.camera import Camera, look_at, orbit

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from camera_strategies import cameras, poses
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.camera.camera_strategies import cameras, poses
 from torch import Tensor
 
 from monoform import InputError

@@ -6,8 +6,8 @@ import math
 
 import pytest
 import torch
-from camera_strategies import rotation_vectors, vectors
 from hypothesis import given
+from tests.camera.camera_strategies import rotation_vectors, vectors
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 from torch.autograd.functional import jacobian

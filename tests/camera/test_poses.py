@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from camera_strategies import vectors
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.camera.camera_strategies import vectors
 from torch import Tensor
 
 from monoform import InputError

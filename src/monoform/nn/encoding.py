@@ -39,5 +39,5 @@ class FrequencyEncoding(nn.Module):
         self.register_buffer("_phases", phases.reshape(1, -1, 1))
 
     def forward(self, x: Float[Tensor, "n dimensions"]) -> Float[Tensor, "n encoded"]:
-        waves = torch.sin(x[:, None, :] * self._freqs + self._phases).flatten(1)
+        waves = torch.sin(torch.addcmul(self._phases, x[:, None, :], self._freqs)).flatten(1)
         return torch.cat((x, waves), dim=-1) if self.include_input else waves

@@ -1,0 +1,99 @@
+"""The parity suite itself: it notices wrong numbers, left out arrays, unreadable cases and kinds without a check."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.parity.conftest import golden_folder
+from tests.parity.parity_case import Case
+from tests.parity.parity_checks import CHECKS, case_folders, kind_of, with_and_without_check
+
+HERE = Path(__file__).parent
+GOLDEN = HERE.parent / "golden"
+NAMES = [(folder, name) for folder in case_folders(GOLDEN) for name in Case.load(folder).arrays]
+
+
+@pytest.mark.parametrize(("folder", "name"), NAMES, ids=[f"{folder.name}-{name}" for folder, name in NAMES])
+def test_every_array_matters(folder: Path, name: str) -> None:
+    """Change one number of one array: the check must fail."""
+    case = Case.load(folder)
+    values = case.arrays[name].copy()
+    values[np.unravel_index(np.argmin(np.abs(values.astype(float))), values.shape)] += 1
+    case.arrays[name] = values
+    with pytest.raises(AssertionError):
+        CHECKS[kind_of(folder)](case)
+
+
+@pytest.mark.parametrize("folder", case_folders(GOLDEN), ids=lambda folder: folder.name)
+def test_an_array_that_no_check_knows_is_noticed(folder: Path) -> None:
+    case = Case.load(folder)
+    case.arrays["surprise/values"] = np.zeros(3)
+    CHECKS[kind_of(folder)](case)
+    with pytest.raises(AssertionError, match="left uncompared: surprise/values"):
+        case.finish()
+
+
+def test_shape_and_type_must_agree() -> None:
+    case = Case(Path("x"), {}, {"a": np.zeros(3, np.float32), "n": np.zeros(2, np.int64)})
+    with pytest.raises(AssertionError, match="shape"):
+        case.compare("a", np.zeros((1, 3)))
+    with pytest.raises(AssertionError, match="golden int64"):
+        case.compare("n", np.zeros(2))
+    with pytest.raises(AssertionError, match="uncompared: a, n"):
+        case.finish()
+    with pytest.raises(AssertionError, match="nothing was compared"):
+        Case(Path("x"), {}, {}).finish()
+
+
+def write_case(folder: Path, kind: str) -> None:
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps({"kind": kind}))
+    np.savez(folder / "io.npz", values=np.zeros(2))
+
+
+def test_cases_are_sorted_into_tested_and_unchecked(tmp_path: Path) -> None:
+    write_case(tmp_path / "pixelnerf" / "any name", "geometry")
+    write_case(tmp_path / "pixelnerf" / "later", "not yet written")
+    write_case(tmp_path / "other" / "geometry", "geometry")
+    (tmp_path / "list" / "broken").mkdir(parents=True)
+    (tmp_path / "list" / "broken" / "manifest.json").write_text("{")
+    tested, unchecked = with_and_without_check(tmp_path)
+    assert [folder.name for folder in tested] == ["broken", "any name"]
+    assert [folder.name for folder in unchecked] == ["geometry", "later"]
+
+
+def test_the_command_line_lists_what_it_cannot_check_and_fails_on_wrong_numbers(tmp_path: Path) -> None:
+    write_case(tmp_path / "pixelnerf" / "later", "not yet written")
+    for name in ("right", "wrong"):
+        shutil.copytree(GOLDEN / "list" / "metrics_points", tmp_path / "list" / name)
+    arrays = Case.load(tmp_path / "list" / "wrong").arrays
+    arrays["near/accuracy"] = arrays["near/accuracy"] * 1.0001
+    np.savez(tmp_path / "list" / "wrong" / "io.npz", **arrays)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(HERE / "test_parity.py"),
+        "--golden",
+        str(tmp_path),
+        "-p",
+        "no:xdist",
+    ]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, cwd=HERE.parent.parent, timeout=300)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "1 failed, 1 passed" in run.stdout
+    assert "near/accuracy" in run.stdout
+    assert "list/right: 28 arrays compared" in run.stdout
+    assert "no check for this kind yet, 1 cases NOT compared" in run.stdout
+    assert "pixelnerf/later (kind not yet written)" in run.stdout
+
+
+def test_a_folder_without_cases_is_refused(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    with pytest.raises(pytest.UsageError, match="there is no case in it"):
+        golden_folder(pytestconfig, tmp_path)
