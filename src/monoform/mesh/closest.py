@@ -12,7 +12,7 @@ from ..errors import InputError
 from .mesh import Mesh
 
 _SAMPLES = 60_000
-_CANDIDATES = 8
+_CANDIDATES = 6
 _AWAY = 0.05  # a point on a face that looks away counts as this share of the mesh's size further off
 
 

@@ -16,6 +16,7 @@ from .mesh import Mesh
 
 DENSITY_LEVEL = 10.0
 _NUDGE = 1e-3  # least distance of a surface vertex from a grid node, in cells: keeps vertices at distinct positions
+_CAP = 50.0  # surfaces cut by the bounds end 1/51 of a cell beyond them
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,17 +28,21 @@ class Grid:
     shape: tuple[int, int, int]
 
     @classmethod
-    def over(cls, bounds: Float[np.ndarray, "2 3"], resolution: int, block: int) -> Grid:
-        """`resolution` cells along the longest side, cell counts a multiple of `block`, centred on the box."""
+    def over(cls, bounds: Float[np.ndarray, "2 3"], resolution: int) -> Grid:
+        """`resolution` cells along the longest side, as many as needed along the others, centred on the box."""
         extent = bounds[1] - bounds[0]
         spacing = float(extent.max()) / resolution
-        cells = np.maximum(np.ceil(np.ceil(extent / spacing - 1e-9) / block), 1).astype(int) * block
+        cells = np.maximum(np.ceil(extent / spacing - 1e-9), 1).astype(int)
         origin = bounds.mean(axis=0) - 0.5 * spacing * cells
         return cls(origin, spacing, tuple((cells + 1).tolist()))
 
     def points(self, nodes: Int[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
         """World positions of nodes."""
         return self.origin + self.spacing * nodes
+
+    def blocks(self, block: int) -> list[int]:
+        """How many blocks of `block` cells cover each side; the last ones may reach beyond the grid."""
+        return [max(1, -(-(nodes - 1) // block)) for nodes in self.shape]
 
 
 def extract(
@@ -75,7 +80,7 @@ def extract(
     bounds = field.bounds.detach().cpu().numpy().astype(np.float64)
     if not np.isfinite(bounds).all() or (bounds[1] <= bounds[0]).any():
         raise InputError(f"The field's bounds {bounds.tolist()} are not a box; set them before meshing.")
-    grid = Grid.over(bounds, resolution, block)
+    grid = Grid.over(bounds, resolution)
     sampler = _Sampler(field, grid, sign, level, chunk)
     values = _sparse_values(sampler, block)
     if not (values < 0).any():
@@ -102,13 +107,17 @@ class _Sampler:
         scale = self.grid.spacing if self.field.kind == "sdf" else max(abs(self.level), 1e-6)
         return _NUDGE * scale
 
-    @property
-    def outside(self) -> float:
-        """Value of the border around the grid that closes surfaces cut by the bounds."""
-        return self.grid.spacing if self.field.kind == "sdf" else max(abs(self.level), 1e-6)
+    def at(self, nodes: Int[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+        """Values at nodes; those beyond the grid count as just outside."""
+        within = (nodes < self.grid.shape).all(axis=1)
+        if within.all():
+            return self._evaluate(nodes)
+        result = np.full(len(nodes), self.tiny, np.float32)
+        result[within] = self._evaluate(nodes[within])
+        return result
 
     @torch.no_grad()
-    def at(self, nodes: Int[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+    def _evaluate(self, nodes: Int[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
         place = self.field.bounds
         result = np.empty(len(nodes), np.float32)
         for start in range(0, len(nodes), self.chunk):
@@ -126,8 +135,8 @@ class _Sampler:
 
 def _sparse_values(sampler: _Sampler, block: int) -> Float[np.ndarray, "x y z"]:
     """Values on the whole grid: exact at every cell that the surface crosses, elsewhere of the right sign."""
-    shape = sampler.grid.shape
-    nodes = np.stack(np.meshgrid(*[np.arange(0, n, block) for n in shape], indexing="ij"), axis=-1)
+    counts = sampler.grid.blocks(block)
+    nodes = np.stack(np.meshgrid(*[block * np.arange(n + 1) for n in counts], indexing="ij"), axis=-1)
     coarse = sampler.at(nodes.reshape(-1, 3)).reshape(nodes.shape[:3])
     if block == 1:
         return coarse
@@ -139,7 +148,8 @@ def _sparse_values(sampler: _Sampler, block: int) -> Float[np.ndarray, "x y z"]:
         values[fresh] = sampler.at(np.stack(fresh, axis=1))
         done |= active
         active = active | _mixed(values < 0, block)
-    return values
+    x, y, z = sampler.grid.shape
+    return values[:x, :y, :z]
 
 
 def _first_look(coarse: Float[np.ndarray, "x y z"], sampler: _Sampler, block: int) -> Bool[np.ndarray, "a b c"]:
@@ -200,7 +210,11 @@ def _reduce(values: np.ndarray, block: int, axis: int, combine: np.ufunc) -> np.
 
 
 def _triangulate(values: Float[np.ndarray, "x y z"], sampler: _Sampler) -> Mesh:
-    closed = np.pad(values, 1, constant_values=np.float32(sampler.outside))
+    closed = np.pad(values, 1, mode="edge")
+    for axis in range(3):  # a surface cut by the bounds is closed just beyond them
+        for side in (0, -1):
+            border = np.moveaxis(closed, axis, 0)[side]
+            np.copyto(border, np.abs(border) * np.float32(_CAP))
     vertices, faces, _, _ = marching_cubes(closed, 0.0, gradient_direction="descent")
     grid = sampler.grid
     return Mesh(grid.origin + grid.spacing * (vertices.astype(np.float64) - 1.0), faces.astype(np.int64))
