@@ -6,6 +6,7 @@ import os
 
 from jaxtyping import install_import_hook
 
+import tests.typecheck  # noqa: F401  (the hook looks it up by name in every module that it rewrites)
+
 os.environ.setdefault("OMP_NUM_THREADS", "2")
-_hook = install_import_hook("monoform", "beartype.beartype")
-_hook.__enter__()
+install_import_hook("monoform", "tests.typecheck.check")

@@ -16,7 +16,7 @@ import pytest
 from tests.pictures import mug, png
 
 MONOFORM = [sys.executable, "-m", "monoform"]
-QUICK = ["--faces", "600", "--texture", "64", "--resolution", "64"]
+QUICK = ["--faces", "600", "--texture", "64", "--resolution", "64", "--frames", "4"]
 
 
 def monoform(*words: object, **options) -> subprocess.CompletedProcess:
@@ -92,6 +92,9 @@ def test_options_change_the_result(photo, tmp_path):
     camera = json.loads((tmp_path / "long/mug/camera.json").read_text())
     assert camera["intrinsics"][0][0] == 2000
     assert json.loads((tmp_path / "long/mug/result.json").read_text())["seed"] == 7
+    monoform("reconstruct", photo, "-o", tmp_path / "still", *masked[:-1], "0")
+    assert not (tmp_path / "still/mug/turntable.mp4").exists()
+    assert (tmp_path / "still/mug/report.html").exists()
 
 
 def test_a_batch_writes_a_table_and_says_what_failed(photo, tmp_path):

@@ -12,7 +12,7 @@ from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import is_complete, plan, run
 from tests.pictures import disc, mug, png
 
-QUICK = ReconstructOptions(faces=600, texture=64, resolution=64)
+QUICK = ReconstructOptions(faces=600, texture=64, resolution=64, frames=4)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_other_options_or_overwrite_make_it_anew(photos, tmp_path):
     assert not is_complete(item, QUICK)
     assert [outcome.status for outcome in run([item], QUICK)] == ["done"]
     assert is_complete(item, QUICK)
-    assert not is_complete(item, ReconstructOptions(faces=700, texture=64, resolution=64))
+    assert not is_complete(item, ReconstructOptions(faces=700, texture=64, resolution=64, frames=4))
     assert [outcome.status for outcome in run([item], QUICK, overwrite=True)] == ["done"]
     (tmp_path / "ball" / "result.json").write_text("{")
     assert not is_complete(item, QUICK)

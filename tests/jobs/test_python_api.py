@@ -39,7 +39,7 @@ def test_options_reach_the_method():
     assert float(long.camera.intrinsics[0, 0, 0]) == 900.0
     with pytest.raises(monoform.InputError, match="focal length of 3"):
         monoform.reconstruct(rgb, mask=mask, focal=3.0)
-    with pytest.raises(monoform.InputError, match="takes the options"):
+    with pytest.raises(monoform.InputError, match="no option thicknes"):
         monoform.reconstruct(rgb, mask=mask, thicknes=0.4)
 
 

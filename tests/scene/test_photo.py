@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -119,9 +120,9 @@ def test_a_crop_sees_what_the_cropped_camera_sees():
     rgb, mask = mug()
     photo = Photo.open(rgb, mask=mask)
     crop = photo.cropped(40, 30, 200, 160, size=(100, 80))
-    camera = Camera.from_fov(look_at([[0.2, 0.4, 2.0]]), 0.6, 320, 240)
+    camera = Camera.from_fov(look_at(torch.tensor([[0.2, 0.4, 2.0]])), 0.6, 320, 240)
     window = camera.cropped(40, 30, 200, 160).resized(100, 80)
-    points = camera.unproject(camera.pixel_centres()[None].float(), np_full(320 * 240))
+    points = camera.unproject(camera.pixel_centres()[None], torch.full((1, 320 * 240), 2.0))
     pixels, _ = window.project(points)
     cells = pixels[0].numpy()
     inside = (cells > 1).all(1) & (cells < [99, 79]).all(1)
@@ -129,12 +130,6 @@ def test_a_crop_sees_what_the_cropped_camera_sees():
     assert np.abs(looked_up - photo.mask.ravel()[inside]).mean() < 0.02
     whole = crop.original_mask()
     assert np.abs(whole[40:180, 50:230] - mask[40:180, 50:230]).mean() < 0.02
-
-
-def np_full(count: int):
-    import torch
-
-    return torch.full((1, count), 2.0)
 
 
 def test_a_window_outside_the_photo_is_transparent():

@@ -38,6 +38,8 @@ class Reconstruct:
     """Side of the texture in pixels."""
     resolution: int = 320
     """Cells along the longest side at which the surface is extracted."""
+    frames: int = 60
+    """Frames of the turntable film; 0 leaves it out."""
     seed: int = 0
     """Seed of all randomness."""
     workers: int = 1
@@ -67,6 +69,7 @@ def run(words: list[str]) -> int:
         faces=asked.faces,
         texture=asked.texture,
         resolution=asked.resolution,
+        frames=asked.frames,
         seed=asked.seed,
         overrides=parse_overrides(asked.method, asked.set),
     )

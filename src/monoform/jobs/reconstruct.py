@@ -25,6 +25,7 @@ from ..scene.result import write_files, write_summary
 from .pictures import four_views, overlay, turntable
 
 OVERLAY, TURNTABLE, SHEET = "overlay.png", "turntable.mp4", "views.jpg"
+FPS = 24.0
 DEFAULT_METHOD = "inflate"
 Plain = str | int | float | bool | dict | None
 
@@ -40,6 +41,7 @@ class ReconstructOptions:
         faces: number of triangles of the mesh.
         texture: side of the texture in pixels.
         resolution: cells along the longest side at which the surface is extracted.
+        frames: of the turntable; 0 leaves the film out.
         seed: of all randomness.
         overrides: options of the method, by name.
     """
@@ -50,8 +52,13 @@ class ReconstructOptions:
     faces: int = 20_000
     texture: int = 1024
     resolution: int = 320
+    frames: int = 60
     seed: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.frames <= 10_000:
+            raise InputError(f"--frames is {self.frames}; it must lie in 0..10000.")
 
 
 def reconstruct(
@@ -154,7 +161,8 @@ def _write(
         picture, iou = overlay(reconstruction, mesh)
         Image.fromarray(to_bytes(picture)).save(place / OVERLAY)
     with timings("turntable"):
-        write_video(turntable(mesh), place / TURNTABLE, fps=24)
+        if options.frames:
+            write_video(turntable(mesh, frames=options.frames), place / TURNTABLE, fps=FPS)
         Image.fromarray(to_bytes(four_views(mesh))).save(place / SHEET, quality=90)
     with timings("write"):
         summary = write_files(reconstruction, mesh, place)

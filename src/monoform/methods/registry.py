@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -38,9 +39,9 @@ def create(name: str, **overrides: Any) -> Reconstructor:
         InputError: no such method, or no such option.
     """
     chosen = method_class(name)
-    try:
-        config = chosen.config_class(**overrides)
-    except TypeError as error:
-        known = ", ".join(chosen.config_class.__dataclass_fields__)  # type: ignore[attr-defined]
-        raise InputError(f"{name} takes the options {known}; not {', '.join(overrides)}.") from error
-    return chosen(config)  # type: ignore[call-arg]
+    known = {item.name: item.default for item in fields(chosen.config_class)}
+    unknown = sorted(set(overrides) - set(known))
+    if unknown:
+        raise InputError(f"{name} has no option {', '.join(unknown)}: it takes {', '.join(known)}.")
+    values = {key: float(value) if isinstance(known[key], float) else value for key, value in overrides.items()}
+    return chosen(chosen.config_class(**values))  # type: ignore[call-arg]

@@ -100,7 +100,7 @@ class Photo:
         Outside the photo the window is transparent and its mask empty. The camera of the window is
         `camera.cropped(*crop).resized(*size)` of the photo's camera.
         """
-        crop = (left, top, width, height)
+        crop = (float(left), float(top), float(width), float(height))
 
         def resample(image: np.ndarray) -> np.ndarray:
             return self._resampled(image, crop, size, cv2.BORDER_CONSTANT)

@@ -97,11 +97,10 @@ def load(folder: str | Path) -> Reconstruction:
         method=str(summary.get("method", "unknown")),
         config=summary.get("config"),
         seed=_integer(summary.get("seed", 0), folder),
-        weights=summary.get("weights"),
-        citation=tuple(map(str, summary.get("citation") or ())),
+        weights=_checked(summary, "weights", dict, folder),
+        citation=tuple(map(str, _checked(summary, "citation", list, folder) or ())),
     )
-    mesh_summary = summary.get("mesh")
-    parts = mesh_summary.get("parts", 1) if isinstance(mesh_summary, dict) else 1
+    parts = (_checked(summary, "mesh", dict, folder) or {}).get("parts", 1)
     return Reconstruction(MeshField(mesh), views, provenance, parts=_integer(parts, folder), surface=mesh)
 
 
@@ -125,8 +124,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _load_photo(folder: Path, summary: Mapping[str, Any], camera: Camera | None) -> Photo:
     photo = Photo.open(folder / PHOTO)
-    told = summary.get("photo")
-    told = told if isinstance(told, dict) else {}
+    told = _checked(summary, "photo", dict, folder) or {}
     width = camera.width if camera else _integer(told.get("width", photo.width), folder)
     height = camera.height if camera else _integer(told.get("height", photo.height), folder)
     if width < 1 or height < 1:
@@ -137,17 +135,24 @@ def _load_photo(folder: Path, summary: Mapping[str, Any], camera: Camera | None)
         if values.shape != photo.rgb.shape[:2]:
             raise InputError(f"{folder / MASK} does not fit {PHOTO}: reconstruct the photo again.")
         mask = np.ascontiguousarray(values)
-    origin = summary.get("mask")
+    origin = (_checked(summary, "mask", dict, folder) or {}).get("origin")
     return Photo(
         rgba=photo.rgba,
         mask=mask,
-        mask_origin=str(origin.get("origin")) if mask is not None and isinstance(origin, dict) else None,
+        mask_origin=str(origin) if mask is not None else None,
         width=width,
         height=height,
         crop=(0.0, 0.0, float(width), float(height)),
         name=str(told.get("name", folder.name)),
         source=str(told.get("source", folder)),
     )
+
+
+def _checked(summary: Mapping[str, Any], name: str, kind: type, folder: Path) -> Any:
+    value = summary.get(name)
+    if value is not None and not isinstance(value, kind):
+        raise InputError(f"{folder / RESULT} is damaged: its {name} is {value!r:.60}.")
+    return value
 
 
 def _integer(value: object, folder: Path) -> int:

@@ -52,8 +52,7 @@ def decode(source: object, *, timeout: float = 30.0) -> Decoded:
     if isinstance(source, bytes):
         return _decode_bytes(source, "photo", "bytes")
     if isinstance(source, str) and _URL.match(source):
-        name = Path(urllib.parse.unquote(urllib.parse.urlsplit(source).path)).stem or "photo"
-        return _decode_bytes(_download(source, timeout), safe_name(name), source)
+        return _decode_bytes(_download(source, timeout), name_of(source), source)
     if isinstance(source, (str, Path)):
         path = Path(source)
         return _decode_bytes(_read(path), safe_name(path.stem), str(source))
@@ -65,7 +64,8 @@ def decode(source: object, *, timeout: float = 30.0) -> Decoded:
 def name_of(source: object) -> str:
     """The name that `decode` would give, without reading anything."""
     if isinstance(source, str) and _URL.match(source):
-        return safe_name(Path(urllib.parse.unquote(urllib.parse.urlsplit(source).path)).stem)
+        path = re.sub(r"^https?://[^/]*|[?#].*", "", source, flags=re.IGNORECASE)
+        return safe_name(Path(urllib.parse.unquote(path)).stem)
     return safe_name(Path(source).stem) if isinstance(source, (str, Path)) else "photo"
 
 
@@ -97,6 +97,8 @@ def _download(url: str, timeout: float) -> bytes:
         request = urllib.request.Request(url, headers={"User-Agent": "monoform"})
         with urllib.request.urlopen(request, timeout=timeout) as response:
             data = response.read(MAX_BYTES + 1)
+    except urllib.error.HTTPError as error:
+        raise InputError(f"{url} cannot be fetched: the server says {error.code} {error.reason}.") from error
     except Exception as error:  # urllib passes on whatever its sockets, codecs and parsers raise
         reason = getattr(error, "reason", None) or error
         raise InputError(f"{url} cannot be fetched: {reason}. Check the address and the connection.") from error
@@ -111,7 +113,8 @@ def _decode_bytes(data: bytes, name: str, source: str) -> Decoded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            Image.init()  # a format is known to PIL only once its reader is registered
+            image = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
             _check_size(image.size, source)
             return _upright(image, name, source)
     except InputError:

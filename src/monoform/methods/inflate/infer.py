@@ -76,10 +76,10 @@ class Inflate(Reconstructor):
         config, mask = self.config, photo.mask
         assert mask is not None
         rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
-        extent = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+        extent = int(max(np.ptp(rows), np.ptp(columns))) + 1
         cell = max(1.0, extent / config.detail)
         margin = math.ceil(0.06 * extent) + 4
-        left, top = columns[0] - margin, rows[0] - margin
+        left, top = int(columns[0]) - margin, int(rows[0]) - margin
         shape = (rows[-1] + 1 + margin - top, columns[-1] + 1 + margin - left)
         window = np.zeros(shape, np.float32)
         x, y = max(left, 0), max(top, 0)

@@ -18,11 +18,19 @@ STEADY = 1.5
 def signed_distance(mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     """Distance in pixels to the outline of the mask at 0.5, positive inside, exact to a fraction of a pixel."""
     inside = mask > 0.5
-    distance = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
-    distance -= 0.5 * np.sign(distance)
-    # In the pixels next to the outline the coverage itself tells where the edge runs.
-    edge = np.abs(distance) < 1
-    return np.where(edge, np.clip(mask - 0.5, -0.5, 0.5), distance)
+    inwards = _distance_to(~inside, mask)
+    outwards = _distance_to(inside, mask)
+    distance = np.where(inside, inwards, -outwards)
+    # In the pixels on the outline the coverage itself tells where it runs.
+    return np.where(np.abs(distance) < 1, np.clip(mask - 0.5, -0.5, 0.5), distance)
+
+
+def _distance_to(region: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Distance to the outline on the near side of a region: to its nearest pixel, less that pixel's own distance."""
+    if not region.any():
+        return np.full(mask.shape, float(sum(mask.shape)))
+    distance, nearest = ndimage.distance_transform_edt(~region, return_indices=True)
+    return distance - np.minimum(np.abs(mask[nearest[0], nearest[1]] - 0.5), 0.5)
 
 
 def squared_half_thickness(distance: Float[np.ndarray, "h w"], *, smoothing: float) -> Float[np.ndarray, "h w"]:
@@ -47,7 +55,8 @@ def squared_half_thickness(distance: Float[np.ndarray, "h w"], *, smoothing: flo
     weight = ndimage.gaussian_filter(inside.astype(np.float64), smoothing)
     smooth = ndimage.gaussian_filter(np.where(inside, ratio, 0.0), smoothing) / np.maximum(weight, 1e-6)
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    return np.maximum(smooth[nearest[0], nearest[1]], 0.5) * distance
+    # Outside a ball of radius r, r^2 - rho^2 = (2 r + d) d with d = r - rho < 0 and 2 r the ratio at the outline.
+    return (np.maximum(smooth[nearest[0], nearest[1]], 0.5) + np.maximum(-distance, 0)) * distance
 
 
 def _parabola_envelope(values: np.ndarray) -> np.ndarray:
