@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from tests.mesh.mesh_shapes import box, icosphere, joined, star_solids, two_tria
 
 from monoform import InputError
 from monoform.mesh import Mesh
+from monoform.mesh.raycast import caster_of
 from monoform.mesh.topology import volume
 
 
@@ -84,6 +87,15 @@ def test_a_submesh_keeps_what_belongs_to_its_vertices() -> None:
     assert part.uv is not None and part.uv.tolist() == [[0, 0], [1, 1], [0, 1]]
     assert part.vertex_colors is not None and part.vertex_colors[1].tolist() == [6, 7, 8]
     assert part.texture is texture
+
+
+def test_a_mesh_that_was_drawn_can_be_pickled() -> None:
+    ball = icosphere()
+    hits = caster_of(ball).cast(np.array([[0.0, 0, 2]]), np.array([[0.0, 0, -1]]))
+    again = pickle.loads(pickle.dumps(ball))
+    np.testing.assert_array_equal(again.vertices, ball.vertices)
+    assert caster_of(ball) is caster_of(ball) is not caster_of(again)
+    assert hits.hit.all() and again.merged().vertices.shape == ball.vertices.shape
 
 
 def test_bounds_ignore_unused_vertices() -> None:

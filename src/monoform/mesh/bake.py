@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _GRAZING = 0.15  # cosine between surface and view below which a photo says nothing about the colour
 _FRONTAL = 0.6  # cosine from which it counts in full
 _MASK_BORDER = 2.0  # photo pixels at the mask's edge that are mixed with the background
+_TRUSTED = 20_000  # texels among which the colours of hidden vertices are looked up
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,7 @@ def from_mesh(target: Mesh, source: Mesh, resolution: int = 1024) -> Mesh:
 def from_photo(
     mesh: Mesh,
     rgb: Float[np.ndarray, "h w 3"],
-    mask: Shaped[np.ndarray, "h w"],
+    mask: Shaped[np.ndarray, "rows columns"],
     camera: Camera,
     base: UInt8[np.ndarray, "s s 3"] | None = None,
     *,
@@ -111,7 +112,8 @@ def from_photo(
     """Paint the photo on what `camera` sees of `mesh`, over the `base` texture.
 
     Each texel is a mean of the photo and `base`, weighted by how frontally the camera sees it; hidden texels and those
-    outside the mask keep `base`. Without a base they take the colour of the closest painted surface point.
+    outside the mask keep `base`. Without a base they take the colours of the closest painted points, looked up at the
+    vertices and blended across the faces.
 
     Args:
         rgb: the photo, sRGB 0..1, of the camera's size.
@@ -133,17 +135,26 @@ def from_photo(
         sheet = base if base.shape[0] == side else cv2.resize(base, (side, side), interpolation=cv2.INTER_AREA)
         under = sheet[where.painted].astype(np.float32) / np.float32(255)
     else:
-        points = where.interpolate(mesh, mesh.vertices)
-        trusted = weight > 0.5 * weight.max()
-        under = colors[trusted][cKDTree(points[trusted]).query(points)[1]]
+        under = where.interpolate(mesh, _nearest_painted(mesh, where, colors, weight))
     mixed = weight[:, None] * colors + (1 - weight[:, None]) * under
     return replace(mesh, texture=to_bytes(where.image(mixed.astype(np.float32))))
+
+
+def _nearest_painted(mesh: Mesh, where: Texels, colors: np.ndarray, weight: np.ndarray) -> Float[np.ndarray, "v 3"]:
+    """For each vertex the mean colour of the closest texels that the photo paints well."""
+    trusted = np.nonzero(weight > 0.5 * weight.max())[0]
+    trusted = trusted[:: max(1, len(trusted) // _TRUSTED)]
+    points = where.interpolate(mesh, mesh.vertices)[trusted]
+    welded = mesh.merged()
+    nearest = cKDTree(points).query(welded.vertices, k=min(4, len(points)), workers=-1)[1]
+    means = colors[trusted][nearest.reshape(len(welded.vertices), -1)].mean(axis=1)
+    return means[mesh.merged_index]
 
 
 def photo_weights(
     mesh: Mesh,
     rgb: Float[np.ndarray, "h w 3"],
-    mask: Shaped[np.ndarray, "h w"],
+    mask: Shaped[np.ndarray, "rows columns"],
     camera: Camera,
     resolution: int = 1024,
 ) -> Float[np.ndarray, "t t"]:

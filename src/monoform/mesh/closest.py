@@ -40,14 +40,12 @@ def closest_points(
     """
     if len(mesh.faces) == 0:
         raise InputError("A mesh without faces has no closest point.")
-    positions, owner = _samples(mesh)
-    count = min(_CANDIDATES, len(positions))
-    candidates = owner[cKDTree(positions).query(points, k=count, workers=-1)[1].reshape(len(points), count)]
     size = float(np.linalg.norm(mesh.bounds[1] - mesh.bounds[0]))
+    candidates = _candidates(mesh, points, normals, _AWAY * size)
     best_cost = np.full(len(points), np.inf)
     face = np.zeros(len(points), np.int64)
     barycentric = np.zeros((len(points), 3))
-    for column in range(count):
+    for column in range(candidates.shape[1]):
         fresh = np.ones(len(points), bool)
         for earlier in range(column):
             fresh &= candidates[:, column] != candidates[:, earlier]
@@ -65,6 +63,20 @@ def closest_points(
         barycentric[rows[better]] = weights[better]
     point = np.einsum("nk,nkc->nc", barycentric, mesh.triangles[face])
     return Closest(face, barycentric, point, np.linalg.norm(point - points, axis=1))
+
+
+def _candidates(mesh: Mesh, points: np.ndarray, normals: np.ndarray | None, length: float) -> Int[np.ndarray, "n k"]:
+    """Faces that own the nearest samples; with normals also those nearest in position and direction together."""
+    positions, owner = _samples(mesh)
+    queries = [(positions, points, _CANDIDATES if normals is None else 4)]
+    if normals is not None:
+        directed = np.concatenate([positions, length * mesh.face_normals[owner]], axis=1)
+        queries.append((directed, np.concatenate([points, length * normals], axis=1), 3))
+    found = []
+    for samples, places, count in queries:
+        count = min(count, len(samples))
+        found.append(owner[cKDTree(samples).query(places, k=count, workers=-1)[1].reshape(len(points), count)])
+    return np.concatenate(found, axis=1)
 
 
 def _samples(mesh: Mesh) -> tuple[Float[np.ndarray, "s 3"], Int[np.ndarray, " s"]]:

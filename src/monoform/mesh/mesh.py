@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +60,10 @@ class Mesh:
             _check_rows("vertex_colors", self.vertex_colors, len(vertices))
         for name, values in self.vertex_attributes.items():
             _check_rows(f"vertex attribute {name!r}", values, len(vertices))
+
+    def __getstate__(self) -> dict[str, object]:
+        """The fields alone: what was worked out from them (a ray caster, for one) cannot always be pickled."""
+        return {each.name: self.__dict__[each.name] for each in fields(self)}
 
     @classmethod
     def load(cls, path: str | Path) -> Mesh:

@@ -94,9 +94,10 @@ class RayCaster:
         """Rays that meet the unit sphere around the mesh, moved forward to just before it: (starts, t, which)."""
         local = (origins - self._center) * self._scale
         step = directions * self._scale
+        usable = np.isfinite(step).all(axis=1) & np.isfinite(local).all(axis=1) & step.any(axis=1)
+        if not usable.all():
+            local, step = np.where(usable[:, None], local, 0.0), np.where(usable[:, None], step, 1.0)
         speed = np.einsum("ij,ij->i", step, step)
-        usable = (speed > 0) & np.isfinite(speed) & np.isfinite(local).all(axis=1)
-        speed = np.where(usable, speed, 1.0)
         closest = -np.einsum("ij,ij->i", local, step) / speed
         gap = local + closest[:, None] * step
         reach = 1.01**2 - np.einsum("ij,ij->i", gap, gap)
