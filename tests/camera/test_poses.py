@@ -37,6 +37,17 @@ def test_straight_above_and_below_are_the_limits(sign: float) -> None:
     assert torch.equal(exact[0, :3, 0], torch.tensor([1.0, 0.0, 0.0]).double())
 
 
+def test_numbers_keep_the_precision_of_the_tensors() -> None:
+    eye = torch.tensor([[0.3, 0.2, 2.0]], dtype=torch.float64)
+    target, up = (0.1, -0.7, 0.3), (0.1, 1.0, 0.3)
+    axis = torch.tensor([up], dtype=torch.float64)
+    pose = look_at(eye, target, up)[0]
+    forward = torch.tensor([target], dtype=torch.float64) - eye
+    assert float(torch.linalg.cross(pose[None, :3, 2], forward).norm()) < 1e-15
+    assert abs(float(axis @ pose[:3, 0])) < 1e-15
+    assert abs(float(spherical_position(eye[0, :1], eye[0, 1:2], 0.1).norm()) - 0.1) < 1e-16
+
+
 def test_another_up_axis() -> None:
     pose = look_at(torch.tensor([[2.0, 0.0, 0.0]]), up=(0.0, 0.0, 1.0))[0]
     assert torch.allclose(-pose[:3, 1], torch.tensor([0.0, 0.0, 1.0]))
@@ -94,3 +105,13 @@ def test_impossible_distributions_are_refused() -> None:
         UniformZone(azimuth=(0.5, 0.1))
     with pytest.raises(InputError, match="deviations"):
         GaussianAngles(azimuth=(0.0, -1.0))
+
+
+def test_poses_without_a_direction_are_refused() -> None:
+    with pytest.raises(InputError, match="no direction"):
+        look_at(torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]))
+    with pytest.raises(InputError, match="zero up"):
+        look_at(torch.ones(1, 3), up=(0.0, 0.0, 0.0))
+    for n, distance in ((0, 1.0), (3, 0.0), (3, math.nan)):
+        with pytest.raises(InputError, match="orbit"):
+            orbit(n, elevation=0.0, distance=distance, fov_y=0.8, width=4, height=4)

@@ -55,6 +55,14 @@ def test_box_distance_equals_the_nearest_of_many_surface_points(point: tuple[flo
     assert float(box.geometry(at)) == pytest.approx(expected, abs=1e-7)
 
 
+def test_float64_points_get_float64_answers() -> None:
+    points = cloud(50)
+    exact = (points - torch.tensor([0.1, 0.0, -0.05], dtype=torch.float64)).norm(dim=-1) - 0.3
+    assert float((FIELDS[0].geometry(points) - exact).abs().max()) < 1e-15
+    face = torch.tensor([[0.3, 0.1, 0.05]], dtype=torch.float64)
+    assert float(FIELDS[1].geometry(face).abs()) < 1e-15
+
+
 def test_box_has_a_gradient_on_its_faces_and_at_its_centre() -> None:
     points = torch.tensor([[0.3, 0.0, 0.0], [0.0, 0.0, 0.0], [0.3, 0.2, 0.1]]).requires_grad_()
     Box((0.3, 0.2, 0.1)).geometry(points).sum().backward()

@@ -178,7 +178,7 @@ class Camera:
 
     def resized(self, width: int, height: int) -> Camera:
         """The same view with another number of pixels."""
-        scale = torch.tensor([width / self.width, height / self.height, 1.0]).to(self.intrinsics)
+        scale = self.intrinsics.new_tensor([width / self.width, height / self.height, 1.0])
         return replace(self, intrinsics=self.intrinsics * scale[:, None], width=width, height=height)
 
     def cropped(self, x0: int, y0: int, width: int, height: int) -> Camera:

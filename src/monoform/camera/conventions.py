@@ -16,7 +16,7 @@ Y_UP_FROM_Z_UP = ((1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, -1.0, 0.0, 0
 
 def from_opengl(world_from_camera: Float[Tensor, "*b 4 4"]) -> Float[Tensor, "*b 4 4"]:
     """Our pose of a camera whose pose is given with OpenGL axes (x right, y up, z backward)."""
-    return world_from_camera * torch.tensor([1.0, -1.0, -1.0, 1.0]).to(world_from_camera)
+    return world_from_camera * world_from_camera.new_tensor([1.0, -1.0, -1.0, 1.0])
 
 
 def to_opengl(world_from_camera: Float[Tensor, "*b 4 4"]) -> Float[Tensor, "*b 4 4"]:
@@ -36,12 +36,12 @@ def to_blender(world_from_camera: Float[Tensor, "*b 4 4"]) -> Float[Tensor, "*b 
 
 def y_up_from_z_up(motion: Float[Tensor, "*b 4 4"]) -> Float[Tensor, "*b 4 4"]:
     """The same pose in a world with Y up instead of Z up: (x, y, z) becomes (x, z, -y)."""
-    return torch.tensor(Y_UP_FROM_Z_UP).to(motion) @ motion
+    return motion.new_tensor(Y_UP_FROM_Z_UP) @ motion
 
 
 def z_up_from_y_up(motion: Float[Tensor, "*b 4 4"]) -> Float[Tensor, "*b 4 4"]:
     """The same pose in a world with Z up instead of Y up: (x, y, z) becomes (x, -z, y)."""
-    return torch.tensor(Y_UP_FROM_Z_UP).to(motion).mT @ motion
+    return motion.new_tensor(Y_UP_FROM_Z_UP).mT @ motion
 
 
 def from_integer_centres(intrinsics: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from ..errors import InputError
 from .camera import Camera
 from .rigid import rigid
 
@@ -25,11 +26,18 @@ def look_at(
     """world_from_camera of cameras at `eye` whose +z axis points at `target` and whose -y axis points `up`.
 
     An eye straight above or below its target gets the roll of the limit: for `up` = +y the image's right is world +x.
+
+    Raises:
+        InputError: an eye is at its target, or `up` is zero.
     """
-    forward = normalize(torch.as_tensor(target).to(eye) - eye, dim=-1)
-    up_axis = normalize(torch.tensor(up).to(eye), dim=-1).expand_as(forward)
+    forward = torch.as_tensor(target, dtype=eye.dtype, device=eye.device) - eye
+    if bool((forward == 0).all(dim=-1).any()) or not any(up):
+        raise InputError("look_at has an eye at its target or a zero up axis: there is no direction to look; move it.")
+    forward = normalize(forward, dim=-1)
+    up_axis = normalize(eye.new_tensor(up), dim=-1).expand_as(forward)
     right = torch.linalg.cross(forward, up_axis)
-    sideways = torch.tensor((0.0, 0.0, 1.0) if abs(float(up_axis[0, 0])) > 0.9 else (1.0, 0.0, 0.0)).to(eye)
+    mostly_x = abs(up[0]) > 0.9 * math.hypot(*up)
+    sideways = eye.new_tensor((0.0, 0.0, 1.0) if mostly_x else (1.0, 0.0, 0.0))
     fallback = sideways - (forward @ sideways)[:, None] * forward
     parallel = right.detach().norm(dim=-1, keepdim=True) < PARALLEL
     right = normalize(torch.where(parallel, fallback, right), dim=-1)
@@ -43,7 +51,8 @@ def spherical_position(
     """Points around the origin: azimuth about +y from +z towards +x, elevation from the horizon; radians."""
     level = torch.cos(elevation)
     direction = torch.stack((level * torch.sin(azimuth), torch.sin(elevation), level * torch.cos(azimuth)), dim=-1)
-    return direction * torch.as_tensor(distance).to(direction)[..., None]
+    scale = torch.as_tensor(distance, dtype=direction.dtype, device=direction.device)
+    return direction * scale[..., None]
 
 
 def orbit(
@@ -59,7 +68,14 @@ def orbit(
     """`n` cameras on a circle around +y that look at the origin; angles in radians.
 
     Azimuth 0 is at +z looking to -z, it increases towards +x; camera i has azimuth start + 2 pi i / n.
+
+    Raises:
+        InputError: `n` is below 1 or `distance` is not positive.
     """
+    if n < 1 or not distance > 0:
+        raise InputError(
+            f"orbit has n = {n} and distance = {distance}; give at least 1 camera and a positive distance."
+        )
     azimuth = start + torch.arange(n, dtype=torch.float64) * (2.0 * math.pi / n)
     eye = spherical_position(azimuth, torch.full_like(azimuth, elevation), distance)
     return Camera.from_fov(look_at(eye).float(), fov_y, width, height)

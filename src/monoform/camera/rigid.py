@@ -10,7 +10,7 @@ from torch import Tensor
 def rigid(rotation: Float[Tensor, "*b 3 3"], translation: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 4 4"]:
     """The 4 x 4 matrix that rotates, then translates."""
     top = torch.cat((rotation, translation[..., None]), dim=-1)
-    bottom = torch.tensor([0.0, 0.0, 0.0, 1.0]).to(top).expand(*top.shape[:-2], 1, 4)
+    bottom = top.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*top.shape[:-2], 1, 4)
     return torch.cat((top, bottom), dim=-2)
 
 

@@ -36,7 +36,7 @@ class Sphere:
         return _box(self.center, (self.radius,) * 3, self.margin)
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        return (points - torch.tensor(self.center).to(points)).norm(dim=-1) - self.radius
+        return (points - points.new_tensor(self.center)).norm(dim=-1) - self.radius
 
     def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
         return _color(points, self.rgb, self.bounds)
@@ -59,7 +59,7 @@ class Box:
         return _box(self.center, self.half_sizes, self.margin)
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        excess = (points - torch.tensor(self.center).to(points)).abs() - torch.tensor(self.half_sizes).to(points)
+        excess = (points - points.new_tensor(self.center)).abs() - points.new_tensor(self.half_sizes)
         outside = excess.clamp_min(0.0).square().sum(dim=-1)
         inside = excess.amax(dim=-1).clamp_max(0.0)
         # The square root has no slope at 0, where a point is inside and `inside` alone counts.
@@ -130,6 +130,6 @@ def _box(center: Vector3, half_sizes: Vector3, margin: float) -> Float[Tensor, "
 
 def _color(points: Float[Tensor, "n 3"], rgb: Vector3 | None, bounds: Float[Tensor, "2 3"]) -> Float[Tensor, "n 3"]:
     if rgb is not None:
-        return torch.tensor(rgb).to(points).expand_as(points)
+        return points.new_tensor(rgb).expand_as(points)
     lower, upper = bounds.to(points)
     return ((points - lower) / (upper - lower)).clamp(0.0, 1.0)

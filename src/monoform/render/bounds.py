@@ -35,7 +35,7 @@ def ray_sphere(
 
     An origin inside enters at 0; a miss has near = far = 0.
     """
-    offset = origins - torch.tensor(center).to(origins)
+    offset = origins - origins.new_tensor(center)
     middle = -(offset * directions).sum(dim=-1)
     # The closest approach as a vector loses fewer digits than |offset|^2 - middle^2.
     closest = offset + middle[:, None] * directions

@@ -43,7 +43,7 @@ def over_background(
     rgb: Float[Tensor, "r 3"], alpha: Float[Tensor, " r"], background: tuple[float, float, float]
 ) -> Float[Tensor, "r 3"]:
     """Colour that is already multiplied by its coverage, on a plain background."""
-    return rgb + (1.0 - alpha)[:, None] * torch.tensor(background).to(rgb)
+    return rgb + (1.0 - alpha)[:, None] * rgb.new_tensor(background)
 
 
 def expected_distance(weights: Float[Tensor, "r n"], distances: Float[Tensor, "r n"]) -> Float[Tensor, " r"]:

@@ -150,7 +150,7 @@ def _render_image(
     field: Field, camera: Camera, options: SamplingOptions, size: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     origins, directions = (rays[0] for rays in camera.rays())
-    rgb = torch.tensor(options.background).to(origins).repeat(len(origins), 1)
+    rgb = origins.new_tensor(options.background).repeat(len(origins), 1)
     alpha, normal = torch.zeros_like(rgb[:, 0]), torch.zeros_like(rgb)
     depth = torch.full_like(alpha, torch.inf)
     forward = camera.world_from_camera[0, :3, 2]

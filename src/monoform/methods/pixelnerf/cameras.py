@@ -62,7 +62,7 @@ def from_published(
 def published_rays(camera: Camera, near: float, far: float) -> Float[Tensor, "b h w 8"]:
     """Rays of every pixel as published: origin, unit direction, near, far."""
     origins, directions = camera.rays()
-    limits = torch.tensor([near, far]).to(origins).expand(*origins.shape[:-1], 2)
+    limits = origins.new_tensor([near, far]).expand(*origins.shape[:-1], 2)
     return torch.cat((origins, directions, limits), dim=-1).reshape(len(camera), camera.height, camera.width, 8)
 
 
@@ -107,5 +107,5 @@ def quaternion_w_first(rotation: Float[Tensor, "b 3 3"]) -> Float[Tensor, "b 4"]
 
 
 def _pair(values: PixelPair | Tensor, like: Tensor) -> Tensor:
-    pair = torch.as_tensor(values).to(like)
+    pair = torch.as_tensor(values, dtype=like.dtype, device=like.device)
     return pair.expand(len(like), 2)
