@@ -32,13 +32,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--method", default="inflate")
     asked = parser.parse_args()
-    items = [item for path in sorted(asked.photos.glob("*.jpg")) for item in [item_of(path, asked.out, asked.masked)] if item]
+    items = [
+        item for path in sorted(asked.photos.glob("*.jpg")) for item in [item_of(path, asked.out, asked.masked)] if item
+    ]
     options = ReconstructOptions(method=asked.method)
     outcomes = list(run(items, options, workers=asked.workers, overwrite=True, finish=write_report))
     order = {item.folder.name: number for number, item in enumerate(items)}
     outcomes.sort(key=lambda outcome: order[outcome.name])
     write_summary(asked.out, [outcome.row() for outcome in outcomes])
-    rows = [row for outcome in outcomes for row in [check(asked.out, asked.photos, outcome)]]
+    rows = [check(asked.out, asked.photos, outcome) for outcome in outcomes]
     print_table(rows)
     (asked.out / "benchmark.json").write_text(json.dumps(rows, indent=2))
     sys.exit(0 if all(row["status"] == "done" for row in rows) else 1)
@@ -120,9 +122,13 @@ def print_table(rows: list[dict]) -> None:
         return
     ious = [row["iou"] for row in done]
     masks = [row["mask_iou"] for row in done if "mask_iou" in row]
-    print(f"\n{len(done)} of {len(rows)} photos; overlay IoU median {statistics.median(ious):.4f}, worst {min(ious):.4f}")
+    print(
+        f"\n{len(done)} of {len(rows)} photos; overlay IoU median {statistics.median(ious):.4f}, worst {min(ious):.4f}"
+    )
     if masks:
-        print(f"mask IoU over {len(masks)} photos with a true mask: mean {statistics.mean(masks):.3f}, worst {min(masks):.3f}")
+        print(
+            f"mask IoU over {len(masks)} photos with a true mask: mean {statistics.mean(masks):.3f}, worst {min(masks):.3f}"
+        )
     print("mean seconds of each step:")
     for step in done[0]["timings"]:
         print(f"  {step:10} {statistics.mean(row['timings'][step] for row in done):6.2f}")

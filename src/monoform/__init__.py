@@ -36,7 +36,19 @@ _HOME = {
     "reconstruct": "jobs",
 }
 
-__all__ = [*sorted(_HOME), "__version__"]
+__all__ = [
+    "Camera",
+    "InputError",
+    "Mesh",
+    "Photo",
+    "Reconstruction",
+    "View",
+    "__version__",
+    "cite",
+    "list_methods",
+    "load",
+    "reconstruct",
+]
 __version__ = _version("monoform")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,8 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         raise write_error(path, error) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with uninterrupted():
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -48,12 +50,30 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.partial"
         temporary.mkdir()
         yield temporary
-        _replace_folder(temporary, path)
+        with uninterrupted():
+            _replace_folder(temporary, path)
     except OSError as error:
         raise write_error(path, error) from error
     finally:
         if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+            with uninterrupted():
+                shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM while something is cleared up or renamed; they arrive afterwards.
+
+    Processes started meanwhile hold them back too, until they let them through. Without effect on Windows.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def write_error(path: Path, error: OSError) -> InputError:

@@ -6,11 +6,11 @@ import json
 import os
 
 import pytest
+from tests.pictures import disc, mug, png
 
 from monoform import InputError
 from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import is_complete, plan, run
-from tests.pictures import disc, mug, png
 
 QUICK = ReconstructOptions(faces=600, texture=64, resolution=64, frames=4)
 

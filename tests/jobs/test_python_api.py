@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.pictures import mug
 
 import monoform
 from monoform.camera import orbit
-from tests.pictures import mug
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from tests.pictures import disc, mug
 
 from monoform import InputError, Photo
 from monoform.matting import grabcut_mask, segment
 from monoform.matting.grabcut import content_box
 from monoform.matting.guided import guided_filter
 from monoform.metrics import mask_iou
-from tests.pictures import disc, mug
 
 
 @pytest.mark.parametrize("picture", [disc, mug])

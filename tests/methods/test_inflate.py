@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.pictures import disc, mug
 
 from monoform import InputError, Photo, View
 from monoform.camera import Camera
@@ -19,7 +20,6 @@ from monoform.methods.inflate.model import signed_distance, squared_half_thickne
 from monoform.metrics import mask_iou
 from monoform.nn import Field
 from monoform.render import render_mesh
-from tests.pictures import disc, mug
 
 
 def reconstruct(rgb, mask, config=None, **options):

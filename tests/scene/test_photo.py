@@ -13,10 +13,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.pictures import disc, mug, png
 
 from monoform import Camera, InputError, Photo
 from monoform.camera import look_at
-from tests.pictures import disc, mug, png
 
 RGB, MASK = disc()
 PNG = png(RGB)

@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.pictures import mug
 
 import monoform
 from monoform import InputError
-from tests.pictures import mug
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,7 @@ def test_nan_never_reaches_a_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+FUZZ = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
@@ -61,7 +62,9 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(file=st.sampled_from(["camera.json", "result.json"]), data=st.data())
 def test_any_values_in_its_json_load_or_give_one_sentence(saved, tmp_path, file, data):
     content = json.loads((saved / file).read_text())
@@ -70,7 +73,9 @@ def test_any_values_in_its_json_load_or_give_one_sentence(saved, tmp_path, file,
     load_changed(saved, tmp_path, file, json.dumps(content).encode())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(file=st.sampled_from(["mesh.glb", "mask.png", "photo.jpg", "camera.json"]), data=st.data())
 def test_any_damage_to_its_files_loads_or_gives_one_sentence(saved, tmp_path, file, data):
     content = bytearray((saved / file).read_bytes())

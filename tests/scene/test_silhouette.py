@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.pictures import disc
 
 from monoform import InputError
 from monoform.scene import read_silhouette
-from tests.pictures import disc
 
 
 def test_one_whole_object_needs_no_words():

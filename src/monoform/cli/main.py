@@ -23,14 +23,14 @@ INTERRUPTED, BAD_INPUT = 130, 2
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with 0, 1 (a check failed), 2 (bad input) or 130 (interrupted)."""
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGTERM, _leave)
     words = sys.argv[1:] if arguments is None else arguments
     try:
         code = _run(words)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        code = _say("Interrupted: what was finished is kept, nothing is left half-written.", INTERRUPTED)
+        _leave()
     except InputError as error:
         code = _say(str(error), BAD_INPUT)
     except BrokenPipeError:
@@ -80,8 +80,19 @@ def _say(sentence: str, code: int) -> int:
     return code
 
 
-def _interrupt(*_: object) -> None:
-    """Raise once; later signals must not disturb the clearing up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def interruptible() -> None:
+    """From here on there is something to clear up: Ctrl-C and SIGTERM raise KeyboardInterrupt.
+
+    Before, they end the process at once: libraries that are being imported may swallow an exception.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _leave(*_: object) -> NoReturn:
+    """Say so and end, without the interpreter's own exit, which may report the interrupt a second time."""
+    sys.stdout.flush()
+    print(
+        "monoform: Interrupted: what was finished is kept, nothing is left half-written.", file=sys.stderr, flush=True
+    )
+    os._exit(INTERRUPTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,7 +62,9 @@ def run(words: list[str]) -> int:
     from ..jobs.batch import run as run_batch
     from ..jobs.reconstruct import ReconstructOptions
     from ..methods import parse_overrides
+    from .main import interruptible
 
+    interruptible()
     options = ReconstructOptions(
         method=asked.method,
         matting=asked.matting,
@@ -99,7 +102,7 @@ def _print_one(outcome: Outcome, out: Path) -> None:
     print(f"  look at it: {folder / 'report.html'}")
 
 
-def _print_many(outcomes, count: int) -> list[Outcome]:  # type: ignore[no-untyped-def]
+def _print_many(outcomes: Iterator[Outcome], count: int) -> list[Outcome]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

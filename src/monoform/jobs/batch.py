@@ -13,6 +13,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from ..atomic import uninterrupted
 from ..errors import InputError
 from ..scene import name_of
 from ..scene.result import read_summary
@@ -135,11 +138,15 @@ def run_one(item: Item, options: ReconstructOptions, finish: Finish | None = Non
     return _outcome(item, "done", dict(saved.summary), seconds)
 
 
-def _run_pool(items: Sequence[Item], options: ReconstructOptions, workers: int, finish: Finish | None) -> Iterator[Outcome]:
+def _run_pool(
+    items: Sequence[Item], options: ReconstructOptions, workers: int, finish: Finish | None
+) -> Iterator[Outcome]:
     threads = max(1, (os.cpu_count() or 1) // workers)
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(threads,))
     try:
-        futures = {pool.submit(_run_in_worker, item, options, finish): item for item in items}
+        # A worker that is still starting cannot be interrupted cleanly: it waits until it listens.
+        with uninterrupted():
+            futures = {pool.submit(_run_in_worker, item, options, finish): item for item in items}
         for future in as_completed(futures):
             try:
                 yield future.result()
@@ -148,7 +155,8 @@ def _run_pool(items: Sequence[Item], options: ReconstructOptions, workers: int, 
                 yield Outcome(name, "failed", "Its process was ended from outside: is there enough memory?")
     except BaseException:
         for process in list((pool._processes or {}).values()):
-            os.kill(process.pid, signal.SIGINT)
+            if process.pid is not None:
+                os.kill(process.pid, signal.SIGINT)
         pool.shutdown(wait=True, cancel_futures=True)
         raise
     pool.shutdown()
@@ -156,8 +164,8 @@ def _run_pool(items: Sequence[Item], options: ReconstructOptions, workers: int, 
 
 def _start_worker(threads: int) -> None:
     signal.signal(signal.SIGINT, _leave)
-    import torch
-
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     torch.set_num_threads(threads)
 
 
@@ -165,15 +173,9 @@ def _leave(*_: object) -> None:
     os._exit(130)
 
 
-def _interrupt(*_: object) -> None:
-    """Raise once; later signals must not disturb the clearing up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 def _run_in_worker(item: Item, options: ReconstructOptions, finish: Finish | None) -> Outcome:
     """An interrupted worker clears its half-written folder, then ends, whatever still waits in its queue."""
-    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return run_one(item, options, finish)
     except KeyboardInterrupt:
@@ -199,4 +201,3 @@ def _outcome(item: Item, status: str, summary: dict[str, Any], seconds: float) -
         components=mesh.get("components"),
         folder=item.folder.name,
     )
-

@@ -50,7 +50,9 @@ def _machine() -> list[Finding]:
     device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none: the CPU is used"
     findings = [
         Finding("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"),
-        Finding("python, torch", f"{platform.python_version()}, {torch.__version__}, {torch.get_num_threads()} threads"),
+        Finding(
+            "python, torch", f"{platform.python_version()}, {torch.__version__}, {torch.get_num_threads()} threads"
+        ),
         Finding("GPU", device),
     ]
     for package, extra in EXTRAS.items():
@@ -85,7 +87,9 @@ def _lookup() -> tuple[str, bool]:
     ramp = torch.arange(16.0).expand(1, 1, 16, 16)
     places = torch.linspace(-0.9, 0.9, 50)
     grid = torch.stack((places, torch.zeros(50)), -1)[None, None]
-    error = float((torch.nn.functional.grid_sample(ramp, grid, align_corners=False)[0, 0, 0] - (places * 8 + 7.5)).abs().max())
+    error = float(
+        (torch.nn.functional.grid_sample(ramp, grid, align_corners=False)[0, 0, 0] - (places * 8 + 7.5)).abs().max()
+    )
     return f"off by up to {error:.1e}", error < 1e-4
 
 

@@ -15,6 +15,7 @@ SIDE = 320
 GEODESIC_SIDE = 96
 ITERATIONS = 6
 PLAIN = 0.012
+LAB_RANGE = np.array([100, 128, 128], np.float32)
 
 
 def grabcut_mask(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
@@ -66,7 +67,7 @@ def _bar(rows: np.ndarray) -> int:
 
 def _saliency(rgb: np.ndarray) -> np.ndarray:
     """How unlike the borders each pixel is, 0..1: in colour, and in the colour steps on the way there."""
-    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / np.float32([100, 128, 128])
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / LAB_RANGE
     height, width = rgb.shape[:2]
     colour = _colour_distance(lab)
     geodesic = cv2.resize(_geodesic_distance(lab), (width, height), interpolation=cv2.INTER_LINEAR)
@@ -140,7 +141,7 @@ def _grabcut(rgb: np.ndarray, saliency: np.ndarray) -> Bool[np.ndarray, "h w"]:
 
 def _plain_background(rgb: np.ndarray) -> Bool[np.ndarray, "h w"]:
     """Patches of exactly the colour that nearly all of the borders have: also between a chair's legs."""
-    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / np.float32([100, 128, 128])
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / LAB_RANGE
     samples = lab[_border(lab.shape, 0.03)]
     colour = np.median(samples, axis=0)
     if (np.abs(samples - colour).max(axis=1) < PLAIN).mean() < 0.9:

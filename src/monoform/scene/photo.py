@@ -201,5 +201,4 @@ def _reduce(rgba: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     alpha = image[..., 3:]
     image[..., :3] *= alpha
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    small[..., :3] /= np.maximum(small[..., 3:], 1e-6)
-    return np.clip(small, 0, 1)
+    return np.clip(np.concatenate([small[..., :3] / np.maximum(small[..., 3:], 1e-6), small[..., 3:]], axis=2), 0, 1)

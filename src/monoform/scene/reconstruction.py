@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from ..camera import Camera
 from ..errors import InputError
 from ..mesh import Mesh
 from ..nn import Field
-from ..render import MeshRender, render_mesh
+from ..render.mesh import MeshRender, Shading, render_mesh
 from .meshing import MeshingOptions, build_mesh
 from .photo import Photo
 
@@ -72,7 +73,7 @@ class Reconstruction:
     parts: int = 1
     texture: str = "baked"
     surface: Mesh | None = None
-    _meshes: dict[MeshingOptions, Mesh] = field(default_factory=dict, repr=False)
+    _meshes: dict[MeshingOptions, Mesh] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def camera(self) -> Camera:
@@ -119,7 +120,7 @@ class Reconstruction:
         self,
         camera: Camera,
         *,
-        shading: str = "texture",
+        shading: Shading = "texture",
         background: tuple[float, float, float] = (1.0, 1.0, 1.0),
     ) -> MeshRender:
         """The object from `camera` (one): colours, mask, depth and normals of its mesh, by ray casting."""

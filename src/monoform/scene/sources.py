@@ -120,7 +120,9 @@ def _decode_bytes(data: bytes, name: str, source: str) -> Decoded:
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(f"{source} has more than {MAX_PIXELS // 10**6} million pixels: give a smaller copy.") from error
+        raise InputError(
+            f"{source} has more than {MAX_PIXELS // 10**6} million pixels: give a smaller copy."
+        ) from error
     except Image.UnidentifiedImageError as error:
         raise InputError(f"{source} is not an image that can be read (PNG, JPEG, WebP, TIFF, BMP, GIF).") from error
     except Exception as error:  # decoders raise anything at all on damaged bytes

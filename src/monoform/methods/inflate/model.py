@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -96,19 +97,19 @@ class InflateField:
     slope: Float[Tensor, "rows columns"]
     origin: tuple[float, float]
     cell: float
-    normal: Float[Tensor, "3"]
+    normal: Float[Tensor, 3]
     unit: float
     thickness: float
     image: Float[Tensor, "3 h w"]
-    kind: str = "sdf"
-    representative_direction: Float[Tensor, "3"] | None = None
+    kind: Literal["density", "sdf"] = "sdf"
+    representative_direction: Float[Tensor, 3] | None = None
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
         """The box around the sphere of radius 0.5."""
         return torch.tensor([[-0.5] * 3, [0.5] * 3])
 
-    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n"]:
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, n]:
         """Approximate signed distance in world units: exact on a ball, of the right first order elsewhere."""
         pixels, depth = self.camera.project(points[None])
         squared, slope = self._lookup(torch.stack((self.squared, self.slope)), self._cells(pixels[0]))
@@ -120,7 +121,9 @@ class InflateField:
         signed = torch.where(depth[0] > 0, signed, rho)
         return signed * (self.unit * min(1.0, self.thickness))
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None) -> Float[Tensor, "n 3"]:
+    def color(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
+    ) -> Float[Tensor, "n 3"]:
         """Colour of the pixel in front of the point: behind, the photo is mirrored."""
         del directions
         pixels, _ = self.camera.project(points[None])
