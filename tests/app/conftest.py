@@ -32,11 +32,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """MONOFORM_NO_BROWSER=1 leaves out what needs a browser; pytest's last line counts it as skipped."""
     if os.environ.get("MONOFORM_NO_BROWSER") != "1":
         return
+    left_out = pytest.mark.skip(reason="MONOFORM_NO_BROWSER=1: the report page is not tested in a browser")
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker(
-                pytest.mark.skip(reason="MONOFORM_NO_BROWSER=1: the report page is not tested in a browser")
-            )
+            item.add_marker(left_out)
 
 
 def find_browser(playwright: Playwright) -> str:
