@@ -126,9 +126,7 @@ def print_table(rows: list[dict]) -> None:
         f"\n{len(done)} of {len(rows)} photos; overlay IoU median {statistics.median(ious):.4f}, worst {min(ious):.4f}"
     )
     if masks:
-        print(
-            f"mask IoU over {len(masks)} photos with a true mask: mean {statistics.mean(masks):.3f}, worst {min(masks):.3f}"
-        )
+        print(f"mask IoU, {len(masks)} true masks: mean {statistics.mean(masks):.3f}, worst {min(masks):.3f}")
     print("mean seconds of each step:")
     for step in done[0]["timings"]:
         print(f"  {step:10} {statistics.mean(row['timings'][step] for row in done):6.2f}")

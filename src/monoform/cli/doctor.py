@@ -16,6 +16,7 @@ def run(words: list[str]) -> int:
     """Print the findings."""
     tyro.cli(Doctor, prog="monoform doctor", args=words, description=Doctor.__doc__)
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from ..jobs.doctor import examine
@@ -23,6 +24,6 @@ def run(words: list[str]) -> int:
     table = Table("", "check", "found", box=None)
     findings = examine()
     for finding in findings:
-        table.add_row("ok" if finding.good else "BAD", finding.name, finding.found)
+        table.add_row("ok" if finding.good else "BAD", finding.name, escape(finding.found))
     Console().print(table)
     return 0 if all(finding.good for finding in findings) else 1

@@ -19,6 +19,7 @@ def run(words: list[str]) -> int:
     """Print a table of methods, or of one method's options."""
     asked = tyro.cli(Models, prog="monoform models", args=words, description=Models.__doc__)
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from ..jobs import list_methods
@@ -32,6 +33,6 @@ def run(words: list[str]) -> int:
         card = method_class(asked.method).card
         table = Table("option", "default", "meaning", box=None, title=f"{card.name}: {card.summary}")
         for row in option_rows(asked.method):
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
     Console().print(table)
     return 0

@@ -80,16 +80,16 @@ def safe_name(name: str) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.is_dir():
-            raise InputError(f"{path} is a folder: give the photos in it, for example {path}/*.jpg.")
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path} has {size / 1e6:.0f} MB; photos of up to {MAX_BYTES / 1e6:.0f} MB are read.")
-        return path.read_bytes()
+        folder, size = path.is_dir(), path.stat().st_size
+        if not folder and size <= MAX_BYTES:
+            return path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}: check the name.") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    if folder:
+        raise InputError(f"{path} is a folder: give the photos in it, for example {path}/*.jpg.")
+    raise InputError(f"{path} has {size / 1e6:.0f} MB; photos of up to {MAX_BYTES / 1e6:.0f} MB are read.")
 
 
 def _download(url: str, timeout: float) -> bytes:
