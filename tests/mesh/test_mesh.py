@@ -13,6 +13,7 @@ from tests.mesh.mesh_shapes import box, icosphere, joined, star_solids, two_tria
 from monoform import InputError
 from monoform.mesh import Mesh
 from monoform.mesh.raycast import caster_of
+from monoform.mesh.shading import corner_normals
 from monoform.mesh.topology import volume
 
 
@@ -40,6 +41,21 @@ def test_normals_do_not_show_seams() -> None:
     corners = ball.triangles.reshape(-1, 3)
     exploded = Mesh(corners, np.arange(len(corners)).reshape(-1, 3))
     np.testing.assert_allclose(exploded.normals, ball.normals[ball.faces].reshape(-1, 3), atol=1e-12)
+
+
+def test_shading_is_flat_on_boxes_and_smooth_on_balls() -> None:
+    cube, ball = box(), icosphere()
+    np.testing.assert_allclose(cube.corner_normals, np.repeat(cube.face_normals[:, None], 3, axis=1), atol=1e-12)
+    np.testing.assert_allclose(ball.corner_normals, ball.normals[ball.faces], atol=1e-12)
+    angular = corner_normals(ball, crease=0.01)
+    np.testing.assert_allclose(angular, np.repeat(ball.face_normals[:, None], 3, axis=1), atol=1e-12)
+
+
+def test_shading_does_not_show_seams_or_order() -> None:
+    ball = icosphere()
+    corners = ball.triangles.reshape(-1, 3)
+    exploded = Mesh(corners, np.arange(len(corners)).reshape(-1, 3))
+    np.testing.assert_allclose(exploded.corner_normals, ball.corner_normals, atol=1e-12)
 
 
 def test_merging_welds_copies_and_drops_collapsed_faces() -> None:

@@ -10,6 +10,7 @@ from tests.mesh.mesh_shapes import box, icosphere, joined, moved, sponge, star_s
 
 from monoform import InputError
 from monoform.mesh import Mesh, closest_points, extract, is_watertight, report, simplify
+from monoform.mesh.collapse import best_places, collapse_edges, vertex_quadrics
 from monoform.mesh.manifold import separate_touching_sheets, without_opposite_twins
 from monoform.nn.analytic import Box, Sphere
 
@@ -131,3 +132,44 @@ def test_a_healthy_surface_is_not_changed() -> None:
     same = separate_touching_sheets(ring)
     assert report(same) == report(ring)
     np.testing.assert_array_equal(same.triangles, ring.triangles)
+
+
+def test_single_collapses_keep_a_sphere_closed_and_round() -> None:
+    ball = icosphere(subdivisions=4)
+    result = collapse_edges(ball, 500)
+    measured = report(result)
+    assert measured.faces == 500 and measured.watertight and measured.euler_number == 2
+    assert measured.volume == pytest.approx(report(ball).volume, rel=0.01)
+    assert (np.einsum("ij,ij->i", result.face_normals, result.triangles.mean(axis=1)) > 0).all()
+
+
+def test_single_collapses_keep_flat_faces_and_borders() -> None:
+    side = np.arange(21) / 20
+    x, y = np.meshgrid(side, side, indexing="ij")
+    vertices = np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3)
+    corner = (np.arange(20)[:, None] * 21 + np.arange(20)).reshape(-1)
+    faces = np.concatenate(
+        [np.stack([corner, corner + 21, corner + 22], 1), np.stack([corner, corner + 22, corner + 1], 1)]
+    )
+    result = collapse_edges(Mesh(vertices, faces), 10)
+    assert len(result.faces) <= 10
+    assert result.face_areas.sum() == pytest.approx(1.0, rel=1e-6)
+    np.testing.assert_allclose(result.bounds, [[0, 0, 0], [1, 1, 0]], atol=1e-6)
+
+
+def test_many_small_parts_reach_the_count_that_was_asked_for() -> None:
+    """Sheets with borders all over: the compiled simplifier stops far above."""
+    strips = [moved(box((1.0, 0.02, 0.02)), (0, 0.05 * k, 0)).submesh(np.arange(2 + k % 9)) for k in range(60)]
+    mesh = joined(icosphere(0.3, 2), *strips)
+    result = simplify(mesh, 300)
+    assert abs(len(result.faces) - 300) <= 3
+
+
+def test_the_best_place_of_an_edge_is_where_its_planes_meet() -> None:
+    cube = box((1, 1, 1))
+    quadrics = vertex_quadrics(cube)
+    costs, places = best_places(cube.vertices, quadrics, np.array([[0, 1]]))
+    for vertex in range(8):  # every corner lies on all its planes
+        homogeneous = np.append(cube.vertices[vertex], 1.0)
+        assert homogeneous @ quadrics[vertex] @ homogeneous == pytest.approx(0.0, abs=1e-12)
+    assert costs[0] > 0 and np.abs(places[0]).max() <= 0.5 + 1e-9

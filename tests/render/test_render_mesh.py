@@ -168,4 +168,4 @@ def test_a_turntable_takes_little_time() -> None:
     started = time.process_time()
     for camera in cameras:
         render_mesh(mesh, camera)
-    assert time.process_time() - started < 10 * 0.2  # processor time; about 0.04 s a frame is usual
+    assert time.process_time() - started < 10 * 0.5  # processor time; about 0.04 s a frame is usual

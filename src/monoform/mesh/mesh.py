@@ -158,6 +158,13 @@ class Mesh:
         return _unit(sums)[index]
 
     @cached_property
+    def corner_normals(self) -> Float[np.ndarray, "f 3 3"]:
+        """Unit normals for shading at each face's corners, smooth except at hard edges; see `mesh.shading`."""
+        from .shading import corner_normals
+
+        return corner_normals(self)
+
+    @cached_property
     def bounds(self) -> Float[np.ndarray, "2 3"]:
         """Smallest and largest corner of the box around the vertices that faces use."""
         used = self.vertices[np.unique(self.faces)] if len(self.faces) else np.zeros((1, 3))

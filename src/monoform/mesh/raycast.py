@@ -21,6 +21,8 @@ except ImportError:  # no wheel for this machine: the plain twin serves
 
 Backend = Literal["auto", "embree", "plain"]
 _PAIRS_AT_ONCE = 1 << 21
+_RAYS_AT_ONCE = 1 << 14  # small enough for the processor's cache
+_REACH = 1.01  # radius of the sphere at which rays start, in radii of the mesh
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,20 +71,24 @@ class RayCaster:
 
     def cast(self, origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]) -> Hits:
         """The first hit of each ray at a distance greater than 0. Directions need not have unit length."""
-        origins = np.asarray(origins, dtype=np.float64)
-        directions = np.asarray(directions, dtype=np.float64)
-        starts, advanced, near = self._entries(origins, directions)
-        face = np.full(len(origins), -1, np.int64)
-        units = directions[near] / np.linalg.norm(directions[near], axis=1, keepdims=True)
-        face[near] = self._tree.cast(starts, units) if self._tree else _cast_plain(self._triangles, starts, units)
-        hit = face >= 0
-        t = np.full(len(origins), np.inf)
-        barycentric = np.zeros((len(origins), 3))
-        found = hit[near]
-        distance, barycentric[hit] = _meet(self._triangles[face[hit]], starts[found], units[found])
-        length = np.linalg.norm(directions[hit], axis=1) * self._scale
-        t[hit] = distance / length + advanced[found]
-        return Hits(hit, t, face, barycentric)
+        origins, directions = np.asarray(origins, np.float64), np.asarray(directions, np.float64)
+        count = len(origins)
+        hits = Hits(np.zeros(count, bool), np.full(count, np.inf), np.full(count, -1, np.int64), np.zeros((count, 3)))
+        for start in range(0, count, _RAYS_AT_ONCE):
+            part = slice(start, start + _RAYS_AT_ONCE)
+            self._cast_part(origins[part], directions[part], hits, start)
+        return hits
+
+    def _cast_part(self, origins: np.ndarray, directions: np.ndarray, hits: Hits, offset: int) -> None:
+        starts, units, advanced, speed, near = self._entries(origins, directions)
+        face = self._tree.cast(starts, units) if self._tree else _cast_plain(self._triangles, starts, units)
+        found = face >= 0
+        ray, face = offset + near[found], face[found]
+        distance, weights = _meet(self._triangles[face], starts[found], units[found])
+        hits.hit[ray] = True
+        hits.face[ray] = face
+        hits.t[ray] = (distance + advanced[found]) / speed[found]
+        hits.barycentric[ray] = weights
 
     def occluded(
         self, origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]
@@ -90,21 +96,26 @@ class RayCaster:
         """Whether each ray meets the mesh at all."""
         return self.cast(origins, directions).hit
 
-    def _entries(self, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rays that meet the unit sphere around the mesh, moved forward to just before it: (starts, t, which)."""
-        local = (origins - self._center) * self._scale
-        step = directions * self._scale
-        usable = np.isfinite(step).all(axis=1) & np.isfinite(local).all(axis=1) & step.any(axis=1)
-        if not usable.all():
-            local, step = np.where(usable[:, None], local, 0.0), np.where(usable[:, None], step, 1.0)
-        speed = np.einsum("ij,ij->i", step, step)
-        closest = -np.einsum("ij,ij->i", local, step) / speed
-        gap = local + closest[:, None] * step
-        reach = 1.01**2 - np.einsum("ij,ij->i", gap, gap)
-        half = np.sqrt(np.maximum(reach, 0.0) / speed)
-        usable &= (reach >= 0) & (closest + half >= 0)
-        advanced = np.maximum(closest - half, 0.0)[usable]
-        return local[usable] + advanced[:, None] * step[usable], advanced, usable
+    def _entries(self, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Rays that meet the unit sphere around the mesh, moved forward to just before it.
+
+        Returns starts and unit directions in the scaled frame, the distance moved, the scaled length of one unit of t,
+        and the rays' numbers.
+        """
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            local = (origins - self._center) * self._scale
+            length = np.sqrt(np.einsum("ij,ij->i", directions, directions))
+            units = directions / length[:, None]
+            closest = -np.einsum("ij,ij->i", local, units)
+            gap = local + closest[:, None] * units  # squared after the subtraction, which keeps far origins exact
+            reach = _REACH**2 - np.einsum("ij,ij->i", gap, gap)
+            usable = (
+                (reach >= 0) & (closest + np.sqrt(np.maximum(reach, 0.0)) >= 0) & (length > 0) & np.isfinite(length)
+            )
+        near = np.flatnonzero(usable)
+        units = units[near]
+        advanced = np.maximum(closest[near] - np.sqrt(reach[near]), 0.0)
+        return local[near] + advanced[:, None] * units, units, advanced, length[near] * self._scale, near
 
 
 class _EmbreeTree:

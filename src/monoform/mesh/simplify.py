@@ -7,12 +7,14 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..errors import InputError
+from .collapse import collapse_edges
 from .manifold import separate_touching_sheets
 from .mesh import Mesh, repeats_a_vertex
 from .topology import directed_edge_keys, is_watertight, volume
 
-_AGGRESSIVENESS = (3.0, 5.0, 7.0, 1.0, 9.0)
+_AGGRESSIVENESS = (3.0, 7.0, 9.0)
 _ROUNDS = 6
+_ONE_BY_ONE = 100_000  # faces above which single collapses would take too long
 
 
 def simplify(mesh: Mesh, faces: int) -> Mesh:
@@ -50,8 +52,24 @@ def _best_attempt(welded: Mesh, faces: int) -> Mesh:
         if best is None or error < abs(len(best.faces) - faces):
             best = result
         if error <= tolerance:
+            return result
+    best = welded if best is None else best
+    return _finish(best, faces, tolerance, manifold, closed) if len(best.faces) <= _ONE_BY_ONE else best
+
+
+def _finish(start: Mesh, faces: int, tolerance: int, manifold: bool, closed: bool) -> Mesh:
+    """Go on from `start` by single collapses where the compiled simplifier stopped."""
+    best, target = start, faces
+    for _ in range(3):
+        result = _repaired(collapse_edges(start, target), manifold)
+        if len(result.faces) == 0 or (closed and not _same_solid(result, start)):
             break
-    return welded if best is None else best
+        if abs(len(result.faces) - faces) < abs(len(best.faces) - faces):
+            best = result
+        if abs(len(result.faces) - faces) <= tolerance:
+            break
+        target += faces - len(result.faces)
+    return best
 
 
 def _towards(welded: Mesh, faces: int, tolerance: int, aggressiveness: float, manifold: bool) -> Mesh:
@@ -59,9 +77,11 @@ def _towards(welded: Mesh, faces: int, tolerance: int, aggressiveness: float, ma
     source, target = welded, faces
     result = welded
     for _ in range(_ROUNDS):
+        before = len(result.faces)
         result = _collapse(source, min(target, len(source.faces)), aggressiveness, manifold)
         excess = len(result.faces) - faces
-        if abs(excess) <= tolerance:
+        stuck = excess > 0 and len(result.faces) > 0.95 * before
+        if abs(excess) <= tolerance or stuck:
             break
         if excess > 0:
             source, target = result, faces
@@ -75,7 +95,11 @@ def _collapse(source: Mesh, target: int, aggressiveness: float, manifold: bool) 
         source.vertices, source.faces.astype(np.int32), target_count=target, agg=aggressiveness
     )
     faces = np.asarray(faces, dtype=np.int64)
-    result = Mesh(np.asarray(vertices, dtype=np.float64), faces[~repeats_a_vertex(faces)])
+    return _repaired(Mesh(np.asarray(vertices, dtype=np.float64), faces[~repeats_a_vertex(faces)]), manifold)
+
+
+def _repaired(result: Mesh, manifold: bool) -> Mesh:
+    """Touching sheets taken apart where the input had none, unused vertices dropped."""
     if manifold and (not _is_edge_manifold(result.merged()) or len(result.merged().vertices) != len(result.vertices)):
         return separate_touching_sheets(result.merged())
     return result.submesh(np.arange(len(result.faces)))

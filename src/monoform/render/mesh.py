@@ -28,7 +28,7 @@ class MeshRender:
 
     rgb: sRGB 0..1. mask: whether at least half of the pixel's samples meet the mesh. alpha: the share that does.
     depth: along the camera's z axis in world units, inf off the mesh. normal: unit vectors in the world frame, 0 off
-    the mesh.
+    the mesh, smooth except at hard edges.
     """
 
     rgb: Float[np.ndarray, "h w 3"]
@@ -113,8 +113,8 @@ def _window_rays(camera: Camera, x0: int, y0: int, x1: int, y1: int) -> tuple[np
 
 
 def _normals(mesh: Mesh, hits: Hits) -> Float[np.ndarray, "m 3"]:
-    """Vertex normals interpolated at the hits."""
-    corners = mesh.normals.astype(np.float32)[mesh.faces[hits.face[hits.hit]]]
+    """Corner normals interpolated at the hits."""
+    corners = mesh.corner_normals[hits.face[hits.hit]].astype(np.float32)
     smooth = np.einsum("nk,nkc->nc", hits.barycentric[hits.hit].astype(np.float32), corners)
     length = np.linalg.norm(smooth, axis=1, keepdims=True)
     return smooth / np.maximum(length, 1e-12)
