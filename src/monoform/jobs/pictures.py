@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -45,7 +47,9 @@ def turntable(
         frames: number of views; size: their side in pixels; elevation: of the camera in radians.
     """
     cameras = orbit(frames, elevation=elevation, distance=2.2, fov_y=math.radians(28), width=size, height=size)
-    return (render_mesh(mesh, camera, shading="lit").rgb for camera in cameras)
+    render_mesh(mesh, cameras[0].resized(2, 2))  # builds what all views share, once
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        yield from pool.map(lambda camera: render_mesh(mesh, camera, shading="lit").rgb, cameras)
 
 
 def four_views(mesh: Mesh, *, size: int = 320) -> Float[np.ndarray, "size width 3"]:

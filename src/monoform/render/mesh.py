@@ -106,10 +106,26 @@ def _window(mesh: Mesh, camera: Camera) -> tuple[int, int, int, int]:
 
 
 def _window_rays(camera: Camera, x0: int, y0: int, x1: int, y1: int) -> tuple[np.ndarray, np.ndarray]:
-    rows, columns = np.meshgrid(np.arange(y0, y1) + 0.5, np.arange(x0, x1) + 0.5, indexing="ij")
-    pixels = np.stack([columns, rows], axis=-1).reshape(1, -1, 2)
-    origins, directions = camera.rays(torch.from_numpy(pixels))
-    return origins[0].numpy(), directions[0].numpy()
+    """Origins and directions of the window's rays, row-major; directions have length 1 along the camera's z axis.
+
+    A pixel's point in the plane z = 1 is linear in its column and its row, so that whole images are one sum of a row
+    and a column of vectors (`Camera.rays` is the plain form).
+    """
+    pose, inverse = camera.world_from_camera[0].numpy(), np.linalg.inv(camera.intrinsics[0].numpy())
+    across, down, centre = (pose[:3, :3] @ inverse).T if camera.model == "pinhole" else _parallel(pose, inverse)
+    columns, rows = np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5
+    plane = (rows[:, None, None] * down + centre) + columns[None, :, None] * across
+    plane = plane.reshape(-1, 3)
+    if camera.model == "pinhole":
+        return np.broadcast_to(pose[:3, 3], plane.shape), plane
+    return plane, np.broadcast_to(pose[:3, 2], plane.shape)
+
+
+def _parallel(pose: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps in the world of one column and one row of an orthographic image, and where pixel (0, 0) begins."""
+    x, y = pose[:3, 0], pose[:3, 1]
+    across, down = inverse[0, 0] * x + inverse[1, 0] * y, inverse[0, 1] * x + inverse[1, 1] * y
+    return across, down, inverse[0, 2] * x + inverse[1, 2] * y + pose[:3, 3]
 
 
 def _normals(mesh: Mesh, hits: Hits) -> Float[np.ndarray, "m 3"]:
@@ -144,7 +160,8 @@ def _colors(
         color = surface_colors(mesh, hits.face[hits.hit], hits.barycentric[hits.hit])
     if shading == "texture":
         return color
-    facing = np.abs(np.einsum("ij,ij->i", normals, directions.astype(np.float32)))
+    length = np.sqrt(np.einsum("ij,ij->i", directions, directions))
+    facing = np.abs(np.einsum("ij,ij->i", normals, directions) / length).astype(np.float32)
     light = _AMBIENT + (1.0 - _AMBIENT) * facing[:, None]
     return color * light
 
