@@ -16,10 +16,10 @@ from monoform.camera import Camera
 from monoform.mesh import extract, report
 from monoform.methods import create, method_names, option_rows, parse_overrides
 from monoform.methods.inflate import Inflate, InflateConfig
-from monoform.methods.inflate.model import signed_distance, squared_half_thickness
 from monoform.metrics import mask_iou
 from monoform.nn import Field
 from monoform.render import render_mesh
+from monoform.scene.outline import signed_distance, squared_half_thickness
 
 
 def reconstruct(rgb, mask, config=None, **options):

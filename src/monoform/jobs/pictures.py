@@ -39,19 +39,21 @@ def overlay(reconstruction: Reconstruction, mesh: Mesh) -> tuple[Float[np.ndarra
 
 
 def turntable(
-    mesh: Mesh, *, frames: int = 60, size: int = 384, elevation: float = math.radians(15)
+    mesh: Mesh, *, frames: int = 60, size: int = 384, elevation: float = math.radians(15), samples: int = 1
 ) -> Iterator[Float[np.ndarray, "size size 3"]]:
     """Views of the mesh from all around, starting at the front.
 
     Args:
-        frames: number of views; size: their side in pixels; elevation: of the camera in radians.
+        frames: number of views; size: their side in pixels; elevation: of the camera in radians; samples: each pixel
+            is the mean of samples x samples rays.
     """
     cameras = orbit(frames, elevation=elevation, distance=2.2, fov_y=math.radians(28), width=size, height=size)
     render_mesh(mesh, cameras[0].resized(2, 2))  # builds what all views share, once
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        yield from pool.map(lambda camera: render_mesh(mesh, camera, shading="lit").rgb, cameras)
+        yield from pool.map(lambda camera: render_mesh(mesh, camera, shading="lit", samples=samples).rgb, cameras)
 
 
 def four_views(mesh: Mesh, *, size: int = 320) -> Float[np.ndarray, "size width 3"]:
     """Front, right, back and left side by side."""
-    return np.concatenate(list(turntable(mesh, frames=4, size=size, elevation=math.radians(10))), axis=1)
+    views = turntable(mesh, frames=4, size=size, elevation=math.radians(10), samples=2)
+    return np.concatenate(list(views), axis=1)

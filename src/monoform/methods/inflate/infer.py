@@ -13,9 +13,10 @@ import torch
 from ...camera import Camera
 from ...errors import InputError
 from ...scene import Photo, Provenance, Reconstruction, View, read_silhouette
+from ...scene.outline import signed_distance, squared_half_thickness
 from ..base import MethodCard, Reconstructor
 from .config import InflateConfig
-from .model import InflateField, signed_distance, squared_half_thickness
+from .model import InflateField
 
 CITATION = """@inproceedings{igarashi1999teddy,
   title = {Teddy: A Sketching Interface for {3D} Freeform Design},
