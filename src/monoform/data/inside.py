@@ -1,0 +1,184 @@
+"""Inside and outside of meshes as artists make them: overlapping and nested shells, holes, open sheets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from ..mesh import Mesh, sample_surface
+from ..mesh.closest import closest_weights
+from ..mesh.raycast import caster_of
+from .openings import close_openings
+from .voxels import VoxelGrid, voxelize
+
+_TREE_SAMPLES = 150_000
+_REACH = (0.75, 1.25, 1.75, 2.5, 3.5)  # where along a ray a free cell is looked for, in cells
+_DIRECTIONS = np.array([[x, y, z] for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if x or y or z], float)
+_DIRECTIONS /= np.linalg.norm(_DIRECTIONS, axis=1, keepdims=True)
+
+
+@dataclass(frozen=True, eq=False)
+class SurfacePoints:
+    """Points of the outer surface: faces and barycentric weights say where, normals look outside (unit length)."""
+
+    points: Float[np.ndarray, "n 3"]
+    normals: Float[np.ndarray, "n 3"]
+    faces: Int[np.ndarray, " n"]
+    barycentric: Float[np.ndarray, "n 3"]
+
+
+class Solid:
+    """A mesh as a solid: what cannot be reached from outside is inside, whatever surfaces lie within.
+
+    Free cells of a fine grid are flooded from outside; cells in front of the missing side of an otherwise wrapped
+    region are closed by their winding number (`close_openings`). In cells that the surface crosses, a point is outside
+    if some straight line leads from it to a flooded cell without meeting the surface. Where both sides of the surface
+    are outside it is an open sheet and gets a thickness of `sheet` cells. Gaps narrower than about two cells count as
+    inside.
+
+    Args:
+        mesh: any triangles; orientation matters only for closing openings.
+        size: side of a cell in world units.
+        sheet: thickness of open sheets, in cells.
+
+    Raises:
+        InputError: the mesh has no faces, or too many cells would be needed.
+    """
+
+    def __init__(self, mesh: Mesh, *, size: float = 1 / 160, sheet: float = 1.0) -> None:
+        self.mesh = mesh
+        self.sheet_half_thickness = 0.5 * sheet * size
+        grid, samples, faces = voxelize(mesh, size=size)
+        closed = close_openings(mesh, grid)
+        self.grid = VoxelGrid(grid.origin, grid.size, grid.surface, grid.outside & ~closed)
+        self._caps = _caps(self.grid, closed)
+        self._near_outside = ndimage.binary_dilation(self.grid.outside, np.ones((3, 3, 3), bool))
+        outer = self.grid.look_up(self._near_outside, samples)
+        self._samples, self._faces = samples[outer], faces[outer]
+
+    @cached_property
+    def _tree(self) -> tuple[cKDTree, Int[np.ndarray, " s"]]:
+        """Samples of the outer surface with their faces; closed openings follow with face -1."""
+        points, faces = self._samples, self._faces
+        if len(points) > _TREE_SAMPLES:
+            chosen = np.random.default_rng(0).permutation(len(points))[:_TREE_SAMPLES]
+            points, faces = points[chosen], faces[chosen]
+        faces = np.concatenate([faces, np.full(len(self._caps), -1)])
+        return cKDTree(np.concatenate([points, self._caps]), balanced_tree=False, compact_nodes=False), faces
+
+    def contains(self, points: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
+        """Whether each point is inside, open sheets with their thickness included."""
+        return self.signed_distance(points) < 0
+
+    def signed_distance(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+        """Distance to the outer surface, negative inside; exact up to the spacing of the samples (half a cell)."""
+        closest, normals = self._closest(points)
+        away = points - closest
+        distance = np.linalg.norm(away, axis=1)
+        away = np.where(distance[:, None] > 1e-9, away / np.maximum(distance, 1e-9)[:, None], normals)
+        outside = self._outside(points, away)
+        signed = np.where(outside, distance, -distance)
+        near = np.flatnonzero(outside & (normals != 0).any(axis=1))
+        sheet = near[self._is_sheet(closest[near], normals[near])]
+        signed[sheet] -= self.sheet_half_thickness
+        return signed
+
+    def surface(self, count: int, *, seed: int) -> SurfacePoints:
+        """Points uniform by area over the outer surface; both sides of an open sheet are one surface.
+
+        Raises:
+            InputError: the mesh has no area.
+        """
+        found: list[SurfacePoints] = []
+        missing, attempt = count, 0
+        while missing > 0 and attempt < 6:
+            asked = min(max(2 * missing, 256), 8 * count) * (1 + 3 * (attempt > 2))
+            points, faces, weights = sample_surface(self.mesh, asked, seed=seed + 7919 * attempt)
+            outer = np.flatnonzero(self.grid.look_up(self._near_outside, points))
+            outer = np.sort(np.random.default_rng(seed + attempt).permutation(outer)[:missing])
+            normals = self._oriented(points[outer], self.mesh.face_normals[faces[outer]])
+            found.append(SurfacePoints(points[outer], normals, faces[outer], weights[outer]))
+            missing, attempt = missing - len(outer), attempt + 1
+        columns = [
+            np.concatenate([getattr(part, name) for part in found])
+            for name in ("points", "normals", "faces", "barycentric")
+        ]
+        chosen = np.arange(count) % max(len(columns[0]), 1)
+        return SurfacePoints(*(column[chosen] for column in columns))
+
+    def _closest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Closest points of the outer surface and the normals of their faces (0 on a closed opening)."""
+        tree, faces = self._tree
+        _, index = tree.query(points)
+        face = faces[index]
+        closest = np.array(tree.data)[index]
+        real = np.flatnonzero(face >= 0)
+        triangles = self.mesh.triangles[face[real]]
+        exact = np.einsum("nk,nkc->nc", closest_weights(triangles, points[real]), triangles)
+        closest[real] = exact
+        normals = np.zeros((len(points), 3))
+        normals[real] = self.mesh.face_normals[face[real]]
+        return closest, normals
+
+    def _outside(self, points: np.ndarray, away: np.ndarray) -> Bool[np.ndarray, " n"]:
+        outside = self.grid.look_up(self.grid.outside, points)
+        crossed = self.grid.look_up(self.grid.surface & self._near_outside, points)
+        open_question = np.flatnonzero(crossed)
+        seen = self._sees_outside(points[open_question], away[open_question])
+        outside[open_question[seen]] = True
+        open_question = open_question[~seen]
+        for direction in _DIRECTIONS:
+            if len(open_question) == 0:
+                break
+            seen = self._sees_outside(points[open_question], np.tile(direction, (len(open_question), 1)))
+            outside[open_question[seen]] = True
+            open_question = open_question[~seen]
+        return outside
+
+    def _sees_outside(self, points: np.ndarray, directions: np.ndarray) -> Bool[np.ndarray, " n"]:
+        """Whether a flooded cell lies on each ray within a few cells and before the surface."""
+        seen = np.zeros(len(points), bool)
+        ahead = np.zeros((len(points), len(_REACH)), bool)
+        for column, reach in enumerate(_REACH):
+            ahead[:, column] = self.grid.look_up(self.grid.outside, points + reach * self.grid.size * directions)
+        hopeful = np.flatnonzero(ahead.any(axis=1))  # most rays never come near a flooded cell: spare their casts
+        if len(hopeful):
+            t = caster_of(self.mesh).cast(points[hopeful], directions[hopeful]).t
+            seen[hopeful] = (ahead[hopeful] & (t[:, None] > self.grid.size * np.array(_REACH))).any(axis=1)
+        return seen
+
+    def _is_sheet(self, points: np.ndarray, normals: np.ndarray) -> Bool[np.ndarray, " n"]:
+        """Whether both sides of the surface are outside at these points of it."""
+        lift = 1e-4 * self.grid.size
+        sheet = self._sees_outside(points + lift * normals, normals)
+        front = np.flatnonzero(sheet)
+        sheet[front] = self._sees_outside(points[front] - lift * normals[front], -normals[front])
+        return sheet
+
+    def _oriented(self, points: np.ndarray, normals: np.ndarray) -> Float[np.ndarray, "n 3"]:
+        """Normals turned to the side that is outside; as they are where both or none is."""
+        lift = 1e-4 * self.grid.size
+        front = self._sees_outside(points + lift * normals, normals)
+        hidden = np.flatnonzero(~front)
+        back = self._sees_outside(points[hidden] - lift * normals[hidden], -normals[hidden])
+        oriented = normals.copy()
+        oriented[hidden[back]] *= -1
+        return oriented
+
+
+def _caps(grid: VoxelGrid, closed: Bool[np.ndarray, "x y z"]) -> Float[np.ndarray, "n 3"]:
+    """Centres of the cell faces between what was closed and what is outside."""
+    found = [np.zeros((0, 3))]
+    if closed.any():
+        for axis in range(3):
+            for step in (1, -1):
+                beside = np.roll(grid.outside, -step, axis=axis)
+                offset = np.zeros(3)
+                offset[axis] = 0.5 * step * grid.size
+                found.append(grid.centers(closed & beside) + offset)
+    return np.concatenate(found)
