@@ -1,7 +1,7 @@
 """Draw a result folder as one strip: photo, overlay, four sides.
 
-    monoform reconstruct examples/coffee.jpg --mask examples/coffee_mask.png -o out
-    python docs/figures/draw_result.py out/coffee docs/figures/coffee.jpg
+monoform reconstruct examples/coffee.jpg --mask examples/coffee_mask.png -o out
+python docs/figures/draw_result.py out/coffee docs/figures/coffee.jpg
 """
 
 from __future__ import annotations

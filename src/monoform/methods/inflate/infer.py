@@ -14,6 +14,7 @@ from ...camera import Camera
 from ...errors import InputError
 from ...scene import Photo, Provenance, Reconstruction, View, read_silhouette
 from ...scene.outline import signed_distance, squared_half_thickness
+from ...scene.photo_camera import photo_camera, working_intrinsics
 from ..base import MethodCard, Reconstructor
 from .config import InflateConfig
 from .model import InflateField
@@ -129,25 +130,6 @@ class Inflate(Reconstructor):
         pose[2, 3] = distance
         camera = Camera(pose[None].float(), intrinsics.float(), width, height)
         return camera, distance / focal, torch.tensor([0.0, 0.0, -1.0])
-
-
-def working_intrinsics(photo: Photo, known: Camera | None, fov: float) -> torch.Tensor:
-    """Intrinsics (1, 3, 3) in working pixels: the view's own, else from EXIF's focal length, else from `fov` (rad)."""
-    scale = torch.tensor([photo.scale[0], photo.scale[1], 1.0], dtype=torch.float64)
-    if known is not None:
-        return known.intrinsics.double() * scale[:, None]
-    focal = photo.focal if photo.focal is not None else 0.5 * photo.height / math.tan(0.5 * fov)
-    matrix = torch.tensor(
-        [[focal, 0, photo.width / 2 - photo.crop[0]], [0, focal, photo.height / 2 - photo.crop[1]], [0, 0, 1]],
-        dtype=torch.float64,
-    )
-    return (matrix * scale[:, None])[None]
-
-
-def photo_camera(working: Camera, photo: Photo) -> Camera:
-    """The camera of the original photo, given that of the working image."""
-    full = working.resized(round(photo.crop[2]), round(photo.crop[3]))
-    return full.cropped(-round(photo.crop[0]), -round(photo.crop[1]), photo.width, photo.height)
 
 
 def _front_rotation(ray: torch.Tensor) -> torch.Tensor:
