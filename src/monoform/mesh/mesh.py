@@ -165,9 +165,16 @@ class Mesh:
         return corner_normals(self)
 
     @cached_property
+    def used_vertices(self) -> Float[np.ndarray, "n 3"]:
+        """The vertices that faces use."""
+        used = np.zeros(len(self.vertices), bool)
+        used[self.faces] = True
+        return self.vertices[used]
+
+    @cached_property
     def bounds(self) -> Float[np.ndarray, "2 3"]:
         """Smallest and largest corner of the box around the vertices that faces use."""
-        used = self.vertices[np.unique(self.faces)] if len(self.faces) else np.zeros((1, 3))
+        used = self.used_vertices if len(self.faces) else np.zeros((1, 3))
         return np.stack([used.min(axis=0), used.max(axis=0)])
 
 

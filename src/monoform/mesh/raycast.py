@@ -22,6 +22,7 @@ except ImportError:  # no wheel for this machine: the plain twin serves
 Backend = Literal["auto", "embree", "plain"]
 _PAIRS_AT_ONCE = 1 << 21
 _RAYS_AT_ONCE = 1 << 14  # small enough for the processor's cache
+_CLOSE = 16.0  # distance in radii of the mesh from which float32 is too coarse for origins
 _REACH = 1.01  # radius of the sphere at which rays start, in radii of the mesh
 
 
@@ -67,6 +68,7 @@ class RayCaster:
         self._center = 0.5 * (low + high)
         self._scale = 1.0 / max(0.5 * float(np.linalg.norm(high - low)), 1e-30)
         self._triangles = (mesh.triangles - self._center) * self._scale
+        self._planes = _face_planes(self._triangles)
         self._tree = _EmbreeTree(self._triangles) if self.backend == "embree" else None
 
     def cast(self, origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]) -> Hits:
@@ -84,7 +86,7 @@ class RayCaster:
         face = self._tree.cast(starts, units) if self._tree else _cast_plain(self._triangles, starts, units)
         found = face >= 0
         ray, face = offset + near[found], face[found]
-        distance, weights = _meet(self._triangles[face], starts[found], units[found])
+        distance, weights = _meet(self._planes[face], starts[found], units[found])
         hits.hit[ray] = True
         hits.face[ray] = face
         hits.t[ray] = (distance + advanced[found]) / speed[found]
@@ -97,7 +99,7 @@ class RayCaster:
         return self.cast(origins, directions).hit
 
     def _entries(self, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Rays that meet the unit sphere around the mesh, moved forward to just before it.
+        """Rays that meet the unit sphere around the mesh, moved forward to just before it unless they start close by.
 
         Returns starts and unit directions in the scaled frame, the distance moved, the scaled length of one unit of t,
         and the rays' numbers.
@@ -106,6 +108,8 @@ class RayCaster:
             local = (origins - self._center) * self._scale
             length = np.sqrt(np.einsum("ij,ij->i", directions, directions))
             units = directions / length[:, None]
+            if len(local) and np.abs(local).max() < _CLOSE and length.min() > 0 and length.max() < np.inf:
+                return local, units, np.zeros(len(local)), length * self._scale, np.arange(len(local))
             closest = -np.einsum("ij,ij->i", local, units)
             gap = local + closest[:, None] * units  # squared after the subtraction, which keeps far origins exact
             reach = _REACH**2 - np.einsum("ij,ij->i", gap, gap)
@@ -160,22 +164,33 @@ def _distances(triangles: np.ndarray, origins: np.ndarray, directions: np.ndarra
     return np.where(inside, t, np.inf)
 
 
+def _face_planes(triangles: Float[np.ndarray, "f 3 3"]) -> Float[np.ndarray, "f 3 4"]:
+    """Three planes for each face: its own, and two whose heights are the weights of its second and third corner."""
+    edge1, edge2 = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
+    normal = np.cross(edge1, edge2)
+    square = np.einsum("ij,ij->i", normal, normal)[:, None]
+    square = np.where(square > 1e-300, square, 1.0)
+    rows = np.stack([normal, np.cross(edge2, normal) / square, np.cross(normal, edge1) / square], axis=1)
+    offsets = -np.einsum("fki,fi->fk", rows, triangles[:, 0])
+    return np.concatenate([rows, offsets[..., None]], axis=2)
+
+
 def _meet(
-    triangles: Float[np.ndarray, "n 3 3"], origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]
+    planes: Float[np.ndarray, "n 3 4"], origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n 3"]]:
     """Distance and barycentric weights of each ray on its own face, clamped into the face."""
-    edge1, edge2 = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
-    offset = origins - triangles[:, 0]
-    p = np.cross(directions, edge2)
-    q = np.cross(offset, edge1)
-    determinant = np.einsum("ij,ij->i", edge1, p)
-    determinant = np.where(np.abs(determinant) > 1e-300, determinant, 1e-300)
-    u = np.einsum("ij,ij->i", offset, p) / determinant
-    v = np.einsum("ij,ij->i", directions, q) / determinant
-    weights = np.stack([1 - u - v, u, v], axis=1).clip(0.0, 1.0)
-    weights /= weights.sum(axis=1, keepdims=True)
-    points = np.einsum("nk,nki->ni", weights, triangles)
-    return np.einsum("ij,ij->i", points - origins, directions), weights
+    height = np.einsum("ni,ni->n", planes[:, 0, :3], origins) + planes[:, 0, 3]
+    across = np.einsum("ni,ni->n", planes[:, 0, :3], directions)
+    distance = -height / np.where(across != 0, across, np.inf)
+    points = origins + distance[:, None] * directions
+    inner = np.einsum("nki,ni->nk", planes[:, 1:, :3], points) + planes[:, 1:, 3]
+    weights = np.empty((len(points), 3))
+    weights[:, 0] = 1.0 - inner.sum(axis=1)
+    weights[:, 1:] = inner
+    if weights.size and weights.min() < 0:  # the face was found in float32, so the point may lie just beside it
+        weights = weights.clip(0.0, None)
+        weights /= weights.sum(axis=1, keepdims=True)
+    return distance, weights
 
 
 def caster_of(mesh: Mesh) -> RayCaster:

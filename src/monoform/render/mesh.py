@@ -94,8 +94,7 @@ def _window(mesh: Mesh, camera: Camera) -> tuple[int, int, int, int]:
     """The part of the image that the mesh can cover: x0, y0, x1, y1 in whole pixels."""
     if len(mesh.faces) == 0:
         return 0, 0, 0, 0
-    used = mesh.vertices[np.unique(mesh.faces)]
-    projected = camera.project(torch.from_numpy(used)[None])
+    projected = camera.project(torch.from_numpy(mesh.used_vertices)[None])
     pixels, depth = (values[0].numpy() for values in projected)
     if camera.model == "pinhole" and depth.min() < 1e-6:
         return (0, 0, camera.width, camera.height) if depth.max() > 0 else (0, 0, 0, 0)
