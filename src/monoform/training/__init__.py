@@ -1,0 +1,32 @@
+"""The one training loop over a method's phases, its checkpoints, and the weights that come out."""
+
+from __future__ import annotations
+
+from .checkpoint import Checkpoint, list_checkpoints, load_checkpoint
+from .ema import Ema
+from .loop import train
+from .options import Diverged, TrainOptions, TrainResult
+from .phase import EvaluatedTask, Optimiser, Phase, Task
+from .schedule import Constant, Cosine, Schedule, Steps
+from .weights import load_pretrained, save_pretrained
+
+__all__ = [
+    "Checkpoint",
+    "Constant",
+    "Cosine",
+    "Diverged",
+    "Ema",
+    "EvaluatedTask",
+    "Optimiser",
+    "Phase",
+    "Schedule",
+    "Steps",
+    "Task",
+    "TrainOptions",
+    "TrainResult",
+    "list_checkpoints",
+    "load_checkpoint",
+    "load_pretrained",
+    "save_pretrained",
+    "train",
+]

@@ -1,0 +1,74 @@
+"""The batches of each step, made in time."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from .options import TrainOptions
+from .phase import Task
+from .randomness import seed_for
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+Batches = list[tuple[int, Any]]
+
+
+class Feed:
+    """Numbered micro-batches of this process for each step.
+
+    Micro-batch i of process r of w is shard i w + r of the step, and its generator is seeded by the shard: the same
+    number of shards gives the same data, however they are spread over micro-batches and processes.
+    """
+
+    def __init__(self, task: Task, fabric: Fabric, options: TrainOptions) -> None:
+        self.task = task
+        self.fabric = fabric
+        self.options = options
+        self._worker = ThreadPoolExecutor(1, "batches") if options.prefetch else None
+        self._ahead: tuple[int, Future[Batches]] | None = None
+
+    def batches(self, step: int, following: int | None) -> Batches:
+        """The batches of `step`, on the device; begin with those of `following` meanwhile."""
+        ahead, self._ahead = self._ahead, None
+        made = ahead[1].result() if ahead is not None and ahead[0] == step else self._make(step)
+        if self._worker is not None and following is not None:
+            self._ahead = following, self._worker.submit(self._make, following)
+        return [(shard, to_device(batch, self.fabric.device)) for shard, batch in made]
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._worker is not None:
+            self._worker.shutdown(cancel_futures=True)
+
+    def _make(self, step: int) -> Batches:
+        made = []
+        for micro in range(self.options.accumulate):
+            shard = micro * self.fabric.world_size + self.fabric.global_rank
+            generator = torch.Generator().manual_seed(seed_for(self.options.seed, step, shard, "batch"))
+            made.append((shard, self.task.batch(step, generator)))
+        return made
+
+
+def to_device(batch: Any, device: torch.device) -> Any:
+    """The batch with its tensors on `device`: in lists, tuples, dicts, dataclasses, and what has a method `to`."""
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, dict):
+        return {key: to_device(item, device) for key, item in batch.items()}
+    if isinstance(batch, list):
+        return [to_device(item, device) for item in batch]
+    if isinstance(batch, tuple):
+        items = [to_device(item, device) for item in batch]
+        return type(batch)(*items) if hasattr(batch, "_fields") else tuple(items)
+    if callable(getattr(batch, "to", None)):
+        return batch.to(device)
+    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
+        values = {item.name: getattr(batch, item.name) for item in dataclasses.fields(batch)}
+        return dataclasses.replace(batch, **to_device(values, device))
+    return batch

@@ -1,0 +1,150 @@
+"""What a training writes down while it runs: metrics.jsonl, TensorBoard, a bar with the time left."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from ..atomic import atomic_file, write_error
+from ..errors import InputError
+from .update import diverged
+
+
+class Window:
+    """Sums of metrics since the last line of the journal."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.counts: dict[str, int] = {}
+        self._unread: list[tuple[str, int, dict[str, Tensor]]] = []
+
+    def add(self, phase: str, step: int, metrics: dict[str, Tensor]) -> None:
+        """Note the metrics of a step; they stay on their device until they are read."""
+        self._unread.append((phase, step, metrics))
+
+    def read(self, *, check: bool) -> None:
+        """Bring everything noted since the last call into the sums.
+
+        Raises:
+            Diverged: `check` is set and a loss is not finite.
+        """
+        waiting, self._unread = self._unread, []
+        if not waiting:
+            return
+        values = torch.stack([_wide(value) for *_, metrics in waiting for value in metrics.values()]).tolist()
+        position = 0
+        for phase, step, metrics in waiting:
+            for name in metrics:
+                value = values[position]
+                position += 1
+                if check and name in ("loss", "gradient") and not math.isfinite(value):
+                    raise diverged(phase, step, float(metrics["loss"]))
+                if math.isfinite(value):
+                    key = f"{phase}/{name}"
+                    self.sums[key] = self.sums.get(key, 0.0) + value
+                    self.counts[key] = self.counts.get(key, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """The averages of what was read, and begin anew."""
+        means = {key: total / self.counts[key] for key, total in self.sums.items()}
+        self.sums, self.counts = {}, {}
+        return means
+
+
+class Journal:
+    """Lines of metrics for the first process; silent in all others.
+
+    Args:
+        out: folder of metrics.jsonl and tensorboard/.
+        active: whether this process writes.
+        first_step: lines of an earlier session behind this step are dropped.
+        steps: of the whole training.
+
+    Raises:
+        InputError: TensorBoard is asked for and not installed, or the folder cannot be written.
+    """
+
+    def __init__(
+        self, out: Path, *, active: bool, first_step: int, steps: int, tensorboard: bool, progress: bool
+    ) -> None:
+        self.path = out / "metrics.jsonl"
+        self.active = active
+        self.latest: dict[str, float] = {}
+        self._begun = time.perf_counter()
+        self._board: Any = _board(out / "tensorboard", first_step) if tensorboard and active else None
+        self._bar: Progress | None = None
+        if not active:
+            return
+        _drop_later_lines(self.path, first_step)
+        console = Console(stderr=True)
+        if progress and console.is_terminal:
+            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+            self._bar = Progress(*columns, console=console)
+            self._row = self._bar.add_task("", total=steps, completed=first_step, note="")
+            self._bar.start()
+
+    def line(self, step: int, kind: str, metrics: dict[str, float], **more: Any) -> None:
+        """Write one line: the step it belongs to, "train" or "evaluate", and the numbers."""
+        self.latest.update(metrics)
+        if not self.active:
+            return
+        # JSON knows no NaN: what is not finite is null.
+        numbers = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"step": step, "kind": kind, **numbers, **more}) + "\n")
+        except OSError as error:
+            raise write_error(self.path, error) from error
+        if self._board is not None:
+            for name, value in metrics.items():
+                self._board.add_scalar(name, value, step)
+        if self._bar is not None and kind == "train":
+            losses = [f"{name.removesuffix('/loss')} {value:.4g}" for name, value in metrics.items() if "/loss" in name]
+            self._bar.update(self._row, note="  ".join(losses))
+
+    def advance(self, step: int) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(self._row, completed=step)
+
+    def close(self) -> None:
+        """End the bar and flush TensorBoard."""
+        if self._bar is not None:
+            self._bar.stop()
+        if self._board is not None:
+            self._board.close()
+
+
+def _wide(value: Tensor) -> Tensor:
+    """Double precision where the device has it."""
+    return value.double() if value.device.type == "cpu" else value.float()
+
+
+def _board(folder: Path, first_step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise InputError("Writing for TensorBoard needs the package: pip install 'monoform[train]'.") from error
+    return SummaryWriter(str(folder), purge_step=first_step + 1)
+
+
+def _drop_later_lines(path: Path, step: int) -> None:
+    """Keep the lines up to `step`: what was logged behind the checkpoint happens again."""
+    kept = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                if step and json.loads(line)["step"] <= step:
+                    kept.append(line + "\n")
+            except (ValueError, KeyError, TypeError):
+                continue  # half a line of a session that was killed
+    with atomic_file(path) as temporary:
+        temporary.write_text("".join(kept), encoding="utf-8")

@@ -1,0 +1,186 @@
+"""Published weights: safetensors in half precision, the configuration, and a card."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ..atomic import atomic_folder
+from ..errors import InputError
+from .checkpoint import require_same_shapes
+
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+Config = TypeVar("Config")
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def save_pretrained(module: nn.Module, config: Any, folder: str | Path, *, card: str) -> Path:
+    """Write a module to a folder that takes the place of any before: weights, config.json, README.md.
+
+    Floating tensors are stored in half precision; those with values beyond its range (65504) stay as they are.
+
+    Args:
+        config: the dataclass from which the module was built, of plain values.
+        card: what README.md says: data, licence, credits, metrics, failure cases.
+
+    Raises:
+        InputError: the card is empty, a weight is not finite, or the folder cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    if not card.strip():
+        raise InputError("Weights need a card that tells their data, licence and credits: it is empty.")
+    tensors = {name: _to_half(name, tensor) for name, tensor in module.state_dict().items()}
+    with atomic_folder(folder) as temporary:
+        save_file(tensors, temporary / WEIGHTS, metadata={"format": "pt"})
+        content = {"architecture": type(module).__name__, "config": dataclasses.asdict(config)}
+        (temporary / CONFIG).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        (temporary / CARD).write_text(card.strip() + "\n", encoding="utf-8")
+    return Path(folder)
+
+
+def load_pretrained(
+    build: Callable[[Config], Module],
+    config_class: type[Config],
+    source: str | Path,
+    *,
+    revision: str | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[Module, Config]:
+    """A module in evaluation mode with the weights of a folder, and its configuration.
+
+    Args:
+        build: makes the module from its configuration.
+        config_class: the dataclass that `save_pretrained` was given.
+        source: a local folder, or OWNER/NAME on the Hugging Face hub.
+        revision: of a hub repository: branch, tag or commit.
+
+    Raises:
+        InputError: the source is not there, damaged, or of another architecture.
+    """
+    folder = _local_folder(source, revision)
+    config = _read_config(folder / CONFIG, config_class)
+    try:
+        module = build(config)
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
+        raise InputError(f"{folder / CONFIG} describes no model that can be built: {error}") from error
+    wanted = module.state_dict()
+    found = _read_tensors(folder / WEIGHTS, wanted)
+    with torch.no_grad():
+        for name, tensor in wanted.items():
+            tensor.copy_(found[name])
+    return module.to(device).eval(), config
+
+
+def _to_half(name: str, tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    if not tensor.is_floating_point():
+        return tensor.clone()
+    if not bool(torch.isfinite(tensor).all()):
+        raise InputError(f"The weight {name!r} is not finite: such a model is not saved.")
+    half = tensor.to(torch.float16, copy=True)
+    return half if bool(torch.isfinite(half).all()) else tensor.clone()
+
+
+def _local_folder(source: str | Path, revision: str | None) -> Path:
+    folder = Path(source)
+    if folder.is_dir():
+        return folder
+    if not isinstance(source, str) or not _HUB_ID.fullmatch(source):
+        raise InputError(f"There are no weights at {source}: give a folder that exists, or OWNER/NAME on the hub.")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(source, revision=revision, allow_patterns=[WEIGHTS, CONFIG, CARD]))
+    except Exception as error:  # the hub, the network and the disk each have their own
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"The weights {source} are no local folder and cannot be had from the hub: {reason}"
+        ) from error
+
+
+def _read_tensors(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file; names and shapes are compared before any is read."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"There is no file {path}: the folder holds no weights.")
+    try:
+        with safe_open(path, "pt") as file:
+            shapes = {name: torch.empty(file.get_slice(name).get_shape(), device="meta") for name in file.keys()}  # noqa: SIM118
+            require_same_shapes(shapes, wanted, path)
+            tensors = {name: file.get_tensor(name) for name in shapes}
+    except (SafetensorError, OSError, KeyError, RuntimeError, TypeError) as error:
+        raise InputError(f"{path} cannot be read: it is truncated or no safetensors file.") from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() != wanted[name].is_floating_point():
+            raise InputError(f"{path} is of another architecture: {name!r} is {tensor.dtype} in it.")
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{path} is damaged: {name!r} holds values that are not finite.")
+    return tensors
+
+
+def _read_config(path: Path, config_class: type[Config]) -> Config:
+    if not path.is_file():
+        raise InputError(f"There is no file {path}: the folder holds no weights.")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))["config"]
+        return _build_config(config_class, values, path)
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+        raise InputError(f"{path} cannot be read: it is no configuration of weights.") from error
+
+
+def _build_config(kind: Any, values: Any, path: Path) -> Any:
+    """A dataclass from plain values, with every name and type checked."""
+    hints = typing.get_type_hints(kind)
+    names = [item.name for item in dataclasses.fields(kind)]
+    unknown = sorted(set(values) - set(names))
+    if unknown:
+        raise InputError(f"{path} has an option {unknown[0]!r} that {kind.__name__} does not have.")
+    return kind(**{name: _value(hints[name], value, name, path) for name, value in values.items()})
+
+
+def _value(kind: Any, value: Any, name: str, path: Path) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        return _build_config(kind, value, path)
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        fitting = [part for part in parts if _fits(part, value)]
+        if fitting:
+            return _value(fitting[0], value, name, path)
+    elif origin is tuple and isinstance(value, list):
+        kinds = parts[:1] * len(value) if parts[1:] == (...,) else parts
+        if len(kinds) == len(value):
+            return tuple(_value(part, item, name, path) for part, item in zip(kinds, value, strict=True))
+    elif _fits(kind, value):
+        return float(value) if kind is float else value
+    raise InputError(f"{path} says {name} = {json.dumps(value)[:60]}, which is no {kind}.")
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    if kind is Any:
+        return True
+    origin = typing.get_origin(kind)
+    if origin is typing.Literal:
+        return value in typing.get_args(kind)
+    if origin is tuple:
+        return isinstance(value, list)
+    if dataclasses.is_dataclass(kind):
+        return isinstance(value, dict)
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, origin or kind)
