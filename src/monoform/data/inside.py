@@ -7,14 +7,13 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ..mesh import Mesh, sample_surface
 from ..mesh.closest import closest_weights
 from ..mesh.raycast import caster_of
 from .openings import close_openings
-from .voxels import VoxelGrid, voxelize
+from .voxels import VoxelGrid, grown, voxelize
 
 _TREE_SAMPLES = 150_000
 _REACH = (0.75, 1.25, 1.75, 2.5, 3.5)  # where along a ray a free cell is looked for, in cells
@@ -57,7 +56,7 @@ class Solid:
         closed = close_openings(mesh, grid)
         self.grid = VoxelGrid(grid.origin, grid.size, grid.surface, grid.outside & ~closed)
         self._caps = _caps(self.grid, closed)
-        self._near_outside = ndimage.binary_dilation(self.grid.outside, np.ones((3, 3, 3), bool))
+        self._near_outside = grown(self.grid.outside, corners=True)
         outer = self.grid.look_up(self._near_outside, samples)
         self._samples, self._faces = samples[outer], faces[outer]
 

@@ -11,12 +11,13 @@ from scipy import ndimage
 
 from ..mesh import Mesh, sample_surface
 from ..mesh.topology import boundary_edges
-from .voxels import VoxelGrid
+from .voxels import VoxelGrid, grown
 
 _SAMPLES = 3000
-_LATTICE = 4  # winding numbers are computed at every fourth cell
+_PROBES, _PROBE_SAMPLES = 2000, 1000  # the first, coarse look that spares most meshes the whole
+_LATTICE_POINTS = 10_000
 _SOLID = 0.85  # a region counts only if somewhere in it the surface is wrapped around this much of the view
-_NEAR = 2  # cells from the surface within which a winding number made of samples cannot be trusted
+_OPEN_SHARE = 0.3  # of the border of a region may be open, not more: leaves that lean together wrap nothing
 
 
 def close_openings(mesh: Mesh, grid: VoxelGrid) -> Bool[np.ndarray, "x y z"]:
@@ -30,11 +31,17 @@ def close_openings(mesh: Mesh, grid: VoxelGrid) -> Bool[np.ndarray, "x y z"]:
     merged = mesh.merged()
     if len(merged.faces) == 0 or not boundary_edges(merged.faces, len(merged.vertices)).any():
         return none
-    trusted = np.zeros_like(grid.outside)
-    lattice = (slice(None, None, _LATTICE),) * 3
-    far = ~ndimage.binary_dilation(grid.surface, np.ones((3, 3, 3), bool), iterations=_NEAR)
-    trusted[lattice] = (grid.outside & far)[lattice]
-    winding = winding_numbers(mesh, grid.centers(trusted))
+    far = grid.outside & ~grown(grid.surface, corners=True)  # beside it a sum over samples cannot be trusted
+    places = np.flatnonzero(far)
+    probes = np.zeros_like(far)
+    probes.reshape(-1)[np.random.default_rng(0).choice(places, min(_PROBES, len(places)), replace=False)] = True
+    if not (winding_numbers(mesh, grid.centers(probes), samples=_PROBE_SAMPLES) > _SOLID - 0.1).any():
+        return none
+    spacing = int(np.clip(round((len(places) / _LATTICE_POINTS) ** (1 / 3)), 2, 8))
+    lattice = (slice(None, None, spacing),) * 3
+    trusted = np.zeros_like(far)
+    trusted[lattice] = far[lattice]
+    winding = winding_numbers(mesh, grid.centers(trusted), samples=_SAMPLES)
     if not (winding > _SOLID).any():
         return none
     cells = np.argwhere(trusted)
@@ -42,22 +49,44 @@ def close_openings(mesh: Mesh, grid: VoxelGrid) -> Bool[np.ndarray, "x y z"]:
     for values, chosen in ((inside, winding > 0.5), (outside, winding <= 0.5), (core, winding > _SOLID)):
         i, j, k = cells[chosen].T
         values[i, j, k] = True
-    for step in range(4 * _LATTICE):
-        front, other = (inside, outside) if step % 2 == 0 else (outside, inside)
-        ndimage.binary_dilation(front, mask=grid.outside & ~other, output=front)
-    labels, _ = ndimage.label(inside)
-    solid = np.unique(labels[core & inside])
-    return np.isin(labels, solid[solid > 0])
+    free_for_inside, free_for_outside = grid.outside & ~outside, grid.outside & ~inside
+    for _ in range(3 * spacing):
+        inside = grown(inside) & free_for_inside
+        free_for_outside &= ~inside
+        outside = grown(outside) & free_for_outside
+        free_for_inside &= ~outside
+    return _wrapped(inside, core & inside, grid)
 
 
-def winding_numbers(mesh: Mesh, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+def _wrapped(
+    inside: Bool[np.ndarray, "x y z"], core: Bool[np.ndarray, "x y z"], grid: VoxelGrid
+) -> Bool[np.ndarray, "x y z"]:
+    """The connected regions of `inside` that have a core and whose border is mostly surface."""
+    labels, count = ndimage.label(inside)
+    opening, border = np.zeros(count + 1), np.zeros(count + 1)
+    beyond = grid.outside & ~inside
+    for axis in range(3):
+        for step in (1, -1):
+            region = np.roll(labels, step, axis=axis)
+            opening += np.bincount(region[beyond & (region > 0)], minlength=count + 1)
+            border += np.bincount(region[~inside & (region > 0)], minlength=count + 1)
+    kept = np.zeros(count + 1, bool)
+    kept[np.unique(labels[core])] = True
+    kept &= opening < _OPEN_SHARE * border
+    kept[0] = False
+    return kept[labels]
+
+
+def winding_numbers(
+    mesh: Mesh, points: Float[np.ndarray, "n 3"], *, samples: int = _SAMPLES
+) -> Float[np.ndarray, " n"]:
     """How often the surface wraps around each point; good to a few percent away from the surface."""
-    samples, faces, _ = sample_surface(mesh, _SAMPLES, seed=0)
-    positions = torch.from_numpy(samples).float()
+    places, faces, _ = sample_surface(mesh, samples, seed=0)
+    positions = torch.from_numpy(places).float()
     dipoles = torch.from_numpy(mesh.face_normals[faces] * (mesh.face_areas.sum() / len(faces))).float()
     moment, squared = (positions * dipoles).sum(1), (positions * positions).sum(1)
     result = []
-    for part in torch.from_numpy(points).float().split(1024):
+    for part in torch.from_numpy(points).float().split(128):
         flux = torch.addmm(moment, part, dipoles.T, alpha=-1.0)
         distance = torch.addmm(squared, part, positions.T, alpha=-2.0) + (part * part).sum(1, keepdim=True)
         inverse = distance.clamp_min_(1e-6).rsqrt_()

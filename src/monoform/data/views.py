@@ -36,7 +36,7 @@ class ViewOptions:
     rare: float = 0.3
     roll: float = math.radians(2.0)
     margin: tuple[float, float] = (0.02, 0.15)
-    ambient: tuple[float, float] = (0.35, 0.8)
+    ambient: tuple[float, float] = (0.45, 0.85)
     unlit: float = 0.1
     jitter: float = 0.25
 
@@ -134,7 +134,7 @@ def _fitting_position(
 def _centered(across: np.ndarray, depth: np.ndarray) -> float:
     """The offset from which the largest and the smallest tangent, (across - offset) / depth, are opposite."""
     low, high = float(across.min()), float(across.max())
-    for _ in range(30):
+    for _ in range(16):
         middle = 0.5 * (low + high)
         tangents = (across - middle) / depth
         if tangents.max() + tangents.min() > 0:

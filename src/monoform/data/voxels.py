@@ -87,3 +87,14 @@ def dense_samples(mesh: Mesh, *, spacing: float) -> tuple[Float[np.ndarray, "s 3
     left, right = (1 - v) * (1 - u), (1 - v) * u
     points = left[:, None] * start[face] + right[:, None] * end[face] + v[:, None] * apex[face]
     return points, face
+
+
+def grown(cells: Bool[np.ndarray, "x y z"], *, corners: bool = False) -> Bool[np.ndarray, "x y z"]:
+    """The cells and their neighbours across faces; with `corners` also those across edges and corners."""
+    result = cells.copy()
+    for axis in range(3):
+        source = np.moveaxis(result if corners else cells, axis, 0).copy()
+        target = np.moveaxis(result, axis, 0)
+        target[1:] |= source[:-1]
+        target[:-1] |= source[1:]
+    return result

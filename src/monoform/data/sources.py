@@ -1,0 +1,145 @@
+"""Where training objects come from: mesh files with their credits, widened copies of them, procedural ones."""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..mesh import Mesh
+from ..mesh.read import SUFFIXES
+
+VARIANT = "~"  # NAME~2 is the second widened copy of NAME
+
+
+@dataclass(frozen=True)
+class Source:
+    """One object to be made. path: its mesh file, None for a procedural one. variant: 0 as it is, above widened."""
+
+    name: str
+    path: str | None = None
+    category: str = ""
+    licence: str = ""
+    credit: str = ""
+    texture_kind: str = ""
+    front: str = ""
+    variant: int = 0
+
+    @property
+    def base_name(self) -> str:
+        """The name without the number of the variant."""
+        return self.name.split(VARIANT)[0]
+
+    def generator(self, seed: int) -> np.random.Generator:
+        """Randomness of this object alone: the same whatever else is in the list."""
+        return np.random.default_rng([seed, zlib.crc32(self.name.encode())])
+
+    def variants(self, count: int) -> list[Source]:
+        """Widened copies 1 to `count`."""
+        return [replace(self, name=f"{self.name}{VARIANT}{k}", variant=k) for k in range(1, count + 1)]
+
+
+def mesh_sources(data: str | Path | Sequence[str | Path]) -> list[Source]:
+    """The meshes of a folder, or of a list of files.
+
+    A folder's index.csv (columns path and name, further category, licence, source, texture_kind, front) is followed if
+    there is one; otherwise all mesh files below the folder are taken, the category being the name of their folder.
+    Meshes of one name in several categories are named NAME@CATEGORY.
+
+    Raises:
+        InputError: there is no mesh, the index lacks a column, or two meshes of a category share a name.
+    """
+    if isinstance(data, (str, Path)):
+        folder = Path(data)
+        if not folder.is_dir():
+            raise InputError(f"The data folder {folder} does not exist; check the path.")
+        index = folder / "index.csv"
+        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        sources = _indexed(index) if index.is_file() else [_plain(path) for path in files]
+    else:
+        sources = [_plain(Path(path)) for path in data]
+    if not sources:
+        raise InputError(f"There is no mesh in {data}; give a folder with {', '.join(SUFFIXES)} files.")
+    return _told_apart(sources)
+
+
+def _told_apart(sources: list[Source]) -> list[Source]:
+    """Sources that share a name get @CATEGORY behind it."""
+    uses = Counter(source.name for source in sources)
+    named = [replace(s, name=f"{s.name}@{s.category}") if uses[s.name] > 1 else s for s in sources]
+    for name, count in Counter(source.name for source in named).items():
+        if count > 1:
+            raise InputError(f"{count} meshes are named {name}; rename all but one, names tell them apart.")
+    return named
+
+
+def procedural_sources(count: int) -> list[Source]:
+    """`count` objects of `monoform.data.procedural`."""
+    return [Source(f"procedural_{i:05d}", category="procedural", licence="CC0-1.0") for i in range(count)]
+
+
+def load_source(source: Source, *, seed: int) -> Mesh:
+    """The mesh of a source, centred and scaled to touch the sphere of radius 0.5; widened copies differ by `seed`.
+
+    Raises:
+        InputError: the file cannot be read, or the mesh has no extent.
+    """
+    generator = source.generator(seed)
+    if source.path is None:
+        from .procedural import procedural_object
+
+        mesh = procedural_object(generator=generator)
+    else:
+        mesh = Mesh.load(source.path)
+    if source.variant:
+        from .widen import widened
+
+        mesh = widened(mesh, generator=generator)
+    return fitted(mesh)
+
+
+def fitted(mesh: Mesh) -> Mesh:
+    """The mesh with its box centred at the origin and its farthest vertex at distance 0.5.
+
+    Raises:
+        InputError: the mesh has no faces or no extent.
+    """
+    center = mesh.bounds.mean(axis=0)
+    used = mesh.vertices[np.unique(mesh.faces)] if len(mesh.faces) else np.zeros((0, 3))
+    radius = float(np.linalg.norm(used - center, axis=1).max(initial=0.0))
+    if not radius > 0:
+        raise InputError("The mesh has no extent; remove it from the list.")
+    target_from_mesh = np.eye(4)
+    target_from_mesh[:3, :3] *= 0.5 / radius
+    target_from_mesh[:3, 3] = -center * 0.5 / radius
+    return mesh.transformed(target_from_mesh)
+
+
+def _plain(path: Path) -> Source:
+    return Source(path.stem, str(path), category=path.parent.name)
+
+
+def _indexed(index: Path) -> list[Source]:
+    with index.open(newline="") as file:
+        reader = csv.DictReader(file)
+        for column in ("path", "name"):
+            if column not in (reader.fieldnames or ()):
+                raise InputError(f"{index} has no column {column!r}; add it or remove the file.")
+        return [
+            Source(
+                name=row["name"],
+                path=str(index.parent / row["path"]),
+                category=row.get("category") or "",
+                licence=row.get("licence") or "",
+                credit=row.get("source") or "",
+                texture_kind=row.get("texture_kind") or "",
+                front=row.get("front") or "",
+            )
+            for row in reader
+        ]
