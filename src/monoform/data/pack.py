@@ -195,6 +195,7 @@ def _finish(
         if row not in failed:
             entry = asdict(source)
             del entry["path"]
+            entry["companion"] = Path(source.companion).stem if source.companion else None
             objects.append({"row": row, **entry})
     index = {
         "format": FORMAT,

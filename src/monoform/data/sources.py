@@ -14,13 +14,19 @@ import numpy as np
 from ..errors import InputError
 from ..mesh import Mesh
 from ..mesh.read import SUFFIXES
+from .procedural import procedural_object
+from .widen import fitted, widened
 
 VARIANT = "~"  # NAME~2 is the second widened copy of NAME
 
 
 @dataclass(frozen=True)
 class Source:
-    """One object to be made. path: its mesh file, None for a procedural one. variant: 0 as it is, above widened."""
+    """One object to be made.
+
+    path: its mesh file, None for a procedural one. variant: 0 as it is, above widened. companion: the mesh file of a
+    second object that is put beside it.
+    """
 
     name: str
     path: str | None = None
@@ -30,6 +36,7 @@ class Source:
     texture_kind: str = ""
     front: str = ""
     variant: int = 0
+    companion: str | None = None
 
     @property
     def base_name(self) -> str:
@@ -39,10 +46,6 @@ class Source:
     def generator(self, seed: int) -> np.random.Generator:
         """Randomness of this object alone: the same whatever else is in the list."""
         return np.random.default_rng([seed, zlib.crc32(self.name.encode())])
-
-    def variants(self, count: int) -> list[Source]:
-        """Widened copies 1 to `count`."""
-        return [replace(self, name=f"{self.name}{VARIANT}{k}", variant=k) for k in range(1, count + 1)]
 
 
 def mesh_sources(data: str | Path | Sequence[str | Path]) -> list[Source]:
@@ -79,6 +82,22 @@ def _told_apart(sources: list[Source]) -> list[Source]:
     return named
 
 
+def widened_sources(sources: Sequence[Source], copies: int, *, composed: float = 0.1, seed: int = 0) -> list[Source]:
+    """`copies` widened copies of every source; the share `composed` of them is put together with another source.
+
+    Leave out what must not be trained on before: a companion can be any of the sources that have a file.
+    """
+    generator = np.random.default_rng([seed, copies])
+    files = [source.path for source in sources if source.path]
+    result = []
+    for k in range(1, copies + 1):
+        for source in sources:
+            companion = files[generator.integers(len(files))] if files and generator.random() < composed else None
+            name = f"{source.name}{VARIANT}{k}"
+            result.append(replace(source, name=name, variant=k, companion=companion))
+    return result
+
+
 def procedural_sources(count: int) -> list[Source]:
     """`count` objects of `monoform.data.procedural`."""
     return [Source(f"procedural_{i:05d}", category="procedural", licence="CC0-1.0") for i in range(count)]
@@ -92,33 +111,13 @@ def load_source(source: Source, *, seed: int) -> Mesh:
     """
     generator = source.generator(seed)
     if source.path is None:
-        from .procedural import procedural_object
-
         mesh = procedural_object(generator=generator)
     else:
         mesh = Mesh.load(source.path)
     if source.variant:
-        from .widen import widened
-
-        mesh = widened(mesh, generator=generator)
+        other = None if source.companion is None else Mesh.load(source.companion)
+        return widened(mesh, generator=generator, other=other)
     return fitted(mesh)
-
-
-def fitted(mesh: Mesh) -> Mesh:
-    """The mesh with its box centred at the origin and its farthest vertex at distance 0.5.
-
-    Raises:
-        InputError: the mesh has no faces or no extent.
-    """
-    center = mesh.bounds.mean(axis=0)
-    used = mesh.vertices[np.unique(mesh.faces)] if len(mesh.faces) else np.zeros((0, 3))
-    radius = float(np.linalg.norm(used - center, axis=1).max(initial=0.0))
-    if not radius > 0:
-        raise InputError("The mesh has no extent; remove it from the list.")
-    target_from_mesh = np.eye(4)
-    target_from_mesh[:3, :3] *= 0.5 / radius
-    target_from_mesh[:3, 3] = -center * 0.5 / radius
-    return mesh.transformed(target_from_mesh)
 
 
 def _plain(path: Path) -> Source:
