@@ -38,9 +38,7 @@ class PackedObjects:
         InputError: the folder is not a pack, or a name is not in it.
     """
 
-    def __init__(
-        self, folder: str | Path, names: Sequence[str] | None = None, *, exclude: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, folder: str | Path, names: Sequence[str] | None = None, *, exclude: Sequence[str] = ()) -> None:
         self.folder = Path(folder)
         self.index = read_index(folder)
         entries = {entry["name"]: entry for entry in self.index["objects"]}
@@ -106,7 +104,7 @@ class PackedObjects:
         camera = Camera(pose, torch.from_numpy(self._intrinsics[row, j])[None], size, size)
         return PackedView(self._images[row, j], self._depth[row, j], self._normals[row, j], camera)
 
-    def labels(self, i: int) -> dict[str, Float[Tensor, "..."]]:
+    def labels(self, i: int) -> dict[str, Float[Tensor, " ..."]]:
         """All points of object `i`: points (p 3), sdf (p), surface_points, surface_normals, surface_colors (s 3)."""
         return {name: values[0] for name, values in self._point_batch(self.rows[i : i + 1], None, None, None).items()}
 
@@ -179,6 +177,6 @@ class PackedObjects:
         ]
 
 
-def _unit(stored: Tensor) -> Float[Tensor, "..."]:
+def _unit(stored: Tensor) -> Float[Tensor, " ..."]:
     """Bytes back to unit vectors, 0 where there is none."""
     return torch.nn.functional.normalize(stored.float(), dim=-1)

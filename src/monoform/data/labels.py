@@ -93,9 +93,7 @@ def sample_points(
     return generator.permutation(np.concatenate(parts))
 
 
-def thickness(
-    mesh: Mesh, surface: SurfacePoints, *, least: float = 0.01, most: float = 0.3
-) -> Float[np.ndarray, " n"]:
+def thickness(mesh: Mesh, surface: SurfacePoints, *, least: float = 0.01, most: float = 0.3) -> Float[np.ndarray, " n"]:
     """How far it is through the object, straight in from each surface point, kept between `least` and `most`."""
     inward = -surface.normals
     t = caster_of(mesh).cast(surface.points + 1e-4 * inward, inward).t

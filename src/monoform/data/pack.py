@@ -104,7 +104,9 @@ def _may_replace(out: Path, request: str, overwrite: bool) -> bool:
     if overwrite:
         return True
     if read_index(out).get("request") != request:
-        raise InputError(f"{out} holds a data set made from other meshes or options; use --overwrite or another folder.")
+        raise InputError(
+            f"{out} holds a data set made from other meshes or options; use --overwrite or another folder."
+        )
     return False
 
 
@@ -136,7 +138,9 @@ def _run(
             try:
                 yield i, future.result()
             except BrokenProcessPool as error:
-                raise InputError("A worker process was ended from outside: use fewer workers; a rerun goes on.") from error
+                raise InputError(
+                    "A worker process was ended from outside: use fewer workers; a rerun goes on."
+                ) from error
     except BaseException:
         for process in list((pool._processes or {}).values()):
             if process.pid is not None:

@@ -99,7 +99,7 @@ def _stripes(generator: np.random.Generator) -> Weight:
 
 def _checks(generator: np.random.Generator) -> Weight:
     first, frequency = _direction(generator), generator.uniform(3, 14)
-    second = np.cross(first, _direction(generator) + (0.01, 0.02, 0.03))
+    second = np.cross(first, _direction(generator) + np.array([0.01, 0.02, 0.03]))
     second /= np.linalg.norm(second)
     plaid = generator.random() < 0.4
 

@@ -111,11 +111,12 @@ def _back(
 ) -> list[Mesh]:
     tall, slim = g.uniform(0.3, 0.8), g.uniform(0.03, 0.08)
     z = -0.5 * depth + 0.5 * slim
+    # Edges stay off the faces of other parts: what coincides flickers.
     if g.random() < 0.5:
-        parts = [painted(box((width, tall, slim), center=(0, height + 0.5 * tall, z)), palette[2])]
+        parts = [painted(box((0.97 * width, tall, slim), center=(0, height + 0.5 * tall + thick, z)), palette[2])]
     else:
         bars = g.integers(2, 6)
-        parts = [painted(box((width, 0.2 * tall, slim), center=(0, height + 0.9 * tall, z)), palette[2])]
+        parts = [painted(box((width, 0.2 * tall, 1.1 * slim), center=(0, height + 0.9 * tall, z)), palette[2])]
         for x in np.linspace(-0.5 * width + slim, 0.5 * width - slim, bars):
             parts.append(painted(box((slim, 0.9 * tall, 0.9 * slim), center=(x, height + 0.45 * tall, z)), palette[1]))
     if g.random() < 0.3:

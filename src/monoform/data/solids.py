@@ -10,6 +10,8 @@ from skimage.measure import marching_cubes
 
 from ..mesh import Mesh
 
+Vector = Sequence[float] | Float[np.ndarray, " 3"]
+
 
 def lathe(profile: Float[np.ndarray, "k 2"], *, segments: int = 32) -> Mesh:
     """A profile (radius, height) turned about +y: from the axis at the bottom to the axis at the top.
@@ -45,7 +47,7 @@ def tube(path: Float[np.ndarray, "k 3"], radius: float | Float[np.ndarray, " k"]
     return Mesh(vertices, _closed_strip(len(path), segments))
 
 
-def box(sides: Sequence[float], *, center: Sequence[float] = (0.0, 0.0, 0.0), taper: float = 0.0) -> Mesh:
+def box(sides: Vector, *, center: Vector = (0.0, 0.0, 0.0), taper: float = 0.0) -> Mesh:
     """An upright box; with `taper` the top is smaller by that share."""
     corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
     vertices = corners * np.asarray(sides, float)
@@ -55,16 +57,14 @@ def box(sides: Sequence[float], *, center: Sequence[float] = (0.0, 0.0, 0.0), ta
     return Mesh(vertices + np.asarray(center, float), faces)
 
 
-def ellipsoid(radii: Sequence[float], *, center: Sequence[float] = (0.0, 0.0, 0.0), rings: int = 14) -> Mesh:
+def ellipsoid(radii: Vector, *, center: Vector = (0.0, 0.0, 0.0), rings: int = 14) -> Mesh:
     """An ellipsoid with its axes along x, y and z."""
     angle = np.linspace(0, np.pi, rings + 2)
     ball = lathe(np.stack([np.sin(angle), -np.cos(angle)], axis=1), segments=2 * rings)
     return Mesh(ball.vertices * np.asarray(radii, float) + np.asarray(center, float), ball.faces)
 
 
-def smooth_union(
-    distances: Sequence[Callable[[np.ndarray], np.ndarray]], *, blend: float, cells: int = 56
-) -> Mesh:
+def smooth_union(distances: Sequence[Callable[[np.ndarray], np.ndarray]], *, blend: float, cells: int = 56) -> Mesh:
     """The surface around several shapes (signed distances of points, inside the unit cube) melted together.
 
     Exponential smooth minimum: -blend * log(sum(exp(-d / blend))).
@@ -80,16 +80,18 @@ def smooth_union(
     return Mesh((vertices.astype(np.float64) - 1) * spacing + ticks[0], faces.astype(np.int64))
 
 
-def placed(mesh: Mesh, *, offset: Sequence[float] = (0, 0, 0), turn: float = 0.0, tilt: float = 0.0) -> Mesh:
+def placed(mesh: Mesh, *, offset: Vector = (0, 0, 0), turn: float = 0.0, tilt: float = 0.0) -> Mesh:
     """The mesh tilted about x, turned about y (radians) and then moved."""
     c, s, d, e = np.cos(turn), np.sin(turn), np.cos(tilt), np.sin(tilt)
     world_from_mesh = np.eye(4)
-    world_from_mesh[:3, :3] = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]) @ np.array([[1, 0, 0], [0, d, -e], [0, e, d]])
+    world_from_mesh[:3, :3] = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]) @ np.array(
+        [[1, 0, 0], [0, d, -e], [0, e, d]]
+    )
     world_from_mesh[:3, 3] = offset
     return mesh.transformed(world_from_mesh)
 
 
-def painted(mesh: Mesh, color: Float[np.ndarray, "3"]) -> Mesh:
+def painted(mesh: Mesh, color: Float[np.ndarray, " 3"]) -> Mesh:
     """The mesh in one colour (0..1)."""
     colors = np.tile(np.rint(255 * np.clip(color, 0, 1)).astype(np.uint8), (len(mesh.vertices), 1))
     return Mesh(mesh.vertices, mesh.faces, vertex_colors=colors)
@@ -98,7 +100,9 @@ def painted(mesh: Mesh, color: Float[np.ndarray, "3"]) -> Mesh:
 def joined(parts: Sequence[Mesh]) -> Mesh:
     """Parts with vertex colours as one mesh; they may overlap."""
     starts = np.cumsum([0, *[len(part.vertices) for part in parts]])
-    colors = [np.full((len(p.vertices), 3), 204, np.uint8) if p.vertex_colors is None else p.vertex_colors for p in parts]
+    colors = [
+        np.full((len(p.vertices), 3), 204, np.uint8) if p.vertex_colors is None else p.vertex_colors for p in parts
+    ]
     return Mesh(
         np.concatenate([part.vertices for part in parts]),
         np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)]),

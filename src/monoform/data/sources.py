@@ -110,10 +110,7 @@ def load_source(source: Source, *, seed: int) -> Mesh:
         InputError: the file cannot be read, or the mesh has no extent.
     """
     generator = source.generator(seed)
-    if source.path is None:
-        mesh = procedural_object(generator=generator)
-    else:
-        mesh = Mesh.load(source.path)
+    mesh = procedural_object(generator=generator) if source.path is None else Mesh.load(source.path)
     if source.variant:
         other = None if source.companion is None else Mesh.load(source.companion)
         return widened(mesh, generator=generator, other=other)

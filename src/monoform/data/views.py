@@ -45,8 +45,8 @@ class ViewOptions:
 class Views:
     """Views of one object.
 
-    images: sRGB and coverage, colour not multiplied by it and 0 where it is 0. depth: along the camera's z axis, inf off
-    the object. normals: unit vectors in the camera frame (x right, y down, z forward) times 127, 0 off the object.
+    images: sRGB and coverage; colour is not multiplied by it, and 0 where it is 0. depth: along the camera's z axis, inf
+    off the object. normals: unit vectors in the camera frame (x right, y down, z forward) times 127, 0 off the object.
     """
 
     images: UInt8[np.ndarray, "n h w 4"]
@@ -109,8 +109,8 @@ def random_cameras(mesh: Mesh, options: ViewOptions, *, generator: np.random.Gen
 
 def _fitting_position(
     vertices: np.ndarray, rotation: np.ndarray, fov: float, share: float, shift: np.ndarray
-) -> Float[np.ndarray, "3"]:
-    """Where a camera of this orientation stands so that the vertices fill `share` of its picture, off centre by `shift`.
+) -> Float[np.ndarray, " 3"]:
+    """Where a camera of this orientation stands so that the vertices fill `share` of its picture, `shift` off centre.
 
     The planes of the view's pyramid, moved to touch the vertices, meet in pairs along lines; the camera stands as far
     back as the tighter pair asks. `shift` is in pictures, at most half of what is left free.
@@ -147,7 +147,7 @@ def _centered(across: np.ndarray, depth: np.ndarray) -> float:
 def _lit(color: np.ndarray, normals: np.ndarray, options: ViewOptions, generator: np.random.Generator) -> np.ndarray:
     """Lambert shading under one light over the camera's shoulder, of a slightly random tint."""
     ambient = generator.uniform(*options.ambient)
-    direction = generator.normal(size=3) + (0.0, -0.8, -1.2)  # mostly from above and from the camera's side
+    direction = generator.normal(size=3) + np.array([0.0, -0.8, -1.2])  # mostly from above and from the camera's side
     direction /= np.linalg.norm(direction)
     tint = 1.0 + 0.08 * generator.normal(size=3)
     strength = generator.uniform(0.8, 1.2)

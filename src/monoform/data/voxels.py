@@ -23,7 +23,7 @@ class VoxelGrid:
     border through faces of free cells. All cells beyond the grid are outside.
     """
 
-    origin: Float[np.ndarray, "3"]
+    origin: Float[np.ndarray, " 3"]
     size: float
     surface: Bool[np.ndarray, "x y z"]
     outside: Bool[np.ndarray, "x y z"]

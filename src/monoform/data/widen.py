@@ -116,12 +116,12 @@ def deformed(mesh: Mesh, options: WidenOptions, *, generator: np.random.Generato
         angle = generator.uniform(-options.bend, options.bend)
         vertices[:, along], vertices[:, first] = _bent(x, y, angle)
     elif kind == 1:
-        angle = generator.uniform(-options.twist, options.twist) * x
-        vertices[:, first] = np.cos(angle) * y - np.sin(angle) * z
-        vertices[:, second] = np.sin(angle) * y + np.cos(angle) * z
+        turns = generator.uniform(-options.twist, options.twist) * x
+        vertices[:, first] = np.cos(turns) * y - np.sin(turns) * z
+        vertices[:, second] = np.sin(turns) * y + np.cos(turns) * z
     else:
-        scale = 1 + 2 * x * generator.uniform(-options.taper, options.taper)
-        vertices[:, first], vertices[:, second] = scale * y, scale * z
+        width = 1 + 2 * x * generator.uniform(-options.taper, options.taper)
+        vertices[:, first], vertices[:, second] = width * y, width * z
     return replace(mesh, vertices=vertices)
 
 
@@ -135,7 +135,7 @@ def _bent(along: np.ndarray, across: np.ndarray, angle: float) -> tuple[np.ndarr
 
 
 def _stretched(mesh: Mesh, options: WidenOptions, generator: np.random.Generator) -> Mesh:
-    scale: Float[np.ndarray, "3"] = np.exp(np.clip(options.stretch * generator.normal(size=3), -0.5, 0.5))
+    scale: Float[np.ndarray, " 3"] = np.exp(np.clip(options.stretch * generator.normal(size=3), -0.5, 0.5))
     if generator.random() < 0.5:
         scale[0] *= -1
     return mesh.transformed(np.diag([*scale, 1.0]))
