@@ -14,11 +14,15 @@ from torch import Tensor
 from ..camera import Camera
 from ..errors import InputError
 from .arrays import open_array, read_index
+from .small import SMALL, read_small
+
+_SURFACE = ("surface_points", "surface_normals", "surface_colors")
+_MAPPED = ("images", "depth", "normals", "world_from_camera", "intrinsics", "points", "sdf", *_SURFACE)
 
 
 @dataclass(frozen=True, eq=False)
 class PackedView:
-    """One view of one object; fields as in `monoform.data.Views`, as they are stored."""
+    """One view of one object; fields as in `monoform.data.Views`. A small pack has neither depth nor normals."""
 
     image: UInt8[np.ndarray, "h w 4"]
     depth: np.ndarray | None
@@ -54,13 +58,13 @@ class PackedObjects:
         self._open()
 
     def _open(self) -> None:
-        self._images = open_array(self.folder, "images")
-        self._depth = open_array(self.folder, "depth")
-        self._normals = open_array(self.folder, "normals")
-        self._world_from_camera = np.array(open_array(self.folder, "world_from_camera"))
-        self._intrinsics = np.array(open_array(self.folder, "intrinsics"))
-        self._points, self._sdf = open_array(self.folder, "points"), open_array(self.folder, "sdf")
-        self._surface = [open_array(self.folder, f"surface_{part}") for part in ("points", "normals", "colors")]
+        small = self.index.get("codec") == SMALL
+        arrays = read_small(self.folder) if small else {name: open_array(self.folder, name) for name in _MAPPED}
+        self._images, self._depth, self._normals = arrays["images"], arrays.get("depth"), arrays.get("normals")
+        self._world_from_camera = np.array(arrays["world_from_camera"])
+        self._intrinsics = np.array(arrays["intrinsics"])
+        self._points, self._sdf = arrays["points"], arrays["sdf"]
+        self._surface = [arrays[name] for name in _SURFACE]
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
@@ -102,7 +106,9 @@ class PackedObjects:
         row, size = self.rows[i], self.image_size
         pose = torch.from_numpy(self._world_from_camera[row, j])[None]
         camera = Camera(pose, torch.from_numpy(self._intrinsics[row, j])[None], size, size)
-        return PackedView(self._images[row, j], self._depth[row, j], self._normals[row, j], camera)
+        depth = None if self._depth is None else np.array(self._depth[row, j])
+        normals = None if self._normals is None else np.array(self._normals[row, j])
+        return PackedView(np.array(self._images[row, j]), depth, normals, camera)
 
     def labels(self, i: int) -> dict[str, Float[Tensor, " ..."]]:
         """All points of object `i`: points (p 3), sdf (p), surface_points, surface_normals, surface_colors (s 3)."""
@@ -125,8 +131,8 @@ class PackedObjects:
             world_from_camera (b v 4 4); intrinsics (b v 3 3) in pixels; view (b v) int64, which views these are;
             points (b p 3) in the world; sdf (b p), negative inside;
             surface_points, surface_normals (outward, unit), surface_colors (0..1), each (b s 3);
-            with `maps` also depth (b v h w) along the camera's z axis, inf off the object, and normals (b v h w 3) in
-            the camera frame (x right, y down, z forward), 0 off the object.
+            with `maps`, unless the pack is a small one, also depth (b v h w) along the camera's z axis, inf off the
+            object, and normals (b v h w 3) in the camera frame (x right, y down, z forward), 0 off the object.
 
         Raises:
             InputError: more views or points are asked for than an object has.
@@ -142,7 +148,7 @@ class PackedObjects:
             "intrinsics": torch.from_numpy(self._intrinsics[at]),
             "view": order,
         }
-        if maps:
+        if maps and self._depth is not None and self._normals is not None:
             result["depth"] = torch.from_numpy(self._depth[at]).float()
             result["normals"] = _unit(torch.from_numpy(self._normals[at]))
         return result | self._point_batch(rows, points, surface, generator)

@@ -45,8 +45,9 @@ class ViewOptions:
 class Views:
     """Views of one object.
 
-    images: sRGB and coverage; colour is not multiplied by it, and 0 where it is 0. depth: along the camera's z axis, inf
-    off the object. normals: unit vectors in the camera frame (x right, y down, z forward) times 127, 0 off the object.
+    images: sRGB and coverage; colour is not multiplied by it, and 0 where it is 0.
+    depth: along the camera's z axis, inf off the object.
+    normals: unit vectors in the camera frame (x right, y down, z forward) times 127, 0 off the object.
     """
 
     images: UInt8[np.ndarray, "n h w 4"]

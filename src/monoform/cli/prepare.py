@@ -1,0 +1,126 @@
+"""monoform prepare KIND"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Meshes:
+    """Turn mesh files into training data: views, depth, normals, signed distances, packed into one folder.
+
+    A rerun after an interrupt goes on where it was left. Meshes that cannot be read are reported and left out.
+    """
+
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """The folder of the packed data."""
+    data: Path | None = None
+    """Folder of mesh files; its index.csv is followed if there is one."""
+    views: int = 10
+    """Pictures of each object."""
+    size: int = 128
+    """Their width and height in pixels."""
+    points: int = 20_480
+    """Points with a signed distance, for each object."""
+    surface: int = 8_192
+    """Points on the surface of each object."""
+    voxels: int = 160
+    """Cells along a unit of length (the diameter of an object) that tell inside from outside."""
+    copies: int = 0
+    """Widened copies of each mesh: stretched, bent, painted anew, put together."""
+    procedural: int = 0
+    """Further objects made by rules."""
+    training_only: bool = False
+    """Leave out the meshes of the validation list and those that are too like them."""
+    small: Path | None = None
+    """Also write a small copy, for carrying, to this folder."""
+    seed: int = 0
+    """Seed of all randomness."""
+    workers: int = 2
+    """Processes at once."""
+    overwrite: bool = False
+    """Make the folder anew although it is there."""
+
+
+KINDS = {"meshes": Meshes}
+
+
+def run(words: list[str]) -> int:
+    """Prepare, say what came out, and leave 2 when an object could not be used."""
+    from ..errors import InputError
+
+    if words and not words[0].startswith("-") and words[0] not in KINDS:
+        raise InputError(f"There is nothing to prepare called {words[0]!r}; the kinds are {', '.join(KINDS)}.")
+    if not words or words[0].startswith("-"):
+        print("usage: monoform prepare KIND ...\n\n  meshes   mesh files into training data\n")
+        print("  monoform prepare meshes --data DIR -o OUT")
+        return 0 if not words or words[0] in ("-h", "--help") else 2
+    asked = tyro.cli(Meshes, prog="monoform prepare meshes", args=words[1:], description=Meshes.__doc__)
+    return prepare_meshes(asked)
+
+
+def prepare_meshes(asked: Meshes) -> int:
+    """Pack what was asked for."""
+    # Heavy imports wait until the words are understood.
+    from ..data import pack_meshes
+    from ..data.small import shrink
+    from .main import interruptible
+
+    interruptible()
+    sources = _sources(asked)
+    options = _options(asked)
+    failed = _packed(asked, sources, options, pack_meshes)
+    for name, reason in failed:
+        print(f"{name} is left out: {reason}")
+    print(f"{len(sources) - len(failed)} objects are in {asked.out}.")
+    if asked.small is not None:
+        shrink(asked.out, asked.small)
+        size = sum(path.stat().st_size for path in asked.small.iterdir())
+        print(f"A copy of {size / 2**20:.1f} MiB is in {asked.small}.")
+    return 2 if failed else 0
+
+
+def _sources(asked: Meshes) -> list:
+    from ..data import mesh_sources, procedural_sources, training_names, widened_sources
+    from ..errors import InputError
+
+    if asked.copies < 0 or asked.procedural < 0:
+        raise InputError(f"--copies is {asked.copies} and --procedural {asked.procedural}; neither can be negative.")
+    sources = [] if asked.data is None else mesh_sources(asked.data)
+    if asked.training_only:
+        allowed = set(training_names([source.name for source in sources]))
+        sources = [source for source in sources if source.name in allowed]
+    made = procedural_sources(asked.procedural)
+    if not sources and not made:
+        raise InputError("There is nothing to pack: give --data DIR with meshes, or --procedural N.")
+    return sources + made + widened_sources(sources + made, asked.copies, seed=asked.seed)
+
+
+def _options(asked: Meshes):
+    from ..data import LabelOptions, PackOptions, ViewOptions
+    from ..errors import InputError
+
+    for name in ("views", "size", "points", "surface", "voxels"):
+        if getattr(asked, name) < 1:
+            raise InputError(f"--{name} is {getattr(asked, name)}; it must be at least 1.")
+    views = ViewOptions(count=asked.views, size=asked.size)
+    labels = LabelOptions(points=asked.points, surface=asked.surface, voxels=asked.voxels)
+    return PackOptions(views=views, labels=labels, seed=asked.seed)
+
+
+def _packed(asked: Meshes, sources: list, options, pack_meshes) -> list[tuple[str, str]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("objects", total=len(sources))
+
+        def show(finished: int, _total: int, _name: str) -> None:
+            progress.update(task, completed=finished)
+
+        return pack_meshes(sources, asked.out, options, workers=asked.workers, overwrite=asked.overwrite, progress=show)
