@@ -44,7 +44,11 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     out.mkdir()
     (tmp_path / "script.py").write_text(SCRIPT)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(
         [*command, str(tmp_path / "script.py"), str(out)], env=environment, capture_output=True, text=True, check=False
     )

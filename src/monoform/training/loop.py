@@ -95,7 +95,7 @@ class Training:
         while self.step < self.options.steps and not reason:
             self._step()
             each = (time.perf_counter() - begun) / (self.step - first)
-            reason = REASONS[largest(self.fabric, stop.reason(each))]
+            reason = REASONS[largest(self.fabric, stop.reason(each), len(REASONS))]
             if self.step >= self.options.steps:
                 reason = "done"
             self._write_down(last=bool(reason))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -45,7 +46,15 @@ def start_fabric(options: TrainOptions) -> Fabric:
         raise InputError(
             f"Training cannot start on device {options.device} with {processes} x {nodes} processes: {error}"
         ) from error
+    if fabric.world_size > 1:
+        atexit.register(_leave_group)
     return fabric
+
+
+def _leave_group() -> None:
+    """A group that is still there when Python ends may abort the process: Fabric leaves only those of NCCL."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _counts(options: TrainOptions) -> tuple[int, int]:
@@ -94,12 +103,13 @@ def average(fabric: Fabric, parameters: list[Tensor], values: Tensor) -> Tensor:
     return values
 
 
-def largest(fabric: Fabric, value: int) -> int:
-    """The largest of the processes' values, small and not negative."""
+def largest(fabric: Fabric, value: int, below: int) -> int:
+    """The largest of the processes' values, each 0..below - 1."""
     if fabric.world_size == 1:
         return value
-    seen: Any = fabric.all_gather(torch.tensor(value, device=fabric.device))
-    return int(seen.max())
+    seen = torch.zeros(below, device=fabric.device)
+    seen[value] = 1
+    return int(_total(fabric, seen).nonzero().max())
 
 
 def _total(fabric: Fabric, tensor: Tensor) -> Tensor:
