@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from ..mesh import Mesh, sample_surface
 from ..mesh.closest import closest_weights
@@ -15,10 +16,14 @@ from ..mesh.raycast import caster_of
 from .openings import close_openings
 from .voxels import VoxelGrid, grown, voxelize
 
-_TREE_SAMPLES = 150_000
+_NEIGHBOURS = 3  # nearest samples whose faces are tried
+_CLEAR = 0.45  # cells: what is nearer to the surface than this may lie in a flooded cell although it is inside
+_VOTES = 2  # lines to the outside that a point needs: the ray caster lets one in some thousands through an edge
 _REACH = (0.75, 1.25, 1.75, 2.5, 3.5)  # where along a ray a free cell is looked for, in cells
 _DIRECTIONS = np.array([[x, y, z] for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if x or y or z], float)
 _DIRECTIONS /= np.linalg.norm(_DIRECTIONS, axis=1, keepdims=True)
+# Turned, so that they run along no edge of what stands straight in the world.
+_DIRECTIONS = _DIRECTIONS @ Rotation.from_rotvec([0.31, 0.47, 0.23]).as_matrix().T
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +68,9 @@ class Solid:
     @cached_property
     def _tree(self) -> tuple[cKDTree, Int[np.ndarray, " s"]]:
         """Samples of the outer surface with their faces; closed openings follow with face -1."""
-        points, faces = self._samples, self._faces
-        if len(points) > _TREE_SAMPLES:
-            chosen = np.random.default_rng(0).permutation(len(points))[:_TREE_SAMPLES]
-            points, faces = points[chosen], faces[chosen]
-        faces = np.concatenate([faces, np.full(len(self._caps), -1)])
-        return cKDTree(np.concatenate([points, self._caps]), balanced_tree=False, compact_nodes=False), faces
+        faces = np.concatenate([self._faces, np.full(len(self._caps), -1)])
+        points = np.concatenate([self._samples, self._caps])
+        return cKDTree(points, balanced_tree=False, compact_nodes=False), faces
 
     def contains(self, points: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
         """Whether each point is inside, open sheets with their thickness included."""
@@ -80,7 +82,7 @@ class Solid:
         away = points - closest
         distance = np.linalg.norm(away, axis=1)
         away = np.where(distance[:, None] > 1e-9, away / np.maximum(distance, 1e-9)[:, None], normals)
-        outside = self._outside(points, away)
+        outside = self._outside(points, away, distance)
         signed = np.where(outside, distance, -distance)
         near = np.flatnonzero(outside & (normals != 0).any(axis=1))
         sheet = near[self._is_sheet(closest[near], normals[near])]
@@ -113,42 +115,54 @@ class Solid:
     def _closest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Closest points of the outer surface and the normals of their faces (0 on a closed opening)."""
         tree, faces = self._tree
-        _, index = tree.query(points)
-        face = faces[index]
-        closest = np.array(tree.data)[index]
-        real = np.flatnonzero(face >= 0)
-        triangles = self.mesh.triangles[face[real]]
-        exact = np.einsum("nk,nkc->nc", closest_weights(triangles, points[real]), triangles)
-        closest[real] = exact
-        normals = np.zeros((len(points), 3))
-        normals[real] = self.mesh.face_normals[face[real]]
-        return closest, normals
+        count = min(_NEIGHBOURS, tree.n)
+        index = tree.query(points, k=count)[1].reshape(len(points), count)
+        closest, face = tree.data[index[:, 0]], faces[index[:, 0]]
+        least = np.full(len(points), np.inf)
+        least[face < 0] = np.linalg.norm(closest - points, axis=1)[face < 0]
+        for column in range(count):
+            tried = faces[index[:, column]]
+            fresh = np.flatnonzero((tried >= 0) & (faces[index[:, :column]] != tried[:, None]).all(axis=1))
+            triangles = self.mesh.triangles[tried[fresh]]
+            exact = np.einsum("nk,nkc->nc", closest_weights(triangles, points[fresh]), triangles)
+            distance = np.linalg.norm(exact - points[fresh], axis=1)
+            better = distance < least[fresh]
+            chosen = fresh[better]
+            closest[chosen], face[chosen], least[chosen] = exact[better], tried[chosen], distance[better]
+        return closest, np.where(face[:, None] >= 0, self.mesh.face_normals[face], 0.0)
 
-    def _outside(self, points: np.ndarray, away: np.ndarray) -> Bool[np.ndarray, " n"]:
+    def _outside(self, points: np.ndarray, away: np.ndarray, distance: np.ndarray) -> Bool[np.ndarray, " n"]:
         outside = self.grid.look_up(self.grid.outside, points)
         crossed = self.grid.look_up(self.grid.surface & self._near_outside, points)
+        crossed |= outside & (distance < _CLEAR * self.grid.size)
+        outside[crossed] = False
         open_question = np.flatnonzero(crossed)
-        seen = self._sees_outside(points[open_question], away[open_question])
-        outside[open_question[seen]] = True
-        open_question = open_question[~seen]
+        votes = _VOTES * self._sees_outside(points[open_question], away[open_question])
         for direction in _DIRECTIONS:
-            if len(open_question) == 0:
+            left = np.flatnonzero(votes < _VOTES)
+            if len(left) == 0:
                 break
-            seen = self._sees_outside(points[open_question], np.tile(direction, (len(open_question), 1)))
-            outside[open_question[seen]] = True
-            open_question = open_question[~seen]
+            places = points[open_question[left]]
+            votes[left] += self._sees_outside(places, np.broadcast_to(direction, places.shape))
+        outside[open_question] = votes >= _VOTES
         return outside
 
     def _sees_outside(self, points: np.ndarray, directions: np.ndarray) -> Bool[np.ndarray, " n"]:
-        """Whether a flooded cell lies on each ray within a few cells and before the surface."""
-        seen = np.zeros(len(points), bool)
-        ahead = np.zeros((len(points), len(_REACH)), bool)
-        for column, reach in enumerate(_REACH):
-            ahead[:, column] = self.grid.look_up(self.grid.outside, points + reach * self.grid.size * directions)
+        """Whether a flooded place, clear of the surface, lies on each ray within a few cells and before the surface."""
+        size, reaches = self.grid.size, np.array(_REACH)
+        ahead = np.stack(
+            [self.grid.look_up(self.grid.outside, points + reach * size * directions) for reach in reaches], axis=1
+        )
         hopeful = np.flatnonzero(ahead.any(axis=1))  # most rays never come near a flooded cell: spare their casts
-        if len(hopeful):
-            t = caster_of(self.mesh).cast(points[hopeful], directions[hopeful]).t
-            seen[hopeful] = (ahead[hopeful] & (t[:, None] > self.grid.size * np.array(_REACH))).any(axis=1)
+        seen = np.zeros(len(points), bool)
+        if len(hopeful) == 0:
+            return seen
+        t = caster_of(self.mesh).cast(points[hopeful], directions[hopeful]).t
+        ahead[hopeful] &= t[:, None] > size * reaches
+        for column in np.argsort(-reaches):
+            tried = hopeful[ahead[hopeful, column] & ~seen[hopeful]]
+            places = points[tried] + reaches[column] * size * directions[tried]
+            seen[tried] = ~np.isfinite(self._tree[0].query(places, distance_upper_bound=_CLEAR * size)[0])
         return seen
 
     def _is_sheet(self, points: np.ndarray, normals: np.ndarray) -> Bool[np.ndarray, " n"]:

@@ -11,7 +11,7 @@ from scipy import ndimage
 from ..errors import InputError
 from ..mesh import Mesh
 
-_STEP = 0.65  # spacing of the samples in voxels: no point of the surface is further than 0.46 voxels from a sample
+_REACH = 0.49  # in cells: below one half, so that of two cells that the surface separates one holds a sample
 _MARGIN = 3
 
 
@@ -59,7 +59,7 @@ def voxelize(mesh: Mesh, *, size: float) -> tuple[VoxelGrid, Float[np.ndarray, "
     shape = np.ceil((high - low) / size).astype(np.int64) + 2 * _MARGIN
     if np.prod(shape.astype(float)) > 4e8:
         raise InputError(f"Voxels of {size} are too small for a mesh of size {(high - low).tolist()}; use larger ones.")
-    samples, faces = dense_samples(mesh, spacing=_STEP * size)
+    samples, faces = dense_samples(mesh, reach=_REACH * size)
     i, j, k = np.floor((samples - origin) / size).astype(np.int64).T
     surface = np.zeros(shape, bool)
     surface[i, j, k] = True
@@ -67,8 +67,8 @@ def voxelize(mesh: Mesh, *, size: float) -> tuple[VoxelGrid, Float[np.ndarray, "
     return VoxelGrid(origin, size, surface, labels == labels[0, 0, 0]), samples, faces
 
 
-def dense_samples(mesh: Mesh, *, spacing: float) -> tuple[Float[np.ndarray, "s 3"], Int[np.ndarray, " s"]]:
-    """Points no further than `spacing` apart along two directions of each face, its border included."""
+def dense_samples(mesh: Mesh, *, reach: float) -> tuple[Float[np.ndarray, "s 3"], Int[np.ndarray, " s"]]:
+    """Points of each face such that none of it is further than `reach` from one of them."""
     triangles = mesh.triangles
     lengths = np.linalg.norm(np.roll(triangles, -1, axis=1) - triangles, axis=2)
     longest = lengths.argmax(axis=1)
@@ -76,17 +76,23 @@ def dense_samples(mesh: Mesh, *, spacing: float) -> tuple[Float[np.ndarray, "s 3
     start, end, apex = np.moveaxis(np.take_along_axis(triangles, corners[..., None], axis=1), 1, 0)
     base = lengths.max(axis=1)
     height = 2.0 * mesh.face_areas / np.maximum(base, 1e-30)
-    rows = np.ceil(height / spacing).astype(np.int64)
-    columns = np.ceil(base / spacing).astype(np.int64)
-    counts = (rows + 1) * (columns + 1)
-    face = np.repeat(np.arange(len(triangles)), counts)
-    place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    width = (columns + 1)[face]
-    v = (place // width) / np.maximum(rows, 1)[face]
-    u = (place % width) / np.maximum(columns, 1)[face]
+    # Rows parallel to the longest side; beneath the apex the row below must do, hence the smaller step.
+    rows = np.maximum(np.ceil(height / reach), 1).astype(np.int64)
+    face, row = _counted(rows + 1)
+    v = row / rows[face]
+    columns = np.ceil((1 - v) * base[face] / (1.42 * reach) - 1e-9).astype(np.int64)
+    line, column = _counted(columns + 1)
+    face, v = face[line], v[line]
+    u = column / np.maximum(columns, 1)[line]
     left, right = (1 - v) * (1 - u), (1 - v) * u
     points = left[:, None] * start[face] + right[:, None] * end[face] + v[:, None] * apex[face]
     return points, face
+
+
+def _counted(counts: Int[np.ndarray, " n"]) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """Each index as often as its count says, with 0, 1, 2... beside it."""
+    index = np.repeat(np.arange(len(counts)), counts)
+    return index, np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def grown(cells: Bool[np.ndarray, "x y z"], *, corners: bool = False) -> Bool[np.ndarray, "x y z"]:
