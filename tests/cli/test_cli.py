@@ -44,7 +44,7 @@ def best_seconds(*command: str) -> float:
 def test_help_is_quick_and_lists_the_verbs():
     shown = monoform("--help")
     assert shown.returncode == 0
-    for verb in ("reconstruct", "view", "models", "doctor", "cite"):
+    for verb in ("reconstruct", "train", "prepare", "view", "models", "doctor", "cite"):
         assert f"  {verb}" in shown.stdout
     assert best_seconds(*MONOFORM, "--help") < 0.5
 
@@ -57,7 +57,7 @@ def test_import_is_quick_and_brings_no_torch():
 
 
 def test_every_verb_explains_itself():
-    for verb in ("reconstruct", "view", "models", "doctor", "cite"):
+    for verb in ("reconstruct", "train", "prepare", "view", "models", "doctor", "cite"):
         shown = monoform(verb, "--help")
         assert shown.returncode == 0 and f"monoform {verb}" in shown.stdout
     assert "--mask" in monoform("reconstruct", "--help").stdout

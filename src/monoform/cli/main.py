@@ -13,6 +13,8 @@ from ..errors import InputError
 
 VERBS = {
     "reconstruct": "photos to textured meshes, each with the camera that took the photo",
+    "train": "a network, from prepared data",
+    "prepare": "training data from meshes",
     "view": "open the page of a result",
     "models": "the methods: what each needs, its licence, its options",
     "doctor": "does everything compute right on this machine?",

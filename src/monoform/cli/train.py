@@ -1,0 +1,60 @@
+"""monoform train WHAT --data DIR -o OUT"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ..errors import InputError
+
+WHAT = ("lift",)
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a network; an interrupted training goes on from its last checkpoint with the same command."""
+
+    what: tyro.conf.Positional[str]
+    """What to train: lift."""
+    data: Path
+    """Folder that `monoform prepare meshes` has made."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """Folder for checkpoints, metrics and, at the end, the weights."""
+    steps: int = 4000
+    """Optimiser steps of the whole training."""
+    minutes: float | None = None
+    """Stop cleanly, with a checkpoint, before this time is spent."""
+    seed: int = 0
+    """Seed of all randomness."""
+    precision: str = "32-true"
+    """32-true, or bf16-mixed: products in bfloat16."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+
+
+def run(words: list[str]) -> int:
+    """Train, then write the weights of what is there."""
+    asked = tyro.cli(Train, prog="monoform train", args=words, description=Train.__doc__)
+    if asked.what not in WHAT:
+        raise InputError(f"{asked.what!r} cannot be trained: choose one of {', '.join(WHAT)}.")
+    from ..methods.lift.train import train_lift
+    from ..training import TrainOptions
+
+    options = TrainOptions(
+        steps=asked.steps,
+        seed=asked.seed,
+        ema_decay=0.999,
+        precision=asked.precision,  # type: ignore[arg-type]
+        clip=1.0,
+        checkpoint_every=250,
+        max_seconds=None if asked.minutes is None else 60 * asked.minutes,
+        device=asked.device,  # type: ignore[arg-type]
+        prefetch=True,
+    )
+    result = train_lift(asked.data, asked.out, options)
+    print(f"{result.step} of {asked.steps} steps, stopped: {result.stopped}. {result.metrics}")
+    print(f"weights: {asked.out / 'weights'}")
+    return 0 if result.stopped in ("done", "time") else 130
