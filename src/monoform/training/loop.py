@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 def train(task: Task, out: str | Path, *, options: TrainOptions) -> TrainResult:
     """Train a task's module in place; go on from the last checkpoint where `out` holds one.
 
-    An interrupted and resumed training ends with the same bits as an uninterrupted one on one device. The random
-    generators of the caller are left as they were.
+    An interrupted and resumed training ends with the same bits as an uninterrupted one, on one device and with
+    one number of threads. The random generators of the caller are left as they were.
 
     Args:
         task: module, phases and data.
