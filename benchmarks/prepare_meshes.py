@@ -31,15 +31,21 @@ def main() -> None:
     surfaces = {objects.names[i]: objects.labels(i)["surface_points"].numpy().astype(np.float64) for i in originals}
     likeness = Likeness(surfaces)
     start = time.perf_counter()
+
+    def near(name: str) -> list[str]:
+        found = likeness.near(name)
+        print(f"{time.perf_counter() - start:5.0f} s  {name}: {len(found)} alike", flush=True)
+        return found
+
     if arguments.write:
         candidates = [Candidate(objects.names[i], objects.categories[i]) for i in originals]
-        chosen, left_out = choose_validation(candidates, likeness.near)
+        chosen, left_out = choose_validation(candidates, near)
         for name, names in (("validation.txt", chosen), ("excluded.txt", left_out)):
             (FOLDER / name).write_text(HEAD + "".join(f"{line}\n" for line in names))
         print(f"{len(chosen)} for validation, {len(left_out)} left out.")
     else:
         allowed = set(training_names(list(surfaces)))
-        broken = [(v, n) for v in validation_names() for n in likeness.near(v) if n in allowed]
+        broken = [(v, n) for v in validation_names() for n in near(v) if n in allowed]
         print(f"{len(allowed)} meshes may be trained on, {len(excluded_names())} are left out.")
         print(f"{len(broken)} pairs of validation and training meshes are within {NEAR}. {broken[:10]}")
     print(f"{time.perf_counter() - start:.0f} s")

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
+from tests.data import data_shapes as shapes
 
 from monoform.data import Solid, procedural_object
 from monoform.data.openings import winding_numbers
@@ -13,7 +14,6 @@ from monoform.data.solids import box, ellipsoid
 from monoform.data.voxels import dense_samples, grown, voxelize
 from monoform.errors import InputError
 from monoform.mesh import Mesh, components
-from tests.data import data_shapes as shapes
 
 CELL = 1 / 96
 

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data import data_shapes as shapes
 
 from monoform.camera import Camera
 from monoform.data import ViewOptions, procedural_object, random_cameras, render_views
 from monoform.data.solids import box, painted
 from monoform.mesh import Mesh
-from tests.data import data_shapes as shapes
 
 SMALL = ViewOptions(count=4, size=48)
 

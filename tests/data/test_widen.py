@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.data import data_shapes as shapes
 
 from monoform.data import WidenOptions, fitted, procedural_object, random_palette, random_texture, widened
 from monoform.data.palettes import KINDS as TEXTURES
@@ -17,7 +18,6 @@ from monoform.data.widen import composed, deformed, repainted, with_vertex_color
 from monoform.errors import InputError
 from monoform.mesh import Mesh, components, is_watertight, report
 from monoform.mesh.topology import volume
-from tests.data import data_shapes as shapes
 
 STILL = WidenOptions(stretch=0.0, deform=0.0, paint=0.0, lay=0.0)
 

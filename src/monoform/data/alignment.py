@@ -9,15 +9,19 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 
+Similarity = tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, " 3"]]  # scale, turn, shift
+
 _DESCRIPTOR_PAIRS = 8192
-_MOVED, _SCORED = 1500, 200
-_STARTS, _ROUNDS = 4, 15
+_COARSE, _FINE, _SCORED = 300, 1500, 150  # points that are moved in a first look, at the end, and to rank the turns
+_STARTS, _ROUNDS = 3, 12
+_HOPELESS = 1.4  # a first look that ends this many times above what is asked for is not refined
 
 
-def shape_descriptor(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " 64"]:
-    """Quantiles of distances to the centroid and between random pairs of surface points, over their root mean square.
+def shape_descriptor(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " 67"]:
+    """Quantiles of distances to the centroid and between random pairs of surface points, then the three semi-axes.
 
-    The same for a shape that is moved, turned, mirrored or scaled (D1 and D2 of Osada et al. 2002).
+    All relative to the root mean square distance to the centroid, so the same for a shape that is moved, turned,
+    mirrored or scaled (D1 and D2 of Osada et al. 2002; square roots of the covariance's eigenvalues).
     """
     centered, _, _ = _normalized(points)
     generator = np.random.default_rng(0)
@@ -25,49 +29,61 @@ def shape_descriptor(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " 64
     levels = (np.arange(32) + 0.5) / 32
     radii = np.linalg.norm(centered, axis=1)
     pairs = np.linalg.norm(centered[first] - centered[second], axis=1)
-    return np.concatenate([np.quantile(radii, levels), np.quantile(pairs, levels)])
+    axes = np.sqrt(np.maximum(np.linalg.eigvalsh(centered.T @ centered / len(points)), 0.0))
+    return np.concatenate([np.quantile(radii, levels), np.quantile(pairs, levels), axes])
 
 
-def aligned_chamfer(
-    points: Float[np.ndarray, "n 3"], reference: Float[np.ndarray, "m 3"], *, enough: float = 0.0
-) -> float:
-    """Chamfer-L1 after the similarity transform (turn, shift, one scale) that brings `points` closest to `reference`.
+class Shape:
+    """Points of a surface with what every comparison needs of them: normalised, and in a search tree."""
+
+    def __init__(self, points: Float[np.ndarray, "n 3"]) -> None:
+        self.points, _, self.size = _normalized(points)
+        self.tree = cKDTree(self.points)
+
+
+def aligned_chamfer(shape: Shape, reference: Shape, *, limit: float = math.inf) -> float:
+    """Chamfer-L1 after the similarity transform (turn, shift, one scale) that brings `shape` closest to `reference`.
 
     Iterative closest points (Besl and McKay 1992) in both directions from the best of 36 starting turns: those that
     map axes to axes and steps of 22.5 degrees about +y. The mean of both directions' mean nearest distances, in the
-    unit of `reference`; the spacing of the points is part of it. Stops early below `enough`.
+    unit of `reference`; the spacing of the points is part of it. With `limit` only a value below it is precise.
     """
-    moved, _, _ = _normalized(points)
-    fixed, _, size = _normalized(reference)
-    tree = cKDTree(fixed)
-    few = moved[:: max(1, len(moved) // _SCORED)]
-    scores = [np.mean(tree.query(few @ turn.T)[0]) for turn in _TURNS]
+    few = _spread(shape.points, _SCORED)
+    scores = [np.mean(reference.tree.query(few @ turn.T)[0]) for turn in _TURNS]
     best = math.inf
     for start in np.argsort(scores)[:_STARTS]:
-        best = min(best, _refined(moved @ _TURNS[start].T, fixed, tree) * size)
-        if best < enough:
+        coarse, transform = _refined(shape, reference, (1.0, _TURNS[start], np.zeros(3)), _COARSE)
+        best = min(best, coarse * reference.size)
+        if coarse * reference.size < _HOPELESS * limit:
+            best = min(best, _refined(shape, reference, transform, _FINE)[0] * reference.size)
+        if best < limit < math.inf:
             break
     return best
 
 
-def _refined(moved: np.ndarray, fixed: np.ndarray, tree: cKDTree) -> float:
-    """The Chamfer distance after closest points have been matched and fitted in turns."""
-    some = fixed[:: max(1, len(fixed) // _MOVED)]
-    step = max(1, len(moved) // _MOVED)
-    for _ in range(_ROUNDS):
-        source = moved[::step]
-        there = tree.query(source)[1]
-        back = cKDTree(moved).query(some)[1]
-        scale, turn, shift = similarity(np.concatenate([source, moved[back]]), np.concatenate([fixed[there], some]))
-        moved = scale * moved @ turn.T + shift
-        if abs(scale - 1) < 1e-4 and np.abs(turn - np.eye(3)).max() < 1e-3 and np.abs(shift).max() < 1e-3:
+def _refined(shape: Shape, reference: Shape, transform: Similarity, count: int) -> tuple[float, Similarity]:
+    """Closest points of `count` on each side matched and fitted in turns: the Chamfer distance and the transform."""
+    source, target = _spread(shape.points, count), _spread(reference.points, count)
+    for step in range(_ROUNDS + 1):
+        scale, turn, shift = transform
+        there, matched = reference.tree.query(scale * source @ turn.T + shift)
+        back, matching = shape.tree.query((target - shift) @ turn / scale)
+        distance = 0.5 * float(np.mean(there) + scale * np.mean(back))
+        if step == _ROUNDS:
             break
-    return 0.5 * float(np.mean(tree.query(moved[::step])[0]) + np.mean(cKDTree(moved).query(some)[0]))
+        pairs = np.concatenate([source, shape.points[matching]]), np.concatenate([reference.points[matched], target])
+        transform = similarity(*pairs)
+        if max(abs(transform[0] - scale), np.abs(transform[1] - turn).max(), np.abs(transform[2] - shift).max()) < 1e-3:
+            break
+    return distance, transform
 
 
-def similarity(
-    source: Float[np.ndarray, "n 3"], target: Float[np.ndarray, "n 3"]
-) -> tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, " 3"]]:
+def _spread(points: np.ndarray, count: int) -> np.ndarray:
+    """About `count` of the points, at regular steps."""
+    return points[:: max(1, len(points) // count)]
+
+
+def similarity(source: Float[np.ndarray, "n 3"], target: Float[np.ndarray, "n 3"]) -> Similarity:
     """Scale, rotation and shift that bring matched points together with least squares (Umeyama 1991, equation 40)."""
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     a, b = source - source_mean, target - target_mean

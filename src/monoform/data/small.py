@@ -23,7 +23,7 @@ _REACH = 0.75  # coordinates and distances are kept up to this
 
 @dataclass(frozen=True)
 class SmallOptions:
-    """What is kept: views of each object, their size in pixels, WebP quality (0..100), points, surface points."""
+    """What is kept, at most: views of each object, points, surface points. size: of the views in pixels. quality: 0..100."""
 
     views: int = 6
     size: int = 96
@@ -38,7 +38,7 @@ def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = Non
     Points are rounded to 2.3e-5 and distances to about a twentieth of their square root (4e-5 at the surface).
 
     Raises:
-        InputError: `pack` is not a full pack, or has fewer views or points than asked for.
+        InputError: `pack` is not a full pack, or nothing is to be kept.
     """
     options = options or SmallOptions()
     index = read_index(pack)
@@ -47,13 +47,10 @@ def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = Non
     rows = np.array([entry["row"] for entry in index["objects"]])
     folder = Path(pack)
     images = open_array(folder, "images")
-    available = (images.shape[1], open_array(folder, "points").shape[1], open_array(folder, "surface_points").shape[1])
-    for asked, there, what in zip(
-        (options.views, options.points, options.surface), available, ("views", "points", "surface points"), strict=True
-    ):
-        if not 1 <= asked <= there:
-            raise InputError(f"{asked} {what} of each object are asked for; {pack} has {there}.")
-    coded = [_coded(images[row, j], options) for row in rows for j in range(options.views)]
+    if min(options.views, options.size, options.points, options.surface) < 1:
+        raise InputError(f"A small pack needs at least 1 of each: {options}.")
+    views = min(options.views, images.shape[1])
+    coded = [_coded(images[row, j], options) for row in rows for j in range(views)]
     scale = np.array([options.size / images.shape[3], options.size / images.shape[2], 1.0], np.float32)[:, None]
 
     def part(name: str, count: int) -> np.ndarray:
@@ -62,8 +59,8 @@ def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = Non
     content = {
         "image_bytes": np.frombuffer(b"".join(coded), np.uint8),
         "image_ends": np.cumsum([len(code) for code in coded]),
-        "world_from_camera": part("world_from_camera", options.views),
-        "intrinsics": part("intrinsics", options.views) * scale,
+        "world_from_camera": part("world_from_camera", views),
+        "intrinsics": part("intrinsics", views) * scale,
         "points": _rounded(part("points", options.points)),
         "sdf": _companded(part("sdf", options.points)),
         "surface_points": _rounded(part("surface_points", options.surface)),
@@ -71,7 +68,7 @@ def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = Non
         "surface_colors": part("surface_colors", options.surface),
     }
     index["codec"], index["options"]["views"]["size"] = SMALL, options.size
-    index["options"]["views"]["count"] = options.views
+    index["options"]["views"]["count"] = views
     for row, entry in enumerate(index["objects"]):
         entry["row"] = row
     with atomic_folder(out) as temporary:

@@ -11,13 +11,14 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import InputError
-from .alignment import aligned_chamfer, shape_descriptor
+from .alignment import Shape, aligned_chamfer, shape_descriptor
 
 SCAN_PREFIXES = ("gso_", "ycb_")
 SCANS, OTHERS = 12, 48
 NEAR = 0.02  # Chamfer-L1 in a frame where objects have radius 0.5
-_SPACING = 0.005  # what the spacing of the compared points adds to a distance of NEAR, at most
-_ALIKE = 0.12  # mean difference of descriptors above which shapes are not aligned at all
+_SPACING = 0.0022  # what the spacing of 8,192 points over an area of 3 adds to a distance of NEAR
+# Shapes whose descriptors differ more are not aligned at all: in the mean of the quantiles, and in any semi-axis.
+_ALIKE, _ALIKE_AXES = 0.07, 0.13
 _MOST_LIKE = 12  # an object with more near-duplicates than this costs too much training data to validate on
 _LISTS = "monoform.data"
 
@@ -38,8 +39,8 @@ class Likeness:
     """
 
     def __init__(self, surfaces: Mapping[str, Float[np.ndarray, "n 3"]]) -> None:
-        self.surfaces = surfaces
         self.names = list(surfaces)
+        self._shapes = {name: Shape(points) for name, points in surfaces.items()}
         self._descriptors = np.stack([shape_descriptor(surfaces[name]) for name in self.names])
         self._known: dict[tuple[str, str], bool] = {}
 
@@ -48,17 +49,18 @@ class Likeness:
         key = (name, other) if name < other else (other, name)
         if key not in self._known:
             limit = NEAR + _SPACING
-            self._known[key] = aligned_chamfer(self.surfaces[other], self.surfaces[name], enough=limit) < limit
+            self._known[key] = aligned_chamfer(self._shapes[other], self._shapes[name], limit=limit) < limit
         return self._known[key]
 
     def near(self, name: str) -> list[str]:
         """All near-duplicates of an object, itself left out."""
         own = self._descriptors[self.names.index(name)]
-        gaps = np.abs(self._descriptors - own).mean(axis=1)
+        gaps = np.abs(self._descriptors - own)
+        alike = (gaps[:, :-3].mean(axis=1) < _ALIKE) & (gaps[:, -3:].max(axis=1) < _ALIKE_AXES)
         return [
             other
-            for other, gap in zip(self.names, gaps, strict=True)
-            if other != name and gap < _ALIKE and self.is_near(name, other)
+            for other, worth in zip(self.names, alike, strict=True)
+            if worth and other != name and self.is_near(name, other)
         ]
 
 
