@@ -12,9 +12,11 @@ from scipy.spatial import cKDTree
 Similarity = tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, " 3"]]  # scale, turn, shift
 
 _DESCRIPTOR_PAIRS = 8192
-_COARSE, _FINE, _SCORED = 300, 1500, 150  # points that are moved in a first look, at the end, and to rank the turns
-_STARTS, _ROUNDS = 3, 12
-_HOPELESS = 1.4  # a first look that ends this many times above what is asked for is not refined
+_COARSE, _FINE, _SCORED = 200, 1500, 100  # points that are moved in a first look, at the end, and to rank the turns
+_STARTS = 3
+_ROUNDS = {_COARSE: 6, _FINE: 15}
+_HOPELESS = 1.5  # a first look that ends this many times above what is asked for is not refined
+_APART = 3.0  # and turns that leave so many times as much are not even tried
 
 
 def shape_descriptor(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " 67"]:
@@ -52,6 +54,8 @@ def aligned_chamfer(shape: Shape, reference: Shape, *, limit: float = math.inf) 
     scores = [np.mean(reference.tree.query(few @ turn.T)[0]) for turn in _TURNS]
     best = math.inf
     for start in np.argsort(scores)[:_STARTS]:
+        if scores[start] * reference.size > _APART * limit:
+            return min(best, scores[start] * reference.size)
         coarse, transform = _refined(shape, reference, (1.0, _TURNS[start], np.zeros(3)), _COARSE)
         best = min(best, coarse * reference.size)
         if coarse * reference.size < _HOPELESS * limit:
@@ -64,12 +68,12 @@ def aligned_chamfer(shape: Shape, reference: Shape, *, limit: float = math.inf) 
 def _refined(shape: Shape, reference: Shape, transform: Similarity, count: int) -> tuple[float, Similarity]:
     """Closest points of `count` on each side matched and fitted in turns: the Chamfer distance and the transform."""
     source, target = _spread(shape.points, count), _spread(reference.points, count)
-    for step in range(_ROUNDS + 1):
+    for step in range(_ROUNDS[count] + 1):
         scale, turn, shift = transform
         there, matched = reference.tree.query(scale * source @ turn.T + shift)
         back, matching = shape.tree.query((target - shift) @ turn / scale)
         distance = 0.5 * float(np.mean(there) + scale * np.mean(back))
-        if step == _ROUNDS:
+        if step == _ROUNDS[count]:
             break
         pairs = np.concatenate([source, shape.points[matching]]), np.concatenate([reference.points[matched], target])
         transform = similarity(*pairs)

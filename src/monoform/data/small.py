@@ -23,7 +23,7 @@ _REACH = 0.75  # coordinates and distances are kept up to this
 
 @dataclass(frozen=True)
 class SmallOptions:
-    """What is kept, at most: views of each object, points, surface points. size: of the views in pixels. quality: 0..100."""
+    """At most this many views, points and surface points of each object; views of `size` pixels, WebP `quality`."""
 
     views: int = 6
     size: int = 96
