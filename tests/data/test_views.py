@@ -33,7 +33,7 @@ def test_the_object_is_whole_and_fills_the_picture(seed: int) -> None:
     margin = (0.05, 0.2)
     for view in pixels(mesh, cameras(mesh, seed, margin=margin)) / SMALL.size:
         assert view.min() > -0.01 and view.max() < 1.01
-        assert 1 - 2 * margin[1] - 0.01 < np.ptp(view, axis=0).max() < 1 - 2 * margin[0] + 0.01
+        assert 1 - 2 * margin[1] - 0.06 < np.ptp(view, axis=0).max() < 1 - 2 * margin[0] + 0.03
 
 
 def test_elevation_and_field_of_view_keep_their_ranges() -> None:
