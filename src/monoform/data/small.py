@@ -25,11 +25,11 @@ _REACH = 0.75  # coordinates and distances are kept up to this
 class SmallOptions:
     """At most this many views, points and surface points of each object; views of `size` pixels, WebP `quality`."""
 
-    views: int = 6
+    views: int = 8
     size: int = 96
-    quality: int = 70
-    points: int = 1536
-    surface: int = 384
+    quality: int = 75
+    points: int = 2048
+    surface: int = 512
 
 
 def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = None) -> Path:
