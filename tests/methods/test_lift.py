@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.pictures import disc, mug
 
 from monoform import InputError, Photo, View
 from monoform.camera import Camera, look_at
@@ -22,7 +23,6 @@ from monoform.metrics import mask_iou
 from monoform.nn import Field
 from monoform.render import render_mesh
 from monoform.training import save_pretrained
-from tests.pictures import disc, mug
 
 TINY = LiftConfig(image_size=32, fine=8, middle=8, code=16, width=24, blocks=1, octaves=2)
 
