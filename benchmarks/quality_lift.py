@@ -25,7 +25,9 @@ from monoform.data.dataset import PackedObjects
 from monoform.data.splits import excluded_names, validation_names
 from monoform.mesh import extract, largest
 from monoform.mesh.sample import sample_surface
-from monoform.methods import create
+from monoform.methods import Reconstructor
+from monoform.methods.inflate import Inflate
+from monoform.methods.lift import Lift, LiftOptions
 from monoform.metrics import chamfer, f_score
 
 POINTS = 10_000
@@ -46,8 +48,8 @@ def main() -> None:
     held = PackedObjects(asked.pack, validation_names()[: asked.objects])
     training = PackedObjects(asked.pack, exclude=[*validation_names(), *excluded_names()])
     methods = {
-        "lift": by_method(held, "lift", weights=asked.weights),
-        "inflate": by_method(held, "inflate"),
+        "lift": by_method(held, Lift(LiftOptions(weights=asked.weights))),
+        "inflate": by_method(held, Inflate()),
         "nearest": by_retrieval(held, training),
     }
     rows = []
@@ -69,9 +71,8 @@ def in_camera(points: np.ndarray, camera: Camera) -> np.ndarray:
     return points @ pose[:3, :3].T + pose[:3, 3]
 
 
-def by_method(held: PackedObjects, method: str, **options: object) -> Shape:
+def by_method(held: PackedObjects, reconstructor: Reconstructor) -> Shape:
     """Surface points, in the camera's frame, of a method's answer to a packed view."""
-    reconstructor = create(method, **options)
 
     def shape(index: int, view: int) -> np.ndarray:
         packed = held.views(index, view)
@@ -151,7 +152,7 @@ def report(rows: list[dict]) -> None:
     """Means of all and of scans, and lift's ratio to each baseline with its interval."""
     for title, chosen in (("all", rows), ("scans", [row for row in rows if row["scan"]])):
         print(f"\n{title} ({len(chosen)} views)")
-        for method in METHODS:
+        for method in METHODS if chosen else ():
             means = {key: np.mean([row[method][key] for row in chosen]) for key in chosen[0][method]}
             print(f"  {method:8}" + "".join(f"  {key} {value:.4f}" for key, value in means.items()))
     for other in METHODS[1:]:

@@ -179,7 +179,7 @@ def test_the_journal_averages_the_steps_between_its_lines(tmp_path: Path) -> Non
 def test_the_averaged_weights_are_what_is_evaluated(tmp_path: Path) -> None:
     class Measured(Bowl):
         def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
-            return {"first": float(module[0][0])}
+            return {"first": float(module[0][0].detach())}
 
     lines = {}
     for name, decay in (("own", None), ("averaged", 0.5)):
