@@ -200,7 +200,7 @@ def train_lift(data: str | Path, out: str | Path, options: TrainOptions) -> Trai
     packed = PackedObjects(data, exclude=[*validation_names(), *excluded_names()])
     torch.manual_seed(options.seed)
     module = LiftNet()
-    task = LiftTask(module, packed, LiftTraining(steps=options.steps))
+    task = LiftTask(module, packed, LiftTraining(steps=options.steps, warmup=min(200, options.steps // 10)))
     result = train(task, out, options=options)
     averaged = load_checkpoint(result.checkpoint).ema
     if averaged is not None:
