@@ -1,0 +1,103 @@
+"""The true object of each test: input pictures, surface points, inside tests, pictures from unseen sides."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from monoform.atomic import atomic_file
+from monoform.camera import Camera, orbit
+from monoform.data import Solid, Source, ViewOptions, load_source, render_views
+from monoform.mesh import Mesh
+from monoform.render import render_mesh
+
+SURFACE_POINTS = 10_000
+PROBES = 20_000
+INPUT_SIZE = 256
+UNSEEN_SIZE = 128
+UNSEEN_COUNT = 8
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known of one object, in its own frame: inside the sphere of radius 0.5, y up.
+
+    images: inputs, sRGB and coverage (bytes). world_from_camera, intrinsics: of their cameras. points: on the outer
+    surface. probes: uniform in the object's box; inside: which of them the object holds. pictures: from the unseen
+    cameras, sRGB bytes.
+    """
+
+    images: np.ndarray
+    world_from_camera: np.ndarray
+    intrinsics: np.ndarray
+    points: np.ndarray
+    probes: np.ndarray
+    inside: np.ndarray
+    pictures: np.ndarray
+
+    @property
+    def volume(self) -> float:
+        """Share of the probes that are inside, times the box's volume."""
+        return float(self.inside.mean() * np.prod(np.ptp(self.probes, axis=0)))
+
+    def camera(self, view: int) -> Camera:
+        """The camera of an input."""
+        pose, intrinsics = torch.from_numpy(self.world_from_camera[view]), torch.from_numpy(self.intrinsics[view])
+        return Camera(pose[None], intrinsics[None], INPUT_SIZE, INPUT_SIZE)
+
+
+def prepare_truth(source: Source, *, views: int, seed: int, cache: Path) -> Truth:
+    """The truth of a mesh; kept in `cache`, and read from there when mesh, views and seed are the same."""
+    assert source.path is not None
+    key = f"{FORMAT} {views} {seed} {source.name} ".encode() + Path(source.path).read_bytes()
+    path = cache / f"{source.name}-{hashlib.sha256(key).hexdigest()[:12]}.npz"
+    if path.is_file():
+        with np.load(path) as held:
+            return Truth(**{each.name: held[each.name] for each in fields(Truth)})
+    truth = _made(source, views, seed)
+    with atomic_file(path) as draft:
+        np.savez(draft, **vars(truth))
+    return truth
+
+
+def _made(source: Source, views: int, seed: int) -> Truth:
+    mesh = load_source(source, seed=seed)
+    options = ViewOptions(count=views, size=INPUT_SIZE)
+    inputs = render_views(mesh, options, generator=source.generator(seed))
+    solid = Solid(mesh)
+    low, high = mesh.bounds
+    probes = np.random.default_rng(seed).uniform(low, high, (PROBES, 3))
+    return Truth(
+        images=inputs.images,
+        world_from_camera=inputs.cameras.world_from_camera.numpy(),
+        intrinsics=inputs.cameras.intrinsics.numpy(),
+        points=solid.surface(SURFACE_POINTS, seed=seed).points,
+        probes=probes,
+        inside=solid.contains(probes),
+        pictures=np.rint(255 * unseen_pictures(mesh)).astype(np.uint8),
+    )
+
+
+def unseen_cameras() -> Camera:
+    """Eight cameras around the truth, 20 degrees above it, at the distance where the sphere of radius 0.5 fits."""
+    fov = math.radians(40.0)
+    return orbit(
+        UNSEEN_COUNT,
+        elevation=math.radians(20.0),
+        distance=0.5 / math.sin(0.5 * fov),
+        fov_y=fov,
+        width=UNSEEN_SIZE,
+        height=UNSEEN_SIZE,
+        start=math.pi / UNSEEN_COUNT,
+    )
+
+
+def unseen_pictures(mesh: Mesh) -> np.ndarray:
+    """The plain colours of a mesh on white, sRGB 0..1, from every unseen camera."""
+    return np.stack([render_mesh(mesh, camera, samples=2).rgb for camera in unseen_cameras()])
