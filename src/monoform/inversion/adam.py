@@ -1,0 +1,52 @@
+"""Adam on named tensors whose first axis counts hypotheses, any of which can be left out on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-8
+
+
+class Adam:
+    """Kingma and Ba 2015, algorithm 1, with its default decays; elementwise, so hypotheses do not meet.
+
+    `torch.optim.Adam` keeps its moments by parameter; here they are thinned out together with the hypotheses.
+    """
+
+    def __init__(self) -> None:
+        self._moments: dict[str, tuple[Tensor, Tensor]] = {}
+        self._steps = 0
+
+    def update(self, gradients: Mapping[str, Tensor], rates: Mapping[str, float]) -> dict[str, Tensor]:
+        """What to add to each value."""
+        self._steps += 1
+        result = {}
+        for name, gradient in gradients.items():
+            zero = torch.zeros_like(gradient)
+            first, second = self._moments.get(name, (zero, zero))
+            first = FIRST_DECAY * first + (1 - FIRST_DECAY) * gradient
+            second = SECOND_DECAY * second + (1 - SECOND_DECAY) * gradient.square()
+            self._moments[name] = (first, second)
+            mean = first / (1 - FIRST_DECAY**self._steps)
+            spread = (second / (1 - SECOND_DECAY**self._steps)).sqrt()
+            result[name] = -rates[name] * mean / (spread + EPSILON)
+        return result
+
+    def select(self, rows: Tensor) -> None:
+        """Go on with these hypotheses only (indices)."""
+        for name, (first, second) in self._moments.items():
+            chosen = rows.to(first.device)
+            self._moments[name] = (first[chosen], second[chosen])
+
+
+def clipped(gradients: Mapping[str, Tensor], limit: float) -> dict[str, Tensor]:
+    """Gradients scaled down, in each hypothesis apart, to a joint norm of at most `limit`."""
+    squares = torch.stack([g.square().reshape(len(g), -1).sum(1).double().cpu() for g in gradients.values()])
+    factor = (limit / squares.sum(0).sqrt().clamp_min(1e-300)).clamp(max=1.0)
+    return {
+        name: gradient * factor.to(gradient).reshape(-1, *[1] * (gradient.ndim - 1))
+        for name, gradient in gradients.items()
+    }
