@@ -30,7 +30,7 @@ class Reconstruct:
     """Mask of the photo (white: object, the photo's own size); for several photos a folder with NAME.png or
     NAME_mask.png. Default: the photo's alpha, else found automatically."""
     matting: str = "auto"
-    """How a mask is found: auto, rembg (optional package) or grabcut."""
+    """How a mask is found: auto, rembg (optional package), network or grabcut."""
     focal: float | None = None
     """Focal length in pixels of the original photo. Default: from EXIF, else the method's assumption."""
     faces: int = 20_000

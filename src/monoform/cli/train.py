@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from ..errors import InputError
 
-WHAT = ("lift",)
+if TYPE_CHECKING:
+    from ..training import TrainOptions, TrainResult
+
+Trainer = Callable[[Path, Path, "TrainOptions"], "TrainResult"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Train:
     """Train a network; an interrupted training goes on from its last checkpoint with the same command."""
 
     what: tyro.conf.Positional[str]
-    """What to train: lift."""
+    """What to train: lift, or matting."""
     data: Path
     """Folder that `monoform prepare meshes` has made."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
@@ -35,12 +39,26 @@ class Train:
     """auto, cpu, cuda or mps."""
 
 
+def _lift(data: Path, out: Path, options: TrainOptions) -> TrainResult:
+    from ..methods.lift.train import train_lift
+
+    return train_lift(data, out, options)
+
+
+def _matting(data: Path, out: Path, options: TrainOptions) -> TrainResult:
+    from ..matting.train import train_matting
+
+    return train_matting(data, out, options)
+
+
+WHAT: dict[str, Trainer] = {"lift": _lift, "matting": _matting}
+
+
 def run(words: list[str]) -> int:
     """Train, then write the weights of what is there."""
     asked = tyro.cli(Train, prog="monoform train", args=words, description=Train.__doc__)
     if asked.what not in WHAT:
         raise InputError(f"{asked.what!r} cannot be trained: choose one of {', '.join(WHAT)}.")
-    from ..methods.lift.train import train_lift
     from ..training import TrainOptions
 
     options = TrainOptions(
@@ -50,11 +68,12 @@ def run(words: list[str]) -> int:
         precision=asked.precision,  # type: ignore[arg-type]
         clip=1.0,
         checkpoint_every=250,
+        evaluate_every=1000,
         max_seconds=None if asked.minutes is None else 60 * asked.minutes,
         device=asked.device,  # type: ignore[arg-type]
         prefetch=True,
     )
-    result = train_lift(asked.data, asked.out, options)
+    result = WHAT[asked.what](asked.data, asked.out, options)
     print(f"{result.step} of {asked.steps} steps, stopped: {result.stopped}. {result.metrics}")
     print(f"weights: {asked.out / 'weights'}")
     return 0 if result.stopped in ("done", "time") else 130

@@ -36,7 +36,7 @@ class ReconstructOptions:
 
     Attributes:
         method: name of the method; see `monoform models`.
-        matting: how a mask is found where none is given: "auto", "rembg" or "grabcut".
+        matting: how a mask is found where none is given: "auto", "rembg", "network" or "grabcut".
         focal: focal length in pixels of the original photo; None: from EXIF, else the method's assumption.
         faces: number of triangles of the mesh.
         texture: side of the texture in pixels.
@@ -77,7 +77,7 @@ def reconstruct(
         photo: path, http(s) URL, bytes, PIL image, array (h, w[, 3|4]) or `Photo`.
         mask: the same kinds, white where the object is; None: the photo's alpha, else found by `matting`.
         method: name of the method.
-        matting: "auto", "rembg" or "grabcut".
+        matting: "auto", "rembg", "network" or "grabcut".
         focal: focal length in pixels of the original photo, where known.
         seed: of all randomness.
         overrides: options of the method.

@@ -7,11 +7,12 @@ import importlib.util
 from ..errors import InputError
 from ..scene import Photo
 from .grabcut import grabcut_mask
+from .network import has_weights, network_mask, network_probability
 from .rembg import rembg_mask
 
-__all__ = ["BACKENDS", "grabcut_mask", "rembg_mask", "segment"]
+__all__ = ["BACKENDS", "grabcut_mask", "network_mask", "network_probability", "rembg_mask", "segment"]
 
-BACKENDS = ("auto", "rembg", "grabcut")
+BACKENDS = ("auto", "rembg", "grabcut", "network")
 
 
 def segment(photo: Photo, *, backend: str = "auto") -> Photo:
@@ -19,7 +20,8 @@ def segment(photo: Photo, *, backend: str = "auto") -> Photo:
 
     Args:
         photo: any photo.
-        backend: "rembg" (the optional package), "grabcut" (always there), or "auto": the first that is installed.
+        backend: "rembg" (the optional package), "network" (monoform's own, with its weights), "grabcut" (no network),
+            or "auto": the first of these that is there.
 
     Raises:
         InputError: no object can be told from the background, or the backend is not known or not installed.
@@ -29,11 +31,17 @@ def segment(photo: Photo, *, backend: str = "auto") -> Photo:
     if photo.mask is not None:
         return photo
     if backend == "auto":
-        backend = "rembg" if importlib.util.find_spec("rembg") else "grabcut"
-    mask = rembg_mask(photo.rgb) if backend == "rembg" else grabcut_mask(photo.rgb)
+        backend = _first_there()
+    mask = {"rembg": rembg_mask, "network": network_mask, "grabcut": grabcut_mask}[backend](photo.rgb)
     if not 0.002 < float((mask > 0.5).mean()) < 0.98:
         raise InputError(
             f"No object can be told from the background in {photo.source}: give a mask with --mask FILE, "
             "or a photo whose background is plainer."
         )
     return photo.with_mask(mask, backend, ("The mask was found automatically: look at mask.png.",))
+
+
+def _first_there() -> str:
+    if importlib.util.find_spec("rembg"):
+        return "rembg"
+    return "network" if has_weights() else "grabcut"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
@@ -23,19 +25,37 @@ def grabcut_mask(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
 
     Bars of one colour around the picture are recognised and left out. Deterministic.
     """
-    height, width = rgb.shape[:2]
-    x0, y0, x1, y1 = content_box(rgb)
+    return mask_by_cut(rgb, content_box(rgb), lambda small: _saliency_labels(_saliency(small)))
+
+
+def mask_by_cut(
+    rgb: Float[np.ndarray, "h w 3"],
+    box: tuple[int, int, int, int],
+    labels: Callable[[Float[np.ndarray, "hs ws 3"]], UInt8[np.ndarray, "hs ws"]],
+) -> Float[np.ndarray, "h w"]:
+    """Coverage of the object, 0..1: GrabCut at a working size from first labels, then the photo's own edges.
+
+    Args:
+        rgb: colours, 0..1.
+        box: left, top, right and bottom of the part that may hold the object.
+        labels: gives GrabCut's first labels (cv2.GC_*) of that part, reduced to at most 320 pixels.
+    """
+    x0, y0, x1, y1 = box
     content = rgb[y0:y1, x0:x1]
     scale = min(1.0, SIDE / max(content.shape[:2]))
     size = (max(8, round(content.shape[1] * scale)), max(8, round(content.shape[0] * scale)))
     small = cv2.resize(content, size, interpolation=cv2.INTER_AREA)
-    coarse = _object_parts(_grabcut(small, _saliency(small))) & ~_plain_background(small)
+    coarse = _object_parts(_cut(small, labels(small))) & ~_plain_background(small)
     mask = cv2.resize(coarse.astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
-    radius = max(2, round(2 / scale))
-    sharp = np.clip((guided_filter(content, mask, radius=radius, epsilon=1e-4) - 0.5) * 3 + 0.5, 0, 1)
-    full = np.zeros((height, width), np.float32)
-    full[y0:y1, x0:x1] = sharp
+    full = np.zeros(rgb.shape[:2], np.float32)
+    full[y0:y1, x0:x1] = _sharpened(content, mask, scale)
     return full
+
+
+def _sharpened(rgb: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:
+    """A mask found at `scale` times the photo's size, moved to the photo's edges."""
+    radius = max(2, round(2 / scale))
+    return np.clip((guided_filter(rgb, mask, radius=radius, epsilon=1e-4) - 0.5) * 3 + 0.5, 0, 1)
 
 
 def content_box(rgb: Float[np.ndarray, "h w 3"]) -> tuple[int, int, int, int]:
@@ -47,10 +67,12 @@ def content_box(rgb: Float[np.ndarray, "h w 3"]) -> tuple[int, int, int, int]:
     height, width = rgb.shape[:2]
     top = _bar(rgb)
     bottom = height - _bar(rgb[::-1])
+    if bottom - top < 0.25 * height:
+        return 0, 0, width, height
     columns = rgb[top:bottom].swapaxes(0, 1)
     left = _bar(columns)
     right = width - _bar(columns[::-1])
-    if right - left < 0.25 * width or bottom - top < 0.25 * height:
+    if right - left < 0.25 * width:
         return 0, 0, width, height
     return left, top, right, bottom
 
@@ -125,14 +147,21 @@ def _geodesic_distance(lab: np.ndarray) -> np.ndarray:
     return distance.reshape(small.shape[:2]).astype(np.float32)
 
 
-def _grabcut(rgb: np.ndarray, saliency: np.ndarray) -> Bool[np.ndarray, "h w"]:
-    image = np.round(rgb * 255).astype(np.uint8)[..., ::-1].copy()
+def _saliency_labels(saliency: np.ndarray) -> np.ndarray:
+    """First labels: fixed where the saliency is very high, and at the very border where it is low."""
     threshold = cv2.threshold(np.round(saliency * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
     labels = np.where(saliency > threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[saliency > max(0.85, threshold + 0.25)] = cv2.GC_FGD
     labels[_border(labels.shape, 0.01) & (saliency < threshold)] = cv2.GC_BGD
+    return labels
+
+
+def _cut(rgb: np.ndarray, labels: np.ndarray) -> Bool[np.ndarray, "h w"]:
+    """GrabCut's object; empty where the labels name only one side."""
     if not ((labels & 1) == 1).any() or not ((labels & 1) == 0).any():
         return np.zeros(labels.shape, bool)
+    image = np.round(rgb * 255).astype(np.uint8)[..., ::-1].copy()
+    labels = labels.copy()
     cv2.setRNGSeed(0)
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(image, labels, None, background, foreground, ITERATIONS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]

@@ -24,7 +24,7 @@ class Photo:
     Attributes:
         rgba: colours and alpha of the working image, 0..1 sRGB, alpha not premultiplied.
         mask: share of each working pixel that the object covers, 0..1, or None while unknown.
-        mask_origin: "alpha", "file", "grabcut" or "rembg"; None while the mask is unknown.
+        mask_origin: "alpha", "file", "rembg", "network" or "grabcut"; None while the mask is unknown.
         width, height: size in pixels of the upright original.
         crop: (left, top, width, height) in pixels of the original: what the working image shows.
         focal: focal length in pixels of the original from EXIF, or None.

@@ -1,0 +1,195 @@
+"""The mask by a small network of monoform's own, sharpened by GrabCut and a guided filter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..training.weights import load_pretrained
+from .grabcut import content_box, mask_by_cut
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "matting"
+SURE = 0.95  # probability from which a pixel is a fixed seed of GrabCut; below 1 - SURE a fixed background
+INPUTS = 5  # red, green, blue, and the place in the photo across and down
+
+
+@dataclass(frozen=True)
+class MattingConfig:
+    """The network's sizes.
+
+    Attributes:
+        image_size: side of the square that the network sees, in pixels.
+        stem: channels at half of that size.
+        widths: channels at a quarter, an eighth and so on.
+    """
+
+    image_size: int = 160
+    stem: int = 16
+    widths: tuple[int, ...] = (32, 64, 112, 160)
+
+    def __post_init__(self) -> None:
+        if not (8 <= self.image_size <= 1024 and self.image_size % 2 == 0):
+            raise ValueError(f"image_size is {self.image_size}; it must be even and lie in 8..1024.")
+        if not self.widths or not all(1 <= width <= 1024 for width in (self.stem, *self.widths)):
+            raise ValueError(f"stem is {self.stem} and widths are {self.widths}; they must lie in 1..1024.")
+
+
+class MattingNet(nn.Module):
+    """A photo to logits of being the object: a U-shaped network (Ronneberger et al. 2015) that knows its place.
+
+    Two channels tell where in the photo a pixel lies; the coarsest level also gets its own average, so that every
+    pixel is judged against the whole photo. The last step unfolds channels into pixels (Shi et al. 2016).
+    """
+
+    def __init__(self, config: MattingConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or MattingConfig()
+        channels = (config.stem, *config.widths)
+        steps = list(pairwise(channels))
+        self.stem = _unit(INPUTS, config.stem, kernel=5, stride=2)
+        self.down = nn.ModuleList([nn.Sequential(_unit(a, b, stride=2), _unit(b, b)) for a, b in steps])
+        self.coarse = _unit(channels[-1], channels[-1])
+        self.whole = nn.Linear(channels[-1], channels[-1])
+        self.up = nn.ModuleList([nn.Sequential(_unit(a + b, a, kernel=1), _unit(a, a)) for a, b in reversed(steps)])
+        self.leave = nn.Conv2d(config.stem, 4, 3, 1, 1)
+
+    def forward(self, inputs: Float[Tensor, "b 5 s s"]) -> Float[Tensor, "b s s"]:
+        """Logits of the mask."""
+        levels = [self.stem(inputs)]
+        for block in self.down:
+            levels.append(block(levels[-1]))
+        hidden = self.coarse(levels[-1])
+        hidden = hidden + self.whole(hidden.mean(dim=(2, 3)))[:, :, None, None]
+        for block, level in zip(self.up, reversed(levels[:-1]), strict=True):
+            larger = functional.interpolate(hidden, size=level.shape[2:], mode="bilinear", align_corners=False)
+            hidden = block(torch.cat((larger, level), dim=1))
+        return functional.pixel_shuffle(self.leave(hidden), 2)[:, 0]
+
+
+def _unit(channels_in: int, channels: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(channels_in, channels, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU())
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """A photo of any shape in the middle of a square, scaled to fit; what is left is filled by reflection.
+
+    Attributes:
+        size: side of the square in pixels.
+        left, top, width, height: where in the square the photo lies, in pixels.
+    """
+
+    size: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @classmethod
+    def around(cls, width: int, height: int, size: int) -> Letterbox:
+        """The letter box of a photo of `width` x `height` pixels."""
+        scale = size / max(width, height)
+        inner = min(size, max(1, round(width * scale))), min(size, max(1, round(height * scale)))
+        return cls(size, (size - inner[0]) // 2, (size - inner[1]) // 2, *inner)
+
+    def put(self, image: Float[np.ndarray, "h w *c"]) -> Float[np.ndarray, "s s *c"]:
+        """The square that shows the image."""
+        shrinks = image.shape[0] > self.height or image.shape[1] > self.width
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        inner = cv2.resize(image, (self.width, self.height), interpolation=interpolation)
+        right, bottom = self.size - self.left - self.width, self.size - self.top - self.height
+        return cv2.copyMakeBorder(inner, self.top, bottom, self.left, right, cv2.BORDER_REFLECT)
+
+    def take(self, square: Float[np.ndarray, "s s"], width: int, height: int) -> Float[np.ndarray, "h w"]:
+        """What the square holds at the photo's place, at the photo's size."""
+        inner = square[self.top : self.top + self.height, self.left : self.left + self.width]
+        return cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR)
+
+    def places(self) -> Float[np.ndarray, "s s 2"]:
+        """Where in the photo each pixel lies, across and down: -1..1 inside, beyond that in the filled part."""
+        across = (np.arange(self.size, dtype=np.float32) + 0.5 - self.left) / self.width * 2 - 1
+        down = (np.arange(self.size, dtype=np.float32) + 0.5 - self.top) / self.height * 2 - 1
+        return np.stack(np.meshgrid(across, down), axis=-1)
+
+    def inputs(self, square: Float[np.ndarray, "s s 3"]) -> Float[np.ndarray, "5 s s"]:
+        """What the network gets: centred colours and places, channels first."""
+        channels = np.concatenate((4 * square - 2, self.places()), axis=2)
+        return np.ascontiguousarray(channels.transpose(2, 0, 1), dtype=np.float32)
+
+
+def has_weights(folder: str | Path = WEIGHTS) -> bool:
+    """Whether a folder holds weights of the network."""
+    return (Path(folder) / "model.safetensors").is_file()
+
+
+def network_probability(rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGHTS) -> Float[np.ndarray, "h w"]:
+    """Probability of being the object, 0..1: the average over the photo and its mirror image.
+
+    Bars of one colour around the picture are left out.
+
+    Args:
+        rgb: colours, 0..1.
+        weights: folder, or OWNER/NAME on the Hugging Face hub.
+
+    Raises:
+        InputError: the weights are not there, damaged, or of another architecture.
+    """
+    x0, y0, x1, y1 = content_box(rgb)
+    full = np.zeros(rgb.shape[:2], np.float32)
+    full[y0:y1, x0:x1] = _probability(rgb[y0:y1, x0:x1], _network(str(weights)))
+    return full
+
+
+def _probability(rgb: np.ndarray, net: MattingNet) -> np.ndarray:
+    height, width = rgb.shape[:2]
+    box = Letterbox.around(width, height, net.config.image_size)
+    square = box.put(np.ascontiguousarray(rgb, dtype=np.float32))
+    inputs = torch.from_numpy(np.stack([box.inputs(square), _mirrored(box).inputs(square[:, ::-1])]))
+    with torch.inference_mode():
+        probability = torch.sigmoid(net(inputs))
+    return box.take(((probability[0] + probability[1].flip(1)) / 2).numpy(), width, height)
+
+
+def _mirrored(box: Letterbox) -> Letterbox:
+    return Letterbox(box.size, box.size - box.left - box.width, box.top, box.width, box.height)
+
+
+@lru_cache(maxsize=2)
+def _network(weights: str) -> MattingNet:
+    return load_pretrained(MattingNet, MattingConfig, weights)[0]
+
+
+def network_mask(rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGHTS) -> Float[np.ndarray, "h w"]:
+    """Coverage of the object, 0..1: the network says where, GrabCut and the guided filter find the outline.
+
+    GrabCut may move only what the network is not sure of; where the two still disagree about most of the object, the
+    network's word stands. Bars of one colour around the picture are left out. Deterministic.
+
+    Args:
+        rgb: colours, 0..1.
+        weights: folder, or OWNER/NAME on the Hugging Face hub.
+
+    Raises:
+        InputError: the weights are not there, damaged, or of another architecture.
+    """
+    x0, y0, x1, y1 = content_box(rgb)
+    probability = _probability(rgb[y0:y1, x0:x1], _network(str(weights)))
+
+    def labels(small: np.ndarray) -> np.ndarray:
+        shared = cv2.resize(probability, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
+        found = np.where(shared > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+        found[shared > SURE] = cv2.GC_FGD
+        found[shared < 1 - SURE] = cv2.GC_BGD
+        return found
+
+    return mask_by_cut(rgb, (x0, y0, x1, y1), labels)
