@@ -1,9 +1,11 @@
 """How well masks are found without one: the network alone, the network refined, and GrabCut, against true masks.
 
     python benchmarks/quality_matting.py PHOTOS [--weights DIR] [--json FILE] [--sheet FILE.png]
+    python benchmarks/quality_matting.py --pack PACK [--count 100]
 
 PHOTOS holds NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png; the table is over those. The sheet shows every
-photo with what the three found in colour and the rest faded.
+photo with what the three found in colour and the rest faded. With --pack the pictures are drawn: the validation objects
+of a pack, which the network has not seen, over drawn backgrounds of 240 pixels.
 """
 
 from __future__ import annotations
@@ -12,15 +14,18 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from monoform.data import PackedObjects, validation_names
 from monoform.matting import grabcut_mask, network_mask, network_probability
+from monoform.matting.composites import compose
 from monoform.matting.network import WEIGHTS
+from monoform.matting.train import PackSource
 from monoform.metrics import mask_iou
 from monoform.scene import Photo
 
@@ -30,7 +35,9 @@ CELL = 200
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path)
+    parser.add_argument("photos", type=Path, nargs="?")
+    parser.add_argument("--pack", type=Path, help="judge drawn pictures of the validation objects of this pack")
+    parser.add_argument("--count", type=int, default=100, help="how many drawn pictures")
     parser.add_argument("--weights", default=str(WEIGHTS), help="folder of other weights")
     parser.add_argument("--json", type=Path, help="write the rows here")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet of all photos here")
@@ -40,21 +47,22 @@ def main() -> None:
         "refined": lambda rgb: network_mask(rgb, weights=asked.weights),
         "grabcut": grabcut_mask,
     }
+    if (asked.photos is None) == (asked.pack is None):
+        parser.error("give a folder of photos, or --pack PACK")
+    pictures = photographs(asked.photos) if asked.pack is None else drawn(asked.pack, asked.count)
     rows, strips = [], []
-    for path in sorted(asked.photos.glob("*.jpg")):
-        true = mask_of(path)
-        if true is None and asked.sheet is None:
+    for label, rgb, truth in pictures:
+        if truth is None and asked.sheet is None:
             continue
-        photo = Photo.open(path)
-        found, row = {}, {"name": path.stem}
+        found, row = {}, {"name": label}
         for name, finder in finders.items():
             begun = time.perf_counter()
-            found[name] = finder(photo.rgb)
+            found[name] = finder(rgb)
             row[f"{name}_seconds"] = time.perf_counter() - begun
-        if true is not None:
-            truth = np.asarray(Image.open(true).convert("L").resize(photo.size)) > 127
+        if truth is not None:
             rows.append(row | {name: mask_iou(mask > 0.5, truth) for name, mask in found.items()})
-        strips.append(np.concatenate([cell(photo.rgb, mask) for mask in (None, *found.values())], axis=1))
+        if asked.sheet is not None:
+            strips.append(np.concatenate([cell(rgb, mask) for mask in (None, *found.values())], axis=1))
     print_table(rows, list(finders))
     if asked.json is not None:
         asked.json.write_text(json.dumps(rows, indent=2))
@@ -63,6 +71,27 @@ def main() -> None:
         strips += [np.ones_like(strips[0])] * (2 * half - len(strips))
         sheet = np.concatenate([np.concatenate(strips[:half]), np.concatenate(strips[half:])], axis=1)
         Image.fromarray(np.round(sheet * 255).astype(np.uint8)).save(asked.sheet)
+
+
+def photographs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    """Name, colours and true mask, where there is one, of each photo of a folder."""
+    for path in sorted(folder.glob("*.jpg")):
+        photo, true = Photo.open(path), mask_of(path)
+        truth = None if true is None else np.asarray(Image.open(true).convert("L").resize(photo.size)) > 127
+        yield path.stem, photo.rgb, truth
+
+
+def drawn(pack: Path, count: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Drawn pictures with an object in them."""
+    known = set(validation_names())
+    source = PackSource(PackedObjects(pack, [name for name in PackedObjects(pack).names if name in known]))
+    seed = 555_000
+    while count:
+        made = compose(np.random.default_rng(seed), source, size=240)
+        seed += 1
+        if made.alpha.max() > 0.5:
+            count -= 1
+            yield f"seed {seed - 1}", made.rgb, made.alpha > 0.5
 
 
 def mask_of(photo: Path) -> Path | None:

@@ -25,7 +25,7 @@ def grabcut_mask(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
 
     Bars of one colour around the picture are recognised and left out. Deterministic.
     """
-    return mask_by_cut(rgb, content_box(rgb), lambda small: _saliency_labels(_saliency(small)))
+    return mask_by_cut(rgb, content_box(rgb), lambda small: _saliency_labels(border_saliency(small)))
 
 
 def mask_by_cut(
@@ -87,7 +87,7 @@ def _bar(rows: np.ndarray) -> int:
     return min(run + 3, len(rows) - 1) if beyond.mean() > 0.6 else 0
 
 
-def _saliency(rgb: np.ndarray) -> np.ndarray:
+def border_saliency(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     """How unlike the borders each pixel is, 0..1: in colour, and in the colour steps on the way there."""
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / LAB_RANGE
     height, width = rgb.shape[:2]

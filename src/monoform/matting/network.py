@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..training.weights import load_pretrained
-from .grabcut import content_box, mask_by_cut
+from .grabcut import border_saliency, content_box, mask_by_cut
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "matting"
-SURE = 0.95  # probability from which a pixel is a fixed seed of GrabCut; below 1 - SURE a fixed background
+SURE = 0.95  # evidence from which a pixel is a fixed seed of GrabCut; below 1 - SURE it is fixed background
 INPUTS = 5  # red, green, blue, and the place in the photo across and down
 
 
@@ -170,10 +170,11 @@ def _network(weights: str) -> MattingNet:
 
 
 def network_mask(rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGHTS) -> Float[np.ndarray, "h w"]:
-    """Coverage of the object, 0..1: the network says where, GrabCut and the guided filter find the outline.
+    """Coverage of the object, 0..1: the network and the borders say where, GrabCut and the guided filter how far.
 
-    GrabCut may move only what the network is not sure of; where the two still disagree about most of the object, the
-    network's word stands. Bars of one colour around the picture are left out. Deterministic.
+    Two cues that fail on different photos are averaged: the network's probability, which knows objects but only drawn
+    photos, and how unlike the photo's borders a pixel is. GrabCut may move what is not sure by both. Bars of one colour
+    around the picture are left out. Deterministic.
 
     Args:
         rgb: colours, 0..1.
@@ -187,9 +188,10 @@ def network_mask(rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGH
 
     def labels(small: np.ndarray) -> np.ndarray:
         shared = cv2.resize(probability, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
-        found = np.where(shared > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-        found[shared > SURE] = cv2.GC_FGD
-        found[shared < 1 - SURE] = cv2.GC_BGD
+        evidence = (shared + border_saliency(small)) / 2
+        found = np.where(evidence > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+        found[evidence > SURE] = cv2.GC_FGD
+        found[evidence < 1 - SURE] = cv2.GC_BGD
         return found
 
     return mask_by_cut(rgb, (x0, y0, x1, y1), labels)

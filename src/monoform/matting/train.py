@@ -30,11 +30,12 @@ CARD = """# matting
 
 The mask of the object in a photo, by a small U-shaped network of monoform.
 
-- Data: {views} views of {objects} meshes ({licences}), rendered by monoform and laid over drawn backgrounds; no photo
-  was used. The real scans among the meshes are Google Scanned Objects by Google Research, CC-BY-4.0, and the YCB Object
-  and Model Set, CC-BY-4.0; see NOTICE. The validation meshes and their near-duplicates are left out.
+- Data: {views} views of {objects} meshes ({licences}), rendered by monoform and laid over drawn
+  backgrounds; no photo was used. The real scans among the meshes are Google Scanned Objects by Google Research,
+  CC-BY-4.0, and the YCB Object and Model Set, CC-BY-4.0. The validation meshes and their near-duplicates are left out.
 - Licence of the weights: Apache-2.0.
-- Training: {steps} steps of {count} pictures; last figures (evaluate: validation meshes over drawn backgrounds):
+- Training: {steps} steps of {count} pictures; last figures (evaluate: validation
+  meshes over drawn backgrounds; iou: of the network alone; absolute: mean error of the probability):
 {figures}
 - Fails on: several objects of which one is meant, objects that fill the frame or lie at its edge, thin parts such as
   wires and stems, glass and mirrors, hair and fur, an object of the colours of what it stands on; a strong shadow or
@@ -168,7 +169,8 @@ def train_matting(data: str | Path, out: str | Path, options: TrainOptions) -> T
 
 
 def _card(packed: PackedObjects, sizes: MattingTraining, result: TrainResult) -> str:
-    figures = "\n".join(f"  - {name}: {value:.4f}" for name, value in sorted(result.metrics.items()))
+    told = ("evaluate/iou", "evaluate/absolute", "matting/iou", "matting/entropy", "matting/dice")
+    figures = "\n".join(f"  - {name}: {result.metrics[name]:.4f}" for name in told if name in result.metrics)
     return CARD.format(
         objects=len(packed),
         views=len(packed) * packed.view_count,
