@@ -24,9 +24,10 @@ def test_look_at_sees_its_target_in_the_middle_and_up_is_up(eye: Tensor, target:
     assert float(torch.linalg.det(rotation)) > 0
     assert torch.allclose(rotation[:, 2], forward, atol=1e-9)
     assert torch.equal(pose[:3, 3], eye)
-    # The image's right is level, and up in the image is never down in the world.
+    # The image's right is level, and up in the image is never down in the world; both but for a view that is within
+    # 1e-4 of straight up or down, where the direction that the image's right takes is a limit.
     assert abs(float(rotation[1, 0])) < 2e-4
-    assert float(-rotation[1, 1]) > -1e-9
+    assert float(-rotation[1, 1]) > -2e-4
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

@@ -173,9 +173,15 @@ def _leave(*_: object) -> None:
     os._exit(130)
 
 
+def _interrupt_once(*_: object) -> None:
+    """Terminal and parent both interrupt: the second must not break off the clearing up after the first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def _run_in_worker(item: Item, options: ReconstructOptions, finish: Finish | None) -> Outcome:
     """An interrupted worker clears its half-written folder, then ends, whatever still waits in its queue."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt_once)
     try:
         return run_one(item, options, finish)
     except KeyboardInterrupt:

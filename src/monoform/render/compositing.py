@@ -28,7 +28,7 @@ def sdf_weights(sdf: Float[Tensor, "r n"], beta: float | Float[Tensor, "r 1"]) -
     return thickness_weights((transparency[:, :-1] - transparency[:, 1:]).clamp_min(0.0))
 
 
-def thickness_weights(thickness: Float[Tensor, "r n"]) -> Float[Tensor, "r n"]:
+def thickness_weights(thickness: Float[Tensor, "*r n"]) -> Float[Tensor, "*r n"]:
     """Share of each interval in a pixel from its optical thickness, -log of what passes through it."""
     before = torch.cumsum(thickness, dim=-1) - thickness
     return torch.exp(-before) * -torch.expm1(-thickness)

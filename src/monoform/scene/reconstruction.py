@@ -32,13 +32,14 @@ class View:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a reconstruction comes from: method, options, seed, weights, what to cite."""
+    """Where a reconstruction comes from: method, options, seed, weights, what to cite; how well it fits its photo."""
 
     method: str
     config: Any = None
     seed: int = 0
     weights: Mapping[str, Any] | None = None
     citation: tuple[str, ...] = ()
+    fit: Mapping[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for result.json."""
@@ -49,6 +50,7 @@ class Provenance:
             "seed": self.seed,
             "weights": dict(self.weights) if self.weights else None,
             "citation": list(self.citation),
+            "fit": dict(self.fit) if self.fit else None,
             "versions": versions(),
         }
 
@@ -65,6 +67,7 @@ class Reconstruction:
         texture: "projected": the photo is the atlas, front and back alike; "baked": an atlas is unwrapped and baked
             from the photo where it sees the surface and from the field elsewhere.
         surface: the mesh, where it is already known (a loaded result).
+        alternatives: further hypotheses about the same photo, the better first.
     """
 
     field: Field
@@ -73,6 +76,7 @@ class Reconstruction:
     parts: int = 1
     texture: str = "baked"
     surface: Mesh | None = None
+    alternatives: tuple[Reconstruction, ...] = ()
     _meshes: dict[MeshingOptions, Mesh] = dataclasses.field(default_factory=dict, repr=False)
 
     @property

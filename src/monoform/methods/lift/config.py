@@ -1,4 +1,4 @@
-"""Options of `lift`."""
+"""Sizes of `lift`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ class LiftConfig:
     """The network's sizes.
 
     Attributes:
-        image_size: side of the crop that the encoder sees, in pixels.
-        fine: channels of the feature map that points look up, kept thin: looking up costs as much as the network.
-        middle: channels of the map at an eighth of the crop's size.
-        code: numbers in the global code.
-        width: channels of the point network.
-        blocks: residual blocks of the point network.
-        octaves: frequencies of the encoding of a point's position.
+        image_size: side of the crop that the encoder sees, in pixels; half of it is the side of the volume. Training
+            begins with smaller crops: the network takes any multiple of sixteen.
+        depths: cells of the volume along the line of sight, over -reach..reach.
+        reach: half the depth of the volume, in half sides of the crop.
+        colour_depths: cells of the colour volume along the line of sight.
+        channels: of the feature maps at a half, a quarter, an eighth and a sixteenth of the crop's size.
+        attention: transformer blocks on the coarsest map.
+        heads: of their attention.
+        dropout: share of the channels of the coarsest map that training leaves out, and hypotheses too.
     """
 
     image_size: int = 96
-    fine: int = 32
-    middle: int = 64
-    code: int = 256
-    width: int = 160
-    blocks: int = 3
-    octaves: int = 5
+    depths: int = 48
+    reach: float = 1.2
+    colour_depths: int = 12
+    channels: tuple[int, ...] = (32, 64, 128, 192)
+    attention: int = 2
+    heads: int = 8
+    dropout: float = 0.05

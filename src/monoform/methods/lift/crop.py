@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
 from ...camera import Camera
+from ...scene.outline import signed_distance, squared_half_thickness
 
 MARGIN = 1.12
 
@@ -54,6 +56,21 @@ def around(mask: Float[Tensor, "b h w"], *, margin: float = MARGIN) -> Crop:
         highs.append(torch.stack((columns[-1] + 1, rows[-1] + 1)))
     low, high = torch.stack(lows).to(mask.dtype), torch.stack(highs).to(mask.dtype)
     return Crop(0.5 * (low + high), 0.5 * margin * (high - low).amax(dim=1))
+
+
+def with_outlines(crops: Float[Tensor, "b 4 s s"]) -> Float[Tensor, "b 6 s s"]:
+    """Crops with what their masks say by themselves, at half their resolution and in half sides of the crop.
+
+    The further channels are the distance to the outline, positive inside, and half the thickness of the round solid in
+    it (`scene.outline`), 0 outside.
+    """
+    maps = []
+    for mask in functional.avg_pool2d(crops[:, 3:], 2)[:, 0].cpu().numpy():
+        distance = signed_distance(mask)
+        squared = squared_half_thickness(distance, smoothing=1.0)
+        maps.append(np.stack((distance, np.sqrt(np.maximum(squared, 0)))) * 2 / len(mask))
+    made = torch.from_numpy(np.stack(maps)).to(crops)
+    return torch.cat((crops, functional.interpolate(made, scale_factor=2)), 1)
 
 
 @dataclass(frozen=True)

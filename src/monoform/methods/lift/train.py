@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ...atomic import atomic_file
 from ...camera import Camera
 from ...data.dataset import PackedObjects
+from ...data.labels import LabelOptions
 from ...data.splits import excluded_names, validation_names
 from ...training import (
     Cosine,
@@ -24,15 +25,13 @@ from ...training import (
     save_pretrained,
     train,
 )
-from .crop import Crop, around, frame_of
-from .infer import shape_pixels
-from .losses import colour_loss, distance_loss, elevation_loss, side_loss
+from .crop import Crop, around, frame_of, with_outlines
+from .losses import camera_loss, colour_loss, distance_loss, scale_loss, side_loss
 from .model import LiftNet
 
-OUTLINES = "lift_outlines.npy"
 CARD = """# lift
 
-Signed distance and colour behind one photo of an object, by a small pixel-aligned network of monoform.
+Signed distance and colour behind one photo of an object, by a small network of monoform.
 
 - Data: views of {objects} meshes ({licences}), rendered by monoform; real scans among them are Google Scanned Objects
   (Google Research) and the YCB Object and Model Set, CC-BY-4.0; see NOTICE.
@@ -51,26 +50,30 @@ class LiftTraining:
         objects: of a step, one view each; points: in space, of each; surface: points on the surface, of each.
         rate: highest learning rate; warmup: steps up to it.
         steps: of the whole training, over which the rate falls to nothing.
+        early_size: side of the crops in the first `early` of the steps: half the pixels, twice the speed.
     """
 
-    objects: int = 16
-    points: int = 1024
-    surface: int = 256
+    objects: int = 24
+    points: int = 4096
+    surface: int = 512
     rate: float = 1.5e-3
     warmup: int = 200
-    steps: int = 4000
+    steps: int = 9000
+    early_size: int = 64
+    early: float = 0.8
 
 
 @dataclass(frozen=True)
 class LiftBatch:
-    """Crops, points in their frames with places, and what is true there."""
+    """Crops, points in their frames with places, and what is true there; the last `colours` of the points are on it."""
 
     crops: Float[Tensor, "b 6 s s"]
     points: Float[Tensor, "b n 3"]
     uv: Float[Tensor, "b n 2"]
     signed: Float[Tensor, "b n"]
     colours: Float[Tensor, "b k 3"]
-    elevation: Float[Tensor, " b"]
+    camera: Float[Tensor, "b 2"]
+    weight: Float[Tensor, "b p"]
 
 
 class LiftTask:
@@ -85,7 +88,8 @@ class LiftTask:
     def __init__(self, module: LiftNet, objects: PackedObjects, options: LiftTraining) -> None:
         self.module: nn.Module = module
         self.net, self.objects, self.options = module, objects, options
-        self._outlines = outlines_of(objects)
+        self.full_size = module.config.image_size
+        self.labels = LabelOptions(**_tuples(objects.index["options"]["labels"]))
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
@@ -95,17 +99,16 @@ class LiftTask:
 
     def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Random objects, a random view of each, widened in colour, placing and handedness."""
-        del step
+        early = step < self.options.early * self.options.steps
+        size = min(self.options.early_size, self.full_size) if early else self.full_size
         indices = torch.randint(len(self.objects), (self.options.objects,), generator=generator)
         packed = self.objects.batch(
             indices, generator, points=self.options.points, surface=self.options.surface, views=1, maps=False
         )
-        places = self.objects.rows[indices.numpy()], packed["view"][:, 0].numpy()
-        outlines = torch.from_numpy(np.stack([self._outlines[i, j] for i, j in zip(*places, strict=True)])).float()
-        return vars(self.assemble(packed, outlines, generator))
+        return vars(self.assemble(packed, generator, size=size))
 
     def assemble(
-        self, packed: dict[str, Tensor], outlines: Float[Tensor, "b 2 h w"], generator: torch.Generator | None
+        self, packed: dict[str, Tensor], generator: torch.Generator | None, *, size: int | None = None
     ) -> LiftBatch:
         """Cut the crops and bring the points into their frames; without a generator nothing is widened."""
         images = packed["images"][:, 0].permute(0, 3, 1, 2)
@@ -116,11 +119,8 @@ class LiftTask:
         if generator is not None:
             crop = _jittered(crop, generator)
             images, colours = _recoloured(images, colours, generator)
-        size = self.net.config.image_size
-        # Lengths in view pixels become lengths in half sides of the crop.
-        maps = outlines / crop.half[:, None, None, None]
-        coloured = torch.cat((images[:, :3] * images[:, 3:], images[:, 3:]), 1)
-        crops = torch.cat((crop.cut(coloured, size), crop.cut(maps, size)), 1)
+        painted = torch.cat((images[:, :3] * images[:, 3:], images[:, 3:]), 1)
+        crops = with_outlines(crop.cut(painted, size or self.full_size))
         frame = frame_of(camera, crop, camera.position.norm(dim=1))
         world = torch.cat((packed["points"], packed["surface_points"]), 1)
         points, uv = frame.from_world(world), crop.places(camera, world)
@@ -128,42 +128,52 @@ class LiftTask:
         if generator is not None:
             flip = torch.rand(len(crops), generator=generator) < 0.5
             crops = torch.where(flip[:, None, None, None], crops.flip(-1), crops)
-            sign = 1 - 2 * flip.float()
-            points = points * torch.stack((sign, torch.ones_like(sign), torch.ones_like(sign)), -1)[:, None]
-            uv = uv * torch.stack((sign, torch.ones_like(sign)), -1)[:, None]
+            across = torch.where(flip, -1.0, 1.0)[:, None]
+            points = torch.cat((points[..., :1] * across[..., None], points[..., 1:]), -1)
+            uv = torch.cat((uv[..., :1] * across[..., None], uv[..., 1:]), -1)
         elevation = torch.asin((-frame.rotation[:, 1, 2]).clamp(-1, 1))
-        return LiftBatch(crops, points, uv, signed, colours, elevation)
+        slope = torch.log(crop.half / camera.intrinsics[:, 1, 1])
+        weight = 1 / drawn_density(packed["sdf"], self.labels)
+        return LiftBatch(crops, points, uv, signed, colours, torch.stack((elevation, slope), 1), weight)
 
     def _loss(
         self, batch: dict[str, Tensor], step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         del step, generator
-        features = self.net.encode(batch["crops"])
-        signed, colours = self.net(features, batch["crops"], batch["points"], batch["uv"])
-        space = self.options.points
+        volumes = self.net(batch["crops"])
+        points, uv, true = batch["points"], batch["uv"], batch["signed"]
+        space, weight = self.options.points, batch["weight"]
+        signed, scale = volumes.signed_at(points, uv), volumes.scale_at(points, uv)
         parts = {
-            "distance": distance_loss(signed, batch["signed"]),
-            "side": side_loss(signed[:, :space], batch["signed"][:, :space]),
-            "colour": colour_loss(colours[:, space:], batch["colours"]),
-            "elevation": elevation_loss(self.net.elevations(features), batch["elevation"]),
+            "distance": distance_loss(signed[:, :space], true[:, :space], weight),
+            "side": side_loss(signed[:, :space], true[:, :space], weight),
+            "scale": scale_loss(signed[:, :space], true[:, :space], scale[:, :space], weight),
+            "colour": colour_loss(volumes.colour_at(points[:, space:], uv[:, space:]), batch["colours"]),
+            "camera": camera_loss(volumes.camera, batch["camera"]),
         }
-        agree = ((signed[:, :space] < 0) == (batch["signed"][:, :space] < 0)).float().mean()
-        total = parts["distance"] + parts["side"] + 0.5 * parts["colour"] + 0.2 * parts["elevation"]
+        weights = {"distance": 1.0, "side": 1.0, "scale": 0.05, "colour": 1.0, "camera": 0.5}
+        total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
+        agree = ((signed[:, :space] < 0) == (true[:, :space] < 0)).float().mean()
         return total, {name: value.detach() for name, value in parts.items()} | {"agreement": agree}
 
 
-def outlines_of(objects: PackedObjects) -> np.ndarray:
-    """Distance to the outline and half thickness of every view of a pack, in pixels; made once, kept beside it."""
-    path = Path(objects.folder) / OUTLINES
-    if not path.exists():
-        images = np.load(Path(objects.folder) / "images.npy", mmap_mode="r")
-        made = np.zeros((*images.shape[:2], 2, *images.shape[2:4]), np.float16)
-        for row in range(len(images)):
-            for view in range(images.shape[1]):
-                made[row, view] = shape_pixels(images[row, view, ..., 3].astype(np.float32) / 255)
-        with atomic_file(path) as temporary:
-            np.save(temporary, made)
-    return np.load(path, mmap_mode="r")
+def drawn_density(sdf: Float[Tensor, "b n"], labels: LabelOptions) -> Float[Tensor, "b n"]:
+    """How densely the labelled points lie at this distance from a surface, up to a factor.
+
+    Points are drawn near the surface more often. A network that is trained on them as they come learns that wherever
+    the surface may be, inside and outside are equally likely; weighted by the inverse of this density they tell the
+    true chance. The area of the surface is taken as 1, the square of the object's diameter.
+    """
+    volume = 4 / 3 * math.pi * labels.ball**3
+    density = torch.full_like(sdf, (1 - sum(labels.near_shares) - labels.thin_share) / volume)
+    for noise, share in zip(labels.noise, labels.near_shares, strict=True):
+        share = share + labels.thin_share * (noise == min(labels.noise))
+        density += share * torch.exp(-0.5 * (sdf / noise) ** 2) / (noise * math.sqrt(2 * math.pi))
+    return density
+
+
+def _tuples(stored: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
 
 
 def _jittered(crop: Crop, generator: torch.Generator) -> Crop:
@@ -200,13 +210,20 @@ def train_lift(data: str | Path, out: str | Path, options: TrainOptions) -> Trai
     packed = PackedObjects(data, exclude=[*validation_names(), *excluded_names()])
     torch.manual_seed(options.seed)
     module = LiftNet()
-    task = LiftTask(module, packed, LiftTraining(steps=options.steps, warmup=min(200, options.steps // 10)))
+    task = LiftTask(module, packed, _sizes(packed, options.steps))
     result = train(task, out, options=options)
     averaged = load_checkpoint(result.checkpoint).ema
     if averaged is not None:
         module.load_state_dict(averaged)
     save_pretrained(module, module.config, Path(out) / "weights", card=_card(packed, result))
     return result
+
+
+def _sizes(packed: PackedObjects, steps: int) -> LiftTraining:
+    """The usual sizes, or what a short training or a sparse pack allows."""
+    usual = LiftTraining(steps=steps, warmup=min(200, steps // 10))
+    labels = packed.index["options"]["labels"]
+    return replace(usual, points=min(usual.points, labels["points"]), surface=min(usual.surface, labels["surface"]))
 
 
 def _card(packed: PackedObjects, result: TrainResult) -> str:
