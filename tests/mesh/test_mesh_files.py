@@ -55,6 +55,16 @@ def test_glb_keeps_shape_and_texture(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.texture, mesh.texture)
 
 
+def test_glb_keeps_numbers_of_vertices(tmp_path: Path) -> None:
+    mesh = textured()
+    height = mesh.vertices[:, 1].astype(np.float32)
+    tall = Mesh(mesh.vertices, mesh.faces, uv=mesh.uv, texture=mesh.texture, vertex_attributes={"confidence": height})
+    path = tall.export(tmp_path / "a.glb")
+    assert "_CONFIDENCE" in gltf_tree(path)["meshes"][0]["primitives"][0]["attributes"]
+    again = load(path)
+    np.testing.assert_allclose(again.vertex_attributes["confidence"], again.vertices[:, 1], atol=1e-6)
+
+
 def test_glb_stores_v_downwards_and_a_matte_one_sided_material(tmp_path: Path) -> None:
     mesh = textured()
     path = mesh.export(tmp_path / "a.glb")

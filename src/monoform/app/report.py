@@ -24,6 +24,7 @@ PICTURES = {  # caption, class
     "overlay.png": ("The mesh drawn over the photo", ""),
     "mask.png": ("The mask that was used", ""),
     "views.jpg": ("From four sides", "wide"),
+    "hypotheses.jpg": ("Hypotheses, the best first", "wide"),
 }
 PHOTO_NAMES = ("photo.jpg", "photo.jpeg", "photo.png", "photo.webp")
 

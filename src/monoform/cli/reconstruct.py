@@ -24,8 +24,12 @@ class Reconstruct:
     """Paths or http(s) URLs."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Where the result folders go, each named after its photo."""
-    method: str = "inflate"
+    method: str = "lift"
     """Name of the method; `monoform models` lists them."""
+    refine: int | None = None
+    """Steps of refinement on the photo itself, 0 for none. Default: the method's own, 40 for lift."""
+    seeds: int | None = None
+    """Hypotheses about the photo, ranked by how well they explain it. Default: 1."""
     mask: str | None = None
     """Mask of the photo (white: object, the photo's own size); for several photos a folder with NAME.png or
     NAME_mask.png. Default: the photo's alpha, else found automatically."""
@@ -65,6 +69,7 @@ def run(words: list[str]) -> int:
     from .main import interruptible
 
     interruptible()
+    given = {name: value for name in ("refine", "seeds") if (value := getattr(asked, name)) is not None}
     options = ReconstructOptions(
         method=asked.method,
         matting=asked.matting,
@@ -74,7 +79,7 @@ def run(words: list[str]) -> int:
         resolution=asked.resolution,
         frames=asked.frames,
         seed=asked.seed,
-        overrides=parse_overrides(asked.method, asked.set),
+        overrides=parse_overrides(asked.method, asked.set) | given,
     )
     items = plan(asked.photos, asked.out, asked.mask)
     outcomes = run_batch(items, options, workers=asked.workers, overwrite=asked.overwrite, finish=write_report)

@@ -22,11 +22,12 @@ from ..methods import create
 from ..render.video import write_video
 from ..scene import Photo, Reconstruction, SavedResult, View, versions
 from ..scene.result import write_files, write_summary
+from .hypotheses import write_hypotheses
 from .pictures import four_views, overlay, turntable
 
 OVERLAY, TURNTABLE, SHEET = "overlay.png", "turntable.mp4", "views.jpg"
 FPS = 24.0
-DEFAULT_METHOD = "inflate"
+DEFAULT_METHOD = "lift"
 Plain = str | int | float | bool | dict | None
 
 
@@ -166,6 +167,10 @@ def _write(
         Image.fromarray(to_bytes(four_views(mesh))).save(place / SHEET, quality=90)
     with timings("write"):
         summary = write_files(reconstruction, mesh, place)
+        sizes = {"faces": options.faces, "texture": options.texture, "resolution": options.resolution}
+        hypotheses = write_hypotheses(reconstruction, mesh, place, **sizes)
+        if hypotheses:
+            summary["hypotheses"] = hypotheses
     return summary | {
         "monoform": versions()["monoform"],
         "seed": options.seed,

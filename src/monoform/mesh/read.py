@@ -55,7 +55,13 @@ def _part(geometry: Any, world_from_node: np.ndarray) -> Part | None:
     if len(faces) == 0:
         return None
     uv, texture, color, vertex_colors = _appearance(geometry)
-    mesh = Mesh(np.asarray(geometry.vertices, dtype=np.float64), faces, uv=uv, vertex_colors=vertex_colors)
+    mesh = Mesh(
+        np.asarray(geometry.vertices, dtype=np.float64),
+        faces,
+        uv=uv,
+        vertex_colors=vertex_colors,
+        vertex_attributes=_attributes(geometry),
+    )
     return Part(mesh.submesh(np.arange(len(faces))).transformed(np.asarray(world_from_node)), texture, color)
 
 
@@ -73,6 +79,16 @@ def _appearance(geometry: trimesh.Trimesh) -> tuple:
         colors = visual.to_color().vertex_colors if visual.kind == "face" else visual.vertex_colors
         return None, None, None, np.ascontiguousarray(np.asarray(colors)[:, :3], dtype=np.uint8)
     return None, None, None, None
+
+
+def _attributes(geometry: trimesh.Trimesh) -> dict[str, np.ndarray]:
+    """One number for each vertex, by a name without the underscore that glTF asks for."""
+    found = {name.lstrip("_").lower(): np.asarray(values) for name, values in geometry.vertex_attributes.items()}
+    return {
+        name: values.reshape(-1)
+        for name, values in found.items()
+        if name.isidentifier() and values.size == len(geometry.vertices) and np.isfinite(values).all()
+    }
 
 
 def _base_factor(material: Any) -> np.ndarray:

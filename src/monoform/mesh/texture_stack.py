@@ -67,7 +67,13 @@ def _joined(
         uv=uv,
         texture=texture,
         vertex_colors=vertex_colors,
+        vertex_attributes=_shared_attributes(parts),
     )
+
+
+def _shared_attributes(parts: list[Part]) -> dict[str, np.ndarray]:
+    names = set.intersection(*[set(part.mesh.vertex_attributes) for part in parts])
+    return {name: np.concatenate([part.mesh.vertex_attributes[name] for part in parts]) for name in sorted(names)}
 
 
 def _tile(part: Part) -> tuple[np.ndarray, np.ndarray]:

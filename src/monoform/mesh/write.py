@@ -27,7 +27,7 @@ def export(mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Pat
     A GLB gets `camera` as a node with the camera's pose in glTF axes (x right, y up, z backward), perspective or
     orthographic. glTF cameras look through the middle of the image with square pixels; the exact camera.json record
     is kept in the node's extras. Other formats have no place for a camera. STL has no colours, PLY only those of
-    vertices.
+    vertices. A GLB keeps vertex attributes, float32, each under its name after an underscore (_CONFIDENCE).
 
     Raises:
         InputError: the mesh has no faces, the suffix is unknown, or the file cannot be written.
@@ -121,6 +121,8 @@ def _as_trimesh(mesh: Mesh, material_name: str = "baked") -> trimesh.Trimesh:
         solid.visual = trimesh.visual.TextureVisuals(uv=mesh.uv, material=material)
     elif mesh.vertex_colors is not None:
         solid.visual = trimesh.visual.ColorVisuals(solid, vertex_colors=mesh.vertex_colors)
+    for name, values in mesh.vertex_attributes.items():
+        solid.vertex_attributes[f"_{name.upper()}"] = np.asarray(values, np.float32)
     return solid
 
 

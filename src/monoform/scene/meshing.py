@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from ..errors import InputError
 from ..mesh import Mesh, bake, extract, largest, project_uv, simplify, unwrap
@@ -36,9 +37,18 @@ def build_mesh(reconstruction: Reconstruction, options: MeshingOptions) -> Mesh:
     """Extract, keep the object's parts, simplify, and colour."""
     surface = largest(extract(reconstruction.field, resolution=options.resolution), n=reconstruction.parts)
     surface = largest(simplify(surface, options.faces), n=reconstruction.parts)
-    if reconstruction.texture == "projected":
-        return _projected(surface, reconstruction, options.texture)
-    return _baked(surface, reconstruction, options.texture)
+    painted = _projected if reconstruction.texture == "projected" else _baked
+    return _with_confidence(painted(surface, reconstruction, options.texture), reconstruction)
+
+
+def _with_confidence(mesh: Mesh, reconstruction: Reconstruction) -> Mesh:
+    """The field's own confidence at each vertex, 0..1, where it tells one."""
+    confidence = getattr(reconstruction.field, "confidence", None)
+    if confidence is None:
+        return mesh
+    with torch.no_grad():
+        values = confidence(torch.from_numpy(mesh.vertices).float()).clamp(0, 1).numpy()
+    return replace(mesh, vertex_attributes={"confidence": values.astype(np.float32)})
 
 
 def _projected(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
