@@ -104,6 +104,8 @@ def test_batches(packed: Path) -> None:
         "view": (3, 2),
         "depth": (3, 2, 32, 32),
         "normals": (3, 2, 32, 32, 3),
+        "back_depth": (3, 2, 32, 32),
+        "back_colors": (3, 2, 32, 32, 3),
         "points": (3, 100, 3),
         "sdf": (3, 100),
         "surface_points": (3, 50, 3),

@@ -17,23 +17,25 @@ from monoform.camera import Camera, look_at
 from monoform.mesh import extract, largest
 from monoform.methods.lift.config import LiftConfig
 from monoform.methods.lift.crop import Crop, around, frame_of, with_outlines
+from monoform.methods.lift.field import FrameSolid
 from monoform.methods.lift.infer import Lift, LiftOptions
-from monoform.methods.lift.losses import distance_loss, scale_loss, side_loss
-from monoform.methods.lift.model import LiftNet, Volumes
-from monoform.methods.lift.refine import refine, seen
+from monoform.methods.lift.looks import answers, looks_at
+from monoform.methods.lift.losses import depth_loss, scale_loss, slope_loss
+from monoform.methods.lift.model import LiftNet, Surfaces
+from monoform.methods.lift.refine import refine
 from monoform.metrics import mask_iou
 from monoform.nn import Field
 from monoform.render import render_mesh
+from monoform.scene.outline import signed_distance
 from monoform.training import save_pretrained
 
-TINY = LiftConfig(image_size=32, depths=8, colour_depths=4, channels=(8, 8, 16, 16), attention=1, heads=2)
+TINY = LiftConfig(image_size=32, channels=(8, 8, 16, 16), attention=1, heads=2)
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     torch.manual_seed(0)
     net = LiftNet(TINY)
-    torch.nn.init.normal_(net.signed.weight, std=0.05)
     return str(save_pretrained(net, TINY, tmp_path_factory.mktemp("lift") / "weights", card="A network of the tests."))
 
 
@@ -73,66 +75,112 @@ def test_a_crop_shows_the_square_around_the_mask():
 
 
 def test_losses_are_zero_for_the_truth_and_fall_towards_it():
-    true = torch.linspace(-0.3, 0.3, 101)[None]
-    weight = torch.ones_like(true)
-    assert distance_loss(true, true, weight) == 0
-    assert side_loss(100 * true, true, weight) < 0.02
-    for loss in (distance_loss, side_loss):
-        values = [float(loss(true + shift, true, weight)) for shift in (0.2, 0.1, 0.0)]
-        assert values[0] > values[1] > values[2]
+    true = torch.linspace(-0.3, 0.3, 64).reshape(1, 8, 8)
+    valid = torch.ones(1, 8, 8, dtype=torch.bool)
+    assert depth_loss(true, true, valid) == 0
+    assert slope_loss(true + 0.2, true, valid) < 1e-6
+    assert float(depth_loss(true + 0.2, true, valid)) == pytest.approx(0.2)
+    assert slope_loss(1.2 * true, true, valid) > slope_loss(1.1 * true, true, valid) > 0
+    # What is not valid does not count, however wrong.
+    valid[:, :, 4:] = False
+    wrong = torch.where(valid, true, 1e6)
+    assert depth_loss(wrong, true, valid) == 0 and slope_loss(wrong, true, valid) == 0
     # The best scale of a Laplace distribution is the mean absolute error.
-    found = true + 0.05 * torch.randn(1, 101, generator=torch.Generator().manual_seed(0))
-    error = float((found - true).abs().mean())
-    at = [float(scale_loss(found, true, torch.full_like(true, error * factor), weight)) for factor in (0.7, 1.0, 1.4)]
+    found = true + 0.05 * torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(0))
+    error = float((found - true).abs()[valid].mean())
+    at = [float(scale_loss(found, true, torch.full_like(true, error * factor), valid)) for factor in (0.7, 1.0, 1.4)]
     assert at[1] < min(at[0], at[2])
 
 
-def ball_volumes(size=32, radius=0.6, reach=1.2):
-    """An upright cylinder of that radius, seen from its side, with a colour that grows to the right."""
+def ball(size=64, radius=0.8):
+    """What is to be said of a ball: its front and back, and a back whose red grows to the right."""
     steps = (torch.arange(size) + 0.5) * 2 / size - 1
-    depth = steps * reach
-    signed = (steps[None, :] ** 2 + depth[:, None] ** 2).sqrt() - radius
-    signed = signed[:, None, :].expand(size, size, size)[None]
-    colour = (0.5 + 0.5 * steps).expand(1, 3, size, size, size)
-    return Volumes(signed, torch.full_like(signed, 0.1), colour, torch.zeros(1, 2), reach)
+    rows, columns = torch.meshgrid(steps, steps, indexing="ij")
+    half = (radius**2 - rows**2 - columns**2).clamp_min(0).sqrt()[None]
+    colour = torch.stack((0.5 + 0.5 * columns, 0 * columns, 0 * columns))[None]
+    return Surfaces(-half, half, torch.full((1, 2, size, size), 0.02), colour, torch.zeros(1, 2))
 
 
-def test_looking_up_a_volume_gives_what_it_was_made_of():
-    volumes = ball_volumes()
-    points = torch.rand(1, 500, 3, generator=torch.Generator().manual_seed(0)) * 1.6 - 0.8
-    signed = volumes.signed_at(points, points[..., :2])
-    true = points[..., [0, 2]].norm(dim=-1) - 0.6
-    torch.testing.assert_close(signed, true, atol=0.02, rtol=0)
-    torch.testing.assert_close(volumes.colour_at(points, points[..., :2])[..., 0], 0.5 + 0.5 * points[..., 0])
-    mirrored = volumes.mirrored().colour_at(points, points[..., :2])[..., 0]
-    torch.testing.assert_close(mirrored, 0.5 - 0.5 * points[..., 0])
-    beyond = torch.tensor([[[0.0, 0.0, 2.0]]])
-    assert float(volumes.signed_at(beyond, beyond[..., :2])) > 1.0
+def crop_of(mask):
+    pixels = torch.cat((torch.zeros(1, 3, *mask.shape), torch.from_numpy(mask)[None, None].float()), 1)
+    return with_outlines(pixels)
 
 
-def test_what_is_seen_of_a_volume_is_its_silhouette_and_its_paint():
-    alpha, colour = seen(ball_volumes())
+def test_the_solid_lies_between_front_and_back_inside_the_outline():
+    _, mask = disc(128, 128, 0.8 * 64)
+    outline = torch.from_numpy(signed_distance(mask) * 2 / 128).float()[None, None]
+    solid = FrameSolid.of(ball(), crop_of(mask), outline)
+    points = 1.8 * torch.rand(4000, 3, generator=torch.Generator().manual_seed(0)) - 0.9
+    signed, true = solid.geometry(points, points[:, :2]), points.norm(dim=1) - 0.8
+    clear = true.abs() > 0.03
+    assert ((signed < 0) == (true < 0))[clear].all()
+    near = true.abs() < 0.1
+    # Away from the rim it is a distance too.
+    flat = near & (points[:, :2].norm(dim=1) < 0.5)
+    torch.testing.assert_close(signed[flat], true[flat], atol=0.03, rtol=0)
+    behind, before = torch.tensor([[0.4, 0.0, 0.69]]), torch.tensor([[0.4, 0.0, -0.69]])
+    assert float(solid.color(behind, behind[:, :2])[0, 0]) == pytest.approx(0.7, abs=0.03)
+    assert float(solid.color(before, before[:, :2])[0, 0]) == pytest.approx(0.0, abs=0.03)
+    assert float(solid.confidence(before, before[:, :2])[0]) == pytest.approx(1 - math.exp(-0.05 / 0.02), abs=1e-3)
+
+
+def test_beside_the_mask_surfaces_go_on_as_inside():
+    _, mask = disc(128, 128, 0.5 * 64)
+    surfaces = ball()
+    outline = torch.from_numpy(signed_distance(mask) * 2 / 128).float()[None, None]
+    wild = dataclasses.replace(surfaces, front=torch.where(surfaces.front < -0.61, surfaces.front, 50.0))
+    solid = FrameSolid.of(wild, crop_of(mask), outline)
+    assert solid.depths(torch.tensor([[0.9, 0.0], [0.0, 0.49]])).abs().max() < 0.9
+
+
+def test_answers_of_all_looks_lie_in_the_frame_of_the_first(weights):
+    """A network that answers with what it is shown: looks are put back where they came from."""
+
+    class Echo(LiftNet):
+        def encode(self, pixels):
+            return [pixels]
+
+        def decode(self, levels, pixels):
+            seen = torch.nn.functional.avg_pool2d(pixels, 2)
+            # Lengths count in half sides of the look: told as 1 they are the look's zoom in the first's frame.
+            ones = torch.ones(len(pixels), 2, *seen.shape[2:])
+            return Surfaces(seen[:, 3], seen[:, 3], ones, seen[:, :3], torch.zeros(len(pixels), 2))
+
+    rgb, mask = mug()
+    photo = Photo.open(rgb, mask=mask)
+    crop = around(torch.from_numpy(photo.mask)[None])
+    looks = looks_at(photo, crop, 64, 6, generator=torch.Generator().manual_seed(0))
+    assert looks.mirrored.tolist() == [False, True] * 3 and looks.zoom[2:].std() > 0
+    said = answers(Echo(TINY), looks)
+    for k in range(6):
+        assert float((said.front[k] / looks.zoom[k] - said.front[0]).abs().mean()) < 0.03
+        assert float((said.colour[k] - said.colour[0]).abs().mean()) < 0.03
+        torch.testing.assert_close(said.scale[k], looks.zoom[k].expand_as(said.scale[k]))
+
+
+def test_refining_follows_the_surer_looks_and_straightens_plain_ground():
+    _, mask = disc(64, 64, 28.0)
+    crop = crop_of(mask)
+    generator = torch.Generator().manual_seed(0)
     steps = (torch.arange(32) + 0.5) / 16 - 1
-    inside = steps.abs() < 0.55
-    assert (alpha[0][:, inside] > 0.75).all() and (alpha[0][:, steps.abs() > 0.75] < 0.05).all()
-    torch.testing.assert_close(colour[0, 5, inside, 1], (0.5 + 0.5 * steps)[inside], atol=0.02, rtol=0)
-
-
-def test_refining_brings_silhouette_and_colours_to_the_photo(weights):
-    rgb, mask = disc(64, 64, 22.0)
-    net = Lift(LiftOptions(weights=weights)).net
-    crops = torch.from_numpy(np.concatenate((rgb * mask[..., None], mask[..., None]), 2)).float().permute(2, 0, 1)[None]
-    crops = with_outlines(torch.nn.functional.interpolate(crops, 32, mode="area"))
-    levels = net.encode(crops)
-    before, after = refine(net, crops, levels, 0), refine(net, crops, levels, 60)
-    assert after.loss < 0.85 * before.loss
-    again = refine(net, crops, levels, 60)
-    assert torch.equal(after.volumes.signed, again.volumes.signed)
-    # Two crops side by side are refined as each alone is.
-    flipped = crops.flip(-1)
-    both = torch.cat((crops, flipped))
-    together = refine(net, both, net.encode(both), 5).volumes.signed
-    torch.testing.assert_close(together[:1], refine(net, crops, levels, 5).volumes.signed, atol=1e-3, rtol=1e-3)
+    plane = (0.3 * steps).expand(1, 32, 32)
+    noise = 0.05 * torch.randn(4, 32, 32, generator=generator)
+    fronts = plane - 0.3 + noise
+    fronts[3] += 0.5  # one look is wrong, and says that it is unsure
+    scale = torch.full((4, 2, 32, 32), 0.05)
+    scale[3] = 0.5
+    said = Surfaces(fronts, fronts + 0.6, scale, torch.zeros(4, 3, 32, 32), torch.zeros(4, 2))
+    true = torch.nn.functional.interpolate((plane - 0.3)[None], (64, 64), mode="bilinear")[0, 0]
+    inside = torch.from_numpy(mask) > 0.5
+    mean, _ = refine(said, crop, 0)
+    first = torch.nn.functional.interpolate(mean.front[None], (64, 64), mode="bilinear")[0, 0]
+    fitted, loss = refine(said, crop, 60)
+    errors = [float((front - true)[inside].abs().mean()) for front in (first, fitted.front[0])]
+    assert errors[0] < 0.03 and errors[1] < 0.7 * errors[0]
+    assert (fitted.front <= fitted.back).all() and math.isfinite(loss)
+    assert torch.equal(refine(said, crop, 60)[0].front, fitted.front)
+    with torch.inference_mode():
+        assert torch.equal(refine(said, crop, 60)[0].front, fitted.front)
 
 
 @pytest.mark.parametrize("picture", [disc, mug])
@@ -144,30 +192,6 @@ def test_without_knowledge_the_solid_still_fills_the_silhouette(picture, weights
     seen = render_mesh(surface, found.camera)
     assert mask_iou(seen.mask, mask > 0.5) > 0.95
     assert np.linalg.norm(surface.vertices, axis=1).max() < 0.52
-
-
-def test_the_filling_reaches_pixels_that_the_network_leaves_bare(weights):
-    rgb, mask = mug()
-    lift = Lift(LiftOptions(weights=weights, refine=0))
-    real = lift.net.decode
-
-    def half_blind(levels, crops):
-        """Puts nothing anywhere but on the left half of the photo."""
-        volumes = real(levels, crops)
-        left = torch.arange(volumes.signed.shape[-1]) < volumes.signed.shape[-1] // 2
-        sides = torch.where(torch.stack((left, ~left)), -0.1, 0.2)[:, None, None]
-        return dataclasses.replace(volumes, signed=sides.expand_as(volumes.signed))
-
-    lift.net.decode = half_blind
-    try:
-        ious = {}
-        for fill in (True, False):
-            lift.config = LiftOptions(weights=weights, fill=fill, refine=0)
-            found = lift.reconstruct([View(Photo.open(rgb, mask=mask))], generator=torch.Generator())
-            ious[fill] = mask_iou(render_mesh(extract(found.field, resolution=96), found.camera).mask, mask > 0.5)
-    finally:
-        del lift.net.decode
-    assert ious[True] > 0.9 > 0.7 > ious[False]
 
 
 def test_hypotheses_are_ranked_and_the_same_seed_gives_the_same(weights):
@@ -213,4 +237,4 @@ def test_weights_that_cannot_be_used_are_one_sentence(tmp_path, weights):
         Lift(LiftOptions(weights=weights, refine=-1))
     with pytest.raises(InputError, match=r"seeds is 0"):
         Lift(LiftOptions(weights=weights, seeds=0))
-    assert math.isfinite(float(Lift(LiftOptions(weights=weights)).net.signed.bias.sum()))
+    assert math.isfinite(float(Lift(LiftOptions(weights=weights)).net.leave[-1].bias.sum()))

@@ -8,14 +8,16 @@ import sys
 import pytest
 import torch
 
+from monoform.camera import Camera
 from monoform.data import PackedObjects, procedural_sources
 from monoform.data.labels import LabelOptions
 from monoform.data.pack import PackOptions, pack_meshes
 from monoform.data.views import ViewOptions
 from monoform.methods.lift import Lift, LiftConfig, LiftNet, LiftOptions
-from monoform.methods.lift.train import LiftTask, LiftTraining, drawn_density
+from monoform.methods.lift.crop import around, frame_of
+from monoform.methods.lift.train import LiftTask, LiftTraining
 
-TINY = LiftConfig(image_size=32, depths=8, colour_depths=4, channels=(8, 8, 16, 16), attention=1, heads=2)
+TINY = LiftConfig(image_size=32, channels=(8, 8, 16, 16), attention=1, heads=2)
 
 
 @pytest.fixture(scope="module")
@@ -26,63 +28,60 @@ def pack(tmp_path_factory):
     return out
 
 
-def test_points_are_seen_where_the_crop_shows_the_object(pack):
+def test_front_and_back_hold_the_object(pack):
+    """Labelled points inside the object, and points on it, lie between front and back of their pixel."""
     objects = PackedObjects(pack)
-    task = LiftTask(LiftNet(TINY), objects, LiftTraining(objects=2, points=512, surface=128, steps=100, warmup=10))
-    packed = objects.batch([0, 1], torch.Generator().manual_seed(0), points=512, surface=128, views=1, maps=False)
-    batch = task.assemble(packed, None)
-    inside = batch.signed < -0.03
-    mask = torch.nn.functional.grid_sample(batch.crops[:, 3:4], batch.uv[:, :, None], align_corners=False)[:, 0, :, 0]
-    assert inside.any() and (mask[inside] > 0.4).float().mean() > 0.97
-    assert batch.uv[:, 512:].abs().max() < 1.0
-    widened = task.batch(3, torch.Generator().manual_seed(1))
-    again = task.batch(3, torch.Generator().manual_seed(1))
-    assert all(torch.equal(widened[name], again[name]) for name in widened)
+    task = LiftTask(LiftNet(TINY), objects, LiftTraining(objects=2, steps=100, warmup=10))
+    packed = objects.batch([0, 1], torch.Generator().manual_seed(0), points=2048, surface=512, views=1)
+    made = task.assemble(packed, None, size=96)
+    images = packed["images"][:, 0].permute(0, 3, 1, 2)
+    camera = Camera(packed["world_from_camera"][:, 0], packed["intrinsics"][:, 0], images.shape[3], images.shape[2])
+    crop = around(images[:, 3])
+    frame = frame_of(camera, crop, made.distance)
+    mean = (0.5 * (made.front + made.back) * made.valid).sum((1, 2)) / made.valid.sum((1, 2))
+    torch.testing.assert_close(mean, torch.zeros(2), atol=1e-4, rtol=0)
+    assert (made.front <= made.back + 0.02)[made.valid].float().mean() > 0.99
+    for name, expected in (
+        ("points", packed["sdf"] < -0.015),
+        ("surface_points", torch.ones(2, 512, dtype=torch.bool)),
+    ):
+        points, uv = frame.from_world(packed[name]), crop.places(camera, packed[name])
+        cell = ((uv + 1) * 24).long().clamp(0, 47)
+        flat = cell[..., 1] * 48 + cell[..., 0]
+        front, back, valid = (values.flatten(1).gather(1, flat) for values in (made.front, made.back, made.valid))
+        held = (points[..., 2] > front - 0.08) & (points[..., 2] < back + 0.08)
+        chosen = expected & valid
+        assert chosen.sum() > 50 and held[chosen].float().mean() > 0.93, name
 
 
-def test_weights_undo_how_points_were_drawn():
-    """Distances drawn around a flat surface as labels are, weighted, are spread evenly again."""
-    labels, generator = LabelOptions(), torch.Generator().manual_seed(0)
-    count = 400_000
-    volume = 4 / 3 * torch.pi * labels.ball**3
-    # A slab of area 1 and of the ball's volume stands for the ball.
-    even = 1 - sum(labels.near_shares) - labels.thin_share
-    parts = [(torch.rand(int(even * count), generator=generator) - 0.5) * volume]
-    for noise, share in zip(labels.noise, labels.near_shares, strict=True):
-        share += labels.thin_share * (noise == min(labels.noise))
-        parts.append(noise * torch.randn(int(share * count), generator=generator))
-    distances = torch.cat(parts)[None]
-    weights = 1 / drawn_density(distances, labels)
-    near = [
-        float(weights[(distances > low) & (distances < low + 0.02)].sum()) for low in (-0.2, -0.05, -0.01, 0.0, 0.1)
-    ]
-    assert max(near) / min(near) < 1.1
-    assert weights[distances.abs() < 0.002].mean() < 0.1 * weights[distances.abs() > 0.2].mean()
+def test_batches_repeat_and_mirror_what_they_hold(pack):
+    objects = PackedObjects(pack)
+    task = LiftTask(LiftNet(TINY), objects, LiftTraining(objects=8, steps=100, warmup=10, early_size=16))
+    first, again = (task.batch(3, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert first["crops"].shape[-1] == 16 and task.batch(99, torch.Generator())["crops"].shape[-1] == 32
+    # Mirrored or not, depth is known just where the crop's mask is.
+    mask = torch.nn.functional.avg_pool2d(first["crops"][:, 3:4], 2)[:, 0]
+    assert (mask[first["valid"]] > 0.2).float().mean() > 0.95
+    assert (first["valid"][mask > 0.95]).float().mean() > 0.95
 
 
 def test_a_small_network_learns_two_objects(pack):
     objects = PackedObjects(pack)
     torch.manual_seed(0)
     net = LiftNet(TINY)
-    task = LiftTask(net, objects, LiftTraining(objects=2, points=2048, surface=128, steps=60, warmup=5))
+    task = LiftTask(net, objects, LiftTraining(objects=2, steps=80, warmup=5))
     optimiser = torch.optim.Adam(net.parameters(), 1e-2)
-    batch = vars(task.assemble(objects.batch([0, 1], torch.Generator().manual_seed(0), points=2048, surface=128), None))
+    packed = objects.batch([0, 1], torch.Generator().manual_seed(0), points=0, surface=0)
+    batch = vars(task.assemble(packed, None))
     losses = []
-    for step in range(60):
+    for step in range(80):
         total, parts = task._loss(batch, step, torch.Generator())
         optimiser.zero_grad()
         total.backward()
         optimiser.step()
-        losses.append(float(parts["distance"] + parts["side"]))
+        losses.append(float(parts["front"] + parts["back"]))
     assert losses[-1] < 0.35 * losses[0]
-    volumes = net.eval()(batch["crops"])
-    signed, true, weight = (
-        volumes.signed_at(batch["points"], batch["uv"])[:, :2048],
-        batch["signed"][:, :2048],
-        batch["weight"],
-    )
-    shared, union = (signed < 0) & (true < 0), (signed < 0) | (true < 0)
-    assert (weight * shared).sum() / (weight * union).sum() > 0.5
 
 
 def test_the_command_goes_from_data_to_weights(pack, tmp_path):

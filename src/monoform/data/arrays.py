@@ -14,7 +14,7 @@ from .labels import LabelOptions
 from .views import ViewOptions
 
 INDEX = "pack.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ def array_specs(views: ViewOptions, labels: LabelOptions) -> tuple[ArraySpec, ..
         ArraySpec("images", "uint8", (v, s, s, 4)),
         ArraySpec("depth", "float16", (v, s, s)),
         ArraySpec("normals", "int8", (v, s, s, 3)),
+        ArraySpec("back_depth", "float16", (v, s, s)),
+        ArraySpec("back_colors", "uint8", (v, s, s, 3)),
         ArraySpec("world_from_camera", "float32", (v, 4, 4)),
         ArraySpec("intrinsics", "float32", (v, 3, 3)),
         ArraySpec("points", "float16", (labels.points, 3)),

@@ -17,7 +17,18 @@ from .arrays import open_array, read_index
 from .small import SMALL, read_small
 
 _SURFACE = ("surface_points", "surface_normals", "surface_colors")
-_MAPPED = ("images", "depth", "normals", "world_from_camera", "intrinsics", "points", "sdf", *_SURFACE)
+_MAPPED = (
+    "images",
+    "depth",
+    "normals",
+    "back_depth",
+    "back_colors",
+    "world_from_camera",
+    "intrinsics",
+    "points",
+    "sdf",
+    *_SURFACE,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +72,7 @@ class PackedObjects:
         small = self.index.get("codec") == SMALL
         arrays = read_small(self.folder) if small else {name: open_array(self.folder, name) for name in _MAPPED}
         self._images, self._depth, self._normals = arrays["images"], arrays.get("depth"), arrays.get("normals")
+        self._back_depth, self._back_colors = arrays.get("back_depth"), arrays.get("back_colors")
         self._world_from_camera = np.array(arrays["world_from_camera"])
         self._intrinsics = np.array(arrays["intrinsics"])
         self._points, self._sdf = arrays["points"], arrays["sdf"]
@@ -132,7 +144,8 @@ class PackedObjects:
             points (b p 3) in the world; sdf (b p), negative inside;
             surface_points, surface_normals (outward, unit), surface_colors (0..1), each (b s 3);
             with `maps`, unless the pack is a small one, also depth (b v h w) along the camera's z axis, inf off the
-            object, and normals (b v h w 3) in the camera frame (x right, y down, z forward), 0 off the object.
+            object, normals (b v h w 3) in the camera frame (x right, y down, z forward), 0 off the object, and of the
+            last surface along each pixel's ray back_depth (b v h w) and back_colors (b v h w 3) in 0..1.
 
         Raises:
             InputError: more views or points are asked for than an object has.
@@ -151,6 +164,9 @@ class PackedObjects:
         if maps and self._depth is not None and self._normals is not None:
             result["depth"] = torch.from_numpy(self._depth[at]).float()
             result["normals"] = _unit(torch.from_numpy(self._normals[at]))
+        if maps and self._back_depth is not None and self._back_colors is not None:
+            result["back_depth"] = torch.from_numpy(self._back_depth[at]).float()
+            result["back_colors"] = torch.from_numpy(self._back_colors[at]).float().div_(255.0)
         return result | self._point_batch(rows, points, surface, generator)
 
     def _point_batch(

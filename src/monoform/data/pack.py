@@ -22,6 +22,7 @@ import torch
 from ..atomic import atomic_file, uninterrupted, write_error
 from ..errors import InputError
 from .arrays import FORMAT, INDEX, array_specs, create_arrays, open_array, read_index
+from .backs import back_views
 from .labels import LabelOptions, label
 from .sources import Source, load_source
 from .views import ViewOptions, render_views
@@ -197,10 +198,13 @@ def object_arrays(source: Source, options: PackOptions) -> dict[str, np.ndarray]
     generator = source.generator(options.seed + 1)
     views = render_views(mesh, options.views, generator=generator)
     labels = label(mesh, options.labels, generator=generator)
+    back_depth, back_colors = back_views(mesh, views.cameras, views.images[..., 3] > 0)
     return {
         "images": views.images,
         "depth": views.depth,
         "normals": views.normals,
+        "back_depth": back_depth,
+        "back_colors": back_colors,
         "world_from_camera": views.cameras.world_from_camera.numpy(),
         "intrinsics": views.cameras.intrinsics.numpy(),
         **vars(labels),

@@ -10,11 +10,8 @@ class LiftConfig:
     """The network's sizes.
 
     Attributes:
-        image_size: side of the crop that the encoder sees, in pixels; half of it is the side of the volume. Training
-            begins with smaller crops: the network takes any multiple of sixteen.
-        depths: cells of the volume along the line of sight, over -reach..reach.
-        reach: half the depth of the volume, in half sides of the crop.
-        colour_depths: cells of the colour volume along the line of sight.
+        image_size: side of the crop that the encoder sees, in pixels; half of it is the side of the depth maps.
+            Training begins with smaller crops: the network takes any multiple of sixteen.
         channels: of the feature maps at a half, a quarter, an eighth and a sixteenth of the crop's size.
         attention: transformer blocks on the coarsest map.
         heads: of their attention.
@@ -22,9 +19,6 @@ class LiftConfig:
     """
 
     image_size: int = 96
-    depths: int = 48
-    reach: float = 1.2
-    colour_depths: int = 12
     channels: tuple[int, ...] = (32, 64, 128, 192)
     attention: int = 2
     heads: int = 8

@@ -1,9 +1,8 @@
-"""What the network says of one photo, as a field in the world, kept inside and behind the whole mask."""
+"""What the network says of one photo, as a field in the world, kept to the photo's mask."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -14,88 +13,85 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...camera import Camera
-from ...scene.outline import squared_half_thickness
 from .crop import Crop
-from .model import Volumes
+from .model import Surfaces
 
-COLUMNS, DEPTHS = 144, 60
-THIN = 0.06
-INSIDE = 0.37  # chance of being inside from which a place is taken to be
-CAUTION = math.log(0.5 / INSIDE)  # the same in scales of the Laplace distribution
+FINE = 192  # side of the maps that are looked up
 NEAR = 0.05  # an error of the surface that counts as none, in half sides of the crop
 
 
 @dataclass(frozen=True, eq=False)
 class FrameSolid:
-    """The solid in the network's frame: its signed distance, carved by the mask and filled where it left the mask bare.
-
-    The network tells the median of the distance and the scale of its error. Where it is unsure, thin parts are rarely
-    more likely than not and would vanish: a place counts as inside from the chance INSIDE on.
-    A point outside the photo's silhouette is outside the object (visual hull). A pixel of the mask behind which the
-    network puts nothing gets a thin round solid at the depth of its nearest covered neighbour.
+    """The solid in the network's frame: what lies between front and back, inside the outline of the mask.
 
     Attributes:
-        volumes: the network's answer.
+        maps: z of front and back, and by how much the slope of each shortens the way to it; (1, 4, f, f).
+        scale: of the errors of front and back; paint: colours of the photo and of the back, 0..1.
         outline: distance to the mask's outline in half sides of the crop, positive inside.
-        core: depth and half thickness of the filling, the latter negative where there is none.
     """
 
-    volumes: Volumes
+    maps: Float[Tensor, "1 4 f f"]
+    scale: Float[Tensor, "1 2 h w"]
+    paint: Float[Tensor, "1 6 h w"]
     outline: Float[Tensor, "1 1 t t"]
-    core: Float[Tensor, "1 2 c c"] | None = None
+
+    @classmethod
+    def of(cls, surfaces: Surfaces, crops: Float[Tensor, "1 6 s s"], outline: Float[Tensor, "1 1 t t"]) -> FrameSolid:
+        """The solid of one answer; what the network says beside the mask is replaced by its nearest pixels inside."""
+        seen = functional.adaptive_avg_pool2d(crops, surfaces.front.shape[-1])
+        inside = seen[0, 3].numpy() > 0.5
+        depths = _continued(torch.stack((surfaces.front, surfaces.back), 1), inside)
+        fine = functional.interpolate(depths, (FINE, FINE), mode="bicubic", align_corners=False)
+        fine[:, 1] = torch.maximum(fine[:, 0], fine[:, 1])
+        paint = torch.cat(((seen[:, :3] / seen[:, 3:4].clamp_min(0.05)).clamp(0, 1), surfaces.colour), 1)
+        return cls(
+            torch.cat((fine, _shortening(fine)), 1),
+            _continued(surfaces.scale, inside),
+            _continued(paint, inside),
+            outline,
+        )
 
     def geometry(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
-        """Signed distance in half sides of the crop, negative inside."""
-        answer = self.volumes
-        signed = (answer.signed_at(points[None], uv[None]) - CAUTION * answer.scale_at(points[None], uv[None]))[0]
-        if self.core is not None:
-            depth, half = _look_up(self.core, uv).unbind(dim=1)
-            signed = torch.minimum(signed, (points[:, 2] - depth).abs() - half)
-        return torch.maximum(signed, -_look_up(self.outline, uv)[:, 0])
+        """About the signed distance in half sides of the crop, negative inside; its zeros are exact."""
+        front, back, front_short, back_short = _look_up(self.maps, uv).unbind(dim=1)
+        z = points[:, 2]
+        between = torch.maximum((front - z) * front_short, (z - back) * back_short)
+        return torch.maximum(between, -_look_up(self.outline, uv)[:, 0])
+
+    def depths(self, uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+        """z of front and back."""
+        return _look_up(self.maps, uv)[:, :2]
 
     def color(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
-        """Colour in 0..1."""
-        return self.volumes.colour_at(points[None], uv[None])[0]
+        """Colour in 0..1: the photo's on the front, the network's on the back, in between a mixture."""
+        share = self._behind(points, uv)[:, None]
+        before, behind = _look_up(self.paint, uv).split(3, dim=1)
+        return before + share * (behind - before)
 
     def confidence(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
-        """Probability, 0..1, that the distance errs by less than NEAR, by the network's own Laplace scale."""
-        return 1 - torch.exp(-NEAR / self.volumes.scale_at(points[None], uv[None])[0])
+        """Probability, 0..1, that the nearer surface errs by less than NEAR, by the network's own Laplace scale."""
+        share = self._behind(points, uv)
+        front, back = _look_up(self.scale, uv).unbind(dim=1)
+        return 1 - torch.exp(-NEAR / torch.where(share < 0.5, front, back))
 
-    def with_core(self, bend: float) -> FrameSolid:
-        """The same solid with its bare pixels filled; `bend` is the crop's half side over its distance."""
-        steps = (torch.arange(COLUMNS) + 0.5) * 2 / COLUMNS - 1
-        rows, columns = torch.meshgrid(steps, steps, indexing="ij")
-        uv = torch.stack((columns, rows), -1).reshape(-1, 2)
-        inside = _look_up(self.outline, uv)[:, 0] > 0
-        depths = torch.linspace(-self.volumes.reach, self.volumes.reach, DEPTHS)
-        seen = uv[inside]
-        across = seen[:, None] * (1 + bend * depths)[None, :, None]
-        points = torch.cat((across, depths.expand(len(seen), -1)[..., None]), -1)
-        places = seen[:, None].expand(-1, DEPTHS, -1)
-        solid = self.geometry(points.reshape(-1, 3), places.reshape(-1, 2)).reshape(-1, DEPTHS) < 0
-        middle = (solid * depths).sum(1) / solid.sum(1).clamp_min(1)
-        maps = np.zeros((2, COLUMNS**2), np.float32)
-        maps[:, inside.numpy()] = torch.stack((middle, solid.any(dim=1).float())).numpy()
-        depth, covered = maps.reshape(2, COLUMNS, COLUMNS)
-        core = _core(depth, covered > 0, self._distances(uv))
-        return replace(self, core=torch.from_numpy(np.stack(core)).float()[None])
-
-    def _distances(self, uv: Tensor) -> np.ndarray:
-        return _look_up(self.outline, uv)[:, 0].reshape(COLUMNS, COLUMNS).numpy()
+    def _behind(self, points: Tensor, uv: Tensor) -> Float[Tensor, " n"]:
+        front, back = self.depths(uv).unbind(dim=1)
+        return ((points[:, 2] - front) / (back - front).clamp_min(1e-3)).clamp(0, 1)
 
 
-def _core(depth: np.ndarray, covered: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Depth and half thickness of the filling; below zero thickness where the network has put something."""
-    bare = (distance > 0) & ~covered
-    if not bare.any():
-        return np.zeros_like(depth), np.full_like(depth, -THIN)
-    if covered.any():
-        nearest = ndimage.distance_transform_edt(~covered, return_distances=False, return_indices=True)
-        depth = ndimage.gaussian_filter(depth[nearest[0], nearest[1]], 2.0)
-    cell = 2 / COLUMNS
-    height = cell * np.sqrt(np.maximum(squared_half_thickness(distance / cell, smoothing=1.0), 0))
-    near_bare = ndimage.binary_dilation(bare, iterations=2)
-    return depth, np.where(near_bare, np.minimum(height, THIN), -THIN).astype(np.float32)
+def _continued(maps: Float[Tensor, "1 c h w"], inside: np.ndarray) -> Float[Tensor, "1 c h w"]:
+    """Maps that go on beyond the mask as they are at its nearest pixel."""
+    if not inside.any():
+        return maps
+    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    return maps[:, :, torch.from_numpy(nearest[0]), torch.from_numpy(nearest[1])]
+
+
+def _shortening(depths: Float[Tensor, "1 2 f f"]) -> Float[Tensor, "1 2 f f"]:
+    """1 over the length of (slope, 1): the way to a tilted plane against the way along the line of sight."""
+    cell = 2 / depths.shape[-1]
+    down, across = torch.gradient(depths, spacing=cell, dim=(2, 3))
+    return (1 + across**2 + down**2).rsqrt().clamp_min(0.2)
 
 
 @dataclass(frozen=True, eq=False)

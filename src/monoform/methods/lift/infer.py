@@ -9,8 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
-import cv2
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -23,14 +21,15 @@ from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...training.weights import load_pretrained
 from ..base import MethodCard, Reconstructor
 from .config import LiftConfig
-from .crop import Crop, CropFrame, around, frame_of, with_outlines
+from .crop import Crop, CropFrame, around, frame_of
 from .field import FrameSolid, LiftField
-from .model import LiftNet, Volumes, mean_of
+from .looks import Looks, answers, looks_at
+from .model import LiftNet, Surfaces
 from .refine import refine
 
 SHIPPED = Path(__file__).parents[2] / "weights" / "lift"
 OUTLINE = 384
-MEASURE = 56
+LOOKS = 8
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,6 @@ class LiftOptions:
         weights: folder or hub id of the network; empty: the weights that ship with monoform.
         fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
         upright: whether the solid is turned upright by the elevation that the network sees; else the photo's up is up.
-        fill: whether pixels of the mask behind which the network puts nothing get a thin solid.
     """
 
     refine: int = 40
@@ -52,7 +50,6 @@ class LiftOptions:
     weights: str = ""
     fov: float = 35.0
     upright: bool = True
-    fill: bool = True
 
 
 class Lift(Reconstructor):
@@ -95,29 +92,38 @@ class Lift(Reconstructor):
             intrinsics = working_intrinsics(photo, views[0].camera, math.radians(self.config.fov)).float().clone()
             camera = Camera(torch.eye(4)[None], intrinsics, *photo.size)
             crop = around(torch.from_numpy(photo.mask)[None])
-            crops, outline = crop_channels(photo, crop, self.net.config.image_size)
-            ranked = self._hypotheses(crops, generator)
+            outline = outline_of(photo, crop)
+            looks = looks_at(photo, crop, self.net.config.image_size, self._looks(), generator=generator)
             found = [
-                self._reconstruction(volumes, photo, camera, crop, outline, silhouette.parts, loss)
-                for volumes, loss in ranked
+                self._reconstruction(surfaces, looks.pixels[:1], photo, camera, crop, outline, silhouette.parts, loss)
+                for surfaces, loss in self._hypotheses(looks, generator)
             ]
         return replace(found[0], alternatives=tuple(found[1:]))
 
-    def _hypotheses(self, crops: Float[Tensor, "1 6 s s"], generator: torch.Generator) -> list[tuple[Volumes, float]]:
-        """Answers and their losses, the best first: each the mean of what the crop and its mirror image say."""
-        count = self.config.seeds
-        both = torch.cat((crops, crops.flip(-1))).repeat(count, 1, 1, 1)
-        levels = [level.repeat(count, 1, 1, 1) for level in self.net.encode(both[:2])]
-        levels[-1] = torch.cat((levels[-1][:2], self.net.dropped(levels[-1][2:], generator)))
-        refined = refine(self.net, both, levels, self.config.refine)
-        volumes = [mean_of(refined.volumes[2 * k], refined.volumes[2 * k + 1].mirrored()) for k in range(count)]
-        losses = refined.loss.reshape(count, 2).mean(dim=1).tolist()
-        return sorted(zip(volumes, losses, strict=True), key=lambda pair: pair[1])
+    def _looks(self) -> int:
+        return LOOKS if self.config.refine else 2
+
+    def _hypotheses(self, looks: Looks, generator: torch.Generator) -> list[tuple[Surfaces, float]]:
+        """Answers and their losses, the best first."""
+        found = []
+        for number in range(self.config.seeds):
+            said = answers(self.net, looks, dropped=number > 0, generator=generator)
+            found.append(refine(said, looks.pixels[:1], self.config.refine))
+        return sorted(found, key=lambda pair: pair[1])
 
     def _reconstruction(
-        self, volumes: Volumes, photo: Photo, camera: Camera, crop: Crop, outline: Tensor, parts: int, loss: float
+        self,
+        surfaces: Surfaces,
+        pixels: Float[Tensor, "1 6 s s"],
+        photo: Photo,
+        camera: Camera,
+        crop: Crop,
+        outline: Float[Tensor, "1 1 t t"],
+        parts: int,
+        loss: float,
     ) -> Reconstruction:
-        field = self._field(volumes, camera, crop, outline)
+        elevation = float(surfaces.camera[0, 0]) if self.config.upright else 0.0
+        field = place(FrameSolid.of(surfaces, pixels, outline), camera, crop, elevation)
         return Reconstruction(
             field=field,
             views=(View(photo, photo_camera(field.camera, photo)),),
@@ -130,48 +136,43 @@ class Lift(Reconstructor):
             parts=parts,
         )
 
-    def _field(self, volumes: Volumes, camera: Camera, crop: Crop, outline: Tensor) -> LiftField:
-        frame = frame_of(camera, crop, torch.ones(1))
-        solid = FrameSolid(volumes, outline)
-        if self.config.fill:
-            solid = solid.with_core(float(frame.unit[0]))
-        centre, radius = _extent(solid, camera, crop, frame)
-        upright = _upright(float(volumes.camera[0, 0]) if self.config.upright else 0.0)
-        scale = 0.49 / radius
-        to_frame = frame.rotation[0].T
-        pose = torch.eye(4)
-        pose[:3, :3] = upright @ to_frame
-        at_camera = -(to_frame @ frame.origin[0]) / frame.unit[0]
-        pose[:3, 3] = scale * upright @ (at_camera - centre)
-        placed = Camera(pose[None], camera.intrinsics, camera.width, camera.height)
-        return LiftField(solid, placed, crop, upright, scale, -scale * upright @ centre)
+
+def place(solid: FrameSolid, camera: Camera, crop: Crop, elevation: float) -> LiftField:
+    """The solid in the world: in the sphere of radius 0.5, upright for a camera that looks down at `elevation`."""
+    frame = frame_of(camera, crop, torch.ones(1))
+    reached = _reached(solid, camera, crop, frame)
+    centre = 0.5 * (reached.amin(0) + reached.amax(0))
+    radius = float((reached - centre).norm(dim=1).max())
+    upright = _upright(elevation)
+    scale = 0.49 / radius
+    to_frame = frame.rotation[0].T
+    pose = torch.eye(4)
+    pose[:3, :3] = upright @ to_frame
+    at_camera = -(to_frame @ frame.origin[0]) / frame.unit[0]
+    pose[:3, 3] = scale * upright @ (at_camera - centre)
+    placed = Camera(pose[None], camera.intrinsics, camera.width, camera.height)
+    return LiftField(solid, placed, crop, upright, scale, -scale * upright @ centre)
 
 
-def crop_channels(photo: Photo, crop: Crop, size: int) -> tuple[Float[Tensor, "1 6 s s"], Float[Tensor, "1 1 t t"]]:
-    """The network's input, and the distance to the outline in half sides of the crop."""
+def outline_of(photo: Photo, crop: Crop) -> Float[Tensor, "1 1 t t"]:
+    """Distance to the mask's outline in half sides of the crop, positive inside."""
     assert photo.mask is not None
-    half = float(crop.half[0])
-    image = np.concatenate((photo.rgb * photo.mask[..., None], photo.mask[..., None]), axis=2).astype(np.float32)
-    # Averages before sampling: a crop that is much larger than its cells would alias.
-    sigma = max(half * 2 / size / 2 - 0.5, 0.0)
-    soft = cv2.GaussianBlur(image, (0, 0), sigma) if sigma > 0.1 else image
-    crops = crop.cut(torch.from_numpy(soft).permute(2, 0, 1)[None], size)
-    mask = torch.from_numpy(photo.mask).float()[None, None]
-    outline = signed_distance(crop.cut(mask, OUTLINE)[0, 0].numpy()) * 2 / OUTLINE
-    return with_outlines(crops), torch.from_numpy(outline).float()[None, None]
+    mask = crop.cut(torch.from_numpy(photo.mask).float()[None, None], OUTLINE)
+    return torch.from_numpy(signed_distance(mask[0, 0].numpy()) * 2 / OUTLINE).float()[None, None]
 
 
-def _extent(solid: FrameSolid, camera: Camera, crop: Crop, frame: CropFrame) -> tuple[torch.Tensor, float]:
-    """Centre and radius of the solid in the network's frame, from a coarse grid."""
-    reach = 1.1 * max(1.0, solid.volumes.reach)
-    steps = torch.linspace(-reach, reach, MEASURE)
-    grid = torch.cartesian_prod(steps, steps, steps)
-    uv = crop.places(camera, frame.to_world(grid[None]))[0]
-    inside = grid[solid.geometry(grid, uv) < 0.5 * float(steps[1] - steps[0])]
-    if len(inside) == 0:
-        raise InputError("lift finds no solid behind this mask: look at it, or use --method inflate.")
-    centre = 0.5 * (inside.amin(0) + inside.amax(0))
-    return centre, float((inside - centre).norm(dim=1).max()) + float(steps[1] - steps[0])
+def _reached(solid: FrameSolid, camera: Camera, crop: Crop, frame: CropFrame) -> Float[Tensor, "n 3"]:
+    """Points of the front and the back, in the network's frame."""
+    inside = solid.outline[0, 0] > 0
+    if not inside.any():
+        raise InputError("lift finds no object in this mask: it is too small; give a larger photo of the object.")
+    origin, directions = camera.rays(crop.grid(OUTLINE)[:, inside])
+    start, ahead = frame.from_world(origin)[0], directions[0] @ frame.rotation[0]
+    steps = (torch.arange(OUTLINE) + 0.5) * 2 / OUTLINE - 1
+    rows, columns = torch.meshgrid(steps, steps, indexing="ij")
+    depths = solid.depths(torch.stack((columns, rows), -1)[inside])
+    ways = (depths - start[:, 2:]) / ahead[:, 2:]
+    return torch.cat([start + way[:, None] * ahead for way in ways.unbind(dim=1)])
 
 
 def _upright(elevation: float) -> torch.Tensor:

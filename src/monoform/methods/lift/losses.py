@@ -1,45 +1,55 @@
-"""What `lift` is trained on: distance, side, uncertainty and colour at points, and the camera."""
+"""What `lift` is trained on: depth, slope and uncertainty of the two surfaces, the back's colour, and the camera."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional
 
-NEAR = 0.25
-SHARPNESS = 24.0  # logit of being inside, per unit of distance
+FAR = 1.5  # half sides of the crop; what lies beyond does not count as further
 
 
-def distance_loss(
-    found: Float[Tensor, "b n"], true: Float[Tensor, "b n"], weight: Float[Tensor, "b n"]
+def depth_loss(
+    found: Float[Tensor, "b h w"], true: Float[Tensor, "b h w"], valid: Bool[Tensor, "b h w"]
 ) -> Float[Tensor, ""]:
-    """Mean error of the signed distance, both kept within NEAR: far from the surface only the side counts."""
-    error = (found.clamp(-NEAR, NEAR) - true.clamp(-NEAR, NEAR)).abs()
-    return (weight * error).sum() / weight.sum() / NEAR
+    """Mean absolute error of a depth, over the pixels of each object and then over objects."""
+    error = (found - true.clamp(-FAR, FAR)).abs()
+    return _mean_of_objects(error, valid)
 
 
-def side_loss(
-    found: Float[Tensor, "b n"], true: Float[Tensor, "b n"], weight: Float[Tensor, "b n"]
+def slope_loss(
+    found: Float[Tensor, "b h w"], true: Float[Tensor, "b h w"], valid: Bool[Tensor, "b h w"]
 ) -> Float[Tensor, ""]:
-    """Cross entropy of being inside."""
-    loss = functional.binary_cross_entropy_with_logits(-SHARPNESS * found, (true < 0).float(), reduction="none")
-    return (weight * loss).sum() / weight.sum()
+    """Mean absolute error of the steps between neighbouring pixels: flat stays flat, edges are sharp."""
+    error = found - true.clamp(-FAR, FAR)
+    across = _mean_of_objects((error[..., 1:] - error[..., :-1]).abs(), valid[..., 1:] & valid[..., :-1])
+    down = _mean_of_objects((error[:, 1:] - error[:, :-1]).abs(), valid[:, 1:] & valid[:, :-1])
+    return across + down
 
 
 def scale_loss(
-    found: Float[Tensor, "b n"], true: Float[Tensor, "b n"], scale: Float[Tensor, "b n"], weight: Float[Tensor, "b n"]
+    found: Float[Tensor, "b h w"],
+    true: Float[Tensor, "b h w"],
+    scale: Float[Tensor, "b h w"],
+    valid: Bool[Tensor, "b h w"],
 ) -> Float[Tensor, ""]:
-    """Negative log likelihood of the distance's error under a Laplace distribution; only the scale learns from it."""
-    error = (found.detach() - true).abs()
-    return (weight * (error / scale + torch.log(scale))).sum() / weight.sum()
+    """Negative log likelihood of the depth's error under a Laplace distribution; only the scale learns from it."""
+    error = (found.detach() - true.clamp(-FAR, FAR)).abs()
+    return _mean_of_objects(error / scale + torch.log(scale), valid)
 
 
-def colour_loss(found: Float[Tensor, "b n 3"], true: Float[Tensor, "b n 3"]) -> Float[Tensor, ""]:
-    """Mean absolute error of colours at the surface."""
-    return (found - true).abs().mean()
+def colour_loss(
+    found: Float[Tensor, "b 3 h w"], true: Float[Tensor, "b 3 h w"], valid: Bool[Tensor, "b h w"]
+) -> Float[Tensor, ""]:
+    """Mean absolute error of colours."""
+    return _mean_of_objects((found - true).abs().mean(dim=1), valid)
 
 
 def camera_loss(found: Float[Tensor, "b 2"], true: Float[Tensor, "b 2"]) -> Float[Tensor, ""]:
     """Mean absolute error of the elevation in radians and of the logarithm of the crop's slope."""
     return (found - true).abs().mean()
+
+
+def _mean_of_objects(values: Float[Tensor, "b h w"], valid: Bool[Tensor, "b h w"]) -> Float[Tensor, ""]:
+    counted = valid.flatten(1).float()
+    return ((values.flatten(1) * counted).sum(1) / counted.sum(1).clamp_min(1)).mean()

@@ -1,14 +1,13 @@
-"""A crop of the object to volumes of signed distance, uncertainty and colour behind its pixels.
+"""A crop of the object to two depth maps: where each pixel's ray enters the object first and leaves it last.
 
 The frame: x right, y down, z away from the camera, the object's centre at the origin and the crop's half side, at the
-centre's depth, as unit. A point's place in a volume is its pixel in the crop (`uv`, in -1..1) and its z: the channels
-of a two-dimensional network are the cells along the line of sight (as in Richter and Roth 2018), so one pass gives the
-whole solid and looking up a point costs nothing.
+centre's depth, as unit. A place is its pixel in the crop (`uv`, in -1..1) and its z. Between front and back the object
+is taken to be solid; what lies between them and cannot be seen from either side is beyond this network.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -19,69 +18,26 @@ from torch.nn import functional
 from .config import LiftConfig
 
 INPUTS = 6  # red, green, blue (0 off the mask), mask, distance to the outline, half thickness of the round solid
-BAND = 0.3
-FIELDS = ("signed", "scale", "colour", "camera")
-SCALES = (0.01, 0.4)  # smallest and largest uncertainty of a distance
+SCALES = (0.005, 0.5)  # smallest and largest uncertainty of a depth
+THINNEST = 0.02
 
 
 @dataclass(frozen=True)
-class Volumes:
-    """What the network says of every place behind the crops.
+class Surfaces:
+    """What the network says of every pixel of the crops, in half sides of the crop.
 
     Attributes:
-        signed: distance to the surface in half sides of the crop, negative inside.
-        scale: of the Laplace distribution of its error.
-        colour: 0..1.
+        front, back: z of the first and the last surface, front < back.
+        scale: of the Laplace distributions of their errors.
+        colour: of the back, 0..1.
         camera: elevation in radians, and the logarithm of the crop's half side over the focal length.
-        reach: half the depth of the volumes.
     """
 
-    signed: Float[Tensor, "b d h w"]
-    scale: Float[Tensor, "b e h w"]
-    colour: Float[Tensor, "b 3 e h w"]
+    front: Float[Tensor, "b h w"]
+    back: Float[Tensor, "b h w"]
+    scale: Float[Tensor, "b 2 h w"]
+    colour: Float[Tensor, "b 3 h w"]
     camera: Float[Tensor, "b 2"]
-    reach: float
-
-    def signed_at(self, points: Float[Tensor, "b n 3"], uv: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n"]:
-        """Signed distance; beyond the volume's ends it grows by the way to them."""
-        beyond = (points[..., 2].abs() - self.reach).clamp_min(0)
-        return self._look_up(self.signed[:, None], points, uv)[..., 0] + beyond
-
-    def scale_at(self, points: Float[Tensor, "b n 3"], uv: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n"]:
-        """Scale of the distance's error."""
-        return self._look_up(self.scale[:, None], points, uv)[..., 0]
-
-    def colour_at(self, points: Float[Tensor, "b n 3"], uv: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 3"]:
-        """Colour in 0..1."""
-        return self._look_up(self.colour, points, uv)
-
-    def mirrored(self) -> Volumes:
-        """The volumes of the crops' mirror images."""
-        return replace(self, signed=self.signed.flip(-1), scale=self.scale.flip(-1), colour=self.colour.flip(-1))
-
-    def __getitem__(self, index: int) -> Volumes:
-        """The volumes of one crop, with their batch axis."""
-        one = slice(index, index + 1)
-        return replace(self, **{name: getattr(self, name)[one] for name in FIELDS})
-
-    def _look_up(self, volume: Tensor, points: Tensor, uv: Tensor) -> Float[Tensor, "b n c"]:
-        places = torch.cat((uv, points[..., 2:] / self.reach), dim=-1)[:, :, None, None]
-        sampled = functional.grid_sample(
-            volume, places.to(volume.dtype), mode="bilinear", padding_mode="border", align_corners=False
-        )
-        return sampled[..., 0, 0].transpose(1, 2)
-
-
-def mean_of(first: Volumes, second: Volumes) -> Volumes:
-    """The mean of two answers about the same crops."""
-    return replace(first, **{name: 0.5 * (getattr(first, name) + getattr(second, name)) for name in FIELDS})
-
-
-def round_solid(crops: Float[Tensor, "b 6 s s"], depths: int, reach: float) -> Float[Tensor, "b d h w"]:
-    """About the signed distance of the solid that is as thick behind a pixel as the round solid in the outline."""
-    distance, height = functional.avg_pool2d(crops[:, 4:], 2).split(1, dim=1)
-    z = ((torch.arange(depths, device=crops.device) + 0.5) * 2 / depths - 1) * reach
-    return torch.maximum(z.abs()[:, None, None] - height, -distance)
 
 
 class Block(nn.Module):
@@ -119,7 +75,7 @@ class Transformer(nn.Module):
 
 
 class LiftNet(nn.Module):
-    """A U-shaped network (Ronneberger et al. 2015) whose output channels are cells along the line of sight.
+    """A U-shaped network (Ronneberger et al. 2015) from a crop to its front, its back, and how sure it is of them.
 
     What it learns is where the true solid differs from the round one inside the same outline.
     """
@@ -137,17 +93,15 @@ class LiftNet(nn.Module):
         self.attention = nn.ModuleList([Transformer(coarse, config.heads) for _ in range(config.attention)])
         self.up = nn.ModuleList()
         for before, after in reversed(list(pairwise(widths))):
-            more = [] if before == fine else [Block(before, before)]
-            self.up.append(nn.Sequential(Block(after + before, before), *more))
-        self.leave = nn.Sequential(nn.GroupNorm(8, fine), nn.SiLU())
-        self.signed = nn.Conv2d(fine, config.depths, 3, 1, 1)
-        self.rest = nn.Conv2d(fine, 4 * config.colour_depths, 3, 1, 1)
+            self.up.append(nn.Sequential(Block(after + before, before), Block(before, before)))
+        last = nn.Conv2d(fine, 7, 3, 1, 1)
+        nn.init.normal_(last.weight, std=1e-3)
+        self.leave = nn.Sequential(nn.GroupNorm(8, fine), nn.SiLU(), last)
         self.camera = nn.Sequential(nn.Linear(coarse, coarse), nn.SiLU(), nn.Linear(coarse, 2))
         self.drop = nn.Dropout2d(config.dropout)
-        nn.init.zeros_(self.signed.weight)
 
-    def forward(self, crops: Float[Tensor, "b 6 s s"]) -> Volumes:
-        """Volumes behind crops whose channels are those of `lift.crop`."""
+    def forward(self, crops: Float[Tensor, "b 6 s s"]) -> Surfaces:
+        """Surfaces behind crops whose channels are those of `lift.crop`."""
         return self.decode(self.encode(crops), crops)
 
     def encode(self, crops: Float[Tensor, "b 6 s s"]) -> list[Tensor]:
@@ -164,27 +118,29 @@ class LiftNet(nn.Module):
         levels[-1] = self.drop(tokens.transpose(1, 2).unflatten(2, coarse.shape[2:]))
         return levels
 
-    def dropped(self, level: Float[Tensor, "b c h w"], generator: torch.Generator) -> Float[Tensor, "b c h w"]:
-        """A coarsest map without random channels, as in training: another guess (Gal and Ghahramani 2016)."""
-        kept = 1 - self.config.dropout
-        mask = torch.rand(len(level), level.shape[1], 1, 1, generator=generator) < kept
-        return level * mask.to(level) / kept
+    def kept_channels(self, generator: torch.Generator) -> Float[Tensor, "1 c 1 1"]:
+        """Factors that leave out channels of the coarsest map: another guess (Gal and Ghahramani 2016)."""
+        share = 1 - 4 * self.config.dropout
+        return (torch.rand(1, self.config.channels[-1], 1, 1, generator=generator) < share).float() / share
 
-    def decode(self, levels: list[Tensor], crops: Float[Tensor, "b 6 s s"]) -> Volumes:
-        """Volumes from feature maps."""
-        config, hidden = self.config, levels[-1]
+    def decode(self, levels: list[Tensor], crops: Float[Tensor, "b 6 s s"]) -> Surfaces:
+        """Surfaces from feature maps."""
+        hidden = levels[-1]
         camera = self.camera(hidden.mean(dim=(2, 3))).float()
         for block, level in zip(self.up, reversed(levels[:-1]), strict=True):
-            hidden = block(torch.cat((functional.interpolate(hidden, scale_factor=2.0, mode="bilinear"), level), dim=1))
-        hidden = self.leave(hidden)
-        scale, colour = self.rest(hidden).float().split((config.colour_depths, 3 * config.colour_depths), dim=1)
+            hidden = functional.interpolate(hidden, scale_factor=2.0, mode="bilinear")
+            hidden = block(torch.cat((hidden, level), dim=1))
+        middle, thicker, scale, colour = self.leave(hidden).float().split((1, 1, 2, 3), dim=1)
+        seen = functional.avg_pool2d(crops, 2)
+        # The round solid's half thickness, made thicker or thinner where the network says so, never below zero.
+        half = functional.softplus(torch.log(torch.expm1(seen[:, 5:6] + THINNEST)) + 2 * thicker)
         low, high = SCALES
-        # Most things have the same paint behind a pixel as on it.
-        seen = functional.avg_pool2d(crops[:, :3] / crops[:, 3:4].clamp_min(0.05), 2).clamp(0, 1)
-        return Volumes(
-            round_solid(crops, config.depths, config.reach).clamp(-BAND, BAND) + 0.2 * self.signed(hidden).float(),
-            low + (high - low) * torch.sigmoid(scale - 1),
-            (seen[:, :, None] + 0.3 * colour.unflatten(1, (3, -1))).clamp(0, 1),
+        # Most things have the same paint behind as before.
+        paint = (seen[:, :3] / seen[:, 3:4].clamp_min(0.05)).clamp(0, 1)
+        return Surfaces(
+            (middle - half)[:, 0],
+            (middle + half)[:, 0],
+            low + (high - low) * torch.sigmoid(scale - 1.5),
+            (paint + 0.3 * colour).clamp(0, 1),
             camera,
-            config.reach,
         )

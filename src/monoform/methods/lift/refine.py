@@ -1,84 +1,98 @@
-"""Refinement: the network's features are moved until its solid looks like the photo from where the photo was taken.
+"""Refinement: front and back that agree with several looks at the photo, and bend only where the photo does.
 
-The volumes are aligned with the photo's pixels, so the photo's own view is drawn by summing along their depth, and the
-camera needs no refinement: the answer lives in the frame of the camera that took the photo. The two coarsest feature
-maps are what moves: they stand for whole shapes, so what the photo tells of the front also bends the back.
+What is fitted are the depth maps themselves, at the resolution of the crop. Each look of the network is a measurement
+with a Laplace error of the scale that the network gives it; between pixels the surfaces go on straight, unless the
+colours or the mask change there (an edge-aware prior of second order). The silhouette is the mask from the start, and
+the camera is the one in whose frame the network answers: neither is a variable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from ...inversion import Variable, fit, photometric_loss, silhouette_cross_entropy, trackable
-from ...render.compositing import thickness_weights
+from ...inversion import Variable, fit, trackable
 from ...training import Cosine
-from .losses import SHARPNESS
-from .model import LiftNet, Volumes
+from .model import Surfaces
 
-MOVED = (-1, -2)  # which of the feature maps move, from the coarsest
-RATE = 0.05  # of a feature's standard deviation, in a step
-STAY = 0.05  # weight of the mean squared move, in standard deviations
-COLOUR = 2.0
-FAR = 6.0
+RATE = 0.01  # half sides of the crop in a step
+STRAIGHT = 20.0  # weight of a bend, against errors in scales of the network
+EDGE = 0.08  # change of colour that makes a bend half as costly
 
 
-@dataclass(frozen=True)
-class Refined:
-    """Volumes of each crop, and how badly they fit the photo: silhouette, colours and the way from the first guess."""
-
-    volumes: Volumes
-    loss: Float[Tensor, " b"]
-
-
-def refine(net: LiftNet, crops: Float[Tensor, "b 6 s s"], levels: list[Tensor], steps: int) -> Refined:
-    """Fit the answer of each crop, from its feature maps, to the crop itself.
+def refine(answers: Surfaces, crop: Float[Tensor, "1 6 s s"], steps: int) -> tuple[Surfaces, float]:
+    """One answer from those of all looks, and its loss: their disagreement with it, and its bends.
 
     Args:
-        levels: of `LiftNet.encode`.
-        steps: updates; 0 only measures.
+        answers: of each look, in the frame of the first.
+        crop: what the network sees of the first.
+        steps: updates of the depth maps; 0 takes the mean, weighted by how sure each look is.
     """
-    crops, levels = trackable(crops), [trackable(level) for level in levels]
-    spread = {index: levels[index].flatten(1).std(dim=1)[:, None, None, None] for index in MOVED}
-    target = functional.avg_pool2d(crops[:, :4], 2)
-    pixels = target[:, 3]
-    inner = (pixels > 0.99).float()
+    mean = _mean(answers)
+    if steps == 0:
+        return mean, _spread(answers, mean)
+    size = crop.shape[-1]
+    measured, scale = (trackable(_enlarged(values, size)) for values in (_depths(answers), answers.scale))
+    inside = trackable((crop[:, 3:4] > 0.5).float())
+    softness = [trackable(weight) for weight in _softness(crop)]
 
-    def volumes(moves: Mapping[str, Tensor]) -> Volumes:
-        moved = list(levels)
-        for index in MOVED:
-            moved[index] = levels[index] + spread[index] * moves[str(index)]
-        return net.decode(moved, crops)
-
-    def loss(moves: Mapping[str, Tensor], step: int) -> dict[str, Tensor]:
+    def loss(values: Mapping[str, Tensor], step: int) -> dict[str, Tensor]:
         del step
-        alpha, colour = seen(volumes(moves))
+        depths = values["depths"]
+        error = (depths - measured).abs() / scale
+        bends = [_bend(depths, dim) * weight for dim, weight in zip((2, 3), softness, strict=True)]
         return {
-            "silhouette": silhouette_cross_entropy(alpha, pixels),
-            "colour": COLOUR * photometric_loss(colour, target[:, :3].permute(0, 2, 3, 1), inner, kind="l1"),
-            "stay": STAY * torch.stack([move.square().flatten(1).mean(1) for move in moves.values()]).sum(0),
+            "looks": (error * inside).sum() / inside.sum().clamp_min(1) / len(measured),
+            "bends": STRAIGHT * torch.stack([bend.sum() for bend in bends]).sum() / inside.sum().clamp_min(1),
         }
 
-    start = [Variable(str(index), torch.zeros_like(levels[index]), RATE) for index in MOVED]
-    found = fit(start, loss, steps=steps, schedule=Cosine(max(steps, 1)), hypotheses=True)
-    with torch.no_grad():
-        return Refined(volumes(found.values), found.best_loss.float())
+    start = Variable("depths", _enlarged(_depths(mean), size), RATE)
+    found = fit([start], loss, steps=steps, schedule=Cosine(steps))
+    front, back = found.values["depths"].sort(dim=1).values.unbind(dim=1)
+    larger = {name: _enlarged(getattr(mean, name), size) for name in ("scale", "colour")}
+    return replace(mean, front=front, back=back, **larger), float(found.best_loss)
 
 
-def seen(volumes: Volumes) -> tuple[Float[Tensor, "b h w"], Float[Tensor, "b h w 3"]]:
-    """Coverage and colour of every pixel of the crop, by compositing along the volumes' depth.
+def _mean(answers: Surfaces) -> Surfaces:
+    """The mean over all looks, of depths weighted by how sure each is."""
+    plain = {name: value.mean(dim=0, keepdim=True) for name, value in vars(answers).items()}
+    weights = answers.scale**-2
+    depths = (_depths(answers) * weights).sum(0, keepdim=True) / weights.sum(0, keepdim=True)
+    return Surfaces(**plain | {"front": depths[:, 0], "back": depths[:, 1]})
 
-    A cell hides what its probability of being inside says; the pixel's coverage is the chance that any cell does, taken
-    as that of the most probable one: neighbours along a ray are not independent.
-    """
-    logits = -SHARPNESS * volumes.signed
-    weights = thickness_weights(functional.softplus(logits.movedim(1, -1).clamp(-FAR, FAR)))
-    depth, height, width = volumes.signed.shape[1:]
-    colours = functional.interpolate(volumes.colour, size=(depth, height, width), mode="trilinear", align_corners=False)
-    painted = (weights[:, None] * colours.movedim(2, -1)).sum(-1) / weights.sum(-1).clamp_min(1e-4)[:, None]
-    return torch.sigmoid(logits.amax(dim=1)), painted.movedim(1, -1)
+
+def _depths(surfaces: Surfaces) -> Float[Tensor, "k 2 h w"]:
+    return torch.stack((surfaces.front, surfaces.back), 1)
+
+
+def _enlarged(maps: Float[Tensor, "k c h w"], size: int) -> Float[Tensor, "k c size size"]:
+    return functional.interpolate(maps, (size, size), mode="bilinear", align_corners=False)
+
+
+def _bend(maps: Float[Tensor, "k c s s"], dim: int) -> Tensor:
+    """Absolute second difference."""
+    length = maps.shape[dim]
+    before, here, after = (maps.narrow(dim, start, length - 2) for start in range(3))
+    return (before - 2 * here + after).abs()
+
+
+def _softness(crop: Float[Tensor, "1 6 s s"]) -> list[Tensor]:
+    """How much a bend costs at each inner row and column: 1 on plain ground, little across edges, 0 off the mask."""
+    weights = []
+    for dim in (2, 3):
+        length = crop.shape[dim]
+        before, here, after = (crop.narrow(dim, start, length - 2) for start in range(3))
+        change = torch.maximum((here - before)[:, :3].abs(), (after - here)[:, :3].abs()).amax(dim=1, keepdim=True)
+        covered = torch.minimum(torch.minimum(before, here), after)[:, 3:4] > 0.5
+        weights.append(covered / (1 + (change / EDGE) ** 2))
+    return weights
+
+
+def _spread(answers: Surfaces, mean: Surfaces) -> float:
+    """Mean distance of the looks from their mean, in scales."""
+    return float(((_depths(answers) - _depths(mean)).abs() / answers.scale).mean())

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ...camera import Camera
 from ...data.dataset import PackedObjects
-from ...data.labels import LabelOptions
 from ...data.splits import excluded_names, validation_names
 from ...training import (
     Cosine,
@@ -26,7 +23,7 @@ from ...training import (
     train,
 )
 from .crop import Crop, around, frame_of, with_outlines
-from .losses import camera_loss, colour_loss, distance_loss, scale_loss, side_loss
+from .losses import camera_loss, colour_loss, depth_loss, scale_loss, slope_loss
 from .model import LiftNet
 
 CARD = """# lift
@@ -47,33 +44,34 @@ class LiftTraining:
     """How the network is trained.
 
     Attributes:
-        objects: of a step, one view each; points: in space, of each; surface: points on the surface, of each.
+        objects: of a step, one view each.
         rate: highest learning rate; warmup: steps up to it.
         steps: of the whole training, over which the rate falls to nothing.
         early_size: side of the crops in the first `early` of the steps: half the pixels, twice the speed.
     """
 
     objects: int = 24
-    points: int = 4096
-    surface: int = 512
     rate: float = 1.5e-3
     warmup: int = 200
-    steps: int = 9000
+    steps: int = 4500
     early_size: int = 64
     early: float = 0.8
 
 
 @dataclass(frozen=True)
 class LiftBatch:
-    """Crops, points in their frames with places, and what is true there; the last `colours` of the points are on it."""
+    """Crops and what is true behind their pixels: z of front and back, where these are known, the back's colour.
+
+    distance: of the frame's origin from the camera.
+    """
 
     crops: Float[Tensor, "b 6 s s"]
-    points: Float[Tensor, "b n 3"]
-    uv: Float[Tensor, "b n 2"]
-    signed: Float[Tensor, "b n"]
-    colours: Float[Tensor, "b k 3"]
+    front: Float[Tensor, "b h w"]
+    back: Float[Tensor, "b h w"]
+    valid: Bool[Tensor, "b h w"]
+    colour: Float[Tensor, "b 3 h w"]
     camera: Float[Tensor, "b 2"]
-    weight: Float[Tensor, "b p"]
+    distance: Float[Tensor, " b"]
 
 
 class LiftTask:
@@ -89,7 +87,6 @@ class LiftTask:
         self.module: nn.Module = module
         self.net, self.objects, self.options = module, objects, options
         self.full_size = module.config.image_size
-        self.labels = LabelOptions(**_tuples(objects.index["options"]["labels"]))
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
@@ -102,78 +99,105 @@ class LiftTask:
         early = step < self.options.early * self.options.steps
         size = min(self.options.early_size, self.full_size) if early else self.full_size
         indices = torch.randint(len(self.objects), (self.options.objects,), generator=generator)
-        packed = self.objects.batch(
-            indices, generator, points=self.options.points, surface=self.options.surface, views=1, maps=False
-        )
+        packed = self.objects.batch(indices, generator, points=0, surface=0, views=1)
         return vars(self.assemble(packed, generator, size=size))
 
     def assemble(
         self, packed: dict[str, Tensor], generator: torch.Generator | None, *, size: int | None = None
     ) -> LiftBatch:
-        """Cut the crops and bring the points into their frames; without a generator nothing is widened."""
+        """Cut the crops and bring depths into their frames; without a generator nothing is widened."""
+        size = size or self.full_size
         images = packed["images"][:, 0].permute(0, 3, 1, 2)
+        paint = packed["back_colors"][:, 0].permute(0, 3, 1, 2)
         height, width = images.shape[2:]
         camera = Camera(packed["world_from_camera"][:, 0], packed["intrinsics"][:, 0], width, height)
         crop = around(images[:, 3])
-        colours = packed["surface_colors"]
         if generator is not None:
             crop = _jittered(crop, generator)
-            images, colours = _recoloured(images, colours, generator)
+            images, paint = _recoloured(images, paint, generator)
         painted = torch.cat((images[:, :3] * images[:, 3:], images[:, 3:]), 1)
-        crops = with_outlines(crop.cut(painted, size or self.full_size))
+        crops = with_outlines(crop.cut(painted, size))
         frame = frame_of(camera, crop, camera.position.norm(dim=1))
-        world = torch.cat((packed["points"], packed["surface_points"]), 1)
-        points, uv = frame.from_world(world), crop.places(camera, world)
-        signed = torch.cat((packed["sdf"] / frame.unit[:, None], torch.zeros(colours.shape[:2])), 1)
-        if generator is not None:
-            flip = torch.rand(len(crops), generator=generator) < 0.5
-            crops = torch.where(flip[:, None, None, None], crops.flip(-1), crops)
-            across = torch.where(flip, -1.0, 1.0)[:, None]
-            points = torch.cat((points[..., :1] * across[..., None], points[..., 1:]), -1)
-            uv = torch.cat((uv[..., :1] * across[..., None], uv[..., 1:]), -1)
+        pixels = crop.grid(size // 2).floor()
+        depths = torch.stack((packed["depth"][:, 0], packed["back_depth"][:, 0]), 1)
+        values, colour = _at(depths, pixels), _at(paint, pixels)
+        valid = torch.isfinite(values).all(dim=1) & (_at(images[:, 3:], pixels)[:, 0] > 0.5)
+        places = (pixels + 0.5).flatten(1, 2)
+        front, back = (
+            frame.from_world(camera.unproject(places, torch.where(valid, value, 1.0).flatten(1)))[..., 2].unflatten(
+                1, valid.shape[1:]
+            )
+            for value in values.unbind(dim=1)
+        )
+        distance = camera.position.norm(dim=1)
+        front, back, shrink = _from_the_middle(front, back, valid, frame.unit / distance)
         elevation = torch.asin((-frame.rotation[:, 1, 2]).clamp(-1, 1))
         slope = torch.log(crop.half / camera.intrinsics[:, 1, 1])
-        weight = 1 / drawn_density(packed["sdf"], self.labels)
-        return LiftBatch(crops, points, uv, signed, colours, torch.stack((elevation, slope), 1), weight)
+        made = LiftBatch(
+            crops, front, back, valid, torch.nan_to_num(colour), torch.stack((elevation, slope), 1), distance * shrink
+        )
+        return made if generator is None else _flipped(made, generator)
 
     def _loss(
         self, batch: dict[str, Tensor], step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         del step, generator
-        volumes = self.net(batch["crops"])
-        points, uv, true = batch["points"], batch["uv"], batch["signed"]
-        space, weight = self.options.points, batch["weight"]
-        signed, scale = volumes.signed_at(points, uv), volumes.scale_at(points, uv)
-        parts = {
-            "distance": distance_loss(signed[:, :space], true[:, :space], weight),
-            "side": side_loss(signed[:, :space], true[:, :space], weight),
-            "scale": scale_loss(signed[:, :space], true[:, :space], scale[:, :space], weight),
-            "colour": colour_loss(volumes.colour_at(points[:, space:], uv[:, space:]), batch["colours"]),
-            "camera": camera_loss(volumes.camera, batch["camera"]),
-        }
-        weights = {"distance": 1.0, "side": 1.0, "scale": 0.05, "colour": 1.0, "camera": 0.5}
+        surfaces, valid = self.net(batch["crops"]), batch["valid"]
+        parts = {"camera": camera_loss(surfaces.camera, batch["camera"])}
+        weights = {"camera": 0.3, "colour": 0.5}
+        for index, name in enumerate(("front", "back")):
+            found, true = getattr(surfaces, name), batch[name]
+            parts[name] = depth_loss(found, true, valid)
+            parts[f"{name}_slope"] = slope_loss(found, true, valid)
+            parts[f"{name}_scale"] = scale_loss(found, true, surfaces.scale[:, index], valid)
+            weights |= {name: 2.0, f"{name}_slope": 1.0, f"{name}_scale": 0.05}
+        parts["colour"] = colour_loss(surfaces.colour, batch["colour"], valid)
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
-        agree = ((signed[:, :space] < 0) == (true[:, :space] < 0)).float().mean()
-        return total, {name: value.detach() for name, value in parts.items()} | {"agreement": agree}
+        return total, {name: value.detach() for name, value in parts.items()}
 
 
-def drawn_density(sdf: Float[Tensor, "b n"], labels: LabelOptions) -> Float[Tensor, "b n"]:
-    """How densely the labelled points lie at this distance from a surface, up to a factor.
+def _from_the_middle(
+    front: Float[Tensor, "b h w"], back: Float[Tensor, "b h w"], valid: Bool[Tensor, "b h w"], bend: Float[Tensor, " b"]
+) -> tuple[Float[Tensor, "b h w"], Float[Tensor, "b h w"], Float[Tensor, " b"]]:
+    """Depths whose mean over front and back is 0, in half sides of the crop at that depth, and how far that is.
 
-    Points are drawn near the surface more often. A network that is trained on them as they come learns that wherever
-    the surface may be, inside and outside are equally likely; weighted by the inverse of this density they tell the
-    true chance. The area of the surface is taken as 1, the square of the object's diameter.
+    One photo does not tell how far the object reaches back from its middle, and nothing depends on it: a network that
+    has to guess it learns little else.
+
+    Args:
+        bend: half side of the crop over the distance, at z = 0.
+
+    Returns:
+        Front and back, and the distance of their mean from the camera over that of z = 0.
     """
-    volume = 4 / 3 * math.pi * labels.ball**3
-    density = torch.full_like(sdf, (1 - sum(labels.near_shares) - labels.thin_share) / volume)
-    for noise, share in zip(labels.noise, labels.near_shares, strict=True):
-        share = share + labels.thin_share * (noise == min(labels.noise))
-        density += share * torch.exp(-0.5 * (sdf / noise) ** 2) / (noise * math.sqrt(2 * math.pi))
-    return density
+    counted = valid.flatten(1).float()
+    middle = (0.5 * (front + back).flatten(1) * counted).sum(1) / counted.sum(1).clamp_min(1)
+    shrink = 1 + middle * bend
+    front, back = ((depth - middle[:, None, None]) / shrink[:, None, None] for depth in (front, back))
+    return front, back, shrink
 
 
-def _tuples(stored: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+def _at(maps: Float[Tensor, "b c h w"], pixels: Float[Tensor, "b s s 2"]) -> Float[Tensor, "b c s s"]:
+    """Values of the pixels at these columns and rows, NaN where they lie outside."""
+    height, width = maps.shape[2:]
+    columns, rows = pixels.long().unbind(dim=-1)
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    flat = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+    found = (
+        maps.flatten(2).gather(2, flat.flatten(1)[:, None].expand(-1, maps.shape[1], -1)).unflatten(2, flat.shape[1:])
+    )
+    return torch.where(inside[:, None], found, torch.nan)
+
+
+def _flipped(batch: LiftBatch, generator: torch.Generator) -> LiftBatch:
+    """Half of the crops and their maps mirrored."""
+    flip = torch.rand(len(batch.crops), generator=generator) < 0.5
+
+    def some(values: Tensor) -> Tensor:
+        return torch.where(flip.reshape(-1, *[1] * (values.ndim - 1)), values.flip(-1), values)
+
+    maps = ("crops", "front", "back", "valid", "colour")
+    return replace(batch, **{name: some(getattr(batch, name)) for name in maps})
 
 
 def _jittered(crop: Crop, generator: torch.Generator) -> Crop:
@@ -184,8 +208,8 @@ def _jittered(crop: Crop, generator: torch.Generator) -> Crop:
 
 
 def _recoloured(
-    images: Float[Tensor, "b 4 h w"], colours: Float[Tensor, "b k 3"], generator: torch.Generator
-) -> tuple[Float[Tensor, "b 4 h w"], Float[Tensor, "b k 3"]]:
+    images: Float[Tensor, "b 4 h w"], paint: Float[Tensor, "b 3 h w"], generator: torch.Generator
+) -> tuple[Float[Tensor, "b 4 h w"], Float[Tensor, "b 3 h w"]]:
     """One random linear map of colours an image: channels swapped, greyer or richer, brighter or darker."""
     count = len(images)
     order = torch.rand(count, 3, generator=generator).argsort(1)
@@ -195,10 +219,13 @@ def _recoloured(
     saturation = 1.5 * torch.rand(count, 1, 1, generator=generator)
     saturation = torch.where(torch.rand(count, 1, 1, generator=generator) < 0.15, 0.0, saturation)
     matrix = saturation * matrix + (1 - saturation) / 3
-    gain = 0.7 + 0.6 * torch.rand(count, 1, 3, generator=generator)
-    bias = 0.1 * torch.randn(count, 1, 3, generator=generator)
-    painted = (images[:, :3].flatten(2).mT @ matrix.mT * gain + bias).clamp(0, 1).mT.unflatten(2, images.shape[2:])
-    return torch.cat((painted, images[:, 3:]), 1), (colours @ matrix.mT * gain + bias).clamp(0, 1)
+    gain = 0.7 + 0.6 * torch.rand(count, 3, 1, 1, generator=generator)
+    bias = 0.1 * torch.randn(count, 3, 1, 1, generator=generator)
+
+    def recoloured(colours: Tensor) -> Tensor:
+        return (torch.einsum("bij,bjhw->bihw", matrix, colours) * gain + bias).clamp(0, 1)
+
+    return torch.cat((recoloured(images[:, :3]), images[:, 3:]), 1), recoloured(paint)
 
 
 def train_lift(data: str | Path, out: str | Path, options: TrainOptions) -> TrainResult:
@@ -210,20 +237,13 @@ def train_lift(data: str | Path, out: str | Path, options: TrainOptions) -> Trai
     packed = PackedObjects(data, exclude=[*validation_names(), *excluded_names()])
     torch.manual_seed(options.seed)
     module = LiftNet()
-    task = LiftTask(module, packed, _sizes(packed, options.steps))
+    task = LiftTask(module, packed, LiftTraining(steps=options.steps, warmup=min(200, options.steps // 10)))
     result = train(task, out, options=options)
     averaged = load_checkpoint(result.checkpoint).ema
     if averaged is not None:
         module.load_state_dict(averaged)
     save_pretrained(module, module.config, Path(out) / "weights", card=_card(packed, result))
     return result
-
-
-def _sizes(packed: PackedObjects, steps: int) -> LiftTraining:
-    """The usual sizes, or what a short training or a sparse pack allows."""
-    usual = LiftTraining(steps=steps, warmup=min(200, steps // 10))
-    labels = packed.index["options"]["labels"]
-    return replace(usual, points=min(usual.points, labels["points"]), surface=min(usual.surface, labels["surface"]))
 
 
 def _card(packed: PackedObjects, result: TrainResult) -> str:

@@ -1,0 +1,81 @@
+"""Several looks at one photo: the object's crop shifted, zoomed and mirrored, and what the network says of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+from ...scene import Photo
+from .crop import Crop, with_outlines
+from .model import LiftNet, Surfaces
+
+ZOOM, SHIFT = (0.95, 1.15), 0.04  # as in training
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Crops around one object; the first is the crop itself, every second is mirrored.
+
+    Attributes:
+        crop: the squares; mirrored: which are turned over; pixels: what the network sees of each.
+        zoom, shift: half sides and centres in those of the first.
+    """
+
+    crop: Crop
+    mirrored: Bool[Tensor, " k"]
+    pixels: Float[Tensor, "k 6 s s"]
+    zoom: Float[Tensor, " k"]
+    shift: Float[Tensor, "k 2"]
+
+
+def looks_at(photo: Photo, crop: Crop, size: int, count: int, *, generator: torch.Generator) -> Looks:
+    """`count` looks at the object of a photo with a mask; the first two are the crop and its mirror image."""
+    assert photo.mask is not None
+    zoom = ZOOM[0] + (ZOOM[1] - ZOOM[0]) * torch.rand(count, generator=generator)
+    shift = SHIFT * torch.randn(count, 2, generator=generator).clamp(-2, 2)
+    zoom[:2], shift[:2] = 1.0, 0.0
+    half = float(crop.half[0])
+    squares = Crop(crop.centre + shift * half, crop.half * zoom)
+    image = np.concatenate((photo.rgb * photo.mask[..., None], photo.mask[..., None]), axis=2).astype(np.float32)
+    # Averages before sampling: a crop that is much larger than its cells would alias.
+    sigma = max(half * 2 / size / 2 - 0.5, 0.0)
+    soft = torch.from_numpy(cv2.GaussianBlur(image, (0, 0), sigma) if sigma > 0.1 else image).permute(2, 0, 1)
+    pixels = squares.cut(soft[None].expand(count, -1, -1, -1), size)
+    mirrored = torch.arange(count) % 2 == 1
+    pixels = torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels)
+    return Looks(squares, mirrored, with_outlines(pixels), zoom, shift)
+
+
+def answers(net: LiftNet, looks: Looks, *, dropped: bool = False, generator: torch.Generator | None = None) -> Surfaces:
+    """What the network says of each look, in the frame and on the pixels of the first.
+
+    A look's z axis is tilted against the first's by its small shift; that tilt is left out.
+
+    Args:
+        dropped: leave out random features, for another hypothesis.
+    """
+    levels = net.encode(looks.pixels)
+    if dropped:
+        assert generator is not None
+        # One choice of features for all looks: they speak for the same hypothesis.
+        levels[-1] = levels[-1] * net.kept_channels(generator)
+    found = net.decode(levels, looks.pixels)
+    turned = looks.mirrored[:, None, None]
+    maps = torch.cat((found.front[:, None], found.back[:, None], found.scale, found.colour), 1)
+    maps = torch.where(turned[..., None], maps.flip(-1), maps)
+    side = maps.shape[-1]
+    steps = (torch.arange(side) + 0.5) * 2 / side - 1
+    rows, columns = torch.meshgrid(steps, steps, indexing="ij")
+    places = (torch.stack((columns, rows), -1) - looks.shift[:, None, None]) / looks.zoom[:, None, None, None]
+    placed = functional.grid_sample(maps, places, mode="bilinear", padding_mode="border", align_corners=False)
+    lengths = placed[:, :4] * looks.zoom[:, None, None, None]
+    camera = found.camera - torch.stack((torch.zeros_like(looks.zoom), torch.log(looks.zoom)), 1)
+    return replace(
+        found, front=lengths[:, 0], back=lengths[:, 1], scale=lengths[:, 2:], colour=placed[:, 4:], camera=camera
+    )
