@@ -3,7 +3,9 @@
     python benchmarks/photos.py PHOTOS --out OUT [--masked] [--workers 2]
 
 PHOTOS holds NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png. With --masked only those are taken, with
-their masks. The overlay IoU is computed by casting rays from camera.json at mesh.glb, without monoform.
+their masks. The overlay IoU is computed by casting rays from camera.json at mesh.glb, without monoform. Of each mesh
+the table tells the PSNR of its front against the photo inside the mask, its depth over its width as the camera sees
+them, and the area of its view from behind over that from the front.
 """
 
 from __future__ import annotations
@@ -18,10 +20,15 @@ import numpy as np
 import trimesh
 from PIL import Image
 
+from monoform import Mesh
 from monoform.app.contact import write_summary
 from monoform.app.report import write_report
+from monoform.camera import Camera, orbit
 from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import Item, Outcome, run
+from monoform.jobs.reconstruct import DEFAULT_METHOD
+from monoform.metrics import psnr
+from monoform.render import render_mesh
 
 
 def main() -> None:
@@ -30,12 +37,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--masked", action="store_true", help="only photos with a mask, and with that mask")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--method", default="inflate")
+    parser.add_argument("--method", default=DEFAULT_METHOD)
+    parser.add_argument("--refine", type=int, help="steps of refinement, for methods that have it")
     asked = parser.parse_args()
     items = [
         item for path in sorted(asked.photos.glob("*.jpg")) for item in [item_of(path, asked.out, asked.masked)] if item
     ]
-    options = ReconstructOptions(method=asked.method)
+    overrides = {} if asked.refine is None else {"refine": asked.refine}
+    options = ReconstructOptions(method=asked.method, overrides=overrides)
     outcomes = list(run(items, options, workers=asked.workers, overwrite=True, finish=write_report))
     order = {item.folder.name: number for number, item in enumerate(items)}
     outcomes.sort(key=lambda outcome: order[outcome.name])
@@ -77,6 +86,10 @@ def check(out: Path, photos: Path, outcome: Outcome) -> dict:
         "texture": list(texture_size(scene)),
         "timings": summary["timings"],
     }
+    row |= shape_facts(
+        Mesh.load(folder / "mesh.glb"), Camera.from_dict(json.loads((folder / "camera.json").read_text()))
+    )
+    row["front_psnr"] = front_psnr(folder)
     row |= {key: summary["mesh"][key] for key in ("faces", "components", "watertight", "euler_number")}
     true = mask_of(photos / f"{outcome.name}.jpg")
     if true is not None:
@@ -84,6 +97,28 @@ def check(out: Path, photos: Path, outcome: Outcome) -> dict:
         found = np.asarray(used) > 127
         row["mask_iou"] = float((truth & found).sum() / (truth | found).sum())
     return row
+
+
+def front_psnr(folder: Path) -> float:
+    """PSNR in dB of the unlit mesh against the photo, where both the mask and the mesh are."""
+    photo = np.asarray(Image.open(folder / "photo.jpg").convert("RGB"), np.float32) / 255
+    height, width = photo.shape[:2]
+    camera = Camera.from_dict(json.loads((folder / "camera.json").read_text()))
+    if (camera.width, camera.height) != (width, height):  # photo.jpg is the working image, its crop scaled
+        camera = camera.resized(width, height)
+    seen = render_mesh(Mesh.load(folder / "mesh.glb"), camera, shading="texture")
+    mask = np.asarray(Image.open(folder / "mask.png").resize((width, height))) > 127
+    chosen = mask & seen.mask
+    return float(psnr(seen.rgb[chosen][None], photo[chosen][None]))
+
+
+def shape_facts(mesh: Mesh, camera: Camera) -> dict[str, float]:
+    """Depth over width in the camera's frame, and the area seen from behind over that from the front."""
+    pose = camera.world_from_camera[0].double().numpy()
+    extent = np.ptp(mesh.vertices @ pose[:3, :3], axis=0)
+    views = orbit(2, elevation=0.0, distance=3.0, fov_y=0.5, width=128, height=128)
+    areas = [float(render_mesh(mesh, views[index]).mask.mean()) for index in range(2)]
+    return {"depth_over_width": float(extent[2] / extent[0]), "back_over_front": areas[1] / areas[0]}
 
 
 def texture_size(scene: trimesh.Scene | trimesh.Trimesh) -> tuple[int, int]:
@@ -107,7 +142,9 @@ def overlay_iou(mesh: trimesh.Trimesh, camera: dict, mask: np.ndarray) -> float:
 
 def print_table(rows: list[dict]) -> None:
     """A line for each photo, then medians and extremes, then the mean time of each step."""
-    print(f"{'photo':24} {'status':7} {'s':>6} {'overlay':>8} {'mask':>6} {'faces':>6} {'comp':>4} {'parts':>5} closed")
+    print(
+        f"{'photo':24} {'status':7} {'s':>6} {'overlay':>8} {'mask':>6} {'faces':>6} {'comp':>4} {'parts':>5} {'PSNR':>5} {'d/w':>5} {'back':>5} closed"
+    )
     for row in rows:
         if row["status"] != "done":
             print(f"{row['name']:24} {row['status']:7} {row['seconds']:6.1f} {row['message']}")
@@ -115,7 +152,8 @@ def print_table(rows: list[dict]) -> None:
         known = f"{row['mask_iou']:6.3f}" if "mask_iou" in row else "     -"
         print(
             f"{row['name']:24} {row['status']:7} {row['seconds']:6.1f} {row['iou']:8.4f} {known} {row['faces']:6d} "
-            f"{row['components']:4d} {row['parts']:5d} {row['watertight']}"
+            f"{row['components']:4d} {row['parts']:5d} {row['front_psnr']:5.1f} {row['depth_over_width']:5.2f} "
+            f"{row['back_over_front']:5.2f} {row['watertight']}"
         )
     done = [row for row in rows if row["status"] == "done"]
     if not done:
@@ -125,6 +163,8 @@ def print_table(rows: list[dict]) -> None:
     print(
         f"\n{len(done)} of {len(rows)} photos; overlay IoU median {statistics.median(ious):.4f}, worst {min(ious):.4f}"
     )
+    fronts = [row["front_psnr"] for row in done]
+    print(f"front PSNR median {statistics.median(fronts):.1f} dB, worst {min(fronts):.1f} dB")
     if masks:
         print(f"mask IoU, {len(masks)} true masks: mean {statistics.mean(masks):.3f}, worst {min(masks):.3f}")
     print("mean seconds of each step:")

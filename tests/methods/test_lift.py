@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.pictures import disc, mug
+from torch.nn import functional
 
 from monoform import InputError, Photo, View
 from monoform.camera import Camera, look_at
@@ -79,7 +80,8 @@ def test_losses_are_zero_for_the_truth_and_fall_towards_it():
     valid = torch.ones(1, 8, 8, dtype=torch.bool)
     assert depth_loss(true, true, valid) == 0
     assert slope_loss(true + 0.2, true, valid) < 1e-6
-    assert float(depth_loss(true + 0.2, true, valid)) == pytest.approx(0.2)
+    relief = float((true - true.mean()).abs().mean())
+    assert float(depth_loss(true + 0.2, true, valid)) == pytest.approx(0.2 / (0.1 + relief), rel=1e-4)
     assert slope_loss(1.2 * true, true, valid) > slope_loss(1.1 * true, true, valid) > 0
     # What is not valid does not count, however wrong.
     valid[:, :, 4:] = False
@@ -98,7 +100,8 @@ def ball(size=64, radius=0.8):
     rows, columns = torch.meshgrid(steps, steps, indexing="ij")
     half = (radius**2 - rows**2 - columns**2).clamp_min(0).sqrt()[None]
     colour = torch.stack((0.5 + 0.5 * columns, 0 * columns, 0 * columns))[None]
-    return Surfaces(-half, half, torch.full((1, 2, size, size), 0.02), colour, torch.zeros(1, 2))
+    towards = -functional.normalize(torch.stack((-columns, -rows, half[0] + 1e-3)), dim=0)[None]
+    return Surfaces(-half, half, torch.full((1, 2, size, size), 0.02), colour, towards, torch.zeros(1, 2))
 
 
 def crop_of(mask):
@@ -109,7 +112,7 @@ def crop_of(mask):
 def test_the_solid_lies_between_front_and_back_inside_the_outline():
     _, mask = disc(128, 128, 0.8 * 64)
     outline = torch.from_numpy(signed_distance(mask) * 2 / 128).float()[None, None]
-    solid = FrameSolid.of(ball(), crop_of(mask), outline)
+    solid = FrameSolid.of(ball(), torch.zeros(1, 3, 64, 64), outline)
     points = 1.8 * torch.rand(4000, 3, generator=torch.Generator().manual_seed(0)) - 0.9
     signed, true = solid.geometry(points, points[:, :2]), points.norm(dim=1) - 0.8
     clear = true.abs() > 0.03
@@ -129,8 +132,24 @@ def test_beside_the_mask_surfaces_go_on_as_inside():
     surfaces = ball()
     outline = torch.from_numpy(signed_distance(mask) * 2 / 128).float()[None, None]
     wild = dataclasses.replace(surfaces, front=torch.where(surfaces.front < -0.61, surfaces.front, 50.0))
-    solid = FrameSolid.of(wild, crop_of(mask), outline)
+    solid = FrameSolid.of(wild, torch.zeros(1, 3, 64, 64), outline)
     assert solid.depths(torch.tensor([[0.9, 0.0], [0.0, 0.49]])).abs().max() < 0.9
+
+
+def test_normals_bend_the_front_where_depths_leave_it_flat():
+    """Looks that see a flat disc but the normals of a ball: the front follows the normals, the back does not."""
+    _, mask = disc(64, 64, 26.0)
+    true = ball(64, 0.8)
+    flat = torch.zeros(2, 64, 64)
+    normal = true.normal.expand(2, 3, 64, 64)
+    said = Surfaces(
+        flat - 0.5, flat + 0.5, torch.full((2, 2, 64, 64), 0.5), torch.zeros(2, 3, 64, 64), normal, torch.zeros(2, 2)
+    )
+    found, _ = refine(said, crop_of(mask), 200)
+    middle, off = (32, 32), (32, 44)
+    rise = float(found.front[0][off] - found.front[0][middle])
+    assert 0.6 < rise / float(true.front[0][off] - true.front[0][middle]) < 1.2
+    assert abs(float(found.back[0][off] - found.back[0][middle])) < 0.02
 
 
 def test_answers_of_all_looks_lie_in_the_frame_of_the_first(weights):
@@ -144,7 +163,9 @@ def test_answers_of_all_looks_lie_in_the_frame_of_the_first(weights):
             seen = torch.nn.functional.avg_pool2d(pixels, 2)
             # Lengths count in half sides of the look: told as 1 they are the look's zoom in the first's frame.
             ones = torch.ones(len(pixels), 2, *seen.shape[2:])
-            return Surfaces(seen[:, 3], seen[:, 3], ones, seen[:, :3], torch.zeros(len(pixels), 2))
+            side = functional.normalize(torch.tensor([1.0, 0.0, -1.0]), dim=0)[:, None, None]
+            side = side.expand(len(pixels), 3, *seen.shape[2:])
+            return Surfaces(seen[:, 3], seen[:, 3], ones, seen[:, :3], side, torch.zeros(len(pixels), 2))
 
     rgb, mask = mug()
     photo = Photo.open(rgb, mask=mask)
@@ -156,6 +177,7 @@ def test_answers_of_all_looks_lie_in_the_frame_of_the_first(weights):
         assert float((said.front[k] / looks.zoom[k] - said.front[0]).abs().mean()) < 0.03
         assert float((said.colour[k] - said.colour[0]).abs().mean()) < 0.03
         torch.testing.assert_close(said.scale[k], looks.zoom[k].expand_as(said.scale[k]))
+        assert float(said.normal[k, 0].mean()) * (-1) ** k == pytest.approx(0.5**0.5, abs=1e-4)
 
 
 def test_refining_follows_the_surer_looks_and_straightens_plain_ground():
@@ -169,7 +191,8 @@ def test_refining_follows_the_surer_looks_and_straightens_plain_ground():
     fronts[3] += 0.5  # one look is wrong, and says that it is unsure
     scale = torch.full((4, 2, 32, 32), 0.05)
     scale[3] = 0.5
-    said = Surfaces(fronts, fronts + 0.6, scale, torch.zeros(4, 3, 32, 32), torch.zeros(4, 2))
+    towards = functional.normalize(torch.tensor([0.3, 0.0, -1.0]), dim=0)[:, None, None].expand(4, 3, 32, 32)
+    said = Surfaces(fronts, fronts + 0.6, scale, torch.zeros(4, 3, 32, 32), towards, torch.zeros(4, 2))
     true = torch.nn.functional.interpolate((plane - 0.3)[None], (64, 64), mode="bilinear")[0, 0]
     inside = torch.from_numpy(mask) > 0.5
     mean, _ = refine(said, crop, 0)

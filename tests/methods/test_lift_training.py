@@ -40,6 +40,11 @@ def test_front_and_back_hold_the_object(pack):
     frame = frame_of(camera, crop, made.distance)
     mean = (0.5 * (made.front + made.back) * made.valid).sum((1, 2)) / made.valid.sum((1, 2))
     torch.testing.assert_close(mean, torch.zeros(2), atol=1e-4, rtol=0)
+    # Normals are those of the depths, where these do not break off.
+    across = (made.front[:, :, 2:] - made.front[:, :, :-2])[:, 1:-1] / (4 / 48)
+    plain = made.valid[:, 1:-1, 1:-1] & (across.abs() < 1) & (made.normal[:, 2, 1:-1, 1:-1] < -0.5)
+    told = (-made.normal[:, 0] / made.normal[:, 2].clamp_max(-0.3))[:, 1:-1, 1:-1]
+    assert plain.sum() > 100 and (told - across)[plain].abs().median() < 0.15
     assert (made.front <= made.back + 0.02)[made.valid].float().mean() > 0.99
     for name, expected in (
         ("points", packed["sdf"] < -0.015),

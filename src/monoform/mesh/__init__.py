@@ -20,6 +20,7 @@ from .topology import is_watertight as is_watertight
 from .topology import largest as largest
 from .topology import report as report
 from .unwrap import project_uv as project_uv
+from .unwrap import two_sheets as two_sheets
 from .unwrap import unwrap as unwrap
 from .write import export as export
 
@@ -43,5 +44,6 @@ __all__ = [
     "sample_surface",
     "sample_texture",
     "simplify",
+    "two_sheets",
     "unwrap",
 ]

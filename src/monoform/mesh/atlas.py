@@ -34,7 +34,7 @@ def box_atlas(mesh: Mesh, *, resolution: int = 1024) -> Mesh:
             break
         chart[folded] = chart.max() + 1 + np.arange(len(folded))
         chart = np.unique(chart, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    return _with_seams(welded, corners, chart)
+    return with_seams(welded, corners, chart)
 
 
 def _dominant_direction(normals: Float[np.ndarray, "f 3"]) -> Int[np.ndarray, " f"]:
@@ -141,8 +141,8 @@ def _shelves(size: np.ndarray, order: np.ndarray, scale: float, gutter: float) -
     return places
 
 
-def _with_seams(welded: Mesh, corners: Float[np.ndarray, "f 3 2"], chart: Int[np.ndarray, " f"]) -> Mesh:
-    """One vertex for each position in each chart."""
+def with_seams(welded: Mesh, corners: Float[np.ndarray, "f 3 2"], chart: Int[np.ndarray, " f"]) -> Mesh:
+    """One vertex for each position in each chart; `corners` are the coordinates of each face's three corners."""
     keys = welded.faces.reshape(-1) * (int(chart.max()) + 1) + np.repeat(chart, 3)
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     old = welded.faces.reshape(-1)[first]

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 
 from ..errors import InputError
-from .atlas import box_atlas
+from .atlas import box_atlas, with_seams
 from .mesh import Mesh
 
 if TYPE_CHECKING:
@@ -111,3 +112,13 @@ def project_uv(mesh: Mesh, camera: Camera, *, crop: tuple[float, float, float, f
         raise InputError("Some vertices lie behind the camera, so the photo cannot be projected onto them.")
     uv = np.stack([(pixels[:, 0] - x0) / width, 1.0 - (pixels[:, 1] - y0) / height], axis=1)
     return replace(mesh, uv=uv)
+
+
+def two_sheets(mesh: Mesh, behind: Bool[np.ndarray, " f"]) -> Mesh:
+    """Coordinates over one image move to the left half of two, those of the faces `behind` to the right half.
+
+    Vertices between the two are doubled. For surfaces that one projection covers twice, before and behind.
+    """
+    assert mesh.uv is not None
+    corners = mesh.uv[mesh.faces] * (0.5, 1.0) + np.where(behind[:, None, None], (0.5, 0.0), (0.0, 0.0))
+    return with_seams(mesh, corners, behind.astype(np.int64))

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from ..errors import InputError
-from ..mesh import Mesh, bake, extract, largest, project_uv, simplify, unwrap
+from ..mesh import Mesh, bake, extract, largest, project_uv, simplify, two_sheets, unwrap
+from ..mesh.texture import to_bytes
 
 if TYPE_CHECKING:
     from .reconstruction import Reconstruction
 
 MARGIN = 6.0
+
+
+@runtime_checkable
+class TwoSided(Protocol):
+    """A field that one photo covers twice: by what it shows, and by what is behind."""
+
+    def behind(self, points: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
+        """Whether points of the surface lie on the side that the photo does not show."""
+        ...
+
+    def back_color(self, pixels: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
+        """Colour, 0..1, of the back behind pixels of the working image."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +53,7 @@ def build_mesh(reconstruction: Reconstruction, options: MeshingOptions) -> Mesh:
     """Extract, keep the object's parts, simplify, and colour."""
     surface = largest(extract(reconstruction.field, resolution=options.resolution), n=reconstruction.parts)
     surface = largest(simplify(surface, options.faces), n=reconstruction.parts)
-    painted = _projected if reconstruction.texture == "projected" else _baked
+    painted = {"projected": _projected, "sheets": _two_sheets}.get(reconstruction.texture, _baked)
     return _with_confidence(painted(surface, reconstruction, options.texture), reconstruction)
 
 
@@ -60,7 +76,22 @@ def _projected(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh
     crop = (photo.crop[0] + left / sx, photo.crop[1] + top / sy, width / sx, height / sy)
     filled = photo.filled_window(crop, size=(side, side))
     mesh = project_uv(surface, reconstruction.camera, crop=crop)
-    return replace(mesh, texture=np.round(np.clip(filled, 0, 1) * 255).astype(np.uint8))
+    return replace(mesh, texture=to_bytes(np.clip(filled, 0, 1)))
+
+
+def _two_sheets(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
+    """The photo around the object is the left half of the atlas; the right half is what the field says is behind it."""
+    field, photo = reconstruction.field, reconstruction.photo
+    assert isinstance(field, TwoSided) and photo.mask is not None
+    front = _projected(surface, reconstruction, side)
+    left, top, width, height = _window(photo.mask)
+    rows, columns = np.mgrid[0:side, 0:side] + 0.5
+    pixels = np.stack([left + columns * width / side, top + rows * height / side], -1).reshape(-1, 2)
+    with torch.no_grad():
+        back = field.back_color(torch.from_numpy(pixels).float()).reshape(side, side, 3).numpy()
+        behind = field.behind(torch.from_numpy(surface.triangles.mean(axis=1)).float()).numpy()
+    assert front.texture is not None
+    return replace(two_sheets(front, behind), texture=np.concatenate([front.texture, to_bytes(back)], axis=1))
 
 
 def _window(mask: np.ndarray) -> tuple[float, float, float, float]:

@@ -64,7 +64,8 @@ class Reconstruction:
         views: the photos and their cameras; the first one's photo gives the texture.
         provenance: method, options, seed, weights.
         parts: number of separate solids that the object has.
-        texture: "projected": the photo is the atlas, front and back alike; "baked": an atlas is unwrapped and baked
+        texture: "projected": the photo is the atlas, front and back alike; "sheets": the photo and, beside it, what the
+            field says is behind (`TwoSided`), an image twice as wide as high; "baked": an atlas is unwrapped and baked
             from the photo where it sees the surface and from the field elsewhere.
         surface: the mesh, where it is already known (a loaded result).
         alternatives: further hypotheses about the same photo, the better first.

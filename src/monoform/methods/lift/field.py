@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
@@ -26,30 +26,27 @@ class FrameSolid:
 
     Attributes:
         maps: z of front and back, and by how much the slope of each shortens the way to it; (1, 4, f, f).
-        scale: of the errors of front and back; paint: colours of the photo and of the back, 0..1.
+        scale: of the errors of front and back.
+        photo: colours of the front, continued beyond the mask; paint: of the back; 0..1.
         outline: distance to the mask's outline in half sides of the crop, positive inside.
     """
 
     maps: Float[Tensor, "1 4 f f"]
     scale: Float[Tensor, "1 2 h w"]
-    paint: Float[Tensor, "1 6 h w"]
+    photo: Float[Tensor, "1 3 p p"]
+    paint: Float[Tensor, "1 3 h w"]
     outline: Float[Tensor, "1 1 t t"]
 
     @classmethod
-    def of(cls, surfaces: Surfaces, crops: Float[Tensor, "1 6 s s"], outline: Float[Tensor, "1 1 t t"]) -> FrameSolid:
+    def of(cls, surfaces: Surfaces, photo: Float[Tensor, "1 3 p p"], outline: Float[Tensor, "1 1 t t"]) -> FrameSolid:
         """The solid of one answer; what the network says beside the mask is replaced by its nearest pixels inside."""
-        seen = functional.adaptive_avg_pool2d(crops, surfaces.front.shape[-1])
-        inside = seen[0, 3].numpy() > 0.5
+        side = surfaces.front.shape[-1]
+        inside = functional.interpolate(outline, (side, side), mode="area")[0, 0].numpy() > 0
         depths = _continued(torch.stack((surfaces.front, surfaces.back), 1), inside)
         fine = functional.interpolate(depths, (FINE, FINE), mode="bicubic", align_corners=False)
         fine[:, 1] = torch.maximum(fine[:, 0], fine[:, 1])
-        paint = torch.cat(((seen[:, :3] / seen[:, 3:4].clamp_min(0.05)).clamp(0, 1), surfaces.colour), 1)
-        return cls(
-            torch.cat((fine, _shortening(fine)), 1),
-            _continued(surfaces.scale, inside),
-            _continued(paint, inside),
-            outline,
-        )
+        maps = torch.cat((fine, _shortening(fine)), 1)
+        return cls(maps, _continued(surfaces.scale, inside), photo, _continued(surfaces.colour, inside), outline)
 
     def geometry(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
         """About the signed distance in half sides of the crop, negative inside; its zeros are exact."""
@@ -65,7 +62,7 @@ class FrameSolid:
     def color(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
         """Colour in 0..1: the photo's on the front, the network's on the back, in between a mixture."""
         share = self._behind(points, uv)[:, None]
-        before, behind = _look_up(self.paint, uv).split(3, dim=1)
+        before, behind = _look_up(self.photo, uv), _look_up(self.paint, uv)
         return before + share * (behind - before)
 
     def confidence(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
@@ -73,6 +70,14 @@ class FrameSolid:
         share = self._behind(points, uv)
         front, back = _look_up(self.scale, uv).unbind(dim=1)
         return 1 - torch.exp(-NEAR / torch.where(share < 0.5, front, back))
+
+    def behind(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Bool[Tensor, " n"]:
+        """Whether points are nearer to the back than to the front."""
+        return self._behind(points, uv) > 0.5
+
+    def back_color(self, uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
+        """The network's colours of the back, 0..1."""
+        return _look_up(self.paint, uv)
 
     def _behind(self, points: Tensor, uv: Tensor) -> Float[Tensor, " n"]:
         front, back = self.depths(uv).unbind(dim=1)
@@ -125,6 +130,14 @@ class LiftField:
         """The network's colour, 0..1."""
         del directions
         return self.solid.color(*self._in_frame(points))
+
+    def behind(self, points: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
+        """Whether points of the surface lie on the side that the photo does not show."""
+        return self.solid.behind(*self._in_frame(points))
+
+    def back_color(self, pixels: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
+        """Colour, 0..1, of the back behind pixels of the working image."""
+        return self.solid.back_color((pixels - self.crop.centre) / self.crop.half)
 
     def confidence(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """How sure the network is of the surface at each point, 0..1."""

@@ -29,6 +29,7 @@ from .refine import refine
 
 SHIPPED = Path(__file__).parents[2] / "weights" / "lift"
 OUTLINE = 384
+PAINT = 512
 LOOKS = 8
 
 
@@ -93,15 +94,16 @@ class Lift(Reconstructor):
             camera = Camera(torch.eye(4)[None], intrinsics, *photo.size)
             crop = around(torch.from_numpy(photo.mask)[None])
             outline = outline_of(photo, crop)
+            front = crop.cut(torch.from_numpy(photo.filled()).float().permute(2, 0, 1)[None], PAINT)
             looks = looks_at(photo, crop, self.net.config.image_size, self._looks(), generator=generator)
             found = [
-                self._reconstruction(surfaces, looks.pixels[:1], photo, camera, crop, outline, silhouette.parts, loss)
+                self._reconstruction(surfaces, front, photo, camera, crop, outline, silhouette.parts, loss)
                 for surfaces, loss in self._hypotheses(looks, generator)
             ]
         return replace(found[0], alternatives=tuple(found[1:]))
 
     def _looks(self) -> int:
-        return LOOKS if self.config.refine else 2
+        return LOOKS if self.config.refine else 1
 
     def _hypotheses(self, looks: Looks, generator: torch.Generator) -> list[tuple[Surfaces, float]]:
         """Answers and their losses, the best first."""
@@ -114,7 +116,7 @@ class Lift(Reconstructor):
     def _reconstruction(
         self,
         surfaces: Surfaces,
-        pixels: Float[Tensor, "1 6 s s"],
+        front: Float[Tensor, "1 3 p p"],
         photo: Photo,
         camera: Camera,
         crop: Crop,
@@ -123,7 +125,7 @@ class Lift(Reconstructor):
         loss: float,
     ) -> Reconstruction:
         elevation = float(surfaces.camera[0, 0]) if self.config.upright else 0.0
-        field = place(FrameSolid.of(surfaces, pixels, outline), camera, crop, elevation)
+        field = place(FrameSolid.of(surfaces, front, outline), camera, crop, elevation)
         return Reconstruction(
             field=field,
             views=(View(photo, photo_camera(field.camera, photo)),),
@@ -134,6 +136,7 @@ class Lift(Reconstructor):
                 fit={"loss": round(loss, 5)},
             ),
             parts=parts,
+            texture="sheets",
         )
 
 

@@ -67,8 +67,10 @@ def answers(net: LiftNet, looks: Looks, *, dropped: bool = False, generator: tor
         levels[-1] = levels[-1] * net.kept_channels(generator)
     found = net.decode(levels, looks.pixels)
     turned = looks.mirrored[:, None, None]
-    maps = torch.cat((found.front[:, None], found.back[:, None], found.scale, found.colour), 1)
-    maps = torch.where(turned[..., None], maps.flip(-1), maps)
+    maps = torch.cat((found.front[:, None], found.back[:, None], found.scale, found.colour, found.normal), 1)
+    over = torch.ones(maps.shape[1])
+    over[7] = -1.0  # a mirrored normal looks to the other side
+    maps = torch.where(turned[..., None], maps.flip(-1) * over[:, None, None], maps)
     side = maps.shape[-1]
     steps = (torch.arange(side) + 0.5) * 2 / side - 1
     rows, columns = torch.meshgrid(steps, steps, indexing="ij")
@@ -77,5 +79,11 @@ def answers(net: LiftNet, looks: Looks, *, dropped: bool = False, generator: tor
     lengths = placed[:, :4] * looks.zoom[:, None, None, None]
     camera = found.camera - torch.stack((torch.zeros_like(looks.zoom), torch.log(looks.zoom)), 1)
     return replace(
-        found, front=lengths[:, 0], back=lengths[:, 1], scale=lengths[:, 2:], colour=placed[:, 4:], camera=camera
+        found,
+        front=lengths[:, 0],
+        back=lengths[:, 1],
+        scale=lengths[:, 2:],
+        colour=placed[:, 4:7],
+        normal=functional.normalize(placed[:, 7:], dim=1),
+        camera=camera,
     )

@@ -6,15 +6,23 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+PLAIN = 0.1  # relief, in half sides of the crop, below which an object counts as a plane
 FAR = 1.5  # half sides of the crop; what lies beyond does not count as further
 
 
 def depth_loss(
     found: Float[Tensor, "b h w"], true: Float[Tensor, "b h w"], valid: Bool[Tensor, "b h w"]
 ) -> Float[Tensor, ""]:
-    """Mean absolute error of a depth, over the pixels of each object and then over objects."""
-    error = (found - true.clamp(-FAR, FAR)).abs()
-    return _mean_of_objects(error, valid)
+    """Mean absolute error of a depth over that of a plane: of each object over its pixels, then over objects.
+
+    Objects that reach far back, whose depth one photo hardly tells, count no more than flat ones.
+    """
+    true = true.clamp(-FAR, FAR)
+    counted = valid.flatten(1).float()
+    pixels = counted.sum(1).clamp_min(1)
+    middle = ((true.flatten(1) * counted).sum(1) / pixels)[:, None, None]
+    relief = ((true - middle).abs().flatten(1) * counted).sum(1) / pixels
+    return _mean_of_objects((found - true).abs() / (PLAIN + relief)[:, None, None], valid)
 
 
 def slope_loss(
@@ -43,6 +51,13 @@ def colour_loss(
 ) -> Float[Tensor, ""]:
     """Mean absolute error of colours."""
     return _mean_of_objects((found - true).abs().mean(dim=1), valid)
+
+
+def normal_loss(
+    found: Float[Tensor, "b 3 h w"], true: Float[Tensor, "b 3 h w"], valid: Bool[Tensor, "b h w"]
+) -> Float[Tensor, ""]:
+    """1 minus the mean cosine between unit normals."""
+    return _mean_of_objects(1 - (found * true).sum(dim=1), valid)
 
 
 def camera_loss(found: Float[Tensor, "b 2"], true: Float[Tensor, "b 2"]) -> Float[Tensor, ""]:

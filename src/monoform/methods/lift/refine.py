@@ -1,7 +1,8 @@
 """Refinement: front and back that agree with several looks at the photo, and bend only where the photo does.
 
 What is fitted are the depth maps themselves, at the resolution of the crop. Each look of the network is a measurement
-with a Laplace error of the scale that the network gives it; between pixels the surfaces go on straight, unless the
+with a Laplace error of the scale that the network gives it. The front rises between pixels as the normals say that the
+network sees there (which are easier to tell from a photo than depths), and the back goes on straight, unless the
 colours or the mask change there (an edge-aware prior of second order). The silhouette is the mask from the start, and
 the camera is the one in whose frame the network answers: neither is a variable.
 """
@@ -21,7 +22,9 @@ from ...training import Cosine
 from .model import Surfaces
 
 RATE = 0.01  # half sides of the crop in a step
-STRAIGHT = 20.0  # weight of a bend, against errors in scales of the network
+STRAIGHT = 10.0  # weight of a bend of the back, against errors in scales of the network
+RISE = 40.0  # weight of a step of the front that differs from what the normals say
+STEEPEST = 3.0
 EDGE = 0.08  # change of colour that makes a bend half as costly
 
 
@@ -40,21 +43,29 @@ def refine(answers: Surfaces, crop: Float[Tensor, "1 6 s s"], steps: int) -> tup
     measured, scale = (trackable(_enlarged(values, size)) for values in (_depths(answers), answers.scale))
     inside = trackable((crop[:, 3:4] > 0.5).float())
     softness = [trackable(weight) for weight in _softness(crop)]
+    rises = [(trackable(step), trackable(weight)) for step, weight in _rises(_enlarged(mean.normal, size), inside)]
+    pixels = max(float(inside.sum()), 1.0)
 
-    def loss(values: Mapping[str, Tensor], step: int) -> dict[str, Tensor]:
-        del step
+    def loss(values: Mapping[str, Tensor], number: int) -> dict[str, Tensor]:
+        del number
         depths = values["depths"]
         error = (depths - measured).abs() / scale
-        bends = [_bend(depths, dim) * weight for dim, weight in zip((2, 3), softness, strict=True)]
+        front, back = depths.split(1, dim=1)
+        steps_off = [
+            (weight * (front.diff(dim=dim) - step).abs()).sum()
+            for dim, (step, weight) in zip((2, 3), rises, strict=True)
+        ]
+        bends = [(weight * _bend(back, dim)).sum() for dim, weight in zip((2, 3), softness, strict=True)]
         return {
-            "looks": (error * inside).sum() / inside.sum().clamp_min(1) / len(measured),
-            "bends": STRAIGHT * torch.stack([bend.sum() for bend in bends]).sum() / inside.sum().clamp_min(1),
+            "looks": (error * inside).sum() / pixels / len(measured),
+            "normals": RISE * torch.stack(steps_off).sum() / pixels,
+            "bends": STRAIGHT * torch.stack(bends).sum() / pixels,
         }
 
     start = Variable("depths", _enlarged(_depths(mean), size), RATE)
     found = fit([start], loss, steps=steps, schedule=Cosine(steps))
     front, back = found.values["depths"].sort(dim=1).values.unbind(dim=1)
-    larger = {name: _enlarged(getattr(mean, name), size) for name in ("scale", "colour")}
+    larger = {name: _enlarged(getattr(mean, name), size) for name in ("scale", "colour", "normal")}
     return replace(mean, front=front, back=back, **larger), float(found.best_loss)
 
 
@@ -72,6 +83,23 @@ def _depths(surfaces: Surfaces) -> Float[Tensor, "k 2 h w"]:
 
 def _enlarged(maps: Float[Tensor, "k c h w"], size: int) -> Float[Tensor, "k c size size"]:
     return functional.interpolate(maps, (size, size), mode="bilinear", align_corners=False)
+
+
+def _rises(normal: Float[Tensor, "1 3 s s"], inside: Float[Tensor, "1 1 s s"]) -> list[tuple[Tensor, Tensor]]:
+    """Steps in z between neighbouring rows and columns that normals ask for, and how much they count: little where the
+    surface is seen at a grazing angle, not at all across the mask's edge."""
+    cell = 2 / normal.shape[-1]
+    found = []
+    for dim, axis in ((2, 1), (3, 0)):
+        slope = (-normal[:, axis : axis + 1] / normal[:, 2:].clamp_max(-1e-2)).clamp(-STEEPEST, STEEPEST)
+        before, after = _neighbours(slope, dim)
+        found.append((0.5 * cell * (before + after), torch.minimum(*_neighbours(normal[:, 2:].abs() * inside, dim))))
+    return found
+
+
+def _neighbours(maps: Float[Tensor, "k c s s"], dim: int) -> tuple[Tensor, Tensor]:
+    length = maps.shape[dim] - 1
+    return maps.narrow(dim, 0, length), maps.narrow(dim, 1, length)
 
 
 def _bend(maps: Float[Tensor, "k c s s"], dim: int) -> Tensor:

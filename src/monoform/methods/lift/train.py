@@ -23,7 +23,7 @@ from ...training import (
     train,
 )
 from .crop import Crop, around, frame_of, with_outlines
-from .losses import camera_loss, colour_loss, depth_loss, scale_loss, slope_loss
+from .losses import camera_loss, colour_loss, depth_loss, normal_loss, scale_loss, slope_loss
 from .model import LiftNet
 
 CARD = """# lift
@@ -51,16 +51,17 @@ class LiftTraining:
     """
 
     objects: int = 24
-    rate: float = 1.5e-3
+    rate: float = 1e-3
     warmup: int = 200
-    steps: int = 4500
+    steps: int = 3200
     early_size: int = 64
-    early: float = 0.8
+    early: float = 0.85
 
 
 @dataclass(frozen=True)
 class LiftBatch:
-    """Crops and what is true behind their pixels: z of front and back, where these are known, the back's colour.
+    """Crops and what is true behind their pixels: z of front and back, where these are known, the back's colour,
+    the front's normal.
 
     distance: of the frame's origin from the camera.
     """
@@ -70,6 +71,7 @@ class LiftBatch:
     back: Float[Tensor, "b h w"]
     valid: Bool[Tensor, "b h w"]
     colour: Float[Tensor, "b 3 h w"]
+    normal: Float[Tensor, "b 3 h w"]
     camera: Float[Tensor, "b 2"]
     distance: Float[Tensor, " b"]
 
@@ -120,7 +122,10 @@ class LiftTask:
         frame = frame_of(camera, crop, camera.position.norm(dim=1))
         pixels = crop.grid(size // 2).floor()
         depths = torch.stack((packed["depth"][:, 0], packed["back_depth"][:, 0]), 1)
-        values, colour = _at(depths, pixels), _at(paint, pixels)
+        values, colour = _at(depths, pixels), torch.nan_to_num(_at(paint, pixels))
+        facing = torch.nan_to_num(_at(packed["normals"][:, 0].permute(0, 3, 1, 2), pixels))
+        frame_from_camera = frame.rotation.mT @ camera.world_from_camera[:, :3, :3]
+        normal = torch.einsum("bij,bjhw->bihw", frame_from_camera, facing)
         valid = torch.isfinite(values).all(dim=1) & (_at(images[:, 3:], pixels)[:, 0] > 0.5)
         places = (pixels + 0.5).flatten(1, 2)
         front, back = (
@@ -133,9 +138,8 @@ class LiftTask:
         front, back, shrink = _from_the_middle(front, back, valid, frame.unit / distance)
         elevation = torch.asin((-frame.rotation[:, 1, 2]).clamp(-1, 1))
         slope = torch.log(crop.half / camera.intrinsics[:, 1, 1])
-        made = LiftBatch(
-            crops, front, back, valid, torch.nan_to_num(colour), torch.stack((elevation, slope), 1), distance * shrink
-        )
+        truth = torch.stack((elevation, slope), 1)
+        made = LiftBatch(crops, front, back, valid, colour, normal, truth, distance * shrink)
         return made if generator is None else _flipped(made, generator)
 
     def _loss(
@@ -144,13 +148,14 @@ class LiftTask:
         del step, generator
         surfaces, valid = self.net(batch["crops"]), batch["valid"]
         parts = {"camera": camera_loss(surfaces.camera, batch["camera"])}
-        weights = {"camera": 0.3, "colour": 0.5}
+        parts["normal"] = normal_loss(surfaces.normal, batch["normal"], valid)
+        weights = {"camera": 0.3, "colour": 0.5, "normal": 1.0}
         for index, name in enumerate(("front", "back")):
             found, true = getattr(surfaces, name), batch[name]
             parts[name] = depth_loss(found, true, valid)
             parts[f"{name}_slope"] = slope_loss(found, true, valid)
             parts[f"{name}_scale"] = scale_loss(found, true, surfaces.scale[:, index], valid)
-            weights |= {name: 2.0, f"{name}_slope": 1.0, f"{name}_scale": 0.05}
+            weights |= {name: 0.5, f"{name}_slope": 1.0, f"{name}_scale": 0.05}
         parts["colour"] = colour_loss(surfaces.colour, batch["colour"], valid)
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         return total, {name: value.detach() for name, value in parts.items()}
@@ -196,8 +201,10 @@ def _flipped(batch: LiftBatch, generator: torch.Generator) -> LiftBatch:
     def some(values: Tensor) -> Tensor:
         return torch.where(flip.reshape(-1, *[1] * (values.ndim - 1)), values.flip(-1), values)
 
-    maps = ("crops", "front", "back", "valid", "colour")
-    return replace(batch, **{name: some(getattr(batch, name)) for name in maps})
+    maps = ("crops", "front", "back", "valid", "colour", "normal")
+    turned = replace(batch, **{name: some(getattr(batch, name)) for name in maps})
+    across = torch.where(flip, -1.0, 1.0)[:, None, None, None]
+    return replace(turned, normal=turned.normal * torch.cat((across, across.abs(), across.abs()), 1))
 
 
 def _jittered(crop: Crop, generator: torch.Generator) -> Crop:
