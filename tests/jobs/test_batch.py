@@ -11,6 +11,7 @@ from tests.pictures import disc, mug, png
 from monoform import InputError
 from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import is_complete, plan, run
+from monoform.jobs.reconstruct import DEFAULT_METHOD
 
 QUICK = ReconstructOptions(faces=600, texture=64, resolution=64, frames=4)
 
@@ -87,7 +88,7 @@ def test_the_result_folder_says_what_was_done(photos, tmp_path):
     assert summary["overlay"]["iou"] == outcome.iou > 0.95
     assert summary["mesh"]["faces"] == outcome.faces and summary["mesh"]["parts"] == 1
     assert set(summary["timings"]) == {"open", "mask", "shape", "mesh", "overlay", "turntable", "write"}
-    assert summary["method"] == "inflate" and summary["versions"]["torch"]
+    assert summary["method"] == DEFAULT_METHOD and summary["versions"]["torch"]
 
 
 def test_the_same_photo_gives_the_same_bytes(photos, tmp_path):

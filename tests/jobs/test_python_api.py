@@ -33,14 +33,14 @@ def test_rendering_from_anywhere(result):
 
 def test_options_reach_the_method():
     rgb, mask = mug()
-    flat = monoform.reconstruct(rgb, mask=mask, thickness=0.4)
+    flat = monoform.reconstruct(rgb, mask=mask, method="inflate", thickness=0.4)
     assert flat.provenance.config.thickness == 0.4
     long = monoform.reconstruct(rgb, mask=mask, focal=900.0)
     assert float(long.camera.intrinsics[0, 0, 0]) == 900.0
     with pytest.raises(monoform.InputError, match="focal length of 3"):
         monoform.reconstruct(rgb, mask=mask, focal=3.0)
     with pytest.raises(monoform.InputError, match="no option thicknes"):
-        monoform.reconstruct(rgb, mask=mask, thicknes=0.4)
+        monoform.reconstruct(rgb, mask=mask, method="inflate", thicknes=0.4)
 
 
 def test_a_saved_result_loads_with_the_same_camera_mesh_and_shape(result, tmp_path):
@@ -65,5 +65,5 @@ def test_public_names_are_there_and_others_are_not():
         assert getattr(monoform, name) is not None
     with pytest.raises(AttributeError, match="nothing"):
         _ = monoform.nothing
-    assert [card.name for card in monoform.list_methods()] == ["inflate"]
+    assert [card.name for card in monoform.list_methods()] == ["inflate", "lift"]
     assert "igarashi1999teddy" in monoform.cite("inflate")

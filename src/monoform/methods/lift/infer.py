@@ -27,6 +27,12 @@ from .looks import Looks, answers, looks_at
 from .model import LiftNet, Surfaces
 from .refine import refine
 
+CITATION = """@software{monoform,
+  title = {monoform: shape, camera and appearance from one photo},
+  author = {{The monoform authors}},
+  year = {2026},
+  license = {Apache-2.0}
+}"""
 SHIPPED = Path(__file__).parents[2] / "weights" / "lift"
 OUTLINE = 384
 PAINT = 512
@@ -64,7 +70,7 @@ class Lift(Reconstructor):
         licence="Apache-2.0",
         weights="lift",
         size=10.0,
-        citation=(),
+        citation=(CITATION,),
     )
 
     def __init__(self, config: LiftOptions | None = None) -> None:
@@ -133,6 +139,7 @@ class Lift(Reconstructor):
                 "lift",
                 self.config,
                 weights={"source": self.config.weights or "monoform/lift"},
+                citation=self.card.citation,
                 fit={"loss": round(loss, 5)},
             ),
             parts=parts,
