@@ -80,12 +80,12 @@ def test_a_photo_becomes_a_whole_result(photo, tmp_path):
 
 
 def test_options_change_the_result(photo, tmp_path):
-    masked = ["--mask", photo.with_name("mug_mask.png"), *QUICK]
+    masked = ["--mask", photo.with_name("mug_mask.png"), "--method", "inflate", *QUICK]
     monoform("reconstruct", photo, "-o", tmp_path / "plain", *masked)
     plain = json.loads((tmp_path / "plain/mug/result.json").read_text())
     assert plain["mask"]["origin"] == "file"
     assert plain["mesh"]["faces"] == pytest.approx(600, rel=0.01)
-    thin = monoform("reconstruct", photo, "-o", tmp_path / "thin", *masked, "--method", "inflate", "--set", "thickness=0.4")
+    thin = monoform("reconstruct", photo, "-o", tmp_path / "thin", *masked, "--set", "thickness=0.4")
     assert thin.returncode == 0, thin.stderr
     volume = json.loads((tmp_path / "thin/mug/result.json").read_text())["mesh"]["volume"]
     assert volume < 0.6 * plain["mesh"]["volume"]
@@ -96,6 +96,21 @@ def test_options_change_the_result(photo, tmp_path):
     monoform("reconstruct", photo, "-o", tmp_path / "still", *masked[:-1], "0")
     assert not (tmp_path / "still/mug/turntable.mp4").exists()
     assert (tmp_path / "still/mug/report.html").exists()
+
+
+def test_hypotheses_are_ranked_and_shown(photo, tmp_path):
+    masked = ["--mask", photo.with_name("mug_mask.png"), *QUICK]
+    words = ["--method", "lift", "--refine", "5", "--seeds", "2"]
+    done = monoform("reconstruct", photo, "-o", tmp_path / "out", *masked, *words)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "out" / "mug"
+    told = json.loads((folder / "result.json").read_text())["hypotheses"]
+    assert [entry["file"] for entry in told] == ["mesh.glb", "hypothesis_2.glb"]
+    assert told[0]["loss"] <= told[1]["loss"]
+    assert (folder / "hypothesis_2.glb").read_bytes()[:4] == b"glTF"
+    assert "Hypotheses" in (folder / "report.html").read_text()
+    refused = monoform("reconstruct", photo, "-o", tmp_path / "no", *masked, "--method", "inflate", "--refine", "5")
+    assert refused.returncode == 2 and "no option refine" in refused.stderr
 
 
 def test_a_batch_writes_a_table_and_says_what_failed(photo, tmp_path):

@@ -15,7 +15,7 @@ from tests.mesh.mesh_shapes import box, icosphere, joined, sponge, star_solids, 
 
 from monoform import InputError
 from monoform.camera import Camera, look_at
-from monoform.mesh import Mesh, is_watertight, project_uv, report, unwrap
+from monoform.mesh import Mesh, is_watertight, project_uv, report, two_sheets, unwrap
 from monoform.mesh.raster import cover
 
 unwrap_module = sys.modules["monoform.mesh.unwrap"]
@@ -154,3 +154,15 @@ def test_projection_refuses_what_it_cannot_see() -> None:
         project_uv(box(), camera)
     with pytest.raises(InputError, match="crop"):
         project_uv(box(), camera, crop=(0, 0, 0, 5))
+
+
+def test_two_sheets_share_a_shape_and_no_texel():
+    ball = icosphere(subdivisions=3)
+    flat = Mesh(ball.vertices, ball.faces, uv=0.5 + 0.45 * ball.vertices[:, :2] / np.abs(ball.vertices).max())
+    behind = ball.triangles.mean(axis=1)[:, 2] < 0
+    sheets = two_sheets(flat, behind)
+    np.testing.assert_allclose(sheets.triangles, ball.triangles)
+    across = sheets.uv[sheets.faces][..., 0]
+    assert (across[behind] >= 0.5).all() and (across[~behind] <= 0.5).all()
+    np.testing.assert_allclose(2 * across[~behind], flat.uv[flat.faces][~behind][..., 0])
+    assert report(sheets).watertight

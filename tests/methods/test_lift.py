@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from tests.pictures import disc, mug
 from torch.nn import functional
 
@@ -261,3 +262,19 @@ def test_weights_that_cannot_be_used_are_one_sentence(tmp_path, weights):
     with pytest.raises(InputError, match=r"seeds is 0"):
         Lift(LiftOptions(weights=weights, seeds=0))
     assert math.isfinite(float(Lift(LiftOptions(weights=weights)).net.leave[-1].bias.sum()))
+
+
+def test_the_front_of_the_mesh_is_the_photo_and_its_back_another_sheet(weights):
+    rgb, mask = mug()
+    found = reconstruct(rgb, mask, weights)
+    mesh = found.mesh(faces=3000, texture=256, resolution=128)
+    assert mesh.texture.shape == (256, 512, 3) and mesh.uv.min() > 0 and mesh.uv.max() < 1
+    sure = mesh.vertex_attributes["confidence"]
+    assert ((sure > 0) & (sure <= 1)).all()
+    seen = render_mesh(mesh, found.camera, shading="texture")
+    inner = ndimage.binary_erosion(mask > 0.5, iterations=4) & seen.mask
+    assert np.abs(seen.rgb - rgb)[inner].mean() < 0.03
+    # No triangle spans both sheets, and both are used.
+    corners = mesh.uv[mesh.faces][..., 0]
+    left, right = (corners <= 0.5).all(axis=1), (corners >= 0.5).all(axis=1)
+    assert (left | right).all() and 0.2 < right.mean() < 0.8

@@ -96,3 +96,12 @@ def test_the_command_goes_from_data_to_weights(pack, tmp_path):
     assert "2 of 2 steps" in done.stdout
     net = Lift(LiftOptions(weights=str(tmp_path / "run" / "weights"))).net
     assert all(torch.isfinite(value).all() for value in net.state_dict().values())
+
+
+def test_two_processes_train_one_network(pack, tmp_path):
+    words = ["-m", "monoform", "train", "lift", "--data", str(pack), "-o", str(tmp_path / "run"), "--steps", "2"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *words]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoints", "metrics.jsonl", "weights"]
+    assert isinstance(Lift(LiftOptions(weights=str(tmp_path / "run" / "weights"))).net, LiftNet)

@@ -19,8 +19,7 @@ from ..training import (
     Phase,
     TrainOptions,
     TrainResult,
-    load_checkpoint,
-    save_pretrained,
+    publish,
     train,
 )
 from .composites import Source, batch
@@ -161,10 +160,7 @@ def train_matting(data: str | Path, out: str | Path, options: TrainOptions) -> T
     module = MattingNet()
     sizes = MattingTraining(steps=options.steps, warmup=min(100, options.steps // 10))
     result = train(MattingTask(module, PackSource(packed), sizes, held_out), out, options=options)
-    averaged = load_checkpoint(result.checkpoint).ema
-    if averaged is not None:
-        module.load_state_dict(averaged)
-    save_pretrained(module, module.config, Path(out) / "weights", card=_card(packed, sizes, result))
+    publish(module, module.config, result, Path(out) / "weights", card=_card(packed, sizes, result))
     return result
 
 

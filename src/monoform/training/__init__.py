@@ -8,7 +8,7 @@ from .loop import train
 from .options import Diverged, TrainOptions, TrainResult
 from .phase import EvaluatedTask, Optimiser, Phase, Task
 from .schedule import Constant, Cosine, Schedule, Steps
-from .weights import load_pretrained, save_pretrained
+from .weights import load_pretrained, publish, save_pretrained
 
 __all__ = [
     "Checkpoint",
@@ -27,6 +27,7 @@ __all__ = [
     "list_checkpoints",
     "load_checkpoint",
     "load_pretrained",
+    "publish",
     "save_pretrained",
     "train",
 ]

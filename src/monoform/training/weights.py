@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from ..atomic import atomic_folder
 from ..errors import InputError
-from .checkpoint import require_same_shapes
+from .checkpoint import load_checkpoint, require_same_shapes
+from .options import TrainResult
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -47,6 +48,18 @@ def save_pretrained(module: nn.Module, config: Any, folder: str | Path, *, card:
         (temporary / CONFIG).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         (temporary / CARD).write_text(card.strip() + "\n", encoding="utf-8")
     return Path(folder)
+
+
+def publish(module: nn.Module, config: Any, result: TrainResult, folder: str | Path, *, card: str) -> None:
+    """Write a training's last weights, averaged where it averaged them, as `save_pretrained` does.
+
+    Of several processes only the first writes.
+    """
+    averaged = load_checkpoint(result.checkpoint).ema
+    if averaged is not None:
+        module.load_state_dict(averaged)
+    if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
+        save_pretrained(module, config, folder, card=card)
 
 
 def load_pretrained(

@@ -18,8 +18,7 @@ from ...training import (
     Phase,
     TrainOptions,
     TrainResult,
-    load_checkpoint,
-    save_pretrained,
+    publish,
     train,
 )
 from .crop import Crop, around, frame_of, with_outlines
@@ -246,10 +245,7 @@ def train_lift(data: str | Path, out: str | Path, options: TrainOptions) -> Trai
     module = LiftNet()
     task = LiftTask(module, packed, LiftTraining(steps=options.steps, warmup=min(200, options.steps // 10)))
     result = train(task, out, options=options)
-    averaged = load_checkpoint(result.checkpoint).ema
-    if averaged is not None:
-        module.load_state_dict(averaged)
-    save_pretrained(module, module.config, Path(out) / "weights", card=_card(packed, result))
+    publish(module, module.config, result, Path(out) / "weights", card=_card(packed, result))
     return result
 
 
