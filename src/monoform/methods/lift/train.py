@@ -27,14 +27,19 @@ from .model import LiftNet
 
 CARD = """# lift
 
-Signed distance and colour behind one photo of an object, by a small network of monoform.
+Front, back, normals and the back's colour behind one photo of an object, by a small network of monoform.
 
-- Data: views of {objects} meshes ({licences}), rendered by monoform; real scans among them are Google Scanned Objects
-  (Google Research) and the YCB Object and Model Set, CC-BY-4.0; see NOTICE.
+- Data: {views} views of {objects} objects ({licences}), rendered by monoform: meshes, widened copies of them, and
+  objects made by rules. The real scans among them are Google Scanned Objects (Google Research) and the YCB Object and
+  Model Set, CC-BY-4.0; all credits are in NOTICE. No photo was used. The validation meshes and their near-duplicates
+  are left out.
 - Licence of the weights: Apache-2.0.
-- Training: {steps} steps, last averages on the training data:
+- Training: {steps} steps of {batch} views for each process; last averages on the training data (depths relative to each
+  object's relief):
 {figures}
-- Fails on: thin parts, hollows that the photo does not show, objects unlike toys, furniture, food and vehicles.
+- Figures on unseen objects, and how they are made: docs/evaluation.md.
+- Fails on: what neither front nor back shows (the air behind a chair's legs), the far side of heads and prints, thin
+  sheets, objects unlike toys, furniture, food and vehicles.
 """
 
 
@@ -251,5 +256,12 @@ def train_lift(data: str | Path, out: str | Path, options: TrainOptions) -> Trai
 
 def _card(packed: PackedObjects, result: TrainResult) -> str:
     licences = sorted(set(packed.licences))
-    figures = "\n".join(f"- {name}: {value:.4f}" for name, value in sorted(result.metrics.items()))
-    return CARD.format(objects=len(packed), licences=", ".join(licences), steps=result.step, figures=figures)
+    figures = "\n".join(f"  - {name}: {value:.4f}" for name, value in sorted(result.metrics.items()))
+    return CARD.format(
+        views=len(packed) * packed.view_count,
+        objects=len(packed),
+        licences=", ".join(licences),
+        steps=result.step,
+        batch=LiftTraining().objects,
+        figures=figures,
+    )
