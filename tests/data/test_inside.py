@@ -133,7 +133,10 @@ def test_turning_the_mesh_turns_the_distances(seed: int) -> None:
     points = shapes.cube_points(400, seed=seed)
     straight = Solid(mesh, size=1 / 64).signed_distance(points)
     turned = Solid(Mesh(mesh.vertices @ turn.T, mesh.faces), size=1 / 64).signed_distance(points @ turn.T)
-    assert np.abs(straight - turned).max() < 0.002
+    apart = np.abs(straight - turned)
+    # Nearest samples choose the faces that are tried: exact almost everywhere, never off by more than their spacing.
+    assert apart.max() < 0.5 / 64
+    assert np.quantile(apart, 0.9) < 1e-6
 
 
 def test_surface_points_lie_on_the_outer_surface_and_look_out() -> None:
