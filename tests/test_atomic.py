@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -66,3 +69,23 @@ def test_places_that_cannot_be_written_are_one_sentence(tmp_path):
     for opened in (atomic_file, atomic_folder):
         with pytest.raises(InputError, match=r"Cannot write .*file.*: "), opened(tmp_path / "file" / "x"):
             raise AssertionError("nothing should be opened")
+
+
+def test_a_folder_into_which_others_still_write_is_removed(tmp_path):
+    """A film encoder, say, that was interrupted too and closes its file a moment later."""
+    writer = (
+        "import sys, time, pathlib\n"
+        "folder, end = pathlib.Path(sys.argv[1]), time.time() + 1.5\n"
+        "while time.time() < end:\n"
+        "    try:\n"
+        "        folder.mkdir(exist_ok=True)\n"
+        "        (folder / f'{time.time_ns()}').write_text('x')\n"
+        "    except OSError:\n"
+        "        pass\n"
+    )
+    with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "result") as place:
+        process = subprocess.Popen([sys.executable, "-c", writer, str(place / "frames")])
+        time.sleep(0.5)
+        raise KeyboardInterrupt
+    process.wait()
+    assert list(tmp_path.iterdir()) == []

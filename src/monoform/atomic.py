@@ -6,11 +6,14 @@ import os
 import secrets
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
+
+REMOVALS, PAUSE = 100, 0.05  # seconds
 
 
 @contextmanager
@@ -57,7 +60,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             with uninterrupted():
-                shutil.rmtree(temporary, ignore_errors=True)
+                _remove_folder(temporary)
 
 
 @contextmanager
@@ -80,6 +83,15 @@ def write_error(path: Path, error: OSError) -> InputError:
     """The sentence for a failed write."""
     reason = error.strerror or str(error)
     return InputError(f"Cannot write {path}: {reason}. Choose a folder that is writable and has free space.")
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder; one into which a process that is just ending still writes, again until it stays away."""
+    for _ in range(REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(PAUSE)
 
 
 def _replace_folder(new: Path, place: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from tests.pictures import disc, mug, png
@@ -101,3 +103,29 @@ def test_the_same_photo_gives_the_same_bytes(photos, tmp_path):
 def test_no_workers_are_refused(photos, tmp_path):
     with pytest.raises(InputError, match="at least 1"):
         next(run(plan([str(photos / "mug.png")], tmp_path), QUICK, workers=0))
+
+
+def test_a_worker_clears_up_once_however_often_it_is_told(tmp_path):
+    """Interrupted within its work, a worker is told again, by every signal, while it clears up."""
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import os, signal, sys, time\n"
+        "from pathlib import Path\n"
+        "from monoform.atomic import atomic_folder\n"
+        "from monoform.jobs import batch\n"
+        "def slow(item, options, finish):\n"
+        "    try:\n"
+        "        with atomic_folder(Path(sys.argv[1]) / 'mug'):\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "            time.sleep(5)\n"
+        "    finally:\n"
+        "        for number in (signal.SIGINT, signal.SIGTERM):\n"
+        "            os.kill(os.getpid(), number)\n"
+        "        Path(sys.argv[1], 'cleared').touch()\n"
+        "batch.run_one = slow\n"
+        "batch._start_worker(1)\n"
+        "batch._run_in_worker(None, None, None)\n"
+    )
+    done = subprocess.run([sys.executable, str(script), str(tmp_path)], check=False, capture_output=True, timeout=60)
+    assert done.returncode == 130, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cleared", "worker.py"]

@@ -163,7 +163,7 @@ def _run_pool(
 
 
 def _start_worker(threads: int) -> None:
-    signal.signal(signal.SIGINT, _leave)
+    _on_signals(_leave)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     torch.set_num_threads(threads)
@@ -174,20 +174,26 @@ def _leave(*_: object) -> None:
 
 
 def _interrupt_once(*_: object) -> None:
-    """Terminal and parent both interrupt: the second must not break off the clearing up after the first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The terminal interrupts, and the parent, and a pool ends its workers once one has left: the first counts, the
+    others must not break off the clearing up after it."""
+    _on_signals(signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def _on_signals(handler: Any) -> None:
+    signal.signal(signal.SIGINT, handler)
+    signal.signal(signal.SIGTERM, handler)
 
 
 def _run_in_worker(item: Item, options: ReconstructOptions, finish: Finish | None) -> Outcome:
     """An interrupted worker clears its half-written folder, then ends, whatever still waits in its queue."""
-    signal.signal(signal.SIGINT, _interrupt_once)
+    _on_signals(_interrupt_once)
     try:
         return run_one(item, options, finish)
     except KeyboardInterrupt:
         os._exit(130)
     finally:
-        signal.signal(signal.SIGINT, _leave)
+        _on_signals(_leave)
 
 
 def _kept(item: Item) -> Outcome:
