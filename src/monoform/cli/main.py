@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
-import signal
 import sys
 from importlib import import_module
 from typing import NoReturn
 
 from ..errors import InputError
+from ..interrupts import heard, listen, on_signals
 
 VERBS = {
     "reconstruct": "photos to textured meshes, each with the camera that took the photo",
@@ -25,11 +25,12 @@ INTERRUPTED, BAD_INPUT = 130, 2
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with 0, 1 (a check failed), 2 (bad input) or 130 (interrupted)."""
-    signal.signal(signal.SIGINT, _leave)
-    signal.signal(signal.SIGTERM, _leave)
+    on_signals(_leave)
     words = sys.argv[1:] if arguments is None else arguments
     try:
         code = _run(words)
+        if heard():
+            _leave()
         sys.stdout.flush()
     except KeyboardInterrupt:
         _leave()
@@ -87,8 +88,7 @@ def interruptible() -> None:
 
     Before, they end the process at once: libraries that are being imported may swallow an exception.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    listen()
 
 
 def _leave(*_: object) -> NoReturn:

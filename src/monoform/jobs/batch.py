@@ -17,6 +17,7 @@ import torch
 
 from ..atomic import uninterrupted
 from ..errors import InputError
+from ..interrupts import listen, on_signals
 from ..scene import name_of
 from ..scene.result import read_summary
 from .reconstruct import ReconstructOptions, reconstruct_to_folder, request
@@ -163,7 +164,7 @@ def _run_pool(
 
 
 def _start_worker(threads: int) -> None:
-    _on_signals(_leave)
+    on_signals(_leave)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     torch.set_num_threads(threads)
@@ -173,27 +174,18 @@ def _leave(*_: object) -> None:
     os._exit(130)
 
 
-def _interrupt_once(*_: object) -> None:
-    """The terminal interrupts, and the parent, and a pool ends its workers once one has left: the first counts, the
-    others must not break off the clearing up after it."""
-    _on_signals(signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _on_signals(handler: Any) -> None:
-    signal.signal(signal.SIGINT, handler)
-    signal.signal(signal.SIGTERM, handler)
-
-
 def _run_in_worker(item: Item, options: ReconstructOptions, finish: Finish | None) -> Outcome:
-    """An interrupted worker clears its half-written folder, then ends, whatever still waits in its queue."""
-    _on_signals(_interrupt_once)
+    """An interrupted worker clears its half-written folder, then ends, whatever still waits in its queue.
+
+    The terminal interrupts it, and the parent, and a pool ends its workers once one has left: the first counts.
+    """
+    listen(once=True)
     try:
         return run_one(item, options, finish)
     except KeyboardInterrupt:
         os._exit(130)
     finally:
-        _on_signals(_leave)
+        on_signals(_leave)
 
 
 def _kept(item: Item) -> Outcome:
