@@ -143,7 +143,8 @@ def overlay_iou(mesh: trimesh.Trimesh, camera: dict, mask: np.ndarray) -> float:
 def print_table(rows: list[dict]) -> None:
     """A line for each photo, then medians and extremes, then the mean time of each step."""
     print(
-        f"{'photo':24} {'status':7} {'s':>6} {'overlay':>8} {'mask':>6} {'faces':>6} {'comp':>4} {'parts':>5} {'PSNR':>5} {'d/w':>5} {'back':>5} closed"
+        f"{'photo':24} {'status':7} {'s':>6} {'overlay':>8} {'mask':>6} {'faces':>6} {'comp':>4} {'parts':>5} "
+        f"{'PSNR':>5} {'d/w':>5} {'back':>5} closed"
     )
     for row in rows:
         if row["status"] != "done":
