@@ -139,6 +139,23 @@ def test_a_window_outside_the_photo_is_transparent():
     np.testing.assert_allclose(crop.rgba[30:, 40:, :3], RGB[:90, :120], atol=0.01)
 
 
+def test_the_inner_edge_keeps_the_objects_colours_and_loses_the_backgrounds():
+    """A red square on blue with a mixed edge on its left, an olive edge of its own on its right, a thin yellow stem."""
+    red, olive, blue, yellow = np.float32([[1, 0, 0], [0.6, 0.6, 0], [0, 0, 1], [1, 1, 0]])
+    rgb = np.tile(blue, (80, 80, 1))
+    mask = np.zeros((80, 80), np.float32)
+    rgb[20:60, 20:60], mask[20:60, 20:60] = red, 1
+    rgb[20:60, 20] = 0.2 * red + 0.8 * blue
+    rgb[20:60, 59] = olive
+    rgb[5:20, 40], mask[5:20, 40] = yellow, 1
+    photo = Photo.open(rgb, mask=mask)
+    filled = photo.filled()
+    np.testing.assert_allclose(filled[25:55, 20], np.tile(red, (30, 1)), atol=0.02)
+    np.testing.assert_array_equal(filled[25:55, 59], photo.rgb[25:55, 59])
+    np.testing.assert_array_equal(filled[6:20, 40], photo.rgb[6:20, 40])
+    assert np.abs(filled[:, :15] - blue).max(axis=-1).min() > 0.5, "no background is left"
+
+
 def sentence(source, match: str, **options) -> None:
     with pytest.raises(InputError, match=match) as caught:
         Photo.open(source, **options)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from PIL import Image
 from scipy import ndimage
 
@@ -109,16 +109,24 @@ class Photo:
         return replace(self, rgba=resample(self.rgba), mask=mask, crop=crop)
 
     def filled(self) -> Float[np.ndarray, "h w 3"]:
-        """The colours with those of the object's inner edge continued over the background, for texturing."""
+        """The colours of the object, continued over the background, for texturing.
+
+        A pixel at the mask's inner edge keeps its colour unless it looks more like the background beside it than like
+        the object within: then it is mixed with the background, and takes the object's colour.
+        """
         if self.mask is None:
             return self.rgb
         solid = cv2.erode((self.mask > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         if not solid.any():
             solid = self.mask >= min(0.5, float(self.mask.max()))
-        nearest = ndimage.distance_transform_edt(~solid, return_distances=False, return_indices=True)
         # A faint blur hides the streaks that a nearest-pixel continuation draws.
-        continued = cv2.GaussianBlur(self.rgb[nearest[0], nearest[1]], (0, 0), 1.5)
-        return np.where(solid[..., None], self.rgb, continued)
+        within = cv2.GaussianBlur(_continued(self.rgb, solid), (0, 0), 1.5)
+        outside = cv2.dilate((self.mask > 0.1).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+        if outside.any():
+            beside = _continued(self.rgb, outside)
+            own = np.linalg.norm(self.rgb - beside, axis=-1) > np.linalg.norm(self.rgb - within, axis=-1)
+            solid = solid | ((self.mask >= 0.5) & own)
+        return np.where(solid[..., None], self.rgb, within)
 
     def filled_window(
         self, crop: tuple[float, float, float, float], *, size: tuple[int, int]
@@ -150,6 +158,12 @@ class Photo:
         x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + width, self.width), min(top + height, self.height)
         full[y0:y1, x0:x1] = patch[y0 - top : y1 - top, x0 - left : x1 - left]
         return full
+
+
+def _continued(image: Float[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 3"]:
+    """The image with each unknown pixel replaced by the nearest known one."""
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return image[nearest[0], nearest[1]]
 
 
 def _rgba(image: Image.Image) -> np.ndarray:
