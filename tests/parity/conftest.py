@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.parity import checks_list, checks_pixelnerf  # noqa: F401  the checks enter themselves into the table
+from tests.parity import (  # noqa: F401  the checks enter themselves into the table
+    checks_list,
+    checks_pixelnerf,
+    checks_pixelnerf_data,
+)
 from tests.parity.parity_checks import case_folders, kind_of, with_and_without_check
 
 HERE = Path(__file__).parent

@@ -2,7 +2,7 @@
 
 A published pose is camera-to-world with x right, y up, z backward; pixel centres are whole numbers, so that the default
 principal point (W/2, H/2) lies half a pixel right of and below the image centre; near and far are distances along
-unit rays. Here, and nowhere else, they become a `Camera`: the axes turn, the principal point moves by +0.5.
+unit rays. Here they become a `Camera`: the axes turn, the principal point moves by +0.5.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-from ...camera import Camera, from_integer_centres, from_opengl, rigid, rotation_from_quaternion
+from ...camera import Camera, from_opengl, rigid, rotation_from_quaternion
 from ...camera.conventions import Y_UP_FROM_Z_UP
+from ...camera.integer_centres import PixelPair, integer_centre_camera
 from ...camera.rigid import rotation_x, rotation_y
 
 # World axes of the trajectories: what the angles turn around as y and z becomes z and y, mirrored x.
@@ -30,8 +31,6 @@ _SCAN_KEYS = (
     (6.0, 0.9698, 0.2121, 0.1203, -0.0039),
 )
 _SCAN_DISTANCE = 2.0
-
-PixelPair = float | tuple[float, float]
 
 
 def from_published(
@@ -50,13 +49,7 @@ def from_published(
         focal: pixels, one number or (fx, fy), for all cameras or for each.
         principal_point: (cx, cy) with pixel centres at whole numbers; None is (width / 2, height / 2).
     """
-    if principal_point is None:
-        principal_point = (0.5 * width, 0.5 * height)
-    intrinsics = torch.zeros(len(poses), 3, 3).to(poses)
-    intrinsics[:, 2, 2] = 1.0
-    intrinsics[:, (0, 1), (0, 1)] = _pair(focal, poses)
-    intrinsics[:, :2, 2] = _pair(principal_point, poses)
-    return Camera(from_opengl(poses), from_integer_centres(intrinsics), width, height)
+    return integer_centre_camera(from_opengl(poses), width, height, focal, principal_point)
 
 
 def published_rays(camera: Camera, near: float, far: float) -> Float[Tensor, "b h w 8"]:
@@ -104,8 +97,3 @@ def quaternion_w_first(rotation: Float[Tensor, "b 3 3"]) -> Float[Tensor, "b 4"]
     off_axis = rotation - rotation.mT
     vector = torch.stack((off_axis[:, 2, 1], off_axis[:, 0, 2], off_axis[:, 1, 0]), dim=-1)
     return torch.cat((w[:, None], vector / (4.0 * w[:, None])), dim=-1)
-
-
-def _pair(values: PixelPair | Tensor, like: Tensor) -> Tensor:
-    pair = torch.as_tensor(values, dtype=like.dtype, device=like.device)
-    return pair.expand(len(like), 2)

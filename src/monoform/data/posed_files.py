@@ -1,0 +1,164 @@
+"""What readers of posed images share: pictures, matrices, boxes, and one sentence for every broken file."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from ..errors import InputError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+_FORMATS = ("PNG", "JPEG")
+_RIGID = 1e-3
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The PNG and JPEG files of a folder, sorted by name; files whose names start with a dot are no images.
+
+    Raises:
+        InputError: the folder is missing or holds none.
+    """
+    try:
+        files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    except OSError as error:
+        raise InputError(f"The image folder {folder} is missing or cannot be read; put the views there.") from error
+    files = [file for file in files if not file.name.startswith(".")]
+    if not files:
+        raise InputError(f"{folder} holds no PNG or JPEG image; put the views there.")
+    return files
+
+
+def read_pixels(file: Path, mode: str) -> np.ndarray:
+    """The uint8 pixels of an image in a PIL mode ("RGB", "RGBA", "L").
+
+    Raises:
+        InputError: the file is missing, truncated or no image.
+    """
+    try:
+        with Image.open(file, formats=_FORMATS) as image:
+            if image.mode.startswith(("I", "F")):
+                raise InputError(f"{file} has {image.mode} pixels; save it with 8 bits a channel.")
+            return np.asarray(image.convert(mode))
+    except FileNotFoundError as error:
+        raise InputError(f"{file} is missing; copy it again.") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{file} cannot be decoded ({error}); copy or render it again.") from error
+
+
+def read_images(files: Sequence[Path], mode: str) -> Float[np.ndarray, "v h w c"]:
+    """Images of one object, 0..1.
+
+    Raises:
+        InputError: one cannot be read, or differs in size from the first.
+    """
+    images = [read_pixels(file, mode) for file in files]
+    for file, image in zip(files, images, strict=True):
+        if image.shape != images[0].shape:
+            raise InputError(
+                f"{file} is {_size(image)} pixels but {files[0].name} is {_size(images[0])}; "
+                "make all images of an object the same size."
+            )
+    stack = np.stack(images).astype(np.float32) / np.float32(255)
+    return stack if stack.ndim == 4 else stack[..., None]
+
+
+def resize_by_area(images: Float[np.ndarray, "v h w c"], size: tuple[int, int] | None) -> Float[Tensor, "v H W c"]:
+    """Images at (height, width), each pixel the mean of those that it covers; None leaves them as they are."""
+    tensor = torch.from_numpy(np.ascontiguousarray(images))
+    if size is None or size == tuple(tensor.shape[1:3]):
+        return tensor
+    return interpolate(tensor.movedim(-1, 1), size=size, mode="area").movedim(1, -1).contiguous()
+
+
+def size_ratio(images: Float[np.ndarray, "v h w c"], size: tuple[int, int] | None) -> tuple[float, float]:
+    """(along x, along y) how many times larger images become at (height, width)."""
+    height, width = images.shape[1:3]
+    return (1.0, 1.0) if size is None else (size[1] / width, size[0] / height)
+
+
+def boxes_of(inside: Bool[np.ndarray, "v h w"], ratio: tuple[float, float]) -> Float[Tensor, "v 4"]:
+    """(first column, first row, last column, last row), inclusive, times the ratio; the whole image where empty."""
+    boxes = []
+    for mask in inside:
+        columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+        if len(rows) == 0:
+            columns, rows = np.arange(mask.shape[1]), np.arange(mask.shape[0])
+        boxes.append([columns[0], rows[0], columns[-1], rows[-1]])
+    scale = np.array([*ratio, *ratio])
+    return torch.from_numpy((np.array(boxes) * scale).astype(np.float32))
+
+
+def read_numbers(file: Path, what: str) -> list[list[float]]:
+    """The numbers of a text file, line by line, blank lines left out.
+
+    Raises:
+        InputError: the file is missing, or holds something that is not a finite number.
+    """
+    try:
+        lines = [[float(word) for word in line.split()] for line in file.read_text().splitlines() if line.strip()]
+    except FileNotFoundError as error:
+        raise InputError(f"{file} is missing; it must hold {what}.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read as numbers ({error}); it must hold {what}.") from error
+    if not all(np.isfinite(line).all() for line in lines):
+        raise InputError(f"{file} holds a number that is not finite; it must hold {what}.")
+    return lines
+
+
+def read_arrays(file: Path) -> dict[str, np.ndarray]:
+    """All arrays of an npz file.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds something else than numbers.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise InputError(f"{file} is missing; it must hold the cameras of the object.") from error
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{file} cannot be read ({error}); copy or make it again.") from error
+
+
+def matrix_of(arrays: dict[str, np.ndarray], name: str, file: Path) -> Float[np.ndarray, "4 4"]:
+    """One 4 x 4 (or 3 x 4, then completed) matrix of an npz file.
+
+    Raises:
+        InputError: it is missing, has another shape, or a number in it is not finite.
+    """
+    if name not in arrays:
+        raise InputError(f"{file} lacks the array {name}; add one for every view.")
+    matrix = arrays[name]
+    if matrix.shape == (3, 4) and matrix.dtype.kind in "fiu":
+        matrix = np.vstack((matrix, (0.0, 0.0, 0.0, 1.0)))
+    if matrix.shape != (4, 4) or matrix.dtype.kind not in "fiu" or not np.isfinite(matrix).all():
+        raise InputError(f"{file}: {name} must be a 4 x 4 matrix of finite numbers, its shape is {matrix.shape}.")
+    return matrix.astype(np.float64)
+
+
+def rigid_pose(matrix: np.ndarray, what: str) -> Float[np.ndarray, "4 4"]:
+    """The pose, checked: its left block a rotation, its last row 0 0 0 1.
+
+    Raises:
+        InputError: it is not; the sentence begins with `what`.
+    """
+    rotation = matrix[:3, :3]
+    unit = float(np.abs(rotation @ rotation.T - np.eye(3)).max()) if np.abs(rotation).max() < 2 else np.inf
+    if unit > _RIGID or np.linalg.det(rotation) < 0 or not np.allclose(matrix[3], (0, 0, 0, 1), atol=_RIGID):
+        raise InputError(
+            f"{what} is not a rigid pose; its left 3 x 3 block must be a rotation and its last row 0 0 0 1."
+        )
+    return matrix
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"
