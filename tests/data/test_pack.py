@@ -25,6 +25,7 @@ from monoform.data import (
     widened_sources,
 )
 from monoform.data import pack as pack_module
+from monoform.data.coded import code_depth, decode_depth
 from monoform.data.labels import label, thickness
 from monoform.data.small import SmallOptions, shrink
 from monoform.data.solids import box, painted
@@ -216,7 +217,31 @@ def test_small_copy(packed: Path, tmp_path: Path) -> None:
         shrink(small, tmp_path / "smaller")
     assert PackedObjects(shrink(packed, tmp_path / "more", SmallOptions(views=9))).view_count == 3
     with pytest.raises(InputError, match="at least 1"):
-        shrink(packed, tmp_path / "less", SmallOptions(points=0))
+        shrink(packed, tmp_path / "less", SmallOptions(views=0))
+
+
+def test_a_small_copy_with_maps_sees_the_same_surfaces(packed: Path, tmp_path: Path) -> None:
+    options = SmallOptions(views=2, size=32, quality=100, points=0, surface=0, maps=True)
+    full, copy = PackedObjects(packed), PackedObjects(shrink(packed, tmp_path / "small", options))
+    asked = {"points": 0, "surface": 0, "views": 2}
+    ours = copy.batch([0, 1], **asked)
+    for i, view in np.ndindex(2, 2):
+        theirs, j = full.views(i, int(ours["view"][i, view])), view
+        depth = torch.from_numpy(theirs.depth).float()
+        assert torch.equal(torch.isfinite(ours["depth"][i, j]), torch.isfinite(depth))
+        on = torch.isfinite(depth)
+        assert (ours["depth"][i, j][on] - depth[on]).abs().max() < 2e-3
+        cosine = (ours["normals"][i, j] * torch.from_numpy(theirs.normals)).sum(-1)[on] / 127
+        assert cosine.mean() > 0.96 and (cosine > 0.9).float().mean() > 0.9
+        assert (ours["back_depth"][i, j][on] > depth[on] - 2e-3).all()
+    assert ours["points"].shape == (2, 0, 3) and ours["back_colors"].shape == (2, 2, 32, 32, 3)
+
+
+def test_coded_depth_keeps_its_steps() -> None:
+    depth = np.float32([[1.5, np.inf], [2.0, 2.74]])
+    again = decode_depth(code_depth(depth, 2.0, 2), 2.0)
+    assert np.isinf(again[0, 1])
+    np.testing.assert_allclose(again[depth < 9], depth[depth < 9], atol=0.75 / 1022 + 1e-6)
 
 
 def test_damaged_packs_are_told(packed: Path, tmp_path: Path) -> None:

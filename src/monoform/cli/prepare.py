@@ -38,6 +38,8 @@ class Meshes:
     """Leave out the meshes of the validation list and those that are too like them."""
     small: Path | None = None
     """Also write a small copy, for carrying, to this folder."""
+    small_maps: bool = False
+    """The small copy holds depths, normals and backs of two views in place of points: what lift learns from."""
     seed: int = 0
     """Seed of all randomness."""
     workers: int = 2
@@ -67,7 +69,7 @@ def prepare_meshes(asked: Meshes) -> int:
     """Pack what was asked for."""
     # Heavy imports wait until the words are understood.
     from ..data import pack_meshes
-    from ..data.small import shrink
+    from ..data.small import SmallOptions, shrink
     from .main import interruptible
 
     interruptible()
@@ -78,7 +80,8 @@ def prepare_meshes(asked: Meshes) -> int:
         print(f"{name} is left out: {reason}")
     print(f"{len(sources) - len(failed)} objects are in {asked.out}.")
     if asked.small is not None:
-        shrink(asked.out, asked.small)
+        maps = SmallOptions(views=2, points=0, surface=0, maps=True)
+        shrink(asked.out, asked.small, maps if asked.small_maps else None)
         size = sum(path.stat().st_size for path in asked.small.iterdir())
         print(f"A copy of {size / 2**20:.1f} MiB is in {asked.small}.")
     return 2 if failed else 0

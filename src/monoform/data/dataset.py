@@ -33,7 +33,7 @@ _MAPPED = (
 
 @dataclass(frozen=True, eq=False)
 class PackedView:
-    """One view of one object; fields as in `monoform.data.Views`. A small pack has neither depth nor normals."""
+    """One view of one object; fields as in `monoform.data.Views`. Not every small pack has depth and normals."""
 
     image: UInt8[np.ndarray, "h w 4"]
     depth: np.ndarray | None
@@ -143,7 +143,7 @@ class PackedObjects:
             world_from_camera (b v 4 4); intrinsics (b v 3 3) in pixels; view (b v) int64, which views these are;
             points (b p 3) in the world; sdf (b p), negative inside;
             surface_points, surface_normals (outward, unit), surface_colors (0..1), each (b s 3);
-            with `maps`, unless the pack is a small one, also depth (b v h w) along the camera's z axis, inf off the
+            with `maps`, where the pack has them, also depth (b v h w) along the camera's z axis, inf off the
             object, normals (b v h w 3) in the camera frame (x right, y down, z forward), 0 off the object, and of the
             last surface along each pixel's ray back_depth (b v h w) and back_colors (b v h w 3) in 0..1.
 

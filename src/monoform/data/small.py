@@ -1,41 +1,50 @@
-"""A pack made small enough to be carried: coded pictures, fewer and rounded points, no depth and normal maps."""
+"""A pack made small enough to be carried: coded pictures and maps, fewer and rounded points."""
 
 from __future__ import annotations
 
-import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from jaxtyping import Float, Float16, Int8, Int16, UInt8
-from PIL import Image
+from jaxtyping import Float, Float16, Int8, Int16
 
 from ..atomic import atomic_folder
 from ..errors import InputError
+from . import coded
 from .arrays import INDEX, open_array, read_index
 
 SMALL = "small"
 _FILE = "small.npz"
 _REACH = 0.75  # coordinates and distances are kept up to this
+_MAPS = ("depth", "back_depth", "normals", "back_colors")
 
 
 @dataclass(frozen=True)
 class SmallOptions:
-    """At most this many views, points and surface points of each object; views of `size` pixels, WebP `quality`."""
+    """At most this many views, points and surface points of each object; views of `size` pixels, WebP `quality`.
+
+    maps: keep the depth of front and back, the normals and the back's colours of each view.
+    """
 
     views: int = 8
     size: int = 96
     quality: int = 75
     points: int = 2048
     surface: int = 512
+    maps: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.views, self.size) < 1 or min(self.points, self.surface) < 0:
+            raise InputError(f"A small pack needs at least 1 view, 1 pixel and no fewer than 0 points: {self}.")
 
 
 def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = None) -> Path:
     """Write a small copy of a pack into the folder `out`; `PackedObjects` reads it into memory.
 
-    Points are rounded to 2.3e-5 and distances to about a twentieth of their square root (4e-5 at the surface).
+    Points are rounded to 2.3e-5 and distances to about a twentieth of their square root (4e-5 at the surface), depths
+    to 7e-4.
 
     Raises:
         InputError: `pack` is not a full pack, or nothing is to be kept.
@@ -46,20 +55,17 @@ def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = Non
         raise InputError(f"{pack} is a small pack already; give the full one.")
     rows = np.array([entry["row"] for entry in index["objects"]])
     folder = Path(pack)
-    images = open_array(folder, "images")
-    if min(options.views, options.size, options.points, options.surface) < 1:
-        raise InputError(f"A small pack needs at least 1 of each: {options}.")
-    views = min(options.views, images.shape[1])
-    coded = [_coded(images[row, j], options) for row in rows for j in range(views)]
-    scale = np.array([options.size / images.shape[3], options.size / images.shape[2], 1.0], np.float32)[:, None]
+    pixels = int(index["options"]["views"]["size"])
+    views = min(options.views, open_array(folder, "images").shape[1])
+    scale = np.array([options.size / pixels, options.size / pixels, 1.0], np.float32)[:, None]
 
     def part(name: str, count: int) -> np.ndarray:
-        return np.stack([open_array(folder, name)[row, :count] for row in rows])
+        array = open_array(folder, name)
+        return np.stack([array[row, :count] for row in rows])
 
+    poses = part("world_from_camera", views)
     content = {
-        "image_bytes": np.frombuffer(b"".join(coded), np.uint8),
-        "image_ends": np.cumsum([len(code) for code in coded]),
-        "world_from_camera": part("world_from_camera", views),
+        "world_from_camera": poses,
         "intrinsics": part("intrinsics", views) * scale,
         "points": _rounded(part("points", options.points)),
         "sdf": _companded(part("sdf", options.points)),
@@ -67,6 +73,9 @@ def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = Non
         "surface_normals": part("surface_normals", options.surface),
         "surface_colors": part("surface_colors", options.surface),
     }
+    for name in ("images", *(_MAPS if options.maps else ())):
+        files = _files(name, open_array(folder, name), rows, _middles(poses), options)
+        content[f"{name}_bytes"], content[f"{name}_ends"] = coded.joined(list(files))
     index["codec"], index["options"]["views"]["size"] = SMALL, options.size
     index["options"]["views"]["count"] = views
     for row, entry in enumerate(index["objects"]):
@@ -86,13 +95,13 @@ def read_small(folder: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(folder / _FILE) as file:
             content = dict(file)
-        ends = content.pop("image_ends")
-        codes = np.split(content.pop("image_bytes"), ends[:-1])
-        images = np.stack([np.asarray(Image.open(io.BytesIO(code.tobytes())).convert("RGBA")) for code in codes])
+        middles = _middles(content["world_from_camera"])
+        for name in ("images", *_MAPS):
+            if f"{name}_ends" in content:
+                files = coded.parted(content.pop(f"{name}_bytes"), content.pop(f"{name}_ends"))
+                content[name] = _decoded(name, files, middles)
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise InputError(f"{folder / _FILE} cannot be read ({error}); make the small pack again.") from error
-    views = content["world_from_camera"].shape[1]
-    content["images"] = images.reshape(-1, views, *images.shape[1:])
     for name in ("points", "surface_points"):
         content[name] = (content[name].astype(np.float32) * (_REACH / 32767)).astype(np.float32)
     level = content["sdf"].astype(np.float32) / 127
@@ -100,17 +109,37 @@ def read_small(folder: Path) -> dict[str, np.ndarray]:
     return content
 
 
-def _coded(image: UInt8[np.ndarray, "h w 4"], options: SmallOptions) -> bytes:
-    """WebP of the image at the wanted size, colours averaged by coverage."""
-    weighted = image.astype(np.float32)
-    weighted[..., :3] *= weighted[..., 3:] / 255
-    resized = cv2.resize(weighted, (options.size, options.size), interpolation=cv2.INTER_AREA)
-    alpha = resized[..., 3:]
-    color = np.where(alpha > 0, resized[..., :3] * 255 / np.maximum(alpha, 1), 0)
-    pixels = np.rint(np.concatenate([color, alpha], axis=-1)).clip(0, 255).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", quality=options.quality, alpha_quality=80, method=3)
-    return buffer.getvalue()
+def _middles(poses: Float[np.ndarray, "n v 4 4"]) -> Float[np.ndarray, "n v"]:
+    """Depth of the world's origin, about which every object lies, in each view."""
+    return -np.einsum("nvk,nvk->nv", poses[:, :, :3, 3], poses[:, :, :3, 2])
+
+
+def _files(
+    name: str, array: np.ndarray, rows: np.ndarray, middles: Float[np.ndarray, "n v"], options: SmallOptions
+) -> Iterator[bytes]:
+    """Each kept view of each object as a file."""
+    size, quality = options.size, options.quality
+    for row, own in zip(rows, middles, strict=True):
+        for values, middle in zip(array[row], own, strict=False):
+            match name:
+                case "images":
+                    yield coded.code_picture(values, size, quality)
+                case "normals":
+                    yield coded.code_normals(values, size, quality)
+                case "back_colors":
+                    yield coded.code_colors(values, size, quality)
+                case _:
+                    yield coded.code_depth(values, float(middle), size)
+
+
+def _decoded(name: str, files: list[bytes], middles: Float[np.ndarray, "n v"]) -> np.ndarray:
+    """Pictures or maps (n, v, size, size, ...) of files in the order of `_files`."""
+    if name in ("depth", "back_depth"):
+        found = [coded.decode_depth(file, float(m)) for file, m in zip(files, middles.ravel(), strict=True)]
+    else:
+        kinds = {"images": coded.decode_picture, "normals": coded.decode_normals, "back_colors": coded.decode_colors}
+        found = [kinds[name](file) for file in files]
+    return np.stack(found).reshape(*middles.shape, *found[0].shape)
 
 
 def _rounded(points: Float16[np.ndarray, "n p 3"]) -> Int16[np.ndarray, "n p 3"]:
