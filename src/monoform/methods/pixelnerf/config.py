@@ -1,0 +1,166 @@
+"""pixelNeRF's options: the published networks, samplings and data sets by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ...errors import InputError
+from ...nn.resnet import Backbone
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network (Yu et al. 2021, section 4 and supplement B.1).
+
+    Attributes:
+        backbone: of the image encoder.
+        maps: how many of its maps make the features, 1 to 5: stem, then layers.
+        first_pool: whether the stem's map is halved before the first layer; off for images of 64 pixels.
+        feature_scale: by what images are resized before they are encoded.
+        lookup: how features between two pixels of a map are found.
+        padding: what is found beyond the border of a map.
+        frequencies: of the positional encoding; factor: its lowest frequency in radians per unit.
+        use_xyz: whether the network sees positions, or only their depth.
+        encode_positions: whether what it sees of them is encoded.
+        use_directions: whether it sees view directions; encode_directions: whether these are encoded with positions.
+        centred: positions are turned into a source camera's axes but stay centred on the world's origin.
+        global_features: length of a vector that describes the whole image; 0 for none. global_backbone: of its encoder.
+        width: of the multilayer perceptrons; blocks: of two layers each in them.
+        pooled_block: views are pooled before this block; features enter in those before it.
+        pooling: how views are pooled.
+        beta: of softplus as activation; 0 for ReLU.
+        spade: whether features also scale what they are added to.
+        stop_encoder_gradient: whether the encoder stays as it is in training.
+        keep_unused_layers: whether the layers of the encoder that make none of the maps are kept, never run.
+    """
+
+    backbone: Backbone = "resnet34"
+    maps: int = 4
+    first_pool: bool = True
+    feature_scale: float = 1.0
+    lookup: Literal["bilinear", "nearest"] = "bilinear"
+    padding: Literal["border", "zeros", "reflection"] = "border"
+    frequencies: int = 6
+    factor: float = 1.5
+    use_xyz: bool = True
+    encode_positions: bool = True
+    use_directions: bool = True
+    encode_directions: bool = False
+    centred: bool = True
+    global_features: int = 0
+    global_backbone: Backbone = "resnet34"
+    width: int = 512
+    blocks: int = 5
+    pooled_block: int = 3
+    pooling: Literal["average", "max"] = "average"
+    beta: float = 0.0
+    spade: bool = False
+    stop_encoder_gradient: bool = False
+    keep_unused_layers: bool = False
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How rays are sampled and composited (section 4.3 and supplement B.1).
+
+    Attributes:
+        coarse: stratified samples of a ray; fine: further ones, `depth` of them around the coarse depth.
+        depth_std: spread of these in world units.
+        noise: standard deviation of noise on the density, in training only.
+        linear_disparity: whether coarse samples are even in 1 / distance.
+        white: whether the background is white; else black.
+    """
+
+    coarse: int = 64
+    fine: int = 32
+    depth: int = 16
+    depth_std: float = 0.01
+    noise: float = 0.0
+    linear_disparity: bool = False
+    white: bool = True
+
+    def __post_init__(self) -> None:
+        if self.coarse < 1 or not 0 <= self.depth <= self.fine:
+            raise InputError(
+                f"Samples per ray are {self.coarse} coarse and {self.fine} fine, {self.depth} of these around the "
+                "depth: give at least 1 coarse, and no more around the depth than fine."
+            )
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a network was trained on.
+
+    Attributes:
+        near, far: along unit rays, in world units.
+        distance: of the cameras from the origin; focal: of images whose side is 1.
+        height, width: of the images in pixels.
+        world_radius: of a sphere around the origin that holds the objects, in world units.
+    """
+
+    near: float = 0.8
+    far: float = 1.8
+    distance: float = 1.3
+    focal: float = 131.25 / 128
+    height: int = 128
+    width: int = 128
+    world_radius: float = 0.5
+
+
+@dataclass(frozen=True)
+class Compat:
+    """Behaviours of the original that published networks are used with; set by `published`, off for new trainings.
+
+    Attributes:
+        shifted_centre: an unknown principal point lies half a pixel right of and below the middle of the image.
+        random_rendering: rendering draws its samples at random, so that two renderings differ by about 0.01.
+        depth_gradient: the fine loss moves the coarse network through the samples around its depth.
+        truncate: files hold 255 x rounded down, and metrics are taken of these.
+        first_step_in_evaluation: the first training step normalises by running statistics, as in evaluation.
+    """
+
+    shifted_centre: bool = False
+    random_rendering: bool = False
+    depth_gradient: bool = False
+    truncate: bool = False
+    first_step_in_evaluation: bool = False
+
+
+@dataclass(frozen=True)
+class PixelNerfConfig:
+    """A network, how it renders, what it was trained on, and whose behaviour it keeps."""
+
+    network: Network = field(default_factory=Network)
+    sampling: Sampling = field(default_factory=Sampling)
+    domain: Domain = field(default_factory=Domain)
+    compat: Compat = field(default_factory=Compat)
+
+
+_SMALL = Network(first_pool=False)
+_SHAPENET = Domain(1.2, 4.0, 2.732, 1.866, 64, 64)
+PRESETS: dict[str, PixelNerfConfig] = {
+    "sn64": PixelNerfConfig(network=_SMALL, domain=_SHAPENET),
+    "sn64_unseen": PixelNerfConfig(network=_SMALL, domain=_SHAPENET),
+    "srn_car": PixelNerfConfig(),
+    "srn_chair": PixelNerfConfig(domain=Domain(1.25, 2.75, 2.0, world_radius=0.75)),
+    "dtu": PixelNerfConfig(sampling=Sampling(white=False), domain=Domain(0.1, 5.0, 2.0, 1.0, 300, 400, 1.0)),
+    "multi_obj": PixelNerfConfig(domain=Domain(4.0, 9.0, 6.0, 1.0, 128, 128, 2.0)),
+}
+"""The published configurations; the focal length of a data set that tells its own is a guess."""
+
+
+def preset(name: str) -> PixelNerfConfig:
+    """A published configuration, as new trainings take it.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if name not in PRESETS:
+        raise InputError(f"pixelNeRF has no configuration {name!r}: choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def for_evaluation(config: PixelNerfConfig) -> PixelNerfConfig:
+    """The configuration with at least 64 coarse samples, as the published evaluation asks for."""
+    return replace(config, sampling=replace(config.sampling, coarse=max(64, config.sampling.coarse)))

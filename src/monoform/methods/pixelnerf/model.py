@@ -1,0 +1,111 @@
+"""pixelNeRF (Yu et al. 2021): images of an object to a radiance field."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ...camera import Camera
+from ...errors import InputError
+from ...nn.encoding import FrequencyEncoding
+from .config import PixelNerfConfig
+from .encoded import Encoded, as_batch
+from .encoder import GlobalEncoder, SpatialEncoder, look_up
+from .mlp import ResnetFC
+
+SMALLEST = 4
+
+
+class PixelNerfNet(nn.Module):
+    """The encoder and the two networks that look its features up; names of tensors are those of published files."""
+
+    def __init__(self, config: PixelNerfConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or PixelNerfConfig()
+        network = self.config.network
+        self.encoder = SpatialEncoder(network)
+        features = self.encoder.channels + network.global_features
+        seen = 3 if network.use_xyz else 1
+        if network.use_directions and network.encode_directions:
+            seen += 3
+        self.code = FrequencyEncoding(network.frequencies, seen, factor=network.factor)
+        inputs = self.code.output_dimensions if network.encode_positions else seen
+        if network.use_directions and not network.encode_directions:
+            inputs += 3
+        self.mlp_coarse = ResnetFC(features, inputs, network)
+        self.mlp_fine = ResnetFC(features, inputs, network)
+        if network.global_features:
+            self.global_encoder = GlobalEncoder(network)
+
+    def encode(self, images: Float[Tensor, "b v h w 3"], cameras: Camera) -> Encoded:
+        """Encode the source views of b objects.
+
+        Args:
+            images: sRGB 0..1, v views of each object, on the background that the network was trained with.
+            cameras: b v pinholes of the images, those of an object side by side; each has intrinsics of its own.
+
+        Raises:
+            InputError: there are not as many cameras as images, of another size, or no pinholes.
+        """
+        objects, views, height, width = images.shape[:4]
+        if (len(cameras), cameras.width, cameras.height) != (objects * views, width, height):
+            raise InputError(
+                f"pixelNeRF got {objects * views} images of {width} x {height} and {len(cameras)} cameras of "
+                f"{cameras.width} x {cameras.height}: give one camera of the same size for each image."
+            )
+        if cameras.model != "pinhole" or min(height, width) < SMALLEST:
+            raise InputError(f"pixelNeRF takes pinhole images of at least {SMALLEST} pixels, not {width} x {height}.")
+        batch = as_batch(images)
+        latent = self.encoder(batch)
+        if self.config.network.stop_encoder_gradient:
+            latent = latent.detach()
+        vectors = self.global_encoder(batch) if self.config.network.global_features else None
+        return Encoded.of(views, latent, vectors, cameras.to(latent))
+
+    def query(
+        self,
+        encoded: Encoded,
+        points: Float[Tensor, "b p 3"],
+        directions: Float[Tensor, "b p 3"],
+        *,
+        fine: bool = True,
+    ) -> Float[Tensor, "b p 4"]:
+        """Colour 0..1 and density >= 0 (per world unit) at world points, seen along unit directions."""
+        inputs, local = self.inputs(encoded, points, directions)
+        features = self.features(encoded, encoded.pixels(local))
+        network = self.mlp_fine if fine else self.mlp_coarse
+        return heads(network(features, inputs, views=encoded.views))
+
+    def inputs(
+        self, encoded: Encoded, points: Float[Tensor, "b p 3"], directions: Float[Tensor, "b p 3"]
+    ) -> tuple[Float[Tensor, "n p x"], Float[Tensor, "n p 3"]]:
+        """What the perceptrons see of points and directions besides features; and the points in camera frames."""
+        network, seen = self.config.network, encoded.seen(points)
+        coordinates = seen.centred if network.centred else seen.local
+        if not network.use_xyz:
+            coordinates = -coordinates[..., 2:]
+        parts = [coordinates]
+        if network.use_directions and network.encode_directions:
+            parts = [torch.cat((coordinates, encoded.turned(directions)), dim=-1)]
+        if network.encode_positions:
+            parts = [self.code(parts[0].flatten(0, 1)).unflatten(0, coordinates.shape[:2])]
+        if network.use_directions and not network.encode_directions:
+            parts.append(encoded.turned(directions))
+        return torch.cat(parts, dim=-1), seen.local
+
+    def features(self, encoded: Encoded, pixels: Float[Tensor, "n p 2"]) -> Float[Tensor, "n p z"]:
+        """Image features at pixels of the source views, after the vectors of the whole images where there are any."""
+        found = look_up(encoded.latent, pixels, encoded.width, encoded.height, self.config.network)
+        if encoded.vectors is None:
+            return found
+        return torch.cat((encoded.vectors[:, None].expand(-1, pixels.shape[1], -1), found), dim=-1)
+
+    def begin_step(self, step: int) -> PixelNerfNet:
+        """In training mode, for the training step of this number; under `Compat` the first is in evaluation mode."""
+        return self.train(step > 0 or not self.config.compat.first_step_in_evaluation)
+
+
+def heads(raw: Float[Tensor, "*rows 4"]) -> Float[Tensor, "*rows 4"]:
+    """Colour by the logistic function, density by ReLU."""
+    return torch.cat((torch.sigmoid(raw[..., :3]), torch.relu(raw[..., 3:])), dim=-1)
