@@ -1,0 +1,217 @@
+"""Training of pixelNeRF (Yu et al. 2021, section 5 and supplement B.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ...camera import Camera
+from ...data.color_jitter import changed_colors, draw_color_change
+from ...data.held import HeldObjects
+from ...data.posed import PosedObject, PosedObjects
+from ...errors import InputError
+from ...metrics import psnr
+from ...training import Cosine, Optimiser, Phase
+from ...training.schedule import Constant, Schedule
+from .model import PixelNerfNet
+from .pixels import pixels_in_boxes
+from .render import Pass, render
+
+
+@dataclass(frozen=True)
+class PixelNerfTraining:
+    """What a training step consists of.
+
+    Attributes:
+        objects: in a step; rays: of each of them.
+        views: numbers of source views, one of which is drawn for each step: "1", "1 2", "3".
+        rate: learning rate; falling: whether it falls to 0 along a cosine, with `warmup` steps before.
+        boxes_until: steps in which rays are drawn within the object's box in their view, where boxes are known.
+        most_views: of an object that rays are drawn from, at random when it has more; 0 for all.
+        absolute: compare colours by their absolute, not their squared difference.
+        recolour: change the colours of each object at random, as for DTU.
+        freeze_encoder: leave the encoder as it is, its batch statistics too.
+        judged: objects of the evaluation, `judged_rays` rays of each.
+    """
+
+    objects: int = 4
+    rays: int = 128
+    views: str = "1"
+    rate: float = 1e-4
+    falling: bool = False
+    warmup: int = 0
+    boxes_until: int = 100_000
+    most_views: int = 0
+    absolute: bool = False
+    recolour: bool = False
+    freeze_encoder: bool = False
+    judged: int = 8
+    judged_rays: int = 512
+
+    def __post_init__(self) -> None:
+        for name in ("objects", "rays", "judged", "judged_rays"):
+            if getattr(self, name) < 1:
+                raise InputError(f"pixelNeRF's {name} is {getattr(self, name)}; it must be at least 1.")
+        if not self.view_counts or min(self.view_counts) < 1:
+            raise InputError(f"pixelNeRF's views are {self.views!r}; give numbers of source views, as in '1 2'.")
+
+    @property
+    def view_counts(self) -> tuple[int, ...]:
+        """The numbers of source views."""
+        words = self.views.split()
+        return tuple(int(word) for word in words) if all(word.isdigit() for word in words) else ()
+
+
+@dataclass(frozen=True, eq=False)
+class RayBatch:
+    """Source views of b objects, v each, and rays with their true colours.
+
+    Attributes:
+        images: sRGB 0..1; poses, intrinsics: of their cameras, the views of an object side by side.
+        rays: origin, unit direction, near, far; colours: sRGB 0..1.
+    """
+
+    images: Float[Tensor, "b v h w 3"]
+    poses: Float[Tensor, "n 4 4"]
+    intrinsics: Float[Tensor, "n 3 3"]
+    rays: Float[Tensor, "b r 8"]
+    colours: Float[Tensor, "b r 3"]
+
+    @property
+    def cameras(self) -> Camera:
+        """Of the source views."""
+        return Camera(self.poses, self.intrinsics, self.images.shape[3], self.images.shape[2])
+
+
+class PixelNerfTask:
+    """Data and loss of pixelNeRF for the training loop.
+
+    Args:
+        module: the network.
+        objects: what is learned from.
+        options: sizes of a step.
+        steps: of the whole training, for the schedule.
+        held_out: objects for the evaluation; None for none.
+    """
+
+    def __init__(
+        self,
+        module: PixelNerfNet,
+        objects: PosedObjects,
+        options: PixelNerfTraining,
+        *,
+        steps: int,
+        held_out: PosedObjects | None = None,
+    ) -> None:
+        self.module: nn.Module = module
+        self.net, self.options, self.steps = module, options, steps
+        self.objects = HeldObjects(objects)
+        self.held_out = None if held_out is None else HeldObjects(held_out)
+        if options.freeze_encoder:
+            module.encoder.requires_grad_(False)
+
+    def phases(self) -> list[Phase]:
+        """One phase over all parameters: Adam at a constant rate, as published, or one that falls."""
+        options = self.options
+        schedule: Schedule = Cosine(self.steps, warmup=options.warmup) if options.falling else Constant()
+        optimiser = Optimiser(name="adam", rate=options.rate)
+        return [Phase("pixelnerf", self.module.parameters, self._loss, optimiser=optimiser, schedule=schedule)]
+
+    def batch(self, step: int, generator: torch.Generator) -> RayBatch:
+        """Random objects, as many random source views of each, and rays over all of their views."""
+        counts = self.options.view_counts
+        views = counts[_one_of(len(counts), generator)]
+        chosen = torch.randint(len(self.objects), (self.options.objects,), generator=generator).tolist()
+        boxed = step < self.options.boxes_until
+        return _stacked([self._part(self.objects[which], views, boxed, generator) for which in chosen])
+
+    def _part(self, content: PosedObject, views: int, boxed: bool, generator: torch.Generator) -> RayBatch:
+        """The part of one object."""
+        if len(content) < views:
+            raise InputError(f"{content.key} has {len(content)} views; {views} source views are asked for.")
+        most = self.options.most_views or len(content)
+        usable = torch.randperm(len(content), generator=generator)[:most]
+        sources = usable[torch.randperm(len(usable), generator=generator)[:views]]
+        images = content.images
+        if self.options.recolour:
+            images = changed_colors(images, draw_color_change(generator=generator))
+        boxes = content.boxes if boxed else None
+        return sample_rays(replace(content, images=images), sources, usable, self.options.rays, boxes, generator)
+
+    def _loss(self, batch: RayBatch, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        if self.module.training:
+            self.net.begin_step(step)
+        if self.options.freeze_encoder:
+            self.net.encoder.eval()
+        encoded = self.net.encode(batch.images, batch.cameras)
+        rendered = render(self.net, encoded, batch.rays, generator=generator)
+        parts = {"coarse": self._error(rendered.coarse, batch.colours)}
+        if rendered.fine is not None:
+            parts["fine"] = self._error(rendered.fine, batch.colours)
+        seen = rendered.best.rgb.detach()
+        told = {name: value.detach() for name, value in parts.items()}
+        told["psnr"] = -10 * torch.log10((seen - batch.colours).square().mean())
+        return torch.stack(list(parts.values())).sum(), told
+
+    def _error(self, seen: Pass, colours: Float[Tensor, "b r 3"]) -> Tensor:
+        difference = seen.rgb - colours
+        return difference.abs().mean() if self.options.absolute else difference.square().mean()
+
+    def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
+        """PSNR over random rays of whole images of objects that were held out, the same at each step."""
+        del step
+        if self.held_out is None:
+            return {}
+        assert isinstance(module, PixelNerfNet)
+        generator = torch.Generator().manual_seed(0)
+        views = self.options.view_counts[0]
+        found = []
+        for which in range(min(self.options.judged, len(self.held_out))):
+            content = self.held_out[which]
+            order = torch.randperm(len(content), generator=generator)
+            batch = sample_rays(content, order[:views], order, self.options.judged_rays, None, generator)
+            place = next(module.parameters()).device
+            with torch.no_grad():
+                encoded = module.encode(batch.images.to(place), batch.cameras.to(place))
+                seen = render(module, encoded, batch.rays.to(place)).best.rgb.cpu()
+            found.append(psnr(seen, batch.colours))
+        return {"psnr": sum(found) / len(found)}
+
+
+def sample_rays(
+    content: PosedObject,
+    sources: Tensor,
+    usable: Tensor,
+    count: int,
+    boxes: Float[Tensor, "v 4"] | None,
+    generator: torch.Generator,
+) -> RayBatch:
+    """Source views of one object, and random rays with their colours: of a random view, within its box or anywhere."""
+    height, width = content.images.shape[1:3]
+    views = usable[torch.randint(len(usable), (count,), generator=generator)]
+    x, y = torch.rand(2, count, generator=generator)
+    whole = torch.tensor([0.0, 0.0, width - 1.0, height - 1.0]).expand(len(content), 4)
+    places = pixels_in_boxes(whole if boxes is None else boxes, views, x, y)
+    _, rows, columns = places.unbind(dim=1)
+    cameras = content.cameras
+    each = Camera(cameras.world_from_camera[views], cameras.intrinsics[views], width, height)
+    origins, directions = each.rays(torch.stack((columns, rows), 1)[:, None] + 0.5)
+    limits = torch.tensor([content.near, content.far]).expand(count, 2)
+    return RayBatch(
+        images=content.images[sources][None],
+        poses=cameras.world_from_camera[sources],
+        intrinsics=cameras.intrinsics[sources],
+        rays=torch.cat((origins[:, 0], directions[:, 0], limits), dim=1)[None],
+        colours=content.images[views, rows, columns][None],
+    )
+
+
+def _stacked(parts: list[RayBatch]) -> RayBatch:
+    return RayBatch(**{name: torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
+
+def _one_of(count: int, generator: torch.Generator) -> int:
+    return int(torch.randint(count, (1,), generator=generator))

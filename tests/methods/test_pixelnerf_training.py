@@ -1,0 +1,142 @@
+"""Training of pixelNeRF: what a batch holds, what is learned, resumed and shared between processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.methods.pixelnerf_balls import COLOURS, TINY, Balls, mean_square_of_mean_colour, on_the_ball
+from tests.training.training_cases import assert_same_bits, final_state
+
+from monoform import InputError
+from monoform.methods.pixelnerf.model import PixelNerfNet
+from monoform.methods.pixelnerf.train import PixelNerfTask, PixelNerfTraining
+from monoform.training import TrainOptions, train
+
+ROOT = Path(__file__).parents[2]
+SMALL = PixelNerfTraining(objects=2, rays=24, rate=3e-3)
+
+
+def task(options: PixelNerfTraining = SMALL, size: int = 16, **others) -> PixelNerfTask:
+    torch.manual_seed(0)
+    return PixelNerfTask(PixelNerfNet(TINY), Balls(size=size), options, steps=150, **others)
+
+
+def test_rays_have_the_colours_of_what_they_meet():
+    batch = task(replace(SMALL, rays=200)).batch(0, torch.Generator().manual_seed(0))
+    origins, directions, limits = batch.rays.split((3, 3, 2), dim=-1)
+    torch.testing.assert_close(directions.norm(dim=-1), torch.ones(2, 200))
+    assert (limits == torch.tensor([0.8, 1.8])).all()
+    hit = on_the_ball(origins, directions)
+    assert (batch.colours[~hit] == 1).all()
+    for ball in range(2):
+        colours = batch.colours[ball][hit[ball]]
+        assert len(colours) > 50 and (torch.cdist(colours, COLOURS) < 0.01).any(dim=1).all()
+        assert (colours.std(dim=0) < 1e-5).all(), "all rays of an object meet the same ball"
+        source = batch.images[ball]
+        assert ((source - colours[0]).abs().amax(-1) < 1e-5).any(), "and its source view shows that ball"
+
+
+def test_boxes_hold_the_rays_as_long_as_they_are_asked_for():
+    """A box is as wide as the ball, so that pi / 4 of its pixels show the ball, and fewer of all pixels."""
+    short = replace(SMALL, rays=400, boxes_until=10)
+    shares = []
+    for step in (9, 10):
+        batch = task(short, size=64).batch(step, torch.Generator().manual_seed(1))
+        shares.append(float((batch.colours < 1).any(dim=-1).float().mean()))
+    whole = float(torch.cat([(ball.images < 1).any(-1).flatten() for ball in Balls(size=64)]).float().mean())
+    assert shares[0] == pytest.approx(0.785, abs=0.05) and shares[1] == pytest.approx(whole, abs=0.06)
+    assert shares[0] > shares[1] + 0.1
+
+
+def test_source_views_differ_and_their_number_is_drawn():
+    drawing = task(replace(SMALL, views="1 3"))
+    counts = set()
+    for step in range(12):
+        batch = drawing.batch(step, torch.Generator().manual_seed(step))
+        counts.add(batch.images.shape[1])
+        poses = batch.poses.reshape(2, -1, 16)
+        assert all(len(torch.unique(one, dim=0)) == len(one) for one in poses)
+    assert counts == {1, 3}
+
+
+@pytest.mark.parametrize("changed", [{"absolute": True}, {"recolour": True}, {"most_views": 1}, {"views": "2"}])
+def test_options_change_the_loss(changed: dict):
+    losses = []
+    for options in (SMALL, replace(SMALL, **changed)):
+        made = task(options)
+        batch = made.batch(0, torch.Generator().manual_seed(3))
+        losses.append(float(made._loss(batch, 0, torch.Generator().manual_seed(4))[0].detach()))
+    assert abs(losses[0] - losses[1]) > 1e-4
+
+
+def test_a_frozen_encoder_stays_as_it_is(tmp_path: Path):
+    made = task(replace(SMALL, freeze_encoder=True))
+    before = {name: value.clone() for name, value in made.net.state_dict().items()}
+    train(made, tmp_path, options=TrainOptions(steps=3, progress=False))
+    changed = {name for name, value in made.net.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed and not any(name.startswith("encoder") for name in changed)
+
+
+def test_it_learns_the_balls(tmp_path: Path):
+    options = TrainOptions(steps=150, evaluate_every=150, progress=False)
+    result = train(task(held_out=Balls()), tmp_path, options=options)
+    mean_colour = -10 * torch.log10(torch.tensor(mean_square_of_mean_colour()))
+    assert result.metrics["evaluate/psnr"] > float(mean_colour) + 1
+
+
+def test_interrupted_equals_uninterrupted(tmp_path: Path):
+    options = TrainOptions(steps=6, checkpoint_every=2, ema_decay=0.9, progress=False)
+    train(task(), tmp_path / "whole", options=options)
+    train(task(), tmp_path / "parts", options=replace(options, max_seconds=1e-3))
+    assert final_state(tmp_path / "parts")["step"] < 6
+    train(task(), tmp_path / "parts", options=options)
+    assert_same_bits(final_state(tmp_path / "whole"), final_state(tmp_path / "parts"))
+
+
+SCRIPT = """
+import sys
+from tests.methods.test_pixelnerf_training import task
+from monoform.training import TrainOptions, train
+train(task(), sys.argv[1], options=TrainOptions(steps=3, progress=False))
+"""
+
+
+def test_two_processes_equal_one_with_both_batches(tmp_path: Path):
+    """Weights within 1e-4 of each other: sums in another order, three steps of Adam at 3e-3."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [*launcher, str(tmp_path / "script.py"), str(tmp_path / "two")],
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    train(task(), tmp_path / "one", options=TrainOptions(steps=3, accumulate=2, progress=False))
+    one, two = final_state(tmp_path / "one")["model"], final_state(tmp_path / "two")["model"]
+    weights = [name for name, _ in task().net.named_parameters()]
+    assert any((one[name] - task().net.state_dict()[name]).abs().max() > 1e-3 for name in weights)
+    for name in weights:
+        torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"), [({"views": "x"}, "views"), ({"views": ""}, "views"), ({"rays": 0}, "rays")]
+)
+def test_options_that_cannot_be_used(wrong: dict, match: str):
+    with pytest.raises(InputError, match=match):
+        replace(SMALL, **wrong)
+
+
+def test_more_source_views_than_there_are():
+    with pytest.raises(InputError, match="has 4 views; 5 source views"):
+        task(replace(SMALL, views="5")).batch(0, torch.Generator())
