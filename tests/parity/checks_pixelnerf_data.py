@@ -162,7 +162,7 @@ def color_jitter(case: Case) -> None:
 @check("pixelnerf", "preproc")
 def preproc(case: Case) -> None:
     """The pictures are framed by the golden ellipse, so that another fit is not counted twice."""
-    frames = {"default": PhotoFrame(), "const": PhotoFrame(64, 3.0, 1.1, white_border=True)}
+    frames = {"default": PhotoFrame(), "const": PhotoFrame(64, 3.0, 1.1)}
     for name in [name for name in case.groups() if name.startswith("image")]:
         number = name.removeprefix("image")
         rgb, mask = case.array(name), case.array(f"mask{number}")

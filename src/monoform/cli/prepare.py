@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -48,21 +49,33 @@ class Meshes:
     """Make the folder anew although it is there."""
 
 
-KINDS = {"meshes": Meshes}
+def _kinds() -> dict[str, tuple[type, Callable[[Any], int], str]]:
+    """For each kind its options, what runs it, and a line of help."""
+    from . import prepare_check, prepare_photos, prepare_renders
+
+    return {
+        "meshes": (Meshes, prepare_meshes, "mesh files into training data"),
+        "renders": (prepare_renders.Renders, prepare_renders.run, "mesh files into posed pictures, SRN or NMR layout"),
+        "photos": (prepare_photos.Photos, prepare_photos.run, "photos of objects, framed as training pictures are"),
+        "check": (prepare_check.Check, prepare_check.run, "what is in a data set, or what is wrong with it"),
+    }
 
 
 def run(words: list[str]) -> int:
     """Prepare, say what came out, and leave 2 when an object could not be used."""
     from ..errors import InputError
 
-    if words and not words[0].startswith("-") and words[0] not in KINDS:
-        raise InputError(f"There is nothing to prepare called {words[0]!r}; the kinds are {', '.join(KINDS)}.")
+    kinds = _kinds()
     if not words or words[0].startswith("-"):
-        print("usage: monoform prepare KIND ...\n\n  meshes   mesh files into training data\n")
+        lines = [f"  {name:9}{line}" for name, (_, _, line) in kinds.items()]
+        print("\n".join(["usage: monoform prepare KIND ... | monoform prepare KIND --help", "", *lines, ""]))
         print("  monoform prepare meshes --data DIR -o OUT")
         return 0 if not words or words[0] in ("-h", "--help") else 2
-    asked = tyro.cli(Meshes, prog="monoform prepare meshes", args=words[1:], description=Meshes.__doc__)
-    return prepare_meshes(asked)
+    if words[0] not in kinds:
+        raise InputError(f"There is nothing to prepare called {words[0]!r}; the kinds are {', '.join(kinds)}.")
+    options, prepare, _ = kinds[words[0]]
+    asked: Any = tyro.cli(options, prog=f"monoform prepare {words[0]}", args=words[1:], description=options.__doc__)
+    return prepare(asked)
 
 
 def prepare_meshes(asked: Meshes) -> int:
@@ -116,14 +129,7 @@ def _options(asked: Meshes):
 
 
 def _packed(asked: Meshes, sources: list, options, pack_meshes) -> list[tuple[str, str]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from .progress import progress_bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("objects", total=len(sources))
-
-        def show(finished: int, _total: int, _name: str) -> None:
-            progress.update(task, completed=finished)
-
+    with progress_bar("objects") as show:
         return pack_meshes(sources, asked.out, options, workers=asked.workers, overwrite=asked.overwrite, progress=show)

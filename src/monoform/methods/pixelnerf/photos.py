@@ -26,15 +26,13 @@ class PhotoFrame:
     """How a photo is framed; the defaults are those of the published cars.
 
     size: width and height of the result in pixels. minor_scale, major_scale: side of the square in lengths of the
-    ellipse's shorter and longer axis; the larger result counts. white_border: white beyond the photo's edge instead of
-    its border pixels. largest_outline: of several outlines take the largest; False takes the first that is found, as
-    published.
+    ellipse's shorter and longer axis; the larger result counts. largest_outline: of several outlines take the largest;
+    False takes the first that is found, as published.
     """
 
     size: int = 128
     minor_scale: float = 4.37
     major_scale: float = 0.8
-    white_border: bool = False
     largest_outline: bool = True
 
     def __post_init__(self) -> None:
@@ -57,7 +55,7 @@ def normalise_photo(photo: Photo, frame: PhotoFrame | None = None) -> Photo:
     rgb, mask = _bytes(photo.rgb), _bytes(photo.mask)
     square = square_around(outline_ellipse(mask, largest=frame.largest_outline), frame)
     pixels = framed_pixels(rgb, mask, square, frame)
-    small_mask = cv2.resize(_window(mask, square, cv2.BORDER_CONSTANT, 0), (frame.size, frame.size))
+    small_mask = cv2.resize(_window(mask, square), (frame.size, frame.size))
     (left, top, side), (along_x, along_y) = square, photo.scale
     crop = (photo.crop[0] + left / along_x, photo.crop[1] + top / along_y, side / along_x, side / along_y)
     opaque = np.ones((frame.size, frame.size, 1), np.float32)
@@ -75,11 +73,14 @@ def outline_ellipse(mask: UInt8[np.ndarray, "h w"], *, largest: bool = True) -> 
     Raises:
         InputError: the mask is empty or too small.
     """
-    outlines, _ = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    outline = max(outlines, key=cv2.contourArea, default=None) if largest else next(iter(outlines), None)
-    if outline is None or len(outline) < _FEWEST_POINTS:
+    for points in (cv2.CHAIN_APPROX_SIMPLE, cv2.CHAIN_APPROX_NONE):  # corners, as published; all for one with few
+        outlines, _ = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, points)
+        outline = max(outlines, key=cv2.contourArea, default=None) if largest else next(iter(outlines), None)
+        if outline is not None and len(outline) >= _FEWEST_POINTS:
+            break
+    else:
         found = 0 if outline is None else len(outline)
-        raise InputError(f"The mask's outline has {found} corners, too few for an ellipse; give a better mask.")
+        raise InputError(f"The mask's outline has {found} points, too few for an ellipse; give a better mask.")
     (x, y), (first, second), angle = cv2.fitEllipse(outline)
     if not all(map(math.isfinite, (x, y, first, second))) or max(first, second) > 4 * max(mask.shape):
         raise InputError("The mask's outline is nearly a line, no ellipse fits it; give a better mask.")
@@ -98,19 +99,18 @@ def framed_pixels(
     rgb: UInt8[np.ndarray, "h w 3"], mask: UInt8[np.ndarray, "h w"], square: Square, frame: PhotoFrame
 ) -> UInt8[np.ndarray, "s s 3"]:
     """The square composited over white, rounded down to 8 bits and brought to the frame's size by bilinear samples."""
-    border = cv2.BORDER_CONSTANT if frame.white_border else cv2.BORDER_REPLICATE
-    colors = _window(rgb, square, border, 255).astype(np.float64)
-    share = _window(mask, square, cv2.BORDER_CONSTANT, 0)[..., None] / 255.0
+    # Beyond the photo the mask is empty: whatever the colours are continued with, white is seen.
+    colors, share = _window(rgb, square).astype(np.float64), _window(mask, square)[..., None] / 255.0
     composite = (colors * share + 255.0 * (1.0 - share)).astype(np.uint8)
     return cv2.resize(composite, (frame.size, frame.size), interpolation=cv2.INTER_LINEAR)
 
 
-def _window(image: np.ndarray, square: Square, border: int, fill: int) -> np.ndarray:
-    """A square of an image, continued beyond its edges; one that lies wholly outside cannot come from an ellipse."""
+def _window(image: np.ndarray, square: Square) -> np.ndarray:
+    """A square of an image, zero beyond its edges."""
     left, top, side = square
     height, width = image.shape[:2]
     before, after = (max(0, -top), max(0, -left)), (max(0, top + side - height), max(0, left + side - width))
-    wide = cv2.copyMakeBorder(image, before[0], after[0], before[1], after[1], border, value=(fill, fill, fill))
+    wide = cv2.copyMakeBorder(image, before[0], after[0], before[1], after[1], cv2.BORDER_CONSTANT, value=0)
     return wide[top + before[0] :, left + before[1] :][:side, :side]
 
 

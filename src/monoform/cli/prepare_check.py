@@ -1,0 +1,36 @@
+"""monoform prepare check"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Check:
+    """Say what is in a folder of posed images, or the first thing that is wrong with it."""
+
+    data: Path
+    """Its folder; for srn also the path that the folders have in common before _train, _val and _test."""
+    format: Literal["auto", "srn", "dvr", "dtu", "two_object"] = "auto"
+    """How it is laid out; auto tells by the names of the files."""
+    quick: bool = False
+    """Decode only the first and the last view of each object."""
+
+
+def run(asked: Check) -> int:
+    """Check, and print a line a split."""
+    import warnings
+
+    from ..data.check import check_data
+    from .main import interruptible
+    from .progress import progress_bar
+
+    interruptible()
+    with progress_bar("objects") as show, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is left out is printed below
+        found = check_data(asked.data, asked.format, quick=asked.quick, progress=show)
+    for split in found:
+        print(split.sentence())
+    return 0

@@ -1,0 +1,61 @@
+"""monoform prepare photos"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Frame photos of objects as pixelNeRF's training pictures are: the object over white, in a small square.
+
+    The object is told by the photo's transparency, by MASK, or by the same segmentation as in reconstruct. Writes
+    NAME_normalize.png for each photo. The default sizes are for cars.
+    """
+
+    photos: tyro.conf.Positional[tuple[str, ...]]
+    """Paths or URLs."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """The folder of the framed photos."""
+    mask: Path | None = None
+    """White where the object is; for one photo."""
+    size: int = 128
+    """Width and height of the result in pixels."""
+    minor_scale: float = 4.37
+    """Side of the square in lengths of the shorter axis of an ellipse around the object."""
+    major_scale: float = 0.8
+    """The same for the longer axis; the larger square counts."""
+
+
+def run(asked: Photos) -> int:
+    """Frame each photo; one that cannot be used does not stop the others."""
+    from PIL import Image
+
+    from ..atomic import atomic_file
+    from ..errors import InputError
+    from ..matting import segment
+    from ..methods.pixelnerf.photos import PhotoFrame, normalise_photo
+    from ..scene import Photo
+    from .main import interruptible
+
+    if not asked.photos or (asked.mask is not None and len(asked.photos) > 1):
+        raise InputError(f"{len(asked.photos)} photos are given; give at least one, and only one with --mask.")
+    frame = PhotoFrame(asked.size, asked.minor_scale, asked.major_scale)
+    interruptible()
+    failed = 0
+    for source in asked.photos:
+        try:
+            photo = Photo.open(source, mask=asked.mask)
+            framed = normalise_photo(photo if photo.mask is not None else segment(photo), frame)
+            with atomic_file(asked.out / f"{photo.name}_normalize.png") as path:
+                Image.fromarray((255 * framed.rgb).round().astype("uint8")).save(path)
+            left, top, side, _ = framed.crop
+            print(f"{photo.name}: {side:.0f} pixels from column {left:.0f}, row {top:.0f}.")
+        except InputError as error:
+            failed += 1
+            print(f"{source} is left out: {error}")
+    return 2 if failed else 0

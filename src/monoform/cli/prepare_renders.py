@@ -1,0 +1,77 @@
+"""monoform prepare renders"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Renders:
+    """Render mesh files into a data set of posed pictures, in the layout of a published one.
+
+    A rerun after an interrupt goes on where it was left. Meshes that cannot be read are reported and left out.
+    """
+
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """The folder of the data set."""
+    data: Path | None = None
+    """Folder of mesh files; its index.csv is followed if there is one."""
+    layout: Literal["srn", "nmr"] = "srn"
+    """srn: scattered cameras around each object; nmr: a circle of cameras."""
+    category: str | None = None
+    """Only the meshes of this category."""
+    procedural: int = 0
+    """Further objects made by rules."""
+    views: int = 50
+    """Pictures of each object."""
+    test_views: int | None = None
+    """Pictures of each val and test object, if not the same."""
+    size: int = 128
+    """Width and height of the pictures in pixels."""
+    samples: int = 3
+    """Each pixel is the mean of samples x samples rays."""
+    split: Literal["auto", "train", "val", "test"] = "auto"
+    """auto deals the objects to train, val and test; another word puts all there."""
+    share: float = 0.1
+    """Share of the objects for val, and for test."""
+    keep_likes: bool = False
+    """Train on near-duplicates of test objects too, and do not look for them."""
+    seed: int = 0
+    """Seed of all randomness."""
+    workers: int = 2
+    """Processes at once."""
+
+
+def run(asked: Renders) -> int:
+    """Render, say what came out, and leave 2 when an object could not be used."""
+    from ..data import mesh_sources, procedural_sources
+    from ..data.layouts import LayoutOptions, render_layout
+    from ..errors import InputError
+    from .main import interruptible
+    from .progress import progress_bar
+
+    if asked.procedural < 0:
+        raise InputError(f"--procedural is {asked.procedural}; it cannot be negative.")
+    sources = [] if asked.data is None else mesh_sources(asked.data)
+    if asked.category is not None:
+        known = sorted({source.category for source in sources})
+        sources = [source for source in sources if source.category == asked.category]
+        if not sources:
+            raise InputError(f"No mesh has the category {asked.category!r}; there are {', '.join(known) or 'none'}.")
+    sources += procedural_sources(asked.procedural)
+    if not sources:
+        raise InputError("There is nothing to render: give --data DIR with meshes, or --procedural N.")
+    names = ("layout", "views", "test_views", "size", "samples", "split", "share", "keep_likes", "seed")
+    options = LayoutOptions(**{name: getattr(asked, name) for name in names})
+    interruptible()
+    with progress_bar("objects") as show:
+        done = render_layout(sources, asked.out, options, workers=asked.workers, progress=show)
+    for name, reason in {**done.left_out, **done.failed}.items():
+        print(f"{name} is left out: {reason}")
+    counts = ", ".join(f"{count} {split}" for split, count in done.counts.items())
+    print(f"{sum(done.counts.values())} objects are in {asked.out}: {counts}.")
+    return 2 if done.failed else 0

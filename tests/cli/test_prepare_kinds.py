@@ -1,0 +1,105 @@
+"""monoform prepare renders, check, photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.data import posed_files_cases as cases
+from tests.pictures import mug, png
+
+from monoform.cli.main import main
+from monoform.cli.prepare import run
+from monoform.data.dvr import DvrObjects
+from monoform.data.solids import box, painted
+from monoform.data.srn import SrnObjects
+from monoform.errors import InputError
+
+TINY = ["--views", "2", "--size", "16", "--samples", "1", "--workers", "1"]
+
+
+def test_renders_can_be_checked_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("block", "slab"):
+        painted(box((1, 1, 2 if name == "block" else 0.2)), np.full(3, 0.5)).export(
+            tmp_path / f"meshes/toys/{name}.glb"
+        )
+    (tmp_path / "meshes/other").mkdir()
+    (tmp_path / "meshes/other/broken.glb").write_bytes(b"nothing")
+    words = ["renders", "--data", str(tmp_path / "meshes"), *TINY]
+    assert run([*words, "-o", str(tmp_path / "srn"), "--category", "toys", "--split", "val", "--test-views", "3"]) == 0
+    assert "2 objects are in" in capsys.readouterr().out
+    assert SrnObjects(tmp_path / "srn/toys", "val", size=None)["block"].images.shape == (3, 16, 16, 3)
+    assert run(["check", "--data", str(tmp_path / "srn")]) == 0
+    assert "toys_val: 2 objects, 6 views of 16 x 16 pixels" in capsys.readouterr().out
+    nmr = [*words, "-o", str(tmp_path / "nmr"), "--layout", "nmr", "--procedural", "5", "--seed", "3", "--share", "0.2"]
+    assert run([*nmr, "--keep-likes"]) == 2
+    assert "broken is left out" in capsys.readouterr().out
+    assert [len(DvrObjects(tmp_path / "nmr", split)) for split in ("train", "val", "test")] == [5, 1, 1]
+
+
+def test_check_names_the_first_wrong_thing_and_leaves_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = cases.write_srn(tmp_path / "cars_test", ("a",))
+    (root / "a/pose/000001.txt").unlink()
+    words = ["prepare", "check", "--data", str(tmp_path), "--format", "srn"]
+    for more, code in (([], 2), (["--quick"], 0)):
+        with pytest.raises(SystemExit) as left:
+            main([*words, *more])
+        assert left.value.code == code
+    captured = capsys.readouterr()
+    sentence = "pose/000001.txt is missing; it must hold the 16 numbers of a camera-to-world matrix."
+    assert captured.err.startswith("monoform: ") and sentence in " ".join(captured.err.split())
+    assert "cars_test: 1 objects" in captured.out
+
+
+def test_photos_are_framed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture, mask = mug()
+    (tmp_path / "mug.png").write_bytes(png(picture))
+    (tmp_path / "mask.png").write_bytes(png(mask))
+    (tmp_path / "text.png").write_text("no image")
+    out = tmp_path / "out"
+    words = ["photos", str(tmp_path / "mug.png"), "-o", str(out), "--mask", str(tmp_path / "mask.png")]
+    assert run([*words, "--size", "64"]) == 0
+    framed = np.asarray(Image.open(out / "mug_normalize.png"))
+    assert framed.shape == (64, 64, 3) and (framed[0] == 255).all() and (framed < 200).any()
+    side = float(capsys.readouterr().out.split()[1])
+    for option in ("--minor-scale", "--major-scale"):
+        assert run([*words, option, "9"]) == 0
+        assert float(capsys.readouterr().out.split()[1]) > side
+    assert run(["photos", str(tmp_path / "text.png"), str(tmp_path / "mug.png"), "-o", str(out)]) == 2
+    said = capsys.readouterr().out
+    assert "text.png is left out" in " ".join(said.split()) and "mug: " in said
+
+
+def test_bad_words_are_one_sentence(tmp_path: Path) -> None:
+    cases.write_srn(tmp_path / "cars_test", ("a",))
+    painted(box((1, 1, 1)), np.full(3, 0.5)).export(tmp_path / "meshes/toys/block.glb")
+    for words, sentence in (
+        (["renders", "-o", "x"], "nothing to render"),
+        (["renders", "-o", "x", "--procedural", "-1"], "--procedural is -1"),
+        (["renders", "-o", "x", "--procedural", "1", "--views", "0"], "views is 0"),
+        (["renders", "-o", "x", "--data", str(tmp_path / "meshes"), "--category", "cars"], "there are toys"),
+        (["check", "--data", str(tmp_path / "nowhere")], "does not exist"),
+        (["check", "--data", str(tmp_path), "--format", "dvr"], "no object of the format dvr"),
+        (["photos", "-o", "x"], "0 photos are given"),
+        (["photos", "a", "b", "-o", "x", "--mask", "m"], "only one with --mask"),
+        (["photos", "a", "-o", "x", "--size", "0"], "must be positive"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            run(words)
+
+
+def test_every_kind_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    said = capsys.readouterr().out
+    for kind, option in (
+        ("meshes", "--copies"),
+        ("renders", "--layout"),
+        ("photos", "--minor-scale"),
+        ("check", "--quick"),
+    ):
+        assert f"  {kind}" in said
+        with pytest.raises(SystemExit) as left:
+            run([kind, "--help"])
+        assert left.value.code == 0 and option in capsys.readouterr().out
