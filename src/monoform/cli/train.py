@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from ..training import TrainOptions, TrainResult
 
-Trainer = Callable[[Path, Path, "TrainOptions"], "TrainResult"]
+Trainer = Callable[[Path, Path, "TrainOptions", tuple[str, ...]], "TrainResult"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Train:
     """Train a network; an interrupted training goes on from its last checkpoint with the same command."""
 
     what: tyro.conf.Positional[str]
-    """What to train: lift, or matting."""
+    """What to train: lift, matting, or pixelnerf."""
     data: Path
-    """Folder that `monoform prepare meshes` has made."""
+    """Folder that `monoform prepare meshes` has made; for pixelnerf a posed data set, see `monoform prepare check`."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for checkpoints, metrics and, at the end, the weights."""
     steps: int = 4000
@@ -37,21 +37,38 @@ class Train:
     """32-true, or bf16-mixed: products in bfloat16."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    set: tuple[str, ...] = field(default=())
+    """Options of what is trained as NAME=VALUE; a wrong NAME is answered with all there are."""
 
 
-def _lift(data: Path, out: Path, options: TrainOptions) -> TrainResult:
+def _lift(data: Path, out: Path, options: TrainOptions, words: tuple[str, ...]) -> TrainResult:
     from ..methods.lift.train import train_lift
 
+    _no_words("lift", words)
     return train_lift(data, out, options)
 
 
-def _matting(data: Path, out: Path, options: TrainOptions) -> TrainResult:
+def _matting(data: Path, out: Path, options: TrainOptions, words: tuple[str, ...]) -> TrainResult:
     from ..matting.train import train_matting
 
+    _no_words("matting", words)
     return train_matting(data, out, options)
 
 
-WHAT: dict[str, Trainer] = {"lift": _lift, "matting": _matting}
+def _pixelnerf(data: Path, out: Path, options: TrainOptions, words: tuple[str, ...]) -> TrainResult:
+    from ..methods.options import parse_words
+    from ..methods.pixelnerf.train import PixelNerfTraining, train_pixelnerf
+
+    settings = PixelNerfTraining(**parse_words(PixelNerfTraining, words, "pixelnerf"))
+    return train_pixelnerf(data, out, options, settings)
+
+
+def _no_words(what: str, words: tuple[str, ...]) -> None:
+    if words:
+        raise InputError(f"--set {words[0]}: training {what} has no options of its own.")
+
+
+WHAT: dict[str, Trainer] = {"lift": _lift, "matting": _matting, "pixelnerf": _pixelnerf}
 
 
 def run(words: list[str]) -> int:
@@ -73,7 +90,7 @@ def run(words: list[str]) -> int:
         device=asked.device,  # type: ignore[arg-type]
         prefetch=True,
     )
-    result = WHAT[asked.what](asked.data, asked.out, options)
+    result = WHAT[asked.what](asked.data, asked.out, options, asked.set)
     print(f"{result.step} of {asked.steps} steps, stopped: {result.stopped}. {result.metrics}")
     print(f"weights: {asked.out / 'weights'}")
     return 0 if result.stopped in ("done", "time") else 130

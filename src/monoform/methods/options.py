@@ -17,12 +17,24 @@ def parse_overrides(method: str, words: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: a word is not NAME=VALUE, or the method has no such option, or the value has another type.
     """
-    defaults = {item.name: item.default for item in fields(method_class(method).config_class)}
+    return parse_words(method_class(method).config_class, words, method)
+
+
+def parse_words(kind: type, words: Sequence[str], what: str) -> dict[str, Any]:
+    """NAME=VALUE words as values of the types that the fields of a dataclass have by their defaults.
+
+    Args:
+        what: whose options these are, for the error's sentence.
+
+    Raises:
+        InputError: a word is not NAME=VALUE, or there is no such option, or the value has another type.
+    """
+    defaults = {item.name: item.default for item in fields(kind)}
     values: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or name not in defaults:
-            raise InputError(f"--set {word}: give NAME=VALUE with a NAME of {method}: {', '.join(defaults)}.")
+            raise InputError(f"--set {word}: give NAME=VALUE with a NAME of {what}: {', '.join(defaults)}.")
         values[name] = _parse(name, text, type(defaults[name]))
     return values
 

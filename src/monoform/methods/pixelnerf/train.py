@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -11,21 +12,52 @@ from torch import Tensor, nn
 from ...camera import Camera
 from ...data.color_jitter import changed_colors, draw_color_change
 from ...data.held import HeldObjects
+from ...data.open_posed import open_posed
 from ...data.posed import PosedObject, PosedObjects
 from ...errors import InputError
 from ...metrics import psnr
-from ...training import Cosine, Optimiser, Phase
-from ...training.schedule import Constant, Schedule
+from ...nn.resnet import load_resnet
+from ...training import (
+    Constant,
+    Cosine,
+    Optimiser,
+    Phase,
+    Schedule,
+    TrainOptions,
+    TrainResult,
+    load_pretrained,
+    publish,
+    train,
+)
+from .config import PixelNerfConfig, preset
 from .model import PixelNerfNet
 from .pixels import pixels_in_boxes
 from .render import Pass, render
 
+CARD = """# pixelNeRF, trained with monoform
+
+One or a few photos of an object with their cameras to a radiance field (Yu et al. 2021). Code Apache-2.0.
+
+- Data: {data}
+- Configuration: `{config}`{start}
+- Training: {steps} steps of {objects} objects x {rays} rays, source views {views}.
+- Last figures of the training:
+{figures}
+
+Failure cases: objects unlike those of the data; hidden sides are blurred; without a camera the photo is assumed to be
+taken as those of the data are.
+"""
+
 
 @dataclass(frozen=True)
 class PixelNerfTraining:
-    """What a training step consists of.
+    """What is trained, and what a step consists of.
 
     Attributes:
+        config: name of a configuration: small for CPUs, or a published one.
+        format: of the data: srn, dvr, dtu, two_object; auto tells it by the files. unseen: for dvr.
+        encoder_init: file of ImageNet weights of the encoder, in torchvision's names; "" for none.
+        weights: folder of weights to start from, for fine-tuning; "" for none. Its configuration takes precedence.
         objects: in a step; rays: of each of them.
         views: numbers of source views, one of which is drawn for each step: "1", "1 2", "3".
         rate: learning rate; falling: whether it falls to 0 along a cosine, with `warmup` steps before.
@@ -37,6 +69,11 @@ class PixelNerfTraining:
         judged: objects of the evaluation, `judged_rays` rays of each.
     """
 
+    config: str = "small"
+    format: str = "auto"
+    unseen: bool = False
+    encoder_init: str = ""
+    weights: str = ""
     objects: int = 4
     rays: int = 128
     views: str = "1"
@@ -215,3 +252,52 @@ def _stacked(parts: list[RayBatch]) -> RayBatch:
 
 def _one_of(count: int, generator: torch.Generator) -> int:
     return int(torch.randint(count, (1,), generator=generator))
+
+
+def train_pixelnerf(
+    data: str | Path, out: str | Path, options: TrainOptions, settings: PixelNerfTraining | None = None
+) -> TrainResult:
+    """Train on the "train" split of a posed data set, judge by its "val" split if it has one; write `out`/weights.
+
+    Raises:
+        InputError: the data cannot be read, or `out` holds another training.
+    """
+    settings = settings or PixelNerfTraining()
+    objects = open_posed(data, "train", format=settings.format, unseen=settings.unseen)  # type: ignore[arg-type]
+    torch.manual_seed(options.seed)
+    net = _network(settings)
+    task = PixelNerfTask(net, objects, settings, steps=options.steps, held_out=_held_out(data, settings))
+    result = train(task, out, options=options)
+    publish(net, net.config, result, Path(out) / "weights", card=_card(objects, result, settings))
+    return result
+
+
+def _network(settings: PixelNerfTraining) -> PixelNerfNet:
+    if settings.weights:
+        return load_pretrained(PixelNerfNet, PixelNerfConfig, settings.weights)[0].train()
+    net = PixelNerfNet(preset(settings.config))
+    if settings.encoder_init:
+        load_resnet(net.encoder.model, settings.encoder_init)
+    return net
+
+
+def _held_out(data: str | Path, settings: PixelNerfTraining) -> PosedObjects | None:
+    try:
+        return open_posed(data, "val", format=settings.format, unseen=settings.unseen)  # type: ignore[arg-type]
+    except InputError:
+        return None
+
+
+def _card(objects: PosedObjects, result: TrainResult, settings: PixelNerfTraining) -> str:
+    figures = "\n".join(f"  - {name}: {value:.4f}" for name, value in sorted(result.metrics.items()))
+    views = sum(objects.view_count(number) for number in range(len(objects)))
+    return CARD.format(
+        data=f"{len(objects)} objects, {views} views",
+        config=settings.config,
+        start=f", starting from the weights {Path(settings.weights).name}" if settings.weights else "",
+        steps=result.step,
+        objects=settings.objects,
+        rays=settings.rays,
+        views=settings.views,
+        figures=figures,
+    )

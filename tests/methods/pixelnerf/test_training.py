@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.methods.pixelnerf_balls import COLOURS, TINY, Balls, mean_square_of_mean_colour, on_the_ball
+from tests.methods.pixelnerf.balls import COLOURS, TINY, Balls, mean_square_of_mean_colour, on_the_ball
 from tests.training.training_cases import assert_same_bits, final_state
 
 from monoform import InputError
@@ -18,7 +18,7 @@ from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.train import PixelNerfTask, PixelNerfTraining
 from monoform.training import TrainOptions, train
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALL = PixelNerfTraining(objects=2, rays=24, rate=3e-3)
 
 
@@ -101,7 +101,7 @@ def test_interrupted_equals_uninterrupted(tmp_path: Path):
 
 SCRIPT = """
 import sys
-from tests.methods.test_pixelnerf_training import task
+from tests.methods.pixelnerf.test_training import task
 from monoform.training import TrainOptions, train
 train(task(), sys.argv[1], options=TrainOptions(steps=3, progress=False))
 """

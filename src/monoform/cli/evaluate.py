@@ -1,0 +1,21 @@
+"""monoform evaluate METHOD --data DIR -o OUT"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import InputError
+from .evaluate_pixelnerf import evaluate_pixelnerf
+
+METHODS: dict[str, Callable[[list[str]], int]] = {"pixelnerf": evaluate_pixelnerf}
+
+
+def run(words: list[str]) -> int:
+    """Evaluate a method by its paper's protocol."""
+    if words and not words[0].startswith("-"):
+        if words[0] not in METHODS:
+            raise InputError(f"{words[0]!r} cannot be evaluated: choose one of {', '.join(METHODS)}.")
+        return METHODS[words[0]](words[1:])
+    print("usage: monoform evaluate METHOD --data DIR -o OUT\n\n  pixelnerf   new views from given source views")
+    print("\n  monoform evaluate METHOD --help")
+    return 0 if words and words[0] in ("-h", "--help") else 2

@@ -1,0 +1,88 @@
+"""monoform film --data DIR --object NAME --sources "64 104" -o FILE"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ..errors import InputError
+from .evaluate_pixelnerf import numbers
+
+
+@dataclass(frozen=True)
+class Film:
+    """Film an object of a posed data set all around, from given source views, with pixelNeRF."""
+
+    data: Path
+    """A data set in one of the published layouts; see `monoform prepare check`."""
+    weights: str
+    """Folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on the hub."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
+    """The film, .mp4 or .gif; its source views are written beside it."""
+    object: str = "0"
+    """Number of the object in sorted order, or its name, or CATEGORY/NAME."""
+    sources: str = "64"
+    """Source views, for instance "64 104"; -1 is one at random."""
+    split: str = "test"
+    """train, val or test."""
+    format: str = "auto"
+    """srn, dvr, dtu or two_object; auto tells them by their files."""
+    unseen: bool = False
+    """For dvr: the lists of the unseen categories."""
+    path: str = "circle"
+    """circle: around the object; scan: the published way before a scene of DTU."""
+    frames: int = 40
+    """Frames of the circle; a scan has 6 for every 5 of them."""
+    elevation: float = -10.0
+    """Of the circle, degrees; negative is from above."""
+    radius: float = 0.0
+    """Of the circle, in the data set's units; 0: the middle of its bounds."""
+    scale: float = 1.0
+    """Size of the frames, of the source views'."""
+    fps: float = 30.0
+    """Frames in a second."""
+    precision: str = "float32"
+    """float32 or bfloat16, of the networks."""
+    seed: int = 0
+    """Seed of all randomness."""
+
+
+def run(words: list[str]) -> int:
+    """Film, and say where the film is."""
+    asked = tyro.cli(Film, prog="monoform film", args=words, description=Film.__doc__)
+    import torch
+
+    from ..data.open_posed import open_posed
+    from ..methods.pixelnerf.config import PixelNerfConfig
+    from ..methods.pixelnerf.evaluate import EvaluationOptions
+    from ..methods.pixelnerf.fast import FastOptions
+    from ..methods.pixelnerf.film import FilmOptions, write_film
+    from ..methods.pixelnerf.model import PixelNerfNet
+    from ..training import load_pretrained
+
+    if asked.precision not in ("float32", "bfloat16") or asked.path not in ("circle", "scan"):
+        raise InputError(
+            f"--precision is {asked.precision!r} and --path {asked.path!r}; choose float32 or bfloat16, circle or scan."
+        )
+    options = FilmOptions(
+        path=asked.path,  # type: ignore[arg-type]
+        frames=asked.frames,
+        elevation=math.radians(asked.elevation),
+        radius=asked.radius,
+        scale=asked.scale,
+        fps=asked.fps,
+        seed=asked.seed,
+        render=FastOptions(precision=asked.precision),  # type: ignore[arg-type]
+    )
+    objects = open_posed(asked.data, asked.split, format=asked.format, unseen=asked.unseen)  # type: ignore[arg-type]
+    which = int(asked.object) if asked.object.isdigit() and int(asked.object) < len(objects) else asked.object
+    generator = torch.Generator().manual_seed(asked.seed)
+    wanted = EvaluationOptions(sources=numbers(asked.sources, "--sources"))
+    views = wanted.sources_of(asked.object, objects.view_count(which), generator)
+    net, _ = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights)
+    print(f"{write_film(net, objects.load(which, views), asked.out, options)}: source views {views}")
+    return 0

@@ -1,0 +1,41 @@
+"""Opens a posed data set of any of the published layouts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from ..errors import InputError
+from .check import FORMATS, Format, detect_format
+from .dtu import DtuObjects
+from .dvr import SEEN, UNSEEN, DvrObjects
+from .posed import PosedObjects
+from .srn import SPLITS, Split, SrnObjects
+from .two_object import TwoObjectScenes
+
+
+def open_posed(
+    data: str | Path, split: Split, *, format: Format | Literal["auto"] = "auto", unseen: bool = False
+) -> PosedObjects:
+    """The reader of one split.
+
+    Args:
+        split: "train", "val" or "test".
+        format: "srn", "dvr", "dtu" or "two_object"; "auto" tells them by their files.
+        unseen: for "dvr", the lists of the unseen categories.
+
+    Raises:
+        InputError: no such format or split, or the data is not there.
+    """
+    if split not in SPLITS:
+        raise InputError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
+    match detect_format(data) if format == "auto" else format:
+        case "srn":
+            return SrnObjects(data, split)
+        case "dvr":
+            return DvrObjects(data, split, lists=UNSEEN if unseen else SEEN)
+        case "dtu":
+            return DtuObjects(data, split)
+        case "two_object":
+            return TwoObjectScenes(data, split)
+    raise InputError(f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.")

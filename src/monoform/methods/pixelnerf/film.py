@@ -1,0 +1,92 @@
+"""Films around an object of a data set, from given source views of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ...atomic import atomic_file
+from ...camera import Camera
+from ...data.posed import PosedObject
+from ...errors import InputError
+from ...render.video import write_video
+from .cameras import from_published, published_rays, real_car_path, scan_path
+from .config import for_evaluation
+from .evaluate import encode_object, to_bytes
+from .fast import FastOptions, render_image
+from .model import PixelNerfNet
+
+
+@dataclass(frozen=True)
+class FilmOptions:
+    """The way of the camera and the film.
+
+    Attributes:
+        path: "circle" around the object, or "scan", the published way before a scene of DTU.
+        frames: of the circle; a scan has 6 for every 5 of them.
+        elevation: radians, negative from above.
+        radius: of the circle in world units; 0 for the middle of near and far.
+        scale: size of the frames, of the source views'.
+        fps: frames in a second.
+        seed: of the samples, where the original's are random.
+        render: what the renderer leaves out.
+    """
+
+    path: Literal["circle", "scan"] = "circle"
+    frames: int = 40
+    elevation: float = -0.17453293
+    radius: float = 0.0
+    scale: float = 1.0
+    fps: float = 30.0
+    seed: int = 0
+    render: FastOptions = field(default_factory=FastOptions)
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or (self.path == "scan" and self.frames < 5):
+            raise InputError(f"The film has {self.frames} frames; give at least 1 for a circle and 5 for a scan.")
+        if self.radius < 0 or not 0 < self.scale <= 4:
+            raise InputError(f"The radius is {self.radius} and the scale {self.scale}; use 0 or more, and 0..4.")
+
+
+def write_film(net: PixelNerfNet, source: PosedObject, path: str | Path, options: FilmOptions | None = None) -> Path:
+    """Write a film (.mp4 or .gif) of the object, and beside it NAME_sources.png with its source views.
+
+    Raises:
+        InputError: the suffix of the path is unknown, or the file cannot be written.
+    """
+    options, path = options or FilmOptions(), Path(path)
+    write_video(frames(net, source, options), path, fps=options.fps)
+    with atomic_file(path.with_name(f"{path.stem}_sources.png")) as file:
+        Image.fromarray(to_bytes(net, torch.cat(list(source.images), dim=1))).save(file)
+    return path
+
+
+def frames(net: PixelNerfNet, source: PosedObject, options: FilmOptions) -> Iterator[np.ndarray]:
+    """The frames, one after another."""
+    field = encode_object(net, source, options.render)
+    generator = torch.Generator().manual_seed(options.seed) if net.config.compat.random_rendering else None
+    for camera in film_cameras(source, options):
+        rays = published_rays(camera, source.near, source.far)[0]
+        sampling = for_evaluation(net.config).sampling
+        seen = render_image(net, field, rays, sampling=sampling, generator=generator, options=options.render)
+        yield to_bytes(net, seen.rgb.clamp(0, 1))
+
+
+def film_cameras(source: PosedObject, options: FilmOptions) -> Sequence[Camera]:
+    """Where the film is taken from, with the intrinsics of the first source view."""
+    if options.path == "scan":
+        poses = scan_path(options.frames)
+    else:
+        radius = options.radius or 0.5 * (source.near + source.far)
+        poses = real_car_path(options.frames, options.elevation, radius)
+    own = source.cameras[0]
+    placed = from_published(poses, own.width, own.height, 1.0)
+    cameras = Camera(placed.world_from_camera, own.intrinsics.expand(len(poses), 3, 3), own.width, own.height)
+    width, height = max(1, int(own.width * options.scale)), max(1, int(own.height * options.scale))
+    return list(cameras.resized(width, height))
