@@ -14,7 +14,10 @@ from ..interrupts import heard, listen, on_signals
 VERBS = {
     "reconstruct": "photos to textured meshes, each with the camera that took the photo",
     "train": "a network, from prepared data",
+    "evaluate": "a method by its paper's protocol, on a published data set",
+    "film": "all around an object of a data set, from given views of it",
     "prepare": "training data from meshes",
+    "convert": "a published checkpoint into weights that a method here loads",
     "view": "open the page of a result",
     "models": "the methods: what each needs, its licence, its options",
     "doctor": "does everything compute right on this machine?",

@@ -54,6 +54,8 @@ class PixelNerfNet(nn.Module):
                 f"pixelNeRF got {objects * views} images of {width} x {height} and {len(cameras)} cameras of "
                 f"{cameras.width} x {cameras.height}: give one camera of the same size for each image."
             )
+        if views > 1 and self.config.network.pooled_block >= self.config.network.blocks:
+            raise InputError(f"This network pools no views: give one view of each object, not {views}.")
         if cameras.model != "pinhole" or min(height, width) < SMALLEST:
             raise InputError(f"pixelNeRF takes pinhole images of at least {SMALLEST} pixels, not {width} x {height}.")
         batch = as_batch(images)

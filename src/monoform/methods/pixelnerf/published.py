@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,10 +68,9 @@ def read_published(file: str | Path, config: str | PixelNerfConfig) -> tuple[Pix
 
 def write_published(net: PixelNerfNet, file: str | Path) -> None:
     """Write a network's state dict as the authors' programs read it."""
-    buffer = io.BytesIO()
-    torch.save({name: tensor.detach().cpu().clone() for name, tensor in net.state_dict().items()}, buffer)
+    state = {name: tensor.detach().cpu().clone() for name, tensor in net.state_dict().items()}
     with atomic_file(file) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        torch.save(state, temporary)
 
 
 def card(file: str | Path, config: str, precision: str) -> str:

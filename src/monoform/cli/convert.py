@@ -1,0 +1,45 @@
+"""monoform convert CHECKPOINT --method M --config NAME -o DIR"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Convert:
+    """Turn a checkpoint in its authors' format into a folder of weights: safetensors, configuration and card."""
+
+    checkpoint: tyro.conf.Positional[Path]
+    """The published file."""
+    method: str
+    """Whose checkpoint it is, for instance pixelnerf."""
+    config: str
+    """The published configuration that it was trained with; for pixelnerf sn64, sn64_unseen, srn_car, srn_chair, dtu
+    or multi_obj."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """Folder for the weights."""
+    precision: str = "float32"
+    """float32 keeps every number; float16 takes half the space."""
+
+
+def run(words: list[str]) -> int:
+    """Convert, and say what was written."""
+    asked = tyro.cli(Convert, prog="monoform convert", args=words, description=Convert.__doc__)
+    from ..jobs.convert import convert
+    from .main import interruptible
+
+    interruptible()
+    made = convert(
+        asked.checkpoint,
+        asked.out,
+        method=asked.method,
+        config=asked.config,
+        precision=asked.precision,  # type: ignore[arg-type]
+    )
+    print(f"{made.folder}: {made.tensors} tensors, {made.parameters:,} parameters, {made.size / 1e6:.1f} MB")
+    print(f"  use it: monoform reconstruct PHOTO --method {asked.method} --set weights={made.folder} -o OUT")
+    return 0

@@ -1,0 +1,94 @@
+"""A checkpoint in its authors' format becomes weights of the house: safetensors, configuration, card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+from ..atomic import atomic_folder
+from ..errors import InputError
+from ..methods import method_class, method_names
+from ..training.weights import WEIGHTS, save_pretrained
+
+StoredPrecision = Literal["float32", "float16"]
+NEEDED = ("read_published", "config_names", "card")
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written: the folder, how many tensors and parameters, and its bytes."""
+
+    folder: Path
+    tensors: int
+    parameters: int
+    size: int
+
+
+def convert(
+    checkpoint: str | Path, folder: str | Path, *, method: str, config: str, precision: StoredPrecision = "float32"
+) -> Converted:
+    """Write the weights of a published checkpoint to a folder that the method loads.
+
+    A method that knows its authors' format has a module `published` beside its class, with `read_published(file,
+    config)` -> (network, configuration), `config_names()` and `card(file, config, precision)`.
+
+    Args:
+        config: name of the published configuration that the checkpoint was trained with.
+        precision: float32 keeps every number as it is; float16 takes half the space and rounds.
+
+    Raises:
+        InputError: the method reads no checkpoints, has no such configuration, or the checkpoint cannot be used.
+    """
+    published = _published(method)
+    names: Sequence[str] = published.config_names()
+    if config not in names:
+        raise InputError(f"{method} has no configuration {config!r}: choose one of {', '.join(names)} with --config.")
+    if precision not in ("float32", "float16"):
+        raise InputError(f"Weights are stored as float32 or float16, not as {precision!r}.")
+    net, configuration = published.read_published(checkpoint, config)
+    with atomic_folder(folder) as place:
+        made = save_pretrained(net, configuration, place / "made", card=published.card(checkpoint, config, precision))
+        if precision == "float32":
+            _write_as_it_is(net.state_dict(), made / WEIGHTS)
+        for file in made.iterdir():
+            shutil.move(file, place / file.name)
+        made.rmdir()
+    state = net.state_dict()
+    size = sum(file.stat().st_size for file in Path(folder).iterdir())
+    return Converted(Path(folder), len(state), sum(one.numel() for one in net.parameters()), size)
+
+
+def convertible() -> list[str]:
+    """The methods that read their authors' checkpoints."""
+    found = []
+    for name in method_names():
+        try:
+            _published(name)
+        except InputError:
+            continue
+        found.append(name)
+    return found
+
+
+def _published(method: str) -> ModuleType:
+    room = method_class(method).__module__.rpartition(".")[0]
+    try:
+        module = import_module(f"{room}.published")
+    except ModuleNotFoundError as error:
+        if error.name != f"{room}.published":
+            raise
+        raise InputError(f"{method} reads no checkpoints of others: there is nothing to convert for it.") from error
+    if not all(hasattr(module, name) for name in NEEDED):
+        raise InputError(f"{method} reads no checkpoints of others: there is nothing to convert for it.")
+    return module
+
+
+def _write_as_it_is(state: dict, file: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({name: tensor.contiguous().clone() for name, tensor in state.items()}, file, metadata={"format": "pt"})

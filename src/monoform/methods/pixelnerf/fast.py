@@ -1,0 +1,188 @@
+"""Rendering whole images quickly: the numbers of `render`, without what cannot be seen.
+
+Three things are left out, and what that changes is bounded:
+
+- samples in cells that `skipping` finds empty: as if the density were 0 there. Where it is nowhere above `d` in what
+  is left out, a pixel changes by at most 1 - exp(-d (far - near)) in each pass; a structure that is thinner than the
+  probes' distance and of which no probe sees a trace can be missed altogether.
+- samples behind what is opaque: where less than `opaque` of a ray passes, the rest of it changes a pixel by less.
+- digits, where `precision` is bfloat16.
+
+With `skip` off and `opaque` 0 nothing is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ...errors import InputError
+from ...render.chunks import slices as pieces
+from .config import Sampling
+from .encoded import Encoded
+from .fast_field import FastField, Precision
+from .model import PixelNerfNet
+from .render import TINY, composite
+from .sampling import Draws, coarse_distances, depth_distances, important_distances
+from .skipping import Occupancy, probe
+
+SEGMENT = 16  # samples of a ray between two looks at how much still passes
+BYTES_PER_SAMPLE = 160
+
+
+@dataclass(frozen=True)
+class FastOptions:
+    """What is left out of an image, and in what it is computed.
+
+    Attributes:
+        precision: of the networks.
+        skip: whether samples in empty cells are left out.
+        block: pixels between the rays that are probed for that; slices: depths probed along each.
+        margin: by how much of the probes' spread a cell has to be below 0 to be empty.
+        opaque: a ray ends where less than this passes.
+        memory_bytes: about what the samples of rays may use at once, besides the networks.
+    """
+
+    precision: Precision = "float32"
+    skip: bool = True
+    block: int = 4
+    slices: int = 48
+    margin: float = 0.5
+    opaque: float = 1e-3
+    memory_bytes: int = 1 << 28
+
+    def __post_init__(self) -> None:
+        if self.block < 1 or self.slices < 2 or self.margin < 0 or not 0 <= self.opaque < 1 or self.memory_bytes < 1:
+            raise InputError(
+                f"Skipping needs blocks of at least 1 pixel, 2 slices, a margin from 0, an opaqueness in 0..1 and "
+                f"memory; it got {self.block}, {self.slices}, {self.margin}, {self.opaque} and {self.memory_bytes}."
+            )
+
+
+EVERYTHING = FastOptions(skip=False, opaque=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class FastImage:
+    """An image of one object.
+
+    Attributes:
+        rgb: on the background, 0..1.
+        depth: sum of weight x distance along the unit rays; alpha: coverage 0..1.
+        evaluations: how often a network was asked, probes included.
+    """
+
+    rgb: Float[Tensor, "h w 3"]
+    depth: Float[Tensor, "h w"]
+    alpha: Float[Tensor, "h w"]
+    evaluations: int
+
+
+@torch.no_grad()
+def render_image(
+    net: PixelNerfNet,
+    encoded: Encoded | FastField,
+    rays: Float[Tensor, "h w 8"],
+    *,
+    sampling: Sampling | None = None,
+    draws: Draws | None = None,
+    generator: torch.Generator | None = None,
+    options: FastOptions | None = None,
+) -> FastImage:
+    """Render the rays (origin, unit direction, near, far) of an image of one object.
+
+    Args:
+        encoded: the object, or its `FastField` when several images of it are rendered.
+        sampling, draws, generator: as of `render`, which gives the same image from the same draws.
+    """
+    options, sampling = options or FastOptions(), sampling or net.config.sampling
+    field = encoded if isinstance(encoded, FastField) else FastField(net, encoded, precision=options.precision)
+    height, width = rays.shape[:2]
+    if draws is None:
+        count = height * width
+        draws = Draws.even(count, sampling) if generator is None else Draws.random(count, sampling, generator)
+    occupancy = None
+    if options.skip:
+        occupancy = probe(field, rays, sampling, block=options.block, slices=options.slices, margin=options.margin)
+    drawing = _Drawing(field, sampling, options.opaque, occupancy)
+    flat, draws = rays.reshape(-1, 8), draws.to(rays)
+    numbers = torch.arange(len(flat), device=rays.device)
+    rgb = torch.full_like(flat[:, :3], 1.0 if sampling.white else 0.0)
+    depth, alpha = torch.zeros_like(flat[:, 0]), torch.zeros_like(flat[:, 0])
+    seen = drawing.hits(numbers, width).nonzero()[:, 0]
+    size = max(1, options.memory_bytes // (BYTES_PER_SAMPLE * (sampling.coarse + sampling.fine)))
+    for part in pieces(len(seen), size):
+        chosen = seen[part]
+        rgb[chosen], depth[chosen], alpha[chosen] = drawing.rays(flat[chosen], draws[chosen], chosen, width)
+    shape = (height, width)
+    evaluations = drawing.evaluations + (2 * occupancy.probes if occupancy is not None else 0)
+    return FastImage(rgb.reshape(*shape, 3), depth.reshape(shape), alpha.reshape(shape), evaluations)
+
+
+class _Drawing:
+    """Both passes over pieces of an image."""
+
+    def __init__(self, field: FastField, sampling: Sampling, opaque: float, occupancy: Occupancy | None) -> None:
+        self.field, self.sampling, self.opaque, self.occupancy = field, sampling, opaque, occupancy
+        self.evaluations = 0
+
+    def hits(self, numbers: Int[Tensor, " r"], width: int) -> Bool[Tensor, " r"]:
+        """Which pixels have a cell that is not empty."""
+        if self.occupancy is None:
+            return torch.ones_like(numbers, dtype=torch.bool)
+        both = [self.occupancy.columns(numbers // width, numbers % width, fine=fine) for fine in (False, True)]
+        return (both[0] | both[1]).any(dim=1)
+
+    def rays(
+        self, rays: Float[Tensor, "r 8"], draws: Draws, numbers: Int[Tensor, " r"], width: int
+    ) -> tuple[Float[Tensor, "r 3"], Float[Tensor, " r"], Float[Tensor, " r"]]:
+        """Colour, depth and coverage of rays."""
+        near, far, sampling = rays[:, 6:7], rays[:, 7:8], self.sampling
+        distances = coarse_distances(near, far, draws.strata, sampling)
+        rgb, depth, weights = self._pass(rays, distances, numbers, width, fine=False)
+        if sampling.fine:
+            further = [distances]
+            if sampling.fine > sampling.depth:
+                further.append(important_distances(weights, near, far, draws, sampling))
+            if sampling.depth:
+                further.append(depth_distances(depth[:, None], near, far, draws, sampling))
+            distances = torch.sort(torch.cat(further, dim=-1), dim=-1)[0]
+            rgb, depth, weights = self._pass(rays, distances, numbers, width, fine=True)
+        return rgb, depth, weights.sum(dim=-1)
+
+    def _pass(
+        self, rays: Tensor, distances: Float[Tensor, "r k"], numbers: Tensor, width: int, *, fine: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        far = rays[:, 7:8]
+        wanted = self._wanted(rays, distances, numbers, width, fine)
+        colours = distances.new_zeros(*distances.shape, 4)
+        lengths = torch.cat((distances[:, 1:], far), dim=-1) - distances
+        passing = torch.ones_like(far[:, 0])
+        segment = SEGMENT if self.opaque > 0 else distances.shape[1]
+        for start in range(0, distances.shape[1], segment):
+            part = slice(start, start + segment)
+            ray, sample = (wanted[:, part] & (passing > self.opaque)[:, None]).nonzero(as_tuple=True)
+            if len(ray) == 0:
+                continue
+            sample = sample + start
+            directions = rays[ray, 3:6]
+            points = rays[ray, :3] + distances[ray, sample, None] * directions
+            colours[ray, sample] = self.field.query(points, directions, fine=fine)
+            self.evaluations += len(ray)
+            passing = passing * (torch.exp(-lengths[:, part] * colours[:, part, 3]) + TINY).prod(dim=1)
+        return composite(colours, distances, far, white=self.sampling.white)
+
+    def _wanted(
+        self, rays: Tensor, distances: Float[Tensor, "r k"], numbers: Tensor, width: int, fine: bool
+    ) -> Bool[Tensor, "r k"]:
+        if self.occupancy is None:
+            return torch.ones_like(distances, dtype=torch.bool)
+        cells = self.occupancy.columns(numbers // width, numbers % width, fine=fine)
+        near, far = rays[:, 6:7], rays[:, 7:8]
+        fraction = (distances - near) / (far - near)
+        if self.sampling.linear_disparity:
+            fraction = (1 / distances - 1 / near) / (1 / far - 1 / near)
+        return cells.gather(1, (fraction * cells.shape[1]).long().clamp(0, cells.shape[1] - 1))

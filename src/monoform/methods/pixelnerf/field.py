@@ -1,0 +1,110 @@
+"""An encoded object as a field of the house: density and colour in its world, for meshes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from ...camera import Camera
+from ...mesh.isosurface import DENSITY_LEVEL
+from ...scene.outline import signed_distance
+from .fast_field import FastField
+
+Looking = Literal["camera", "average"]
+AVERAGED = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """A photo's mask as its camera sees it: distance to the outline in pixels, positive inside."""
+
+    camera: Camera
+    distance: Float[Tensor, "1 1 h w"]
+
+    @classmethod
+    def of(cls, mask: Float[np.ndarray, "h w"], camera: Camera) -> Outline:
+        """The outline of a mask of the camera's size."""
+        return cls(camera, torch.from_numpy(signed_distance(mask)).float()[None, None])
+
+    def at(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """The distance where points are seen; beyond the image that of its border, less the way there."""
+        pixels, depth = self.camera.project(points[None])
+        size = pixels.new_tensor([self.camera.width, self.camera.height])
+        inside = torch.minimum(pixels.nan_to_num().clamp_min(0), size)
+        grid = 2 * inside / size - 1
+        found = functional.grid_sample(self.distance, grid[None], padding_mode="border", align_corners=False)[0, 0, 0]
+        away = (pixels.nan_to_num() - inside).norm(dim=-1)[0]
+        return torch.where(depth[0] > 0, found - away, -1e3)
+
+
+@dataclass(frozen=True, eq=False)
+class PixelNerfField:
+    """What a network says of an object, in the world of its reconstruction.
+
+    Density depends on the view direction. Geometry takes the direction from the first source camera to the point, or
+    the mean density over directions that are spread over the sphere.
+
+    Attributes:
+        field: in the network's world.
+        scale: units of the world per unit of the network's; both have the same origin and axes.
+        looking: how geometry chooses directions.
+        outlines: of photos' masks; beyond them there is nothing.
+    """
+
+    field: FastField
+    scale: float = 1.0
+    looking: Looking = "camera"
+    outlines: tuple[Outline, ...] = ()
+    radius: float = 0.5
+    kind: Literal["density", "sdf"] = "density"
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        """The box around the sphere that holds the object."""
+        return torch.tensor([[-self.radius] * 3, [self.radius] * 3])
+
+    @property
+    def representative_direction(self) -> Float[Tensor, " 3"]:
+        """Where the first source camera looks."""
+        return -self.field.encoded.camera_from_world[0, 2, :3].float().cpu()
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Density per world unit."""
+        if self.looking == "camera":
+            density = self._density(points, self._from_source(points))
+        else:
+            spread = sphere_directions(AVERAGED).to(points)
+            density = torch.stack([self._density(points, one.expand_as(points)) for one in spread]).mean(dim=0)
+        for outline in self.outlines:
+            # At the outline itself the density is that of the surface.
+            density = torch.minimum(density, DENSITY_LEVEL * (1 + outline.at(points)).clamp_min(0))
+        return density
+
+    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+        """Colour, 0..1, seen along `directions`; None: from the first source camera."""
+        along = self._from_source(points) if directions is None else directions
+        return self.field.query(points / self.scale, along, fine=True)[:, :3]
+
+    def _density(self, points: Tensor, directions: Tensor) -> Float[Tensor, " n"]:
+        return self.field.query(points / self.scale, directions, fine=True)[:, 3] / self.scale
+
+    def _from_source(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        world = self.field.encoded.camera_from_world[0]
+        position = -(world[:3, :3].mT @ world[:3, 3]) * self.scale
+        return functional.normalize(points - position, dim=-1)
+
+
+def sphere_directions(count: int) -> Float[Tensor, "count 3"]:
+    """Unit vectors spread evenly over the sphere (a Fibonacci lattice)."""
+    numbers = torch.arange(count) + 0.5
+    height = 1 - 2 * numbers / count
+    angle = numbers * math.pi * (3 - math.sqrt(5))
+    around = (1 - height**2).sqrt()
+    return torch.stack((around * torch.cos(angle), height, around * torch.sin(angle)), dim=-1)

@@ -1,0 +1,138 @@
+"""pixelNeRF as a method: photos with masks to a field, its mesh and its cameras."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import torch
+
+from ...errors import InputError
+from ...scene import Provenance, Reconstruction, View, read_silhouette
+from ...training.weights import load_pretrained
+from ..base import MethodCard, Reconstructor
+from .config import PixelNerfConfig
+from .fast_field import DTYPES, FastField, Precision
+from .field import Looking, Outline, PixelNerfField
+from .model import PixelNerfNet
+from .source_views import source_views
+
+CITATION = """@inproceedings{yu2021pixelnerf,
+  title = {{pixelNeRF}: Neural Radiance Fields from One or Few Images},
+  author = {Yu, Alex and Ye, Vickie and Tancik, Matthew and Kanazawa, Angjoo},
+  booktitle = {CVPR},
+  year = {2021}
+}"""
+
+
+@dataclass(frozen=True)
+class PixelNerfOptions:
+    """How a network is used.
+
+    Attributes:
+        weights: folder or hub id of the network, for instance one that `monoform convert` has made.
+        margin: side of the square that the network sees of a single photo, in longest sides of the object.
+        elevation: of a single photo's camera above the object in degrees; turns the result upright.
+        carve: whether what lies outside the photos' masks is cut away.
+        looking: camera, where geometry is that seen from the first photo, or average, over all directions.
+        precision: float32, or bfloat16: faster, and coarser.
+    """
+
+    weights: str = ""
+    margin: float = 1.3
+    elevation: float = 0.0
+    carve: bool = True
+    looking: Looking = "camera"
+    precision: Precision = "float32"
+
+
+class PixelNerf(Reconstructor):
+    """A radiance field in one pass of a network, from one photo or several with cameras."""
+
+    config_class: ClassVar[type] = PixelNerfOptions
+    card: ClassVar[MethodCard] = MethodCard(
+        name="pixelnerf",
+        summary="a radiance field from one or few photos, for objects of the kind the weights were trained on",
+        needs="weights: convert or train some (--set weights=DIR)",
+        licence="Apache-2.0; published weights: see their card",
+        weights=None,
+        size=0.0,
+        citation=(CITATION,),
+    )
+
+    def __init__(self, config: PixelNerfOptions | None = None) -> None:
+        self.config = config or PixelNerfOptions()
+        _check(self.config)
+        self.net = _network(self.config.weights)
+
+    def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
+        """The field of the object that the photos show.
+
+        Args:
+            views: photos with masks; several need cameras with poses, in a world whose origin is the object's centre
+                and where it lies in the sphere of radius 0.5.
+            generator: not needed, nothing here is random.
+
+        Raises:
+            InputError: the views cannot be used.
+        """
+        del generator
+        cleaned, parts = [], 1
+        for view in views:
+            photo = view.photo
+            if photo.mask is not None:
+                silhouette = read_silhouette(photo.mask)
+                parts = max(parts, silhouette.parts)
+                photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), silhouette.notices())
+            cleaned.append(View(photo, view.camera))
+        config = self.net.config
+        with torch.inference_mode(False), torch.no_grad():
+            elevation = math.radians(self.config.elevation)
+            source = source_views(cleaned, config, margin=self.config.margin, elevation=elevation)
+            encoded = self.net.encode(source.images, source.cameras)
+            fast = FastField(self.net, encoded, precision=self.config.precision)
+        placed = [View(view.photo, camera) for view, camera in zip(cleaned, source.photo_cameras, strict=True)]
+        outlines = tuple(_outline(view) for view in placed) if self.config.carve else ()
+        return Reconstruction(
+            field=PixelNerfField(fast, source.scale, self.config.looking, outlines),
+            views=tuple(placed),
+            provenance=Provenance(
+                "pixelnerf", self.config, weights={"source": self.config.weights}, citation=self.card.citation
+            ),
+            parts=parts,
+            texture="baked",
+        )
+
+
+def _outline(view: View) -> Outline:
+    """The photo's mask, with the camera of its working image."""
+    photo, camera = view.photo, view.camera
+    assert photo.mask is not None and camera is not None
+    left, top, width, height = (round(value) for value in photo.crop)
+    return Outline.of(photo.mask, camera.cropped(left, top, width, height).resized(*photo.size))
+
+
+def _check(options: PixelNerfOptions) -> None:
+    if not options.weights:
+        raise InputError(
+            "pixelnerf needs weights, none ship with monoform: give a folder with --set weights=DIR, made by `monoform "
+            "convert` from a published checkpoint or by a training."
+        )
+    ranges = {"margin": (1.0, 4.0), "elevation": (-89, 89)}
+    for name, (low, high) in ranges.items():
+        value = getattr(options, name)
+        if not low <= value <= high:
+            raise InputError(f"pixelnerf's {name} is {value}; it must lie in {low}..{high}.")
+    choices = {"looking": ("camera", "average"), "precision": tuple(DTYPES)}
+    for name, allowed in choices.items():
+        if getattr(options, name) not in allowed:
+            raise InputError(f"pixelnerf's {name} is {getattr(options, name)!r}; choose one of {', '.join(allowed)}.")
+
+
+@lru_cache(maxsize=2)
+def _network(folder: str) -> PixelNerfNet:
+    with torch.inference_mode(False):
+        return load_pretrained(PixelNerfNet, PixelNerfConfig, folder)[0].requires_grad_(False)
