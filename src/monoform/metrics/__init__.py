@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .image import psnr as psnr
 from .image import ssim as ssim
+from .lpips import Lpips as Lpips
 from .overlap import mask_iou as mask_iou
 from .overlap import volume_iou as volume_iou
 from .pose import rotation_error as rotation_error
