@@ -67,9 +67,21 @@ def test_photos_are_framed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     for option in ("--minor-scale", "--major-scale"):
         assert run([*words, option, "9"]) == 0
         assert float(capsys.readouterr().out.split()[1]) > side
-    assert run(["photos", str(tmp_path / "text.png"), str(tmp_path / "mug.png"), "-o", str(out)]) == 2
-    said = capsys.readouterr().out
-    assert "text.png is left out" in " ".join(said.split()) and "mug: " in said
+    cut = png(np.dstack((picture, mask)))  # its transparency says what the object is
+    (tmp_path / "too").mkdir()
+    for path in (tmp_path / "mug.png", tmp_path / "too/mug.png"):
+        path.write_bytes(cut)
+    photos = [str(tmp_path / name) for name in ("text.png", "mug.png", "too/mug.png")]
+    assert run(["photos", *photos, "-o", str(out)]) == 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert "text.png is left out" in said and "mug: " in said and "mug_2: " in said
+    assert (out / "mug_2_normalize.png").is_file()
+
+
+def test_a_photo_without_a_mask_is_segmented(tmp_path: Path) -> None:
+    (tmp_path / "mug.png").write_bytes(png(mug()[0]))
+    assert run(["photos", str(tmp_path / "mug.png"), "-o", str(tmp_path)]) == 0
+    assert (tmp_path / "mug_normalize.png").is_file()
 
 
 def test_bad_words_are_one_sentence(tmp_path: Path) -> None:

@@ -113,11 +113,13 @@ def test_a_rerun_goes_on_and_other_options_are_refused(tmp_path: Path) -> None:
     picture = out / "procedural_train/procedural_00001/rgb/000000.png"
     before, kept = picture.read_bytes(), out / "procedural_train/procedural_00000"
     (kept / "witness").touch()
+    (kept.parent / ".procedural_00002.0123.partial/rgb").mkdir(parents=True)  # of a process that was ended
     shutil.rmtree(picture.parents[1])
     seen: list[tuple[int, int, str]] = []
     render_layout(sources, out, SMALL, workers=1, progress=lambda *values: seen.append(values))
     assert seen == [(3, 3, "procedural_00001")]
     assert picture.read_bytes() == before and (kept / "witness").exists()
+    assert not list(out.rglob("*.partial"))
     with pytest.raises(InputError, match="other meshes or with other options"):
         render_layout(sources, out, replace(SMALL, views=4), workers=1)
     (tmp_path / "else").mkdir()
@@ -127,6 +129,14 @@ def test_a_rerun_goes_on_and_other_options_are_refused(tmp_path: Path) -> None:
     (out / "renders.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         render_layout(sources, out, SMALL, workers=1)
+
+
+def test_several_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        render_layout(procedural_sources(2), tmp_path / str(workers), SMALL, workers=workers)
+    files = [file.relative_to(tmp_path / "1") for file in (tmp_path / "1").rglob("*.*") if file.is_file()]
+    assert len(files) == 1 + 2 * 7
+    assert all((tmp_path / "1" / file).read_bytes() == (tmp_path / "2" / file).read_bytes() for file in files)
 
 
 def test_broken_meshes_are_reported_and_credits_are_kept(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -46,16 +48,24 @@ def run(asked: Photos) -> int:
         raise InputError(f"{len(asked.photos)} photos are given; give at least one, and only one with --mask.")
     frame = PhotoFrame(asked.size, asked.minor_scale, asked.major_scale)
     interruptible()
-    failed = 0
+    failed, written = 0, set()
     for source in asked.photos:
         try:
             photo = Photo.open(source, mask=asked.mask)
             framed = normalise_photo(photo if photo.mask is not None else segment(photo), frame)
-            with atomic_file(asked.out / f"{photo.name}_normalize.png") as path:
+            name = next(n for n in _names(photo.name) if n not in written)
+            written.add(name)
+            with atomic_file(asked.out / f"{name}_normalize.png") as path:
                 Image.fromarray((255 * framed.rgb).round().astype("uint8")).save(path)
             left, top, side, _ = framed.crop
-            print(f"{photo.name}: {side:.0f} pixels from column {left:.0f}, row {top:.0f}.")
+            print(f"{name}: {side:.0f} pixels from column {left:.0f}, row {top:.0f}.")
         except InputError as error:
             failed += 1
             print(f"{source} is left out: {error}")
     return 2 if failed else 0
+
+
+def _names(name: str) -> Iterator[str]:
+    """The name, then NAME_2 and so on: photos from several folders may share one."""
+    yield name
+    yield from (f"{name}_{number}" for number in count(2))

@@ -49,7 +49,7 @@ class Renders:
 def run(asked: Renders) -> int:
     """Render, say what came out, and leave 2 when an object could not be used."""
     from ..data import mesh_sources, procedural_sources
-    from ..data.layouts import LayoutOptions, render_layout
+    from ..data.layouts import INDEX, LayoutOptions, render_layout
     from ..errors import InputError
     from .main import interruptible
     from .progress import progress_bar
@@ -68,6 +68,10 @@ def run(asked: Renders) -> int:
     names = ("layout", "views", "test_views", "size", "samples", "split", "share", "keep_likes", "seed")
     options = LayoutOptions(**{name: getattr(asked, name) for name in names})
     interruptible()
+    if asked.split == "auto" and not asked.keep_likes and not (asked.out / INDEX).is_file():
+        print(
+            "Shapes are compared first, so that nothing like a test object is trained on; --keep-likes leaves it out."
+        )
     with progress_bar("objects") as show:
         done = render_layout(sources, asked.out, options, workers=asked.workers, progress=show)
     for name, reason in {**done.left_out, **done.failed}.items():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..atomic import atomic_file
+from ..atomic import atomic_file, uninterrupted
 from ..errors import InputError
 from .dvr import SEEN
 from .layout_files import write_nmr_object, write_srn_object
@@ -102,11 +103,15 @@ def render_layout(
     waiting = [source for source in chosen if not folders[source.name].is_dir()]
     make = partial(_render_object, splits=splits, folders=folders, options=options)
     failed: dict[str, str] = {}
-    for number, (source, reason) in enumerate(map_unordered(make, waiting, workers=workers), start=1):
-        if reason:
-            failed[source.name] = reason
-        if progress:
-            progress(len(chosen) - len(waiting) + number, len(chosen), source.name)
+    try:
+        for number, (source, reason) in enumerate(map_unordered(make, waiting, workers=workers), start=1):
+            if reason:
+                failed[source.name] = reason
+            if progress:
+                progress(len(chosen) - len(waiting) + number, len(chosen), source.name)
+    finally:
+        with uninterrupted():
+            _remove_partial(folders.values())
     made = [source for source in chosen if source.name not in failed]
     if not made:
         first = next(iter(failed.values()), "all are left out of training")
@@ -163,6 +168,13 @@ def _splits(sources: Sequence[Source], options: LayoutOptions) -> tuple[dict[str
         return {source.name: options.split for source in sources}, {}
     near = (lambda _name: []) if options.keep_likes else near_duplicates(sources, seed=options.seed)
     return deal_splits(sources, near, share=options.share, seed=options.seed)
+
+
+def _remove_partial(folders: Iterable[Path]) -> None:
+    """What processes that were ended have left half-written."""
+    for parent in {folder.parent for folder in folders}:
+        for left in parent.glob(".*.partial"):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _refuse_paths(sources: Sequence[Source]) -> None:
