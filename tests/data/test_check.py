@@ -36,8 +36,10 @@ def test_what_it_cannot_tell_it_says(tmp_path: Path) -> None:
         detect_format(tmp_path / "nowhere")
     with pytest.raises(InputError, match="none of the known formats"):
         detect_format(tmp_path)
-    cases.write_srn(tmp_path / "cars_train", ("a",))
     cases.write_dvr(tmp_path, "0001", ("a",))
+    (tmp_path / "logs_train/run").mkdir(parents=True)  # a name alone makes no data set
+    assert detect_format(tmp_path) == "dvr"
+    cases.write_srn(tmp_path / "cars_train", ("a",))
     with pytest.raises(InputError, match="of the formats srn, dvr; say which one to read with --format"):
         check_data(tmp_path)
     assert check_data(tmp_path, "dvr")[0].objects == 1

@@ -132,14 +132,14 @@ def srn_prefix(data: Path) -> Path:
 
 
 def srn_prefixes(data: Path) -> list[Path]:
-    """The prefixes of all categories whose folders of splits lie in a folder."""
+    """The prefixes of all categories of which a split with objects lies in a folder."""
     if not data.is_dir():
         return []
     found = {
         folder.name.removesuffix(f"_{split}")
         for folder in data.iterdir()
         for split in SPLITS
-        if folder.is_dir() and folder.name.endswith(f"_{split}")
+        if folder.name.endswith(f"_{split}") and folder.is_dir() and _holds_objects(folder)
     }
     return [data / name for name in sorted(found)]
 
@@ -182,6 +182,10 @@ def _objects_folder(prefix: Path, split: Split) -> Path:
         raise InputError(f"The folder {root} does not exist; the objects of the split {split} belong there.")
     below = root / _CHAIRS_BELOW
     return below if below.is_dir() and not _is_object(below) else root
+
+
+def _holds_objects(folder: Path) -> bool:
+    return (folder / _CHAIRS_BELOW).is_dir() or any(_is_object(below) for below in folder.iterdir())
 
 
 def _is_object(folder: Path) -> bool:
