@@ -63,10 +63,11 @@ def evaluate_pixelnerf(words: list[str]) -> int:
     """Evaluate, and print the table."""
     description = EvaluatePixelNerf.__doc__
     asked = tyro.cli(EvaluatePixelNerf, prog="monoform evaluate pixelnerf", args=words, description=description)
+    from ..data.dtu import BAD_EXPOSURES
     from ..data.open_posed import open_posed
     from ..data.view_lists import read_view_list
     from ..methods.pixelnerf.config import PixelNerfConfig
-    from ..methods.pixelnerf.evaluate import BAD_DTU_VIEWS, EvaluationOptions, evaluate
+    from ..methods.pixelnerf.evaluate import EvaluationOptions, evaluate
     from ..methods.pixelnerf.fast import FastOptions
     from ..methods.pixelnerf.model import PixelNerfNet
     from ..metrics.table import markdown_of
@@ -79,7 +80,7 @@ def evaluate_pixelnerf(words: list[str]) -> int:
         sources=numbers(asked.sources, "--sources"),
         listed=None if asked.source_list is None else read_view_list(asked.source_list),
         targets=numbers(asked.targets, "--targets"),
-        excluded=BAD_DTU_VIEWS if asked.exclude == "dtu" else numbers(asked.exclude, "--exclude"),
+        excluded=BAD_EXPOSURES if asked.exclude == "dtu" else numbers(asked.exclude, "--exclude"),
         include_sources=asked.include_sources,
         quick=asked.quick,
         coarse=asked.coarse,

@@ -15,7 +15,7 @@ from tests.methods.pixelnerf.balls import TINY, Balls
 from monoform import InputError
 from monoform.camera import look_at
 from monoform.methods.pixelnerf.config import Compat
-from monoform.methods.pixelnerf.evaluate import BAD_DTU_VIEWS, EvaluationOptions, evaluate
+from monoform.methods.pixelnerf.evaluate import EvaluationOptions, evaluate
 from monoform.methods.pixelnerf.film import FilmOptions, film_cameras, write_film
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.metrics import psnr, ssim
@@ -110,10 +110,6 @@ def test_what_cannot_be_evaluated(net, tmp_path: Path):
     with pytest.raises(InputError, match="source views"):
         EvaluationOptions(sources=())
     assert not list(tmp_path.rglob("*.png")) and not list(tmp_path.rglob("*.partial"))
-
-
-def test_bad_exposures_are_those_of_the_paper():
-    assert [view for view in range(49) if view not in BAD_DTU_VIEWS][:5] == [0, 1, 2, 8, 9] and len(BAD_DTU_VIEWS) == 15
 
 
 def test_every_object_counts_once():

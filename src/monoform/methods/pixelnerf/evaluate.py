@@ -28,8 +28,6 @@ from .model import PixelNerfNet
 from .pixels import truncate_to_8_bit
 
 SCORES, REQUEST, SUMMARY, TABLE = "scores.json", "evaluation.json", "metrics.json", "metrics.md"
-BAD_DTU_VIEWS = (*range(3, 8), *range(16, 22), *range(36, 40))
-"""Views of DTU with bad exposures, which the paper leaves out."""
 COARSE_ONLY = Sampling(coarse=64, fine=128, depth=16)
 Distance = Callable[[Float[torch.Tensor, "h w 3"], Float[torch.Tensor, "h w 3"]], float]
 

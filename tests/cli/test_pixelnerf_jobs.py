@@ -1,0 +1,84 @@
+"""pixelNeRF from the command line: data, training, evaluation, film, and the same with what cannot be used."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from monoform.cli.evaluate_pixelnerf import numbers
+from monoform.errors import InputError
+
+
+def monoform(*words: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "monoform", *map(str, words)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("pixelnerf") / "things"
+    words = ["--views", 5, "--size", 32, "--samples", 1, "--share", 0.25, "--keep-likes", "--workers", 1]
+    made = monoform("prepare", "renders", "--procedural", 4, "-o", out, *words)
+    assert made.returncode == 0, made.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def weights(data: Path, tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("run")
+    settings = ["objects=1", "rays=16", "judged=1", "judged_rays=16", "views=1 2", "falling=true"]
+    done = monoform("train", "pixelnerf", "--data", data, "-o", run, "--steps", 2, "--set", *settings)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 steps" in done.stdout
+    card = (run / "weights" / "README.md").read_text()
+    assert "source views 1 2" in card and "1 objects x 16 rays" in card
+    return run / "weights"
+
+
+def test_evaluation_and_film(data: Path, weights: Path, tmp_path: Path):
+    words = ["--data", data, "--weights", weights, "--sources", 1]
+    done = monoform("evaluate", "pixelnerf", *words, "--targets", "0 3-4", "-o", tmp_path / "eval", "--compare")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].startswith("| category | objects | psnr | ssim |")
+    summary = json.loads((tmp_path / "eval" / "metrics.json").read_text())
+    assert (summary["objects"], summary["images"]) == (1, 3)
+    name = next(iter(summary["each"]))
+    assert Image.open(tmp_path / "eval" / name / "000003.png").size == (128, 128)
+    assert Image.open(tmp_path / "eval" / name / "000003_compare.png").size == (384, 128)
+
+    film = monoform("film", *words, "--frames", 2, "--scale", 0.25, "--elevation", -20, "-o", tmp_path / "film.gif")
+    assert film.returncode == 0, film.stderr
+    with Image.open(tmp_path / "film.gif") as pictures:
+        assert (pictures.n_frames, pictures.size) == (2, (32, 32))
+
+
+def test_what_cannot_be_done_is_told_in_one_sentence(data: Path, weights: Path, tmp_path: Path):
+    given = ["--data", data, "--weights", weights]
+    for words, expected in (
+        (["evaluate", "pixelnerf", *given, "--sources", 9, "-o", tmp_path / "a"], "there is no view 9"),
+        (["evaluate", "pixelnerf", *given, "--sources", "x", "-o", tmp_path / "b"], "--sources has 'x'"),
+        (["evaluate", "other", *given, "-o", tmp_path / "c"], "'other' cannot be evaluated"),
+        (["evaluate", "pixelnerf", "--data", tmp_path, "--weights", weights, "-o", tmp_path / "d"], "known formats"),
+        (["evaluate", "pixelnerf", "--data", data, "--weights", data, "-o", tmp_path / "e"], "holds no weights"),
+        (["film", *given, "--object", "none", "-o", tmp_path / "f.gif"], "no object 'none'"),
+        (["film", *given, "--sources", 0, "-o", tmp_path / "f.avi"], ".mp4 or .gif"),
+        (["train", "pixelnerf", "--data", data, "-o", tmp_path / "g", "--set", "config=big"], "no configuration 'big'"),
+        (["train", "pixelnerf", "--data", data, "-o", tmp_path / "h", "--set", "ray=1"], "give NAME=VALUE"),
+        (["train", "lift", "--data", data, "-o", tmp_path / "i", "--set", "rays=1"], "no options of its own"),
+    ):
+        done = monoform(*words)
+        assert done.returncode == 2, (words, done.stdout, done.stderr)
+        assert expected in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert not list(tmp_path.rglob("*.gif")) and not list(tmp_path.rglob("*.png"))
+
+
+def test_numbers_of_views():
+    assert numbers("", "--x") == () and numbers("0 24-26,-1", "--x") == (0, 24, 25, 26, -1)
+    for wrong in ("a", "3-", "-2", "1.5"):
+        with pytest.raises(InputError, match="--x"):
+            numbers(wrong, "--x")
