@@ -5,8 +5,8 @@
 The network is that of the published srn_car, with one source view. The twin computes what the release computes, in its
 order, from the same random draws in the same run: with weights that are drawn at random, so that nothing is empty
 or opaque; or, with --mesh, with a network that learns that one object for --minutes: its perceptrons are trained on
-pictures of the mesh and their distances, the encoder stays as it is. --keep writes that network to a folder, or takes it
-from there.
+pictures of the mesh and their distances, the encoder stays as it is. --keep writes that network to a folder, or takes
+it from there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import math
 import resource
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -39,7 +40,7 @@ ROWS = {
     "default, bfloat16": FastOptions(precision="bfloat16"),
 }
 ELEVATION, FOV = math.radians(20), 2 * math.atan(64 / 131.25)
-BATCH, LEARNING_RATE, DENSE = 256, 5e-4, 60.0
+BATCH, LEARNING_RATE, DENSE = 80, 1e-3, 40.0
 TWIN_RAYS = 256
 
 
@@ -48,12 +49,14 @@ def main() -> None:
     parser.add_argument("--mesh", type=Path, help="learn this object, and measure with it too")
     parser.add_argument("--minutes", type=float, default=5.0, help="how long it is learned")
     parser.add_argument("--size", type=int, default=128, help="side of the image in pixels")
+    parser.add_argument("--width", type=int, default=512, help="of the perceptrons; other than 512 for a quick look")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--keep", type=Path, help="folder of the learned network: written, or read when it is there")
     parser.add_argument("--rows", nargs="*", default=list(ROWS), help="which measurements, by the beginning of a name")
     asked = parser.parse_args()
     torch.manual_seed(0)
     config = preset("srn_car")
+    config = replace(config, network=replace(config.network, width=asked.width))
     cameras = orbit(24, elevation=ELEVATION, distance=config.domain.distance, fov_y=FOV, width=128, height=128)
     cameras = cameras.to(asked.device)
     pictures = torch.rand(24, 128, 128, 3, generator=torch.Generator().manual_seed(0)).to(asked.device)

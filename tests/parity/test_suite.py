@@ -25,6 +25,8 @@ NAMES = [
     if values.size  # there is nothing to change in an empty file
 ]
 
+DRAWS = ("u_coarse", "u_cdf", "u_bin", "n_depth")
+
 
 @pytest.mark.parametrize(("folder", "name"), NAMES, ids=[f"{folder.name}-{name}" for folder, name in NAMES])
 def test_every_array_matters(folder: Path, name: str) -> None:
@@ -43,6 +45,8 @@ def changed(name: str, values: np.ndarray) -> np.ndarray:
         return np.char.add(values, "x")
     if values.dtype == np.uint8 and values.ndim > 1:
         return 255 - values  # pictures: some are compared by the share of values that agree
+    if name.split("/")[-1] in DRAWS:
+        return values + 0.5  # a single draw may move a sample where there is nothing to see
     values = values.copy()
     smallest = np.unravel_index(np.argmin(np.abs(values.astype(float))), values.shape)
     values[smallest] += 0.5 if values.dtype.kind == "f" else 1  # a hue that is a whole turn away is the same

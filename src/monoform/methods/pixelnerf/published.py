@@ -10,12 +10,13 @@ from torch import Tensor
 
 from ...atomic import atomic_file
 from ...errors import InputError
-from .config import PRESETS, Compat, PixelNerfConfig, preset
+from .config import Compat, PixelNerfConfig, preset
 from .model import PixelNerfNet
 
 PUBLISHED = Compat(
     shifted_centre=True, random_rendering=True, depth_gradient=True, truncate=True, first_step_in_evaluation=True
 )
+NAMES = ("sn64", "sn64_unseen", "srn_car", "srn_chair", "dtu", "multi_obj")
 LARGEST = 2 << 30  # bytes; a published checkpoint has 113 MB
 CARD = """# pixelNeRF, {config}
 
@@ -37,7 +38,7 @@ def published_config(name: str) -> PixelNerfConfig:
 
 def config_names() -> list[str]:
     """The configurations that a checkpoint can have."""
-    return list(PRESETS)
+    return list(NAMES)
 
 
 def read_published(file: str | Path, config: str | PixelNerfConfig) -> tuple[PixelNerfNet, PixelNerfConfig]:
@@ -96,17 +97,13 @@ def _tensors(file: Path) -> dict[str, Tensor]:
 
 
 def _require_fit(found: dict[str, Tensor], wanted: dict[str, Tensor], file: Path, label: str) -> None:
-    advice = f"choose the configuration that it was trained with (--config, one of {', '.join(PRESETS)})"
+    advice = f"choose the configuration that it was trained with (--config, one of {', '.join(NAMES)})"
     missing = [name for name in wanted if name not in found and not _may_miss(name)]
     if missing:
-        raise InputError(
-            f"{file} does not fit {label}, {len(missing)} tensors like {missing[0]!r} are missing: {advice}."
-        )
+        raise InputError(f"{file} does not fit {label}, it lacks {len(missing)} tensors like {missing[0]!r}: {advice}.")
     extra = [name for name in found if name not in wanted and not _may_be_left_out(name)]
     if extra:
-        raise InputError(
-            f"{file} does not fit {label}, its {extra[0]!r} and {len(extra) - 1} more have no place: {advice}."
-        )
+        raise InputError(f"{file} does not fit {label}, it has {len(extra)} more tensors like {extra[0]!r}: {advice}.")
     for name in wanted.keys() & found.keys():
         tensor, place = found[name], wanted[name]
         if tensor.shape != place.shape:

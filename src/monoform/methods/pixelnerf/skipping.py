@@ -32,7 +32,8 @@ class Occupancy:
     def columns(self, rows: Int[Tensor, " r"], columns: Int[Tensor, " r"], *, fine: bool) -> Bool[Tensor, "r k"]:
         """The cells along the rays of pixels."""
         grid = self.fine if fine else self.coarse
-        return grid[rows // self.block, columns // self.block]
+        last_row, last_column = grid.shape[0] - 1, grid.shape[1] - 1
+        return grid[(rows // self.block).clamp_max(last_row), (columns // self.block).clamp_max(last_column)]
 
 
 def probe(

@@ -1,0 +1,78 @@
+"""`monoform convert`: a published checkpoint becomes weights that a method loads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.parity.fill import normal_tensor
+
+from monoform import InputError
+from monoform.jobs.convert import convert, convertible
+from monoform.methods.pixelnerf.config import PixelNerfConfig
+from monoform.methods.pixelnerf.model import PixelNerfNet
+from monoform.methods.pixelnerf.published import published_config, write_published
+from monoform.training import load_pretrained
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    net = PixelNerfNet(published_config("srn_car"))
+    with torch.no_grad():
+        for name, tensor in net.state_dict().items():
+            if name.startswith("mlp_fine"):
+                tensor.copy_(torch.from_numpy(normal_tensor(name, tuple(tensor.shape), "float32")))
+    file = tmp_path_factory.mktemp("published") / "pixel_nerf_latest"
+    write_published(net, file)
+    return file
+
+
+def run(*words: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "monoform", "convert", *map(str, words)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+
+
+def test_a_checkpoint_becomes_weights(checkpoint, tmp_path):
+    out = tmp_path / "car"
+    done = run(checkpoint, "--method", "pixelnerf", "--config", "srn_car", "-o", out)
+    assert done.returncode == 0, done.stderr
+    assert "278 tensors, 28,161,864 parameters" in done.stdout and f"weights={out}" in done.stdout
+    assert sorted(file.name for file in out.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    original, found = torch.load(checkpoint, weights_only=True), load_file(out / "model.safetensors")
+    assert original.keys() == found.keys() and all(torch.equal(original[name], found[name]) for name in original)
+    assert "pixel_nerf_latest" in (out / "README.md").read_text()
+    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, out)
+    assert config == published_config("srn_car") and json.loads((out / "config.json").read_text())
+    assert torch.equal(net.mlp_fine.lin_out.weight, original["mlp_fine.lin_out.weight"])
+
+
+def test_half_precision_is_half_the_size(checkpoint, tmp_path):
+    made = convert(checkpoint, tmp_path / "half", method="pixelnerf", config="srn_car", precision="float16")
+    assert made.size == pytest.approx(0.5 * checkpoint.stat().st_size, rel=0.02)
+    assert load_file(made.folder / "model.safetensors")["encoder.model.conv1.weight"].dtype == torch.float16
+
+
+def test_what_cannot_be_converted_is_refused_and_leaves_nothing(checkpoint, tmp_path):
+    out = tmp_path / "out"
+    cut = tmp_path / "cut"
+    cut.write_bytes(checkpoint.read_bytes()[:1_000_000])
+    refused = run(cut, "--method", "pixelnerf", "--config", "srn_car", "-o", out)
+    assert refused.returncode == 2 and "truncated" in refused.stderr and "Traceback" not in refused.stderr
+    for words, message in (
+        ({"config": "cars"}, "no configuration 'cars'"),
+        ({"method": "lift", "config": "x"}, "lift reads no checkpoints of others"),
+        ({"method": "none", "config": "x"}, "no method 'none'"),
+        ({"precision": "int8"}, "not as 'int8'"),
+    ):
+        given = {"method": "pixelnerf", "config": "srn_car"} | words
+        with pytest.raises(InputError, match=message):
+            convert(checkpoint, out, **given)
+    assert not out.exists() and list(tmp_path.iterdir()) == [cut]
+
+
+def test_methods_that_read_checkpoints_are_known():
+    assert "pixelnerf" in convertible() and "lift" not in convertible()
