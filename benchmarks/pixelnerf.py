@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch.nn import functional
 
 from monoform.camera import Camera, orbit
 from monoform.mesh import Mesh
@@ -40,7 +41,7 @@ ROWS = {
     "default, bfloat16": FastOptions(precision="bfloat16"),
 }
 ELEVATION, FOV = math.radians(20), 2 * math.atan(64 / 131.25)
-BATCH, LEARNING_RATE, DENSE = 80, 1e-3, 40.0
+BATCH, LEARNING_RATE, SOFTNESS = 80, 1e-3, 5.0
 TWIN_RAYS = 256
 
 
@@ -157,8 +158,9 @@ def loss_along(
         features = net.features(encoded, encoded.pixels(local))
         for perceptron in (net.mlp_coarse, net.mlp_fine):
             raw = perceptron(features, inputs)[0].reshape(*along.shape, 4).float()
-            total = total + torch.relu(raw[:, :4, 3] + 2).clamp_max(20).mean()
-            total = total + torch.relu(DENSE - raw[hit, 4, 3]).mean() / 10
+            # Densities of some tens, and as far below 0 where there is nothing.
+            logits = raw[..., 3] / SOFTNESS
+            total = total + functional.softplus(logits[:, :4]).mean() + functional.softplus(-logits[hit, 4]).mean()
             total = total + 10 * (torch.sigmoid(raw[hit, 4, :3]) - truth[hit]).square().mean()
     return total
 

@@ -33,13 +33,7 @@ def run(words: list[str]) -> int:
     from .main import interruptible
 
     interruptible()
-    made = convert(
-        asked.checkpoint,
-        asked.out,
-        method=asked.method,
-        config=asked.config,
-        precision=asked.precision,  # type: ignore[arg-type]
-    )
+    made = convert(asked.checkpoint, asked.out, method=asked.method, config=asked.config, precision=asked.precision)
     print(f"{made.folder}: {made.tensors} tensors, {made.parameters:,} parameters, {made.size / 1e6:.1f} MB")
     print(f"  use it: monoform reconstruct PHOTO --method {asked.method} --set weights={made.folder} -o OUT")
     return 0

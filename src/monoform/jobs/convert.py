@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
 
 from ..atomic import atomic_folder
 from ..errors import InputError
 from ..methods import method_class, method_names
 from ..training.weights import WEIGHTS, save_pretrained
 
-StoredPrecision = Literal["float32", "float16"]
 NEEDED = ("read_published", "config_names", "card")
 
 
@@ -30,7 +28,7 @@ class Converted:
 
 
 def convert(
-    checkpoint: str | Path, folder: str | Path, *, method: str, config: str, precision: StoredPrecision = "float32"
+    checkpoint: str | Path, folder: str | Path, *, method: str, config: str, precision: str = "float32"
 ) -> Converted:
     """Write the weights of a published checkpoint to a folder that the method loads.
 

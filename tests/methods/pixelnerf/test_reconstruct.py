@@ -11,6 +11,7 @@ from tests.methods.pixelnerf.tiny import NETWORK, SAMPLING, encode, net_of, poin
 from tests.pictures import disc, mug
 
 from monoform import InputError, Photo, View
+from monoform import reconstruct as reconstruct_job
 from monoform.camera import Camera, orbit
 from monoform.methods import create
 from monoform.methods.pixelnerf.config import Compat, Domain, PixelNerfConfig
@@ -125,6 +126,14 @@ def test_options_change_the_result(folder):
         reconstruct([view], folder, precision=name).field.color(points, None) for name in ("float32", "bfloat16")
     ]
     assert 0 < float((colours[0] - colours[1]).abs().max()) < 0.1
+
+
+def test_the_whole_job_runs(folder):
+    rgb, mask = disc(96, 96, 30.0)
+    result = reconstruct_job(rgb, mask=mask, method="pixelnerf", weights=folder)
+    mesh = result.mesh(faces=1000, texture=64, resolution=40)
+    assert mesh.texture is not None and 900 < len(mesh.faces) <= 1010
+    assert result.provenance.to_dict()["method"] == "pixelnerf"
 
 
 def test_density_is_seen_from_the_source_camera_or_averaged():
