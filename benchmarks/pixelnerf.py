@@ -41,7 +41,7 @@ ROWS = {
     "default, bfloat16": FastOptions(precision="bfloat16"),
 }
 ELEVATION, FOV = math.radians(20), 2 * math.atan(64 / 131.25)
-BATCH, LEARNING_RATE, SOFTNESS = 80, 1e-3, 5.0
+BATCH, LEARNING_RATE, SOFTNESS = 80, 3e-4, 5.0
 TWIN_RAYS = 256
 
 
