@@ -33,7 +33,7 @@ LATENT, MLP, QUERY = 1e-4, 1e-4, 2e-4  # the first relative to the largest featu
 DISTANCES, IMAGES = 1e-6, 2e-5
 END_TO_END, END_TO_END_DEPTH, FLIPPED = 1e-4, 3e-4, 0.02
 CELLS = 0.02  # between surface vertices, in cells
-LOSSES, TRAINING_IMAGES, GRADIENTS, NORMS, AFTER = 1e-5, 5e-4, 2e-3, 1e-2, 1e-6
+LOSSES, TRAINING_IMAGES, GRADIENTS, NORMS, AFTER = 1e-6, 5e-4, 2e-3, 1e-2, 1e-6
 ONE_VIEW_FOCAL = 36.0  # the one number of net_query that is in its text alone
 _REMEMBERED: dict[str, tuple[str, Any]] = {}
 

@@ -18,11 +18,15 @@ from monoform.errors import InputError
 
 HERE = Path(__file__).parent
 GOLDEN = HERE.parent / "golden"
+# Used, and without effect on what the case holds: after its first step the fine network is empty, and the only image of
+# the second step is its loss, which these draws change by 6e-8. Those of the first step are seen.
+UNSEEN = {("train_step_srn", "step1/n_depth")}
 NAMES = [
     (folder, name)
     for folder in case_folders(GOLDEN)
     for name, values in Case.load(folder).arrays.items()
     if values.size  # there is nothing to change in an empty file
+    and (folder.name, name) not in UNSEEN
 ]
 
 DRAWS = ("u_coarse", "u_cdf", "u_bin", "n_depth")
@@ -46,7 +50,7 @@ def changed(name: str, values: np.ndarray) -> np.ndarray:
     if values.dtype == np.uint8 and values.ndim > 1:
         return 255 - values  # pictures: some are compared by the share of values that agree
     if name.split("/")[-1] in DRAWS:
-        return values + 0.5  # a single draw may move a sample where there is nothing to see
+        return values + 30  # all of them, and far: a draw may move a sample where there is nothing to see
     values = values.copy()
     smallest = np.unravel_index(np.argmin(np.abs(values.astype(float))), values.shape)
     values[smallest] += 0.5 if values.dtype.kind == "f" else 1  # a hue that is a whole turn away is the same
