@@ -138,13 +138,13 @@ def test_beside_the_mask_surfaces_go_on_as_inside():
 
 
 def test_normals_bend_the_front_where_depths_leave_it_flat():
-    """Looks that see a flat disc but the normals of a ball: the front follows the normals, the back does not."""
+    """Looks that guess a flat disc but see the normals of a ball: the front follows the normals, the back does not."""
     _, mask = disc(64, 64, 26.0)
     true = ball(64, 0.8)
     flat = torch.zeros(2, 64, 64)
     normal = true.normal.expand(2, 3, 64, 64)
     said = Surfaces(
-        flat - 0.5, flat + 0.5, torch.full((2, 2, 64, 64), 0.5), torch.zeros(2, 3, 64, 64), normal, torch.zeros(2, 2)
+        flat - 0.5, flat + 0.5, torch.full((2, 2, 64, 64), 4.0), torch.zeros(2, 3, 64, 64), normal, torch.zeros(2, 2)
     )
     found, _ = refine(said, crop_of(mask), 200)
     middle, off = (32, 32), (32, 44)
@@ -190,8 +190,8 @@ def test_refining_follows_the_surer_looks_and_straightens_plain_ground():
     noise = 0.05 * torch.randn(4, 32, 32, generator=generator)
     fronts = plane - 0.3 + noise
     fronts[3] += 0.5  # one look is wrong, and says that it is unsure
-    scale = torch.full((4, 2, 32, 32), 0.05)
-    scale[3] = 0.5
+    scale = torch.full((4, 2, 32, 32), 0.4)
+    scale[3] = 4.0
     towards = functional.normalize(torch.tensor([0.3, 0.0, -1.0]), dim=0)[:, None, None].expand(4, 3, 32, 32)
     said = Surfaces(fronts, fronts + 0.6, scale, torch.zeros(4, 3, 32, 32), towards, torch.zeros(4, 2))
     true = torch.nn.functional.interpolate((plane - 0.3)[None], (64, 64), mode="bilinear")[0, 0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from scipy import ndimage
@@ -40,13 +39,15 @@ class FrameSolid:
     @classmethod
     def of(cls, surfaces: Surfaces, photo: Float[Tensor, "1 3 p p"], outline: Float[Tensor, "1 1 t t"]) -> FrameSolid:
         """The solid of one answer; what the network says beside the mask is replaced by its nearest pixels inside."""
-        side = surfaces.front.shape[-1]
-        inside = functional.interpolate(outline, (side, side), mode="area")[0, 0].numpy() > 0
-        depths = _continued(torch.stack((surfaces.front, surfaces.back), 1), inside)
+
+        def kept(maps: Tensor) -> Tensor:
+            return continued(maps, functional.interpolate(outline, maps.shape[2:], mode="area") > 0)
+
+        depths = kept(torch.stack((surfaces.front, surfaces.back), 1))
         fine = functional.interpolate(depths, (FINE, FINE), mode="bicubic", align_corners=False)
         fine[:, 1] = torch.maximum(fine[:, 0], fine[:, 1])
         maps = torch.cat((fine, _shortening(fine)), 1)
-        return cls(maps, _continued(surfaces.scale, inside), photo, _continued(surfaces.colour, inside), outline)
+        return cls(maps, kept(surfaces.scale), photo, kept(surfaces.colour), outline)
 
     def geometry(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
         """About the signed distance in half sides of the crop, negative inside; its zeros are exact."""
@@ -84,11 +85,11 @@ class FrameSolid:
         return ((points[:, 2] - front) / (back - front).clamp_min(1e-3)).clamp(0, 1)
 
 
-def _continued(maps: Float[Tensor, "1 c h w"], inside: np.ndarray) -> Float[Tensor, "1 c h w"]:
+def continued(maps: Float[Tensor, "k c h w"], inside: Bool[Tensor, "1 1 h w"]) -> Float[Tensor, "k c h w"]:
     """Maps that go on beyond the mask as they are at its nearest pixel."""
     if not inside.any():
         return maps
-    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(~inside[0, 0].numpy(), return_distances=False, return_indices=True)
     return maps[:, :, torch.from_numpy(nearest[0]), torch.from_numpy(nearest[1])]
 
 
