@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -17,7 +18,9 @@ from ..mesh.texture import to_bytes
 if TYPE_CHECKING:
     from .reconstruction import Reconstruction
 
-MARGIN = 6.0
+MARGIN = 6.0  # pixels of the photo around the object in a projected texture
+EDGE_ON = 0.15  # cosine between a face and the line of sight
+INWARD = 4  # pixels
 
 
 @runtime_checkable
@@ -90,8 +93,33 @@ def _two_sheets(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mes
     with torch.no_grad():
         back = field.back_color(torch.from_numpy(pixels).float()).reshape(side, side, 3).numpy()
         behind = field.behind(torch.from_numpy(surface.triangles.mean(axis=1)).float()).numpy()
-    assert front.texture is not None
-    return replace(two_sheets(front, behind), texture=np.concatenate([front.texture, to_bytes(back)], axis=1))
+    assert front.texture is not None and front.uv is not None
+    sheets = two_sheets(
+        front,
+        behind,
+        walls=~behind & _seen_from_the_edge(surface, reconstruction.camera.position[0].numpy()),
+        wall_uv=_drawn_in(front.uv, photo.mask),
+    )
+    return replace(sheets, texture=np.concatenate([front.texture, to_bytes(back)], axis=1))
+
+
+def _seen_from_the_edge(mesh: Mesh, eye: Float[np.ndarray, " 3"]) -> Bool[np.ndarray, " f"]:
+    """Faces that are nearly parallel to the line of sight."""
+    sight = mesh.triangles.mean(axis=1) - eye
+    return np.abs(np.einsum("ij,ij->i", mesh.face_normals, sight)) < EDGE_ON * np.linalg.norm(sight, axis=1)
+
+
+def _drawn_in(uv: Float[np.ndarray, "v 2"], mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "v 2"]:
+    """Places in the window around the mask, moved by up to `INWARD` pixels away from its outline, up to the middle of
+    what is thinner: the outline's own pixels are mixed with the background."""
+    left, top, width, height = _window(mask)
+    depth = cv2.GaussianBlur(cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 5), (0, 0), 0.7)
+    down, across = np.gradient(depth)
+    pixels = np.stack([left + uv[:, 0] * width, top + (1 - uv[:, 1]) * height], axis=1)
+    for _ in range(INWARD):
+        column, row = pixels.astype(np.int64).T.clip(0, np.array(mask.shape[::-1])[:, None] - 1)
+        pixels = pixels + np.stack([across[row, column], down[row, column]], axis=1).clip(-1, 1)
+    return np.stack([(pixels[:, 0] - left) / width, 1 - (pixels[:, 1] - top) / height], axis=1)
 
 
 def _window(mask: np.ndarray) -> tuple[float, float, float, float]:
