@@ -179,8 +179,8 @@ def net_query(case: Case) -> None:
 
 @check("pixelnerf", "renderer")
 def renderer(case: Case) -> None:
-    for group in case.groups():
-        sampling = sampling_from_published(case.manifest["config"][group])
+    for group, options in case.manifest["config"].items():
+        sampling = sampling_from_published(options)
         rays = case.tensor(f"{group}/rays")
         rendered = render_query(closed_form, rays, sampling, draws_of(case, f"{group}/", rays, sampling))
         passes = {"coarse": rendered.coarse} | ({} if rendered.fine is None else {"fine": rendered.fine})

@@ -153,7 +153,7 @@ def read_intrinsics(file: Path) -> tuple[float, tuple[float, float], tuple[int, 
     what = "the focal length and principal point in its first line, height and width in its last"
     lines = read_numbers(file, what)
     if not lines or len(lines[0]) < 3 or len(lines[-1]) != 2 or len(lines) < 2:
-        raise InputError(f"{file} must hold {what}.")
+        raise InputError(f"{file} is incomplete: it must hold {what}.")
     focal, cx, cy = lines[0][:3]
     height, width = lines[-1]
     if not focal > 0 or height < 1 or width < 1 or height % 1 or width % 1:

@@ -18,6 +18,7 @@ from ...scene import Photo
 
 Ellipse = tuple[float, float, float, float, float]
 Square = tuple[int, int, int]
+_SMALLEST_AREA = 4.0  # square pixels
 _FEWEST_POINTS = 5  # of an outline that determine an ellipse
 
 
@@ -82,7 +83,8 @@ def outline_ellipse(mask: UInt8[np.ndarray, "h w"], *, largest: bool = True) -> 
         found = 0 if outline is None else len(outline)
         raise InputError(f"The mask's outline has {found} points, too few for an ellipse; give a better mask.")
     (x, y), (first, second), angle = cv2.fitEllipse(outline)
-    if not all(map(math.isfinite, (x, y, first, second))) or max(first, second) > 4 * max(mask.shape):
+    flat = cv2.contourArea(outline) < _SMALLEST_AREA  # what is fitted to a line differs from run to run
+    if flat or not all(map(math.isfinite, (x, y, first, second))) or max(first, second) > 4 * max(mask.shape):
         raise InputError("The mask's outline is nearly a line, no ellipse fits it; give a better mask.")
     return x, y, first, second, angle
 
