@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import shutil
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..atomic import atomic_file, uninterrupted, write_error
 from ..errors import InputError
 from .arrays import FORMAT, INDEX, array_specs, create_arrays, open_array, read_index
 from .backs import back_views
 from .labels import LabelOptions, label
+from .pool import map_unordered
 from .sources import Source, load_source
 from .views import ViewOptions, render_views
 
@@ -79,7 +75,8 @@ def pack_meshes(
         waiting = [i for i in range(len(sources)) if not done[i]]
         failed: dict[int, str] = {}
         finished = len(sources) - len(waiting)
-        for i, reason in _run(waiting, sources, partial, options, workers):
+        make = functools.partial(_make, folder=partial, options=options)
+        for (i, _), reason in map_unordered(make, [(i, sources[i]) for i in waiting], workers=workers):
             finished += 1
             if reason:
                 failed[i] = reason
@@ -123,57 +120,8 @@ def _begin(partial: Path, request: str, options: PackOptions, count: int) -> Non
     mark.write_text(request)
 
 
-def _run(
-    waiting: Sequence[int], sources: Sequence[Source], partial: Path, options: PackOptions, workers: int
-) -> Iterator[tuple[int, str]]:
-    """Make the waiting objects; yield the number of each and why it failed, empty if it did not."""
-    if workers == 1 or len(waiting) < 2:
-        for i in waiting:
-            yield i, make_object(i, sources[i], partial, options)
-        return
-    pool = ProcessPoolExecutor(min(workers, len(waiting)), mp_context=get_context("spawn"), initializer=_start_worker)
-    try:
-        with uninterrupted(), _one_thread_each():
-            futures = {pool.submit(make_object, i, sources[i], partial, options): i for i in waiting}
-        for future in as_completed(futures):
-            i = futures[future]
-            try:
-                yield i, future.result()
-            except BrokenProcessPool as error:
-                raise InputError(
-                    "A worker process was ended from outside: use fewer workers; a rerun goes on."
-                ) from error
-    except BaseException:
-        for process in list((pool._processes or {}).values()):
-            if process.pid is not None:
-                os.kill(process.pid, signal.SIGTERM)
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started meanwhile compute with one thread: more would only wait for each other."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-    torch.set_num_threads(1)
+def _make(item: tuple[int, Source], folder: Path, options: PackOptions) -> str:
+    return make_object(*item, folder, options)
 
 
 def make_object(row: int, source: Source, folder: Path, options: PackOptions) -> str:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .state_dict import read_state_dict
 
 Backbone = Literal["resnet18", "resnet34"]
 BLOCKS: dict[str, tuple[int, int, int, int]] = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
@@ -92,7 +93,7 @@ def load_resnet(net: ResNet, file: str | Path) -> None:
         InputError: the file cannot be read, lacks a tensor, or has one of another shape.
     """
     advice = "give a state dict of torchvision's resnet18 or resnet34 (.pth or .safetensors)"
-    state = _read(Path(file), advice)
+    state = read_state_dict(file, advice)
     wanted = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith("fc.")}
     for name, tensor in wanted.items():
         if name.endswith("num_batches_tracked"):
@@ -108,23 +109,6 @@ def load_resnet(net: ResNet, file: str | Path) -> None:
         for name, tensor in wanted.items():
             if name in state:
                 tensor.copy_(state[name])
-
-
-def _read(file: Path, advice: str) -> dict[str, Tensor]:
-    if not file.is_file():
-        raise InputError(f"There is no file {file}: {advice}.")
-    try:
-        if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(file)
-        else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # readers of damaged files raise whatever they stumble over
-        raise InputError(f"{file} cannot be read as weights: {advice}.") from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise InputError(f"{file} holds something else than a state dict of tensors: {advice}.")
-    return state
 
 
 def _more(count: int, width: int) -> list[BasicBlock]:
