@@ -1,0 +1,68 @@
+"""Anything that tells what rays see: the one thing that finding a camera asks of a scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..nn.field import Field
+from .volume import SamplingOptions, render_rays
+
+
+@dataclass(frozen=True, eq=False)
+class RayColors:
+    """What rays see.
+
+    Attributes:
+        rgb: sRGB 0..1, on the renderer's background.
+        alpha: coverage 0..1.
+        distance: mean distance along the ray of what is seen, in world units; 0 where nothing is.
+    """
+
+    rgb: Float[Tensor, "r 3"]
+    alpha: Float[Tensor, " r"]
+    distance: Float[Tensor, " r"]
+
+
+@runtime_checkable
+class RayRenderer(Protocol):
+    """Colour and coverage of rays in the world; differentiable in origins and directions where autograd is on.
+
+    The same at every call without a generator. Sample positions along a ray may be constants for autograd; `rgb` and
+    `alpha` carry the graph, `distance` may be without one.
+    """
+
+    def __call__(
+        self,
+        origins: Float[Tensor, "r 3"],
+        directions: Float[Tensor, "r 3"],
+        *,
+        generator: torch.Generator | None = None,
+    ) -> RayColors: ...
+
+
+@dataclass(frozen=True, eq=False)
+class FieldRenderer:
+    """A `RayRenderer` of any `Field`, by `render_rays`.
+
+    Attributes:
+        field: what is seen.
+        options: samples per ray and background.
+    """
+
+    field: Field
+    options: SamplingOptions = SamplingOptions()
+
+    def __call__(
+        self,
+        origins: Float[Tensor, "r 3"],
+        directions: Float[Tensor, "r 3"],
+        *,
+        generator: torch.Generator | None = None,
+    ) -> RayColors:
+        seen = render_rays(self.field, origins, directions, self.options, generator=generator)
+        return RayColors(seen.rgb, seen.alpha, seen.distance.detach())
