@@ -51,11 +51,11 @@ class FieldRenderer:
 
     Attributes:
         field: what is seen.
-        options: samples per ray and background.
+        options: samples per ray and background; None: the defaults.
     """
 
     field: Field
-    options: SamplingOptions = SamplingOptions()
+    options: SamplingOptions | None = None
 
     def __call__(
         self,
