@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.parity import (  # noqa: F401  the checks enter themselves into the table
+    checks_inerf_nerf,
+    checks_inerf,
     checks_list,
     checks_pixelnerf,
     checks_pixelnerf_data,

@@ -21,22 +21,29 @@ class FrequencyEncoding(nn.Module):
         dimensions: of the input.
         factor: lowest frequency, in radians per unit.
         include_input: whether the input itself comes first.
+        stored: whether both buffers are part of the state dict; NeRF's checkpoints do not have them.
     """
 
     _freqs: Float[Tensor, "1 two_k 1"]
     _phases: Float[Tensor, "1 two_k 1"]
 
     def __init__(
-        self, frequencies: int = 6, dimensions: int = 3, *, factor: float = 1.5, include_input: bool = True
+        self,
+        frequencies: int = 6,
+        dimensions: int = 3,
+        *,
+        factor: float = 1.5,
+        include_input: bool = True,
+        stored: bool = True,
     ) -> None:
         super().__init__()
         self.dimensions = dimensions
         self.include_input = include_input
         self.output_dimensions = dimensions * (2 * frequencies + int(include_input))
         octaves = factor * 2.0 ** torch.arange(frequencies)
-        self.register_buffer("_freqs", octaves.repeat_interleave(2).reshape(1, -1, 1))
+        self.register_buffer("_freqs", octaves.repeat_interleave(2).reshape(1, -1, 1), persistent=stored)
         phases = torch.tensor([0.0, 0.5 * math.pi]).repeat(frequencies)
-        self.register_buffer("_phases", phases.reshape(1, -1, 1))
+        self.register_buffer("_phases", phases.reshape(1, -1, 1), persistent=stored)
 
     def forward(self, x: Float[Tensor, "n dimensions"]) -> Float[Tensor, "n encoded"]:
         waves = torch.sin(torch.addcmul(self._phases, x[:, None, :], self._freqs)).flatten(1)

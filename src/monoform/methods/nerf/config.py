@@ -1,0 +1,72 @@
+"""Options of a NeRF: the frequency network and how its rays are sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ...errors import InputError
+
+
+@dataclass(frozen=True)
+class FrequencyNetwork:
+    """The two networks of NeRF (Mildenhall et al. 2020, section 5 and figure 7).
+
+    Attributes:
+        frequencies: of positions; direction_frequencies: of view directions.
+        depth: layers before the density; width: of each.
+    """
+
+    frequencies: int = 10
+    direction_frequencies: int = 4
+    depth: int = 8
+    width: int = 256
+
+
+@dataclass(frozen=True)
+class TwoPass:
+    """How rays are sampled by a coarse and a fine network.
+
+    Attributes:
+        near, far: where rays begin and end, in lengths of their directions.
+        coarse: samples that are evenly spread; fine: samples drawn where the coarse network found something.
+        linear_disparity: spread the coarse samples evenly in 1 / distance.
+        white: whether what rays pass through to is white; otherwise it is black.
+        density_noise: standard deviation of what is added to the raw density in training.
+        ndc: (2 focal / width, 2 focal / height) of forward-facing scenes, whose rays are turned into normalised device
+            coordinates of a camera at the origin that looks along -z (Mildenhall et al. 2020, appendix C); None for no
+            such change.
+    """
+
+    near: float = 2.0
+    far: float = 6.0
+    coarse: int = 64
+    fine: int = 128
+    linear_disparity: bool = False
+    white: bool = True
+    density_noise: float = 0.0
+    ndc: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.coarse < 3 or self.fine < 0:
+            raise InputError(f"NeRF takes {self.coarse} coarse and {self.fine} fine samples; give at least 3 and 0.")
+        if not 0 <= self.near < self.far:
+            raise InputError(f"NeRF's rays go from {self.near} to {self.far}; near must be below far.")
+        if self.linear_disparity and self.near <= 0:
+            raise InputError("Samples that are even in disparity need near above 0.")
+
+
+@dataclass(frozen=True)
+class NerfConfig:
+    """A NeRF of one scene.
+
+    Attributes:
+        network: of the coarse and the fine network; sampling: of rays.
+        up: the axis of the network's own world that points up; the house's world has y up.
+        bounds: lower and upper corner of the box, in the network's world, outside which there is nothing.
+    """
+
+    network: FrequencyNetwork = field(default_factory=FrequencyNetwork)
+    sampling: TwoPass = field(default_factory=TwoPass)
+    up: Literal["y", "z"] = "z"
+    bounds: tuple[tuple[float, float, float], tuple[float, float, float]] = ((-1.5, -1.5, -1.5), (1.5, 1.5, 1.5))

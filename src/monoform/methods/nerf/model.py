@@ -1,0 +1,122 @@
+"""NeRF's pair of networks, as a field and as a renderer of rays in the house's world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ...camera.conventions import Y_UP_FROM_Z_UP
+from ...nn.nerf_mlp import NerfMlp
+from ...render.ray_renderer import RayColors
+from .config import NerfConfig, TwoPass
+from .rays import ndc_rays
+from .two_pass import TwoPassRender, render_two_pass
+
+
+class NerfNet(nn.Module):
+    """A coarse and a fine network (Mildenhall et al. 2020, section 5)."""
+
+    def __init__(self, config: NerfConfig) -> None:
+        super().__init__()
+        self.config = config
+        own = config.network
+        self.coarse, self.fine = (
+            NerfMlp(own.frequencies, own.direction_frequencies, depth=own.depth, width=own.width) for _ in range(2)
+        )
+
+    @property
+    def last(self) -> NerfMlp:
+        """The network that the colours of a picture come from."""
+        return self.fine if self.config.sampling.fine else self.coarse
+
+    def render(
+        self,
+        origins: Float[Tensor, "r 3"],
+        directions: Float[Tensor, "r 3"],
+        *,
+        generator: torch.Generator | None = None,
+        sampling: TwoPass | None = None,
+    ) -> TwoPassRender:
+        """Both passes of rays of any length in the networks' own world; see `render_two_pass`."""
+        options = sampling or self.config.sampling
+        views = None
+        if options.ndc is not None:
+            views = torch.nn.functional.normalize(directions, dim=-1)
+            origins, directions = ndc_rays(origins, directions, options.ndc)
+        return render_two_pass(self.coarse, self.fine, origins, directions, options, views=views, generator=generator)
+
+
+def network_from_world(up: Literal["y", "z"], like: Tensor) -> Float[Tensor, "3 3"]:
+    """The turn from the house's world, y up, to a network's."""
+    turn = torch.eye(3) if up == "y" else torch.tensor(Y_UP_FROM_Z_UP)[:3, :3].mT
+    return turn.to(like)
+
+
+@dataclass(frozen=True, eq=False)
+class NerfRenderer:
+    """A `RayRenderer` of a NeRF: rays of unit length in the house's world.
+
+    Attributes:
+        net: both networks.
+        sampling: in place of the network's own; None for that.
+    """
+
+    net: NerfNet
+    sampling: TwoPass | None = None
+
+    def __call__(
+        self,
+        origins: Float[Tensor, "r 3"],
+        directions: Float[Tensor, "r 3"],
+        *,
+        generator: torch.Generator | None = None,
+    ) -> RayColors:
+        turn = network_from_world(self.net.config.up, origins).mT
+        seen = self.net.render(origins @ turn, directions @ turn, generator=generator, sampling=self.sampling).best
+        options = self.sampling or self.net.config.sampling
+        distance = torch.where(seen.alpha > 0, seen.depth / seen.alpha.clamp_min(1e-10), torch.zeros_like(seen.depth))
+        if options.ndc is not None:  # the parameter of such a ray is no length: none is told
+            distance = torch.zeros_like(distance)
+        return RayColors(seen.rgb, seen.alpha, distance.detach())
+
+
+class NerfField:
+    """The fine network as a `Field` in the house's world; not for scenes in normalised device coordinates."""
+
+    kind: Literal["density", "sdf"] = "density"
+
+    def __init__(self, net: NerfNet) -> None:
+        self.net = net
+        place = next(net.parameters())
+        corners = torch.tensor(net.config.bounds).to(place) @ network_from_world(net.config.up, place)
+        self._bounds = torch.stack((corners.amin(dim=0), corners.amax(dim=0)))
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        """Of the world's box."""
+        return self._bounds
+
+    @property
+    def representative_direction(self) -> Float[Tensor, " 3"] | None:
+        """Down and forward, as a camera that looks at the scene from before and above."""
+        return torch.nn.functional.normalize(self._bounds.new_tensor([0.0, -0.5, -1.0]), dim=0)
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Density per world unit; 0 outside the bounds."""
+        inside = ((points >= self._bounds[0]) & (points <= self._bounds[1])).all(dim=-1)
+        return self.net.last.density(points @ self._turn(points)) * inside
+
+    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+        """sRGB 0..1 seen along `directions`; None for along the representative direction."""
+        if directions is None:
+            assert self.representative_direction is not None
+            directions = self.representative_direction.to(points).expand_as(points)
+        turn = self._turn(points)
+        return torch.sigmoid(self.net.last(points @ turn, directions @ turn)[:, :3])
+
+    def _turn(self, like: Tensor) -> Float[Tensor, "3 3"]:
+        return network_from_world(self.net.config.up, like).mT

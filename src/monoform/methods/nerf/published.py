@@ -1,0 +1,144 @@
+"""Checkpoints of nerf-pytorch: a .tar with the state dicts of the coarse and the fine network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...atomic import atomic_file
+from ...errors import InputError
+from .config import FrequencyNetwork, NerfConfig, TwoPass
+from .model import NerfNet
+
+PARTS = {"coarse": "network_fn_state_dict", "fine": "network_fine_state_dict"}
+LARGEST = 1 << 30  # bytes; a checkpoint of a scene has 14 MB with its optimiser
+ADVICE = "give a .tar file of nerf-pytorch, such as 200000.tar"
+CONFIGS = {
+    "blender": NerfConfig(),
+    "llff": NerfConfig(
+        sampling=TwoPass(near=0.0, far=1.0, coarse=64, fine=64, white=False),
+        up="y",
+        bounds=((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)),
+    ),
+}
+CARD = """# NeRF of one scene ({config})
+
+The networks of Mildenhall et al. 2020 in the format of nerf-pytorch, converted from `{file}`.
+
+- Licence, data and credits are those of the checkpoint that was converted.
+- Metrics: none were measured in the conversion; the numbers of the tensors are unchanged ({precision}).
+- Known weaknesses: one scene, from about where its photos were taken; the world is that of the checkpoint{ndc}.
+"""
+
+
+def config_names() -> list[str]:
+    """The kinds of scene that a checkpoint can be of: synthetic ones with z up, or forward-facing ones."""
+    return list(CONFIGS)
+
+
+def read_published(
+    file: str | Path, config: str | NerfConfig, *, ndc: tuple[float, float] | None = None
+) -> tuple[NerfNet, NerfConfig]:
+    """The networks of a checkpoint, in evaluation mode; their sizes are read off its tensors.
+
+    Args:
+        config: "blender", "llff", or sampling and bounds of the scene.
+        ndc: of forward-facing scenes, see `TwoPass`; nerf-pytorch keeps it in the photos, not in the checkpoint.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds other networks.
+    """
+    file = Path(file)
+    if isinstance(config, str) and config not in CONFIGS:
+        raise InputError(f"There is no NeRF configuration {config!r}; choose one of {', '.join(CONFIGS)}.")
+    chosen = CONFIGS[config] if isinstance(config, str) else config
+    states = _states(file)
+    sizes = _sizes(states["coarse"], file)
+    sampling = chosen.sampling if ndc is None else replace(chosen.sampling, ndc=ndc)
+    if "fine" not in states:
+        states["fine"], sampling = states["coarse"], replace(sampling, fine=0)
+    chosen = replace(chosen, network=sizes, sampling=sampling)
+    net = NerfNet(chosen)
+    for part, state in states.items():
+        _fill(getattr(net, part), state, f"{file}, {PARTS[part]}")
+    return net.eval(), chosen
+
+
+def write_published(net: NerfNet, file: str | Path, *, step: int = 0) -> None:
+    """Write the networks as nerf-pytorch reads them."""
+    content: dict[str, Any] = {"global_step": step, "optimizer_state_dict": {}}
+    for part, name in PARTS.items():
+        state = getattr(net, part).state_dict()
+        content[name] = {key: tensor.detach().cpu().clone() for key, tensor in state.items()}
+    with atomic_file(file) as temporary:
+        torch.save(content, temporary)
+
+
+def card(file: str | Path, config: str, precision: str) -> str:
+    """What is known of a converted checkpoint."""
+    note = "; its rays are in normalised device coordinates" if config == "llff" else ", turned so that y is up"
+    return CARD.format(file=Path(file).name, config=config, precision=precision, ndc=note)
+
+
+def _states(file: Path) -> dict[str, Mapping[str, Tensor]]:
+    if not file.is_file():
+        raise InputError(f"There is no checkpoint {file}; {ADVICE}.")
+    if file.stat().st_size > LARGEST:
+        raise InputError(f"{file} has {file.stat().st_size >> 20} MB, far more than a NeRF of one scene; {ADVICE}.")
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged and hostile files make the reader raise whatever they stumble over
+        raise InputError(f"{file} cannot be read, it is truncated or no checkpoint of tensors; {ADVICE}.") from error
+    if not isinstance(content, dict) or PARTS["coarse"] not in content:
+        raise InputError(f"{file} has no {PARTS['coarse']}; {ADVICE}.")
+    states: dict[str, Mapping[str, Tensor]] = {}
+    for part, name in PARTS.items():
+        state = content.get(name)
+        if state is None and part == "fine":
+            continue
+        if not isinstance(state, dict) or not all(
+            isinstance(key, str) and isinstance(tensor, Tensor) for key, tensor in state.items()
+        ):
+            raise InputError(f"{file} holds something else than tensors by name as its {name}; {ADVICE}.")
+        states[part] = {key.removeprefix("module."): tensor for key, tensor in state.items()}
+    return states
+
+
+def _sizes(state: Mapping[str, Tensor], file: Path) -> FrequencyNetwork:
+    """What the shapes of the tensors say."""
+    layers = [int(found[1]) for name in state if (found := re.fullmatch(r"pts_linears\.(\d+)\.weight", name))]
+    if "output_linear.weight" in state:
+        raise InputError(f"{file} is a NeRF without view directions, which cannot be read; train it with use_viewdirs.")
+    first, seen = state.get("pts_linears.0.weight"), state.get("views_linears.0.weight")
+    if first is None or seen is None or first.ndim != 2 or seen.ndim != 2:
+        raise InputError(f"{file} lacks pts_linears.0 or views_linears.0; {ADVICE}.")
+    width = first.shape[0]
+    numbers = []
+    for encoded in (first.shape[1], seen.shape[1] - width):
+        frequencies, rest = divmod(encoded - 3, 6)
+        if rest or not 0 <= frequencies <= 24:
+            raise InputError(f"{file} encodes {encoded} numbers, which are not 3 + 6 for each frequency; {ADVICE}.")
+        numbers.append(frequencies)
+    return FrequencyNetwork(*numbers, depth=max(layers) + 1, width=width)
+
+
+def _fill(net: torch.nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    wanted = net.state_dict()
+    for name, place in wanted.items():
+        if name not in state:
+            raise InputError(f"{source} lacks the tensor {name!r}; {ADVICE}.")
+        if state[name].shape != place.shape:
+            shapes = f"{tuple(state[name].shape)} and not {tuple(place.shape)}"
+            raise InputError(f"{source} has {name!r} of shape {shapes}; {ADVICE}.")
+        if not bool(torch.isfinite(state[name]).all()):
+            raise InputError(f"{source} is damaged, its {name!r} is not finite; get the file again.")
+    extra = [name for name in state if name not in wanted]
+    if extra:
+        raise InputError(f"{source} has {len(extra)} more tensors like {extra[0]!r}; {ADVICE}.")
+    net.load_state_dict(dict(state))
