@@ -1,0 +1,20 @@
+"""Settings of the published programs, with their behaviour; no weights of iNeRF's own exist."""
+
+from __future__ import annotations
+
+from .config import Compat, Descent
+
+_OFFICIAL = Compat(
+    parametrisation="matrix",
+    encoder_batchnorm="batch",
+    constant_rate=True,
+    with_replacement=True,
+    pose_before_update=True,
+    grid_start=True,
+)
+OFFICIAL_SCRIPT = Descent(steps=101, rays=1024, sampling="random", rate=1e-3, compat=_OFFICIAL)
+"""The official release's script: 101 steps whatever is asked for, at a constant 0.001."""
+OFFICIAL_NOTEBOOK = Descent(steps=101, rays=1024, sampling="centre", rate=1e-2, compat=_OFFICIAL)
+"""The official release's notebook."""
+SCREW = Descent(rays=1024, compat=Compat(parametrisation="screw7", unit_directions=False))
+"""The widespread re-implementation for scenes of the original NeRF."""
