@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
-from tests.parity.checks_pixelnerf_model import draws_of, network_of, unit
+from tests.parity.checks_pixelnerf_model import digest, draws_of, network_of, remembered, unit
+from tests.parity.fill import fill_state
 from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
 from torch import Tensor
 
-from monoform.camera import Camera, from_opengl, se3_exp, to_opengl
+from monoform.camera import se3_exp, se3_log, to_opengl
+from monoform.camera.rigid import rigid_inverse
 from monoform.methods.inerf import (
     Compat,
     Descent,
@@ -25,9 +27,11 @@ from monoform.methods.inerf import (
     sphere_axis,
     widened,
 )
+from monoform.methods.nerf import TwoPass, TwoPassRender, render_two_pass
 from monoform.methods.pixelnerf import from_published
 from monoform.methods.pixelnerf.render import render
 from monoform.metrics.pose import rotation_error, translation_error
+from monoform.nn.nerf_mlp import NerfMlp
 from monoform.render.ray_renderer import RayColors
 
 LOSS, FIRST_GRADIENT, GRADIENTS, POSES = 1e-4, 5e-3, 3e-2, 1e-3
@@ -138,6 +142,65 @@ def pixelnerf_steps(case: Case) -> None:
     falls = [options.rate * (1.0 if compat.constant_rate else options.decay ** (step / 100)) for step in range(5)]
     case.compare("lr", np.array(falls), atol=1e-12)
     compare_steps(case, found, to_opengl)
+
+
+@check("inerf", "vanilla_steps")
+def vanilla_steps(case: Case) -> None:
+    config = case.manifest["config"]
+    kind = {"screw": "screw7", "se3": "se3"}[config["parametrisation"]]
+    options = Descent(
+        steps=len(case.arrays["loss"]),
+        rate=config["lr"],
+        compat=Compat(parametrisation=kind, unit_directions=False),
+    )
+    state = remembered("vanilla", digest(case), lambda: fill_state(case.manifest))
+    coarse, fine = (_network(config, state, name) for name in ("network_fn", "network_fine"))
+    seen: list[tuple[Tensor, Tensor, TwoPassRender]] = []
+    samples = TwoPass(
+        config["near"], config["far"], config["N_samples"], config["N_importance"], white=config["white_bkgd"]
+    )
+
+    def renderer(origins: Tensor, directions: Tensor, *, generator: torch.Generator | None = None) -> RayColors:
+        made = render_two_pass(coarse, fine, origins, directions, samples)
+        seen.append((origins.detach(), directions.detach(), made))
+        return RayColors(made.best.rgb, made.best.alpha, made.best.depth)
+
+    target, start = case.tensor("target_u8") / 255.0, case.tensor("start_pose")
+    width = target.shape[1]
+
+    def pixels(step: int) -> Tensor:
+        columns, rows = case.tensor(f"step{step}/xy").unbind(-1)
+        return rows * width + columns
+
+    initial = None
+    if kind == "screw7":
+        initial = {name: case.tensor(f"init_{short}") for name, short in SCREW_NAMES.items()}
+        initial["angle"] = initial["angle"].reshape(())
+    camera = from_published(start[None], width, target.shape[0], config["focal"])
+    found = descend(renderer, target, camera, options, pixels=pixels, initial=initial)
+    origins, directions, first = seen[0]
+    case.compare("rays_o", origins, atol=1e-5)
+    case.compare("rays_d", directions, atol=1e-5)
+    case.compare("rgb0", first.best.rgb, atol=1e-4)
+    case.compare("acc0", first.best.alpha, atol=1e-4)
+    case.compare("disp0", first.best.disparity, atol=1e-4)
+    case.compare("coarse_rgb0", first.coarse.rgb, atol=1e-4)
+    case.compare("raw0", first.best.raw[:4], atol=1e-3)
+    compare_steps(case, found, to_opengl)
+    # The start is the truth moved by a twist of whole hundredths.
+    twist = se3_log(start @ rigid_inverse(case.tensor("gt_pose"))).mul(100).round() / 100
+    case.compare("gt_pose", se3_exp(-twist) @ start, atol=1e-5)
+
+
+SCREW_NAMES = {"axis": "w", "translation": "v", "angle": "theta"}
+
+
+def _network(config: dict[str, Any], state: dict[str, np.ndarray], part: str) -> NerfMlp:
+    net = NerfMlp(config["multires"], config["multires_views"]).requires_grad_(False)
+    prefix = f"{part}_state_dict."
+    own = {name.removeprefix(prefix): values for name, values in state.items() if name.startswith(prefix)}
+    net.load_state_dict({name: torch.from_numpy(values) for name, values in own.items()})
+    return net
 
 
 def compare_steps(case: Case, found: Trajectory, to_published: Callable[[Tensor], Tensor]) -> None:

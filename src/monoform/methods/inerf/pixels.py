@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -97,10 +98,14 @@ def central_box(height: int, width: int, share: float) -> Int[Tensor, " n"]:
 def interest_points(image: UInt8[np.ndarray, "h w 3"]) -> Int[Tensor, "n 2"]:
     """Whole (x, y) of the image's SIFT key points (Lowe 2004), each once, row by row."""
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    found = [(int(point.pt[1]), int(point.pt[0])) for point in cv2.SIFT_create().detect(gray, None)]
+    found = [(int(point.pt[1]), int(point.pt[0])) for point in _detector().detect(gray, None)]
     height, width = image.shape[:2]
     inside = {(min(y, height - 1), min(x, width - 1)) for y, x in found}
     return torch.tensor([(x, y) for y, x in sorted(inside)], dtype=torch.int64).reshape(-1, 2)
+
+
+def _detector() -> Any:
+    return getattr(cv2, "SIFT_create")()  # noqa: B009  (absent from OpenCV's type stubs)
 
 
 def widened(mask: Bool[Tensor, "h w"], kernel: int, times: int) -> Bool[Tensor, "h w"]:
