@@ -45,15 +45,26 @@ class ResNet(nn.Module):
         backbone: "resnet18" or "resnet34".
         layers: how many of the four layers there are; the rest is not built.
         classes: outputs of the linear head `fc` on the mean of the last map; None for no head.
+        stem_stride: by what the stem divides the resolution; 1 keeps that of the image.
+        width: channels of the stem and the first layer, doubled in each further layer; 64 as published.
     """
 
-    def __init__(self, backbone: Backbone = "resnet34", *, layers: int = 4, classes: int | None = None) -> None:
+    def __init__(
+        self,
+        backbone: Backbone = "resnet34",
+        *,
+        layers: int = 4,
+        classes: int | None = None,
+        stem_stride: int = 2,
+        width: int = WIDTHS[0],
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, WIDTHS[0], 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(WIDTHS[0])
+        self.conv1 = nn.Conv2d(3, width, 7, stem_stride, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
         self.layers = layers
-        inputs = WIDTHS[0]
-        for number, (blocks, width) in enumerate(zip(BLOCKS[backbone][:layers], WIDTHS, strict=False)):
+        inputs = width
+        for number, blocks in enumerate(BLOCKS[backbone][:layers]):
+            width = inputs if number == 0 else 2 * inputs
             first = BasicBlock(inputs, width, 1 if number == 0 else 2)
             self.add_module(f"layer{number + 1}", nn.Sequential(first, *_more(blocks - 1, width)))
             inputs = width
@@ -65,7 +76,7 @@ class ResNet(nn.Module):
     def maps(
         self, images: Float[Tensor, "n 3 h w"], *, count: int | None = None, pool: bool = True
     ) -> list[Float[Tensor, "n c i j"]]:
-        """The maps after the stem (half resolution) and after each layer.
+        """The maps after the stem (half resolution, or that of `stem_stride`) and after each layer.
 
         Args:
             count: how many maps, from the stem on; None for all.

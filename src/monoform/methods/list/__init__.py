@@ -1,0 +1,9 @@
+"""LIST (Arshad and Beksi 2023): an implicit surface from one photo, without a camera."""
+
+from __future__ import annotations
+
+from .config import ListConfig as ListConfig
+from .config import preset as preset
+from .model import CoarseNet as CoarseNet
+from .model import ListNet as ListNet
+from .model import Seen as Seen

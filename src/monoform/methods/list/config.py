@@ -1,0 +1,162 @@
+"""LIST's options: the published network, and a small one that a CPU trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ...errors import InputError
+
+Frame = Literal["object", "upright"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Sizes of the networks (Arshad and Beksi 2023, section 3); the defaults are the published ones.
+
+    Attributes:
+        image_width: channels of the first map of each image encoder; image_hidden: of the layer before its vector.
+        vector: length of an image's vector.
+        tree_features: channels of a node in each level of the point decoder's tree, the vector first, 3 last;
+            tree_degrees: children of a node in each level; tree_support: widening of a node's own layers.
+        point_widths: of the network that reads the coarse cloud; localiser: width of the one that predicts the matrix.
+        volume_nodes: of the occupancy grid along an axis; volume_channels: of the volume encoder, layer by layer: three
+            times 1 to 1, then one level of the pyramid each.
+        hidden: width of the distance decoder.
+        map_side: pixels of the map on which points are projected.
+        offset: of the six neighbours at which volumes are read too, in half sides of the box.
+        half_side: of the box that holds the object, in world units.
+    """
+
+    image_width: int = 64
+    image_hidden: int = 1000
+    vector: int = 128
+    tree_features: tuple[int, ...] = (128, 128, 256, 256, 256, 128, 128, 3)
+    tree_degrees: tuple[int, ...] = (2, 2, 2, 2, 2, 2, 64)
+    tree_support: int = 10
+    point_widths: tuple[int, int, int] = (64, 256, 512)
+    localiser: int = 128
+    volume_nodes: int = 128
+    volume_channels: tuple[int, ...] = (1, 1, 1, 1, 16, 32, 64, 128, 128)
+    hidden: int = 256
+    map_side: int = 137
+    offset: float = 0.0722
+    half_side: float = 0.5
+
+    def __post_init__(self) -> None:
+        tree = self.tree_features
+        if len(tree) != len(self.tree_degrees) + 1 or tree[0] != self.vector or tree[-1] != 3:
+            raise InputError(
+                f"LIST's tree has levels of {tree} channels and {self.tree_degrees} children: give one level more than "
+                f"children, from the vector's {self.vector} to 3."
+            )
+        if self.volume_channels[:4] != (1, 1, 1, 1) or len(self.volume_channels) < 5:
+            raise InputError(f"LIST's volume_channels are {self.volume_channels}; give 1 1 1 1 and at least one more.")
+        numbers = (*tree, *self.tree_degrees, *self.point_widths, *self.volume_channels, self.tree_support)
+        numbers += (self.image_width, self.image_hidden, self.vector, self.localiser, self.hidden)
+        if min(numbers) < 1 or self.map_side < 2 or not self.half_side > 0 or not self.offset >= 0:
+            raise InputError("LIST's sizes must all be at least 1, its map at least 2 pixels and its box not empty.")
+        if self.volume_nodes < 1 << self.levels:
+            raise InputError(
+                f"LIST's volume_nodes is {self.volume_nodes}; a pyramid of {self.levels} levels needs {1 << self.levels}."
+            )
+
+    @property
+    def levels(self) -> int:
+        """Levels of the volume pyramid, the occupancy apart."""
+        return len(self.volume_channels) - 4
+
+    @property
+    def image_channels(self) -> int:
+        """Channels of all maps of an image together."""
+        return 16 * self.image_width
+
+    @property
+    def volume_features(self) -> int:
+        """Channels of all volumes together, at a point and its six neighbours."""
+        return 7 * sum(self.volume_channels[3:])
+
+    @property
+    def points(self) -> int:
+        """Points of the coarse cloud."""
+        count = 1
+        for degree in self.tree_degrees:
+            count *= degree
+        return count
+
+
+@dataclass(frozen=True)
+class Compat:
+    """Behaviours of the original that published networks are used with; set by `published`, off for new trainings.
+
+    Attributes:
+        rescaled_vertices: a surface is stretched from its smallest to its largest coordinate onto the box, wherever it
+            lies in the grid.
+        moving_norms: the batch norms of the frozen image encoder go on learning and use the batch in training.
+    """
+
+    rescaled_vertices: bool = False
+    moving_norms: bool = False
+
+
+@dataclass(frozen=True)
+class ListConfig:
+    """A network, what it was trained on, and whose behaviour it keeps.
+
+    Attributes:
+        sdf_scale: the network gives the signed distance times this.
+        image_size: side of the pictures it was trained on, in pixels.
+        frame: object, where shapes stand as the meshes of the training stood; upright, where they are turned about the
+            vertical so that the camera stands in front of them.
+        margin: side of the pictures in longest sides of the object's mask; 0 where it is not known.
+        stage: coarse for the network of the first stage alone, list for the whole.
+    """
+
+    network: Network = field(default_factory=Network)
+    sdf_scale: float = 10.0
+    image_size: int = 224
+    frame: Frame = "object"
+    margin: float = 0.0
+    stage: Literal["coarse", "list"] = "list"
+    compat: Compat = field(default_factory=Compat)
+
+    def __post_init__(self) -> None:
+        if not self.sdf_scale > 0 or self.image_size < 16:
+            raise InputError(
+                f"LIST's sdf_scale is {self.sdf_scale} and its image_size {self.image_size}; give a positive number and "
+                "at least 16 pixels."
+            )
+
+
+PRESETS: dict[str, ListConfig] = {
+    "shapenet": ListConfig(),
+    "small": ListConfig(
+        network=Network(
+            image_width=16,
+            image_hidden=128,
+            tree_features=(128, 64, 64, 32, 32, 16, 3),
+            tree_degrees=(2, 2, 2, 4, 4, 8),
+            tree_support=2,
+            point_widths=(32, 64, 128),
+            localiser=64,
+            volume_nodes=32,
+            volume_channels=(1, 1, 1, 1, 8, 16, 16, 16),
+            hidden=64,
+        ),
+        image_size=64,
+        frame="upright",
+        margin=1.2,
+    ),
+}
+"""The published configuration, and `small`, which a CPU trains in ninety minutes on packed objects."""
+
+
+def preset(name: str) -> ListConfig:
+    """A configuration by name, as new trainings take it.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if name not in PRESETS:
+        raise InputError(f"LIST has no configuration {name!r}: choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]

@@ -1,0 +1,187 @@
+"""Checkpoints in the authors' format: {epoch, state_dict, optimizer, bestloss}, or one of the two files that the first
+stage is split into. Our networks' tensors have the names that they have there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...atomic import atomic_file
+from ...errors import InputError
+from .config import Compat, ListConfig, Network, preset
+from .model import CoarseNet, ListNet, build
+
+PUBLISHED = Compat(rescaled_vertices=True, moving_norms=True)
+NAMES = ("shapenet", "coarse")
+ENCODER_FILE, DECODER_FILE = "best_IME_test.pt.tar", "best_PD_test.pt.tar"
+LARGEST = 4 << 30  # bytes; a published checkpoint with its optimiser has about 1.3 GB
+CARD = """# LIST, {config}
+
+Weights in the format of the LIST release (Arshad and Beksi 2023), converted from `{file}`.
+
+- Licence, data and credits are those of the checkpoint that was converted; the release's code is under Apache-2.0.
+- Configuration: {config}.
+- Metrics: none were measured in the conversion; the numbers of the tensors are unchanged ({precision}).
+- Known weaknesses: objects of the trained categories only, on a black background; very small structures are lost.
+"""
+
+
+def published_config(name: str) -> ListConfig:
+    """The published configuration with the behaviour of the original: shapenet, or coarse for the first stage alone.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if name not in NAMES:
+        raise InputError(f"LIST has no published configuration {name!r}: choose one of {', '.join(NAMES)}.")
+    stage = "coarse" if name == "coarse" else "list"
+    return replace(preset("shapenet"), compat=PUBLISHED, stage=stage)  # type: ignore[arg-type]
+
+
+def config_names() -> list[str]:
+    """The configurations that a checkpoint can have."""
+    return list(NAMES)
+
+
+def read_published(file: str | Path, config: str | ListConfig) -> tuple[CoarseNet | ListNet, ListConfig]:
+    """The network of a published checkpoint, in evaluation mode, with its configuration.
+
+    Sizes that training options change (the tree, the volume encoder, the decoder's width) are taken from the tensors.
+    Of the two files that the first stage is split into either may be given; the other lies beside it.
+
+    Args:
+        config: "shapenet" for a whole LIST, "coarse" for the first stage, or the configuration itself.
+
+    Raises:
+        InputError: the file is missing, damaged, holds more than tensors, or does not fit the configuration.
+    """
+    file = Path(file)
+    chosen = published_config(config) if isinstance(config, str) else config
+    label = config if isinstance(config, str) else "this configuration"
+    state = _whole(file)
+    is_coarse = any(name.startswith("image_encoder.") for name in state)
+    if is_coarse != (chosen.stage == "coarse"):
+        has, name = ("the first stage alone", "coarse") if is_coarse else ("a whole LIST", "shapenet")
+        raise InputError(f"{file} holds {has}, which {label} is not: choose --config {name}.")
+    chosen = replace(chosen, network=network_of(state, chosen.network))
+    net = build(chosen)
+    _require_fit(state, net.state_dict(), file, label)
+    with torch.no_grad():
+        for name, tensor in net.state_dict().items():
+            if name in state:
+                tensor.copy_(state[name])
+    return net.eval(), chosen
+
+
+def write_published(net: CoarseNet | ListNet, file: str | Path, *, epoch: int = 0) -> None:
+    """Write a network as the authors' programs read it; the optimiser's state is empty."""
+    content = {"epoch": epoch, "state_dict": _cpu(net.state_dict()), "optimizer": {}, "bestloss": float("inf")}
+    with atomic_file(file) as temporary:
+        torch.save(content, temporary)
+
+
+def write_split(net: CoarseNet, folder: str | Path, *, epoch: int = 0) -> tuple[Path, Path]:
+    """Write the first stage as the two files with which the authors' second stage starts."""
+    parts = {ENCODER_FILE: net.image_encoder, DECODER_FILE: net.point_decoder}
+    for name, part in parts.items():
+        with atomic_file(Path(folder) / name) as temporary:
+            torch.save({"epoch": epoch, "state_dict": _cpu(part.state_dict())}, temporary)
+    return Path(folder) / ENCODER_FILE, Path(folder) / DECODER_FILE
+
+
+def coarse_of(net: ListNet) -> CoarseNet:
+    """The first stage that a whole LIST holds."""
+    coarse = CoarseNet(replace(net.config, stage="coarse"))
+    coarse.image_encoder.load_state_dict(net.im_encoder.state_dict())
+    coarse.point_decoder.load_state_dict(net.point_decoder.state_dict())
+    return coarse.train(net.training)
+
+
+def card(file: str | Path, config: str, precision: str) -> str:
+    """What is known of a converted checkpoint."""
+    return CARD.format(file=Path(file).name, config=config, precision=precision)
+
+
+def network_of(state: Mapping[str, Tensor], network: Network) -> Network:
+    """The sizes that a state dict's tensors have; what it does not tell is as in `network`."""
+    branches = []
+    while f"point_decoder.gcn.TreeGCN_{len(branches)}.W_branch" in state:
+        branches.append(state[f"point_decoder.gcn.TreeGCN_{len(branches)}.W_branch"].shape)
+    if branches and all(len(shape) == 3 and shape[1] > 0 for shape in branches):
+        features, degrees = [shape[1] for shape in branches], [shape[2] // shape[1] for shape in branches]
+        network = replace(network, tree_features=(*features, 3), tree_degrees=tuple(degrees), vector=features[0])
+    volumes = []
+    while f"vox_encoder.conv.conv_{len(volumes)}.weight" in state:
+        volumes.append(state[f"vox_encoder.conv.conv_{len(volumes)}.weight"].shape)
+    if volumes and all(len(shape) == 5 for shape in volumes):
+        network = replace(network, volume_channels=(volumes[0][1], *(shape[0] for shape in volumes)))
+    last = state.get("sdf_decoder.fc.fc_out.weight")
+    if last is not None and last.ndim == 3 and last.shape[1] > 0:
+        network = replace(network, hidden=last.shape[1])
+    return network
+
+
+def _cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+
+
+def _whole(file: Path) -> dict[str, Tensor]:
+    """A checkpoint's tensors; the halves of a split first stage put together."""
+    state = _tensors(file)
+    is_encoder, is_decoder = "conv1.weight" in state, any(name.startswith("gcn.") for name in state)
+    if not is_encoder and not is_decoder:
+        return state
+    other = file.with_name(_other_name(file.name, "IME" if is_encoder else "PD", "PD" if is_encoder else "IME"))
+    if other == file or not other.is_file():
+        wanted = DECODER_FILE if is_encoder else ENCODER_FILE
+        raise InputError(f"{file} is half of a first stage; put the other half, named like {wanted}, beside it.")
+    rest = _tensors(other)
+    encoder, decoder = (state, rest) if is_encoder else (rest, state)
+    joined = {f"image_encoder.{name}": tensor for name, tensor in encoder.items()}
+    return joined | {f"point_decoder.{name}": tensor for name, tensor in decoder.items()}
+
+
+def _other_name(name: str, part: str, other: str) -> str:
+    return name.replace(part, other) if part in name else name
+
+
+def _tensors(file: Path) -> dict[str, Tensor]:
+    advice = "give a .pt.tar file of the release's train program"
+    if not file.is_file():
+        raise InputError(f"There is no checkpoint {file}: {advice}.")
+    if file.stat().st_size > LARGEST:
+        raise InputError(f"{file} has {file.stat().st_size >> 20} MB, far more than a LIST checkpoint: {advice}.")
+    try:
+        content: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged and hostile files make the reader raise whatever they stumble over
+        raise InputError(f"{file} cannot be read, it is truncated or no checkpoint of tensors: {advice}.") from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else content
+    if not isinstance(state, dict) or not state:
+        raise InputError(f"{file} holds a {type(state).__name__} and no state dict: {advice}.")
+    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()):
+        raise InputError(f"{file} holds more than named tensors: {advice}.")
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def _require_fit(found: dict[str, Tensor], wanted: dict[str, Tensor], file: Path, label: str) -> None:
+    advice = f"give the file that a training with this configuration wrote (--config is one of {', '.join(NAMES)})"
+    missing = [name for name in wanted if name not in found and not name.endswith("num_batches_tracked")]
+    if missing:
+        raise InputError(f"{file} does not fit {label}, it lacks {len(missing)} tensors like {missing[0]!r}: {advice}.")
+    extra = [name for name in found if name not in wanted]
+    if extra:
+        raise InputError(f"{file} does not fit {label}, it has {len(extra)} more tensors like {extra[0]!r}: {advice}.")
+    for name, tensor in found.items():
+        place = wanted[name]
+        if tensor.shape != place.shape:
+            shapes = f"{tuple(tensor.shape)} and not {tuple(place.shape)}"
+            raise InputError(f"{file} does not fit {label}, its {name!r} is {shapes}: {advice}.")
+        if tensor.is_floating_point() != place.is_floating_point() or tensor.is_complex():
+            raise InputError(f"{file} is damaged, its {name!r} holds {tensor.dtype}: get the file again.")
+        if not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{file} is damaged, its {name!r} holds values that are not finite: get the file again.")
