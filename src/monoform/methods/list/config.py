@@ -58,7 +58,7 @@ class Network:
             raise InputError("LIST's sizes must all be at least 1, its map at least 2 pixels and its box not empty.")
         if self.volume_nodes < 1 << self.levels:
             raise InputError(
-                f"LIST's volume_nodes is {self.volume_nodes}; a pyramid of {self.levels} levels needs {1 << self.levels}."
+                f"LIST's volume_nodes is {self.volume_nodes}; {self.levels} levels need at least {1 << self.levels}."
             )
 
     @property
@@ -123,8 +123,8 @@ class ListConfig:
     def __post_init__(self) -> None:
         if not self.sdf_scale > 0 or self.image_size < 16:
             raise InputError(
-                f"LIST's sdf_scale is {self.sdf_scale} and its image_size {self.image_size}; give a positive number and "
-                "at least 16 pixels."
+                f"LIST's sdf_scale is {self.sdf_scale} and its image_size {self.image_size}; give a positive number "
+                "and at least 16 pixels."
             )
 
 

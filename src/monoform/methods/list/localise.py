@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-
 TINY = 1e-8
 FRONT = 2.4  # distance of the frontal camera from the object's middle, in half sides of the box, for a fresh network
 
