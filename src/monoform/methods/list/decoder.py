@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -58,10 +59,8 @@ class SdfDecoder(nn.Module):
     def __init__(self, features: int, hidden: int = 256, *, offset: float = 0.0722) -> None:
         super().__init__()
         widths = (features, 2 * hidden, hidden, hidden, 1)
-        names = ("fc_0", "fc_1", "fc_2", "fc_out")
-        self.fc = nn.ModuleDict(
-            {name: nn.Conv1d(a, b, 1) for name, a, b in zip(names, widths, widths[1:], strict=False)}
-        )
+        layers = [nn.Conv1d(before, after, 1) for before, after in pairwise(widths)]
+        self.fc = nn.ModuleDict(dict(zip(("fc_0", "fc_1", "fc_2", "fc_out"), layers, strict=True)))
         self.register_buffer("offsets", neighbour_offsets(offset), persistent=False)
         self.offsets: Tensor
 

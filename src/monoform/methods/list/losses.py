@@ -33,7 +33,7 @@ def distance_loss(scaled: Float[Tensor, "b n"], truth: Float[Tensor, "b n"], sdf
 def near_distance_loss(
     scaled: Float[Tensor, "b n"], truth: Float[Tensor, "b n"], sdf_scale: float, *, clamp: float = 0.1
 ) -> Float[Tensor, ""]:
-    """Mean absolute difference of scaled distances that are cut off at `clamp` world units (Park et al. 2019, eq. 4)."""
+    """Mean absolute difference of scaled distances cut off at `clamp` world units (Park et al. 2019, equation 4)."""
     limit = clamp * sdf_scale
     return (scaled.clamp(-limit, limit) - (sdf_scale * truth).clamp(-limit, limit)).abs().mean()
 

@@ -109,13 +109,13 @@ def card(file: str | Path, config: str, precision: str) -> str:
 
 def network_of(state: Mapping[str, Tensor], network: Network) -> Network:
     """The sizes that a state dict's tensors have; what it does not tell is as in `network`."""
-    branches = []
+    branches: list[torch.Size] = []
     while f"point_decoder.gcn.TreeGCN_{len(branches)}.W_branch" in state:
         branches.append(state[f"point_decoder.gcn.TreeGCN_{len(branches)}.W_branch"].shape)
     if branches and all(len(shape) == 3 and shape[1] > 0 for shape in branches):
         features, degrees = [shape[1] for shape in branches], [shape[2] // shape[1] for shape in branches]
         network = replace(network, tree_features=(*features, 3), tree_degrees=tuple(degrees), vector=features[0])
-    volumes = []
+    volumes: list[torch.Size] = []
     while f"vox_encoder.conv.conv_{len(volumes)}.weight" in state:
         volumes.append(state[f"vox_encoder.conv.conv_{len(volumes)}.weight"].shape)
     if volumes and all(len(shape) == 5 for shape in volumes):

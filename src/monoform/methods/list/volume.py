@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -35,7 +36,7 @@ class VolumeEncoder(nn.Module):
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
         layers: dict[str, nn.Module] = {}
-        for number, (before, after) in enumerate(zip(channels[:-1], channels[1:], strict=True)):
+        for number, (before, after) in enumerate(pairwise(channels)):
             layers[f"conv_{number}"] = nn.Conv3d(before, after, 3, padding=1)
             if number > 2:
                 layers[f"conv_{number}_0"] = nn.Conv3d(after, after, 3, padding=1)
