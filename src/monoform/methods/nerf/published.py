@@ -125,7 +125,7 @@ def _sizes(state: Mapping[str, Tensor], file: Path) -> FrequencyNetwork:
         if rest or not 0 <= frequencies <= 24:
             raise InputError(f"{file} encodes {encoded} numbers, which are not 3 + 6 for each frequency; {ADVICE}.")
         numbers.append(frequencies)
-    return FrequencyNetwork(*numbers, depth=max(layers) + 1, width=width)
+    return FrequencyNetwork(numbers[0], numbers[1], depth=max(layers) + 1, width=width)
 
 
 def _fill(net: torch.nn.Module, state: Mapping[str, Tensor], source: str) -> None:

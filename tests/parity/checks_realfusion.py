@@ -1,0 +1,171 @@
+"""RealFusion's encodings and marching against their golden cases."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from tests.parity.fill import fill_state
+from tests.parity.parity_case import Case
+from tests.parity.parity_checks import check
+
+from monoform.nn import FrequencyEncoding
+from monoform.nn.hashgrid import GridOptions, HashGrid
+from monoform.nn.spherical_harmonics import spherical_harmonics
+from monoform.render.march import MarchOptions, box_limits, march, sphere_coordinates
+from monoform.render.occupancy import OccupancyGrid, morton_codes, morton_coordinates, pack_bits, unpack_bits
+from monoform.render.ragged import STOP, composite_samples
+
+FEATURES, SLOPES = 2e-4, 1e-3
+WAVES, HARMONICS = 1e-5, 2e-6
+POSITIONS, COMPOSITES = 1e-6, 2e-6
+
+
+def grid_of(config: dict) -> HashGrid:
+    """The grid that a part of a manifest describes."""
+    options = GridOptions(
+        dimensions=config["dim"],
+        levels=config["levels"],
+        features=config["feats"],
+        base=config["base"],
+        finest=float(config["desired"]),
+        log2_rows=config["log2"],
+        kind=config["kind"],
+        align_corners=config["align"],
+        interpolation=config["interp"],
+    )
+    return HashGrid(options, bound=config["bound"])
+
+
+@check("realfusion", "grid_encode")
+def grid_encode(case: Case) -> None:
+    tables = fill_state(case.manifest)
+    for name, config in case.manifest["config"].items():
+        grid = grid_of(config)
+        case.compare(f"{name}.offsets", grid.offsets)
+        growth = np.asarray(grid.options.growth, case.arrays[f"{name}.per_level_scale"].dtype)
+        case.compare(f"{name}.per_level_scale", growth, rtol=1e-6)
+        grid.load_state_dict(
+            {"embeddings": torch.from_numpy(tables[f"{name}.embeddings"]), "offsets": grid.offsets}, strict=True
+        )
+        x = case.tensor(f"{name}.x").requires_grad_()
+        out = grid(x)
+        case.compare(f"{name}.out", out, atol=FEATURES)
+        asked = (grid.embeddings, x)
+        for_table, for_x = torch.autograd.grad(out, asked, case.tensor(f"{name}.grad_out"))
+        touched = case.tensor(f"{name}.grad_emb_rows").long()
+        case.compare(f"{name}.grad_emb_values", for_table[touched], atol=FEATURES)
+        others = for_table.clone()
+        others[touched] = 0
+        np.testing.assert_allclose(others.numpy(), 0.0, atol=FEATURES, err_msg=f"{name}: rows that are not touched")
+        if f"{name}.grad_x" in case:
+            size = float(np.abs(case.arrays[f"{name}.grad_x"]).max())
+            case.compare(f"{name}.grad_x", for_x, atol=SLOPES * size, rtol=SLOPES)
+
+
+@check("realfusion", "direction_encodings")
+def direction_encodings(case: Case) -> None:
+    """Degrees are in the names of the arrays."""
+    encodings = {
+        "freq6": (FrequencyEncoding(6, factor=1.0), WAVES, 2e-4),
+        "sh4": (lambda d: spherical_harmonics(d, 4), HARMONICS, 2e-6),
+        # The golden values of the highest orders are themselves 2.2e-6 from those in float64.
+        "sh8": (lambda d: spherical_harmonics(d, 8), 2 * HARMONICS, 2e-5),
+    }
+    for name, (encode, tolerance, slopes) in encodings.items():
+        directions = case.tensor("dirs").requires_grad_()
+        out = encode(directions)
+        case.compare(name, out, atol=tolerance)
+        (gradient,) = torch.autograd.grad(out, directions, case.tensor(f"{name}_grad_out"))
+        case.compare(f"{name}_grad_dirs", gradient, atol=slopes, rtol=2e-6)
+
+
+@check("realfusion", "rays_morton_bits")
+def rays_morton_bits(case: Case) -> None:
+    rays = case.tensor("rays_o"), case.tensor("rays_d")
+    for name, box, nearest in (("default", "aabb", 0.2), ("min01", "aabb", 0.1), ("box2", "aabb2", 0.2)):
+        near, far = box_limits(*rays, case.tensor(box).reshape(2, 3), nearest)
+        case.compare(f"nears_{name}", near, rtol=1e-6)
+        case.compare(f"fars_{name}", far, rtol=1e-6)
+    origins = case.tensor("sph_origins")
+    for name in [name for name in case.arrays if name.startswith("sph_coords_r")]:
+        radius = float(name.removeprefix("sph_coords_r"))
+        case.compare(name, sphere_coordinates(origins, rays[1], radius), atol=1e-6)
+    codes = morton_codes(case.tensor("coords"))
+    case.compare("morton", codes)
+    case.compare("morton_back", morton_coordinates(codes))
+    packed = pack_bits(case.tensor("grid"), float(case.array("thresh")))
+    case.compare("bitfield", packed)
+    assert bool((unpack_bits(packed) == (case.tensor("grid").flatten() > float(case.array("thresh")))).all())
+
+
+@check("realfusion", "march")
+def marching(case: Case) -> None:
+    for name, config in case.manifest["config"].items():
+        grid = OccupancyGrid(config["bound"])
+        grid.density_bitfield.copy_(case.tensor(f"{name}.bitfield"))
+        grid.unpack()
+        options = MarchOptions(config["max_steps"], config["dt_gamma"])
+        origins, directions = case.tensor(f"{name}.rays_o"), case.tensor(f"{name}.rays_d")
+        box = torch.tensor([-1.0, 1.0])[:, None].expand(2, 3) * config["bound"]
+        limits = box_limits(origins, directions, box, options.nearest)
+        for ours, golden in zip(limits, ("nears", "fars"), strict=True):
+            case.compare(f"{name}.{golden}", ours, rtol=1e-6)
+        samples = march(grid, origins, directions, *limits, options, noise=case.tensor(f"{name}.noise"))
+        case.compare(f"{name}.counts", samples.counts.int())
+        case.compare(f"{name}.xyzs", samples.points(origins, directions), atol=POSITIONS)
+        case.compare(f"{name}.deltas", torch.stack((samples.length, samples.gap), dim=1), atol=POSITIONS)
+        total = len(samples.ray)
+        case.compare(f"{name}.padded_rows", np.int32(total + 128 - total % 128))
+        evaluation_march(case, name, grid, options, origins, directions, limits)
+
+
+def evaluation_march(case, name, grid, options, origins, directions, limits) -> None:
+    """The first samples of each ray, and what they add to it."""
+    slots = len(case.arrays[f"{name}.infer_xyzs"]) // len(origins)
+    samples = march(grid, origins, directions, *limits, options, most=slots)
+    first = samples.counts.cumsum(0) - samples.counts
+    places = samples.ray * slots + torch.arange(len(samples.ray)) - first[samples.ray]
+    points, deltas = torch.zeros(len(origins) * slots, 3), torch.zeros(len(origins) * slots, 2)
+    points[places] = samples.points(origins, directions)
+    deltas[places] = torch.stack((samples.length, samples.gap), dim=1)
+    case.compare(f"{name}.infer_xyzs", points, atol=POSITIONS)
+    case.compare(f"{name}.infer_deltas", deltas, atol=POSITIONS)
+    density, rgb = case.tensor(f"{name}.infer_sigmas")[places], case.tensor(f"{name}.infer_rgbs")[places]
+    ends = samples.distance + samples.length
+    seen = composite_samples(density, rgb, samples.length, ends, samples.counts)
+    case.compare(f"{name}.infer_weights_sum", seen.alpha, atol=COMPOSITES)
+    case.compare(f"{name}.infer_image", seen.rgb, atol=COMPOSITES)
+    case.compare(f"{name}.infer_depth", seen.depth, atol=5 * COMPOSITES)
+    thick = torch.zeros(len(origins)).index_add_(0, samples.ray, density * samples.length)
+    alive = (samples.counts == slots) & (torch.exp(-thick) >= STOP)
+    case.compare(f"{name}.infer_alive", torch.where(alive, torch.arange(len(origins)), -1).int())
+    last = limits[0].clone()
+    last[samples.ray] = ends
+    last = torch.where(alive, last, limits[0])  # of rays that go on
+    case.compare(f"{name}.infer_t", last, atol=POSITIONS)
+
+
+@check("realfusion", "composite_train")
+def composite_train(case: Case) -> None:
+    table, density = case.tensor("rays").long(), case.tensor("sigmas").requires_grad_()
+    rgb, deltas = case.tensor("rgbs").requires_grad_(), case.tensor("deltas")
+    fits = table[:, 1] + table[:, 2] <= len(density)
+    counts = torch.where(fits, table[:, 2], 0)
+    used = int(counts.sum())
+    first = counts.cumsum(0) - counts
+    assert torch.equal(first[fits & (counts > 0)], table[fits & (counts > 0), 1]), "rays follow each other"
+    rays = torch.repeat_interleave(torch.arange(len(counts)), counts)
+    gaps = deltas[:used, 1].double()
+    distance = (gaps.cumsum(0) - torch.cat((torch.zeros(1).double(), gaps.cumsum(0)))[first][rays]).float()
+    seen = composite_samples(density[:used], rgb[:used], deltas[:used, 0], distance, counts)
+    order = torch.argsort(table[:, 0])
+    case.compare("weights_sum", seen.alpha[order], atol=1e-5)
+    case.compare("depth", seen.depth[order], atol=1e-5)
+    case.compare("image", seen.rgb[order], atol=1e-5)
+    for_alpha, for_rgb = case.tensor("grad_weights_sum")[table[:, 0]], case.tensor("grad_image")[table[:, 0]]
+    both = (seen.alpha * for_alpha).sum() + (seen.rgb * for_rgb).sum()
+    found = torch.autograd.grad(both, (density, rgb), retain_graph=True)
+    for name, values in zip(("grad_sigmas", "grad_rgbs"), found, strict=True):
+        case.compare(name, values, rtol=1e-4, atol=1e-6)
+    (alone,) = torch.autograd.grad(seen.alpha, density, for_alpha)
+    case.compare("grad_sigmas_from_ws", alone, rtol=1e-4, atol=1e-6)
