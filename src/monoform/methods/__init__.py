@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from .base import MethodCard as MethodCard
+from .base import PoseEstimate as PoseEstimate
+from .base import PoseEstimator as PoseEstimator
 from .base import Reconstructor as Reconstructor
+from .base import Surroundings as Surroundings
 from .options import option_rows as option_rows
 from .options import parse_overrides as parse_overrides
 from .registry import create as create

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from ..scene import Reconstruction, View
+from ..camera import Camera
+from ..render.ray_renderer import RayRenderer
+from ..scene import Photo, Reconstruction, View
 
 
 @dataclass(frozen=True)
@@ -49,4 +53,78 @@ class Reconstructor(ABC):
 
         Raises:
             InputError: the views cannot be used.
+        """
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known of a scene besides how it looks.
+
+    Attributes:
+        centre: of what the photo shows, in world units; radius: of the sphere around it that holds it.
+        cameras: from where the scene is known, to begin at where no pose is given.
+        background: the renderer's plain background, sRGB 0..1.
+    """
+
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    radius: float = 0.5
+    cameras: Camera | None = None
+    background: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class PoseEstimate:
+    """The camera of a photo, and how far to trust it.
+
+    Attributes:
+        camera: one, in pixels of the original photo.
+        covariance: of the pose's motion in the camera's axes, rotation in radians before translation in world units;
+            None where it is not known.
+        converged: whether the pose can be believed; doubts: why not, a clause each.
+        score: mean robust difference of the rendered picture to the photo, in colours 0..1.
+        path: poses from the winning start to the result; seconds: when each was reached.
+        alternatives: poses that other starts ended at, the better first.
+        details: further numbers, for the record.
+    """
+
+    camera: Camera
+    covariance: Float[Tensor, "6 6"] | None
+    converged: bool
+    doubts: tuple[str, ...]
+    score: float
+    path: Float[Tensor, "t 4 4"]
+    seconds: Float[Tensor, " t"]
+    alternatives: Float[Tensor, "a 4 4"]
+    details: dict[str, float]
+
+
+class PoseEstimator(ABC):
+    """A method that finds the camera of a photo of a known scene."""
+
+    card: ClassVar[MethodCard]
+    config_class: ClassVar[type]
+
+    @abstractmethod
+    def estimate(
+        self,
+        photo: Photo,
+        field: RayRenderer,
+        start: Camera,
+        *,
+        surroundings: Surroundings,
+        generator: torch.Generator,
+        search: bool = False,
+    ) -> PoseEstimate:
+        """The pose from which the scene looks like the photo.
+
+        Args:
+            photo: of the scene; transparent parts are seen as the background.
+            field: renders the scene.
+            start: one camera in pixels of the original photo; its intrinsics are kept.
+            surroundings: where in the world to look.
+            generator: the only source of randomness.
+            search: whether nothing is known of the pose: that of `start` does not count.
+
+        Raises:
+            InputError: photo and start do not fit.
         """

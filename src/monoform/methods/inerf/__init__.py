@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from .align import Aligned as Aligned
+from .align import Aligning as Aligning
+from .align import Hypotheses as Hypotheses
+from .align import Stage as Stage
+from .align import align as align
+from .confidence import Evidence as Evidence
+from .confidence import Limits as Limits
+from .confidence import covariance as covariance
+from .confidence import evidence as evidence
 from .config import Compat as Compat
 from .config import Descent as Descent
 from .descend import Trajectory as Trajectory
 from .descend import descend as descend
+from .infer import Inerf as Inerf
+from .infer import InerfOptions as InerfOptions
+from .infer import working_image as working_image
 from .parametrisation import nearest_rigid as nearest_rigid
 from .parametrisation import pose_of as pose_of
 from .parametrisation import screw_motion as screw_motion
@@ -14,7 +26,10 @@ from .pixels import central_box as central_box
 from .pixels import interest_points as interest_points
 from .pixels import pixel_source as pixel_source
 from .pixels import widened as widened
-from .protocol import euler_start as euler_start
 from .protocol import perturbed as perturbed
 from .protocol import random_starts as random_starts
 from .protocol import sphere_axis as sphere_axis
+from .residuals import Alignment as Alignment
+from .residuals import Tone as Tone
+from .starts import around as around
+from .starts import over_sphere as over_sphere

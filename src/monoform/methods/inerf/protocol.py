@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...camera import so3_exp
-from ...camera.rigid import rigid, rotation_x, rotation_y, rotation_z
+from ...camera.rigid import rigid
 
 About = Literal["world", "camera"]
 
@@ -65,24 +65,3 @@ def random_starts(
     angle = largest_angle * (2.0 * torch.rand(count, generator=generator) - 1.0).to(like)
     offset = largest_offset * (2.0 * torch.rand(count, 3, generator=generator) - 1.0).to(like)
     return perturbed(like.expand(count, 4, 4), axis, angle, offset, about=about)
-
-
-def euler_start(
-    world_from_camera: Float[Tensor, "4 4"],
-    angles: tuple[float, float, float],
-    shift: float,
-    *,
-    shift_first: bool = False,
-) -> Float[Tensor, "4 4"]:
-    """The fixed start of a widespread re-implementation: turned about the world's axes and shifted along its z.
-
-    Args:
-        angles: radians about x, y and z, in that order; about y against the usual sense, as published.
-        shift: world units along z.
-        shift_first: shifted before it is turned, as that program does for forward-facing scenes.
-    """
-    like = world_from_camera
-    x, y, z = (torch.tensor(angle).to(like) for angle in angles)
-    turn = rigid(rotation_z(z) @ rotation_y(-y) @ rotation_x(x), torch.zeros(3).to(like))
-    move = rigid(torch.eye(3).to(like), like.new_tensor([0.0, 0.0, shift]))
-    return (turn @ move if shift_first else move @ turn) @ world_from_camera

@@ -1,0 +1,249 @@
+"""Poses by least squares: render, lay the picture over the photo, render again; coarse to fine, many starts at once.
+
+A pose has six numbers, so that second-order steps are cheap. Rendering is not: a picture is rendered once and, as
+points in space, followed for a dozen steps without asking the renderer (direct image alignment, Lucas and Kanade 1981;
+Baker and Matthews 2004), until what it shows is too far from what would be seen.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ...camera import Camera
+from ...errors import InputError
+from ...inversion.least_squares import levenberg_marquardt
+from ...metrics.pose import rotation_error, translation_error
+from ...render.ray_renderer import RayRenderer
+from .frames import Level, level
+from .reference import Reference, at_poses, look
+from .residuals import Alignment, Tone, camera_of
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One size of the pictures.
+
+    Attributes:
+        longest: pixels of the longer side.
+        renders: how often what is seen is rendered anew, at most.
+        steps: of least squares after each.
+        keep: hypotheses that go on from here.
+    """
+
+    longest: int
+    renders: int
+    steps: int
+    keep: int
+
+
+@dataclass(frozen=True)
+class Aligning:
+    """How poses are aligned.
+
+    Attributes:
+        stages: from coarse to fine.
+        tone: how brightness may differ.
+        zoom: standard deviation of the logarithm of the focal length's factor; 0: the focal length is known.
+        delta: of Huber's loss on colours.
+        turned, moved: a stage ends when a pose turns by less (radians) and moves by less (of its distance).
+    """
+
+    stages: tuple[Stage, ...] = (Stage(40, 6, 12, 3), Stage(80, 4, 12, 2), Stage(160, 4, 10, 1), Stage(288, 2, 8, 1))
+    tone: Tone = field(default_factory=Tone)
+    zoom: float = 0.0
+    delta: float = 0.08
+    turned: float = 5e-4
+    moved: float = 5e-4
+
+    def __post_init__(self) -> None:
+        if not self.stages or any(min(one.longest, one.renders, one.keep) < 1 for one in self.stages):
+            raise InputError("Aligning needs stages, each of at least 1 pixel, 1 render and 1 hypothesis.")
+
+
+@dataclass(frozen=True, eq=False)
+class Hypotheses:
+    """Poses with their tones and zooms, the better first.
+
+    Attributes:
+        poses: world_from_camera; tone: logarithm of the gain, offset; zoom: logarithm of the focal length's factor.
+        scores: mean robust difference of the whole rendered pictures to the photo at the last stage.
+        starts: from which start each came.
+    """
+
+    poses: Float[Tensor, "b 4 4"]
+    tone: Float[Tensor, "b 2"]
+    zoom: Float[Tensor, "b 1"]
+    scores: Float[Tensor, " b"]
+    starts: Int[Tensor, " b"]
+
+    def __getitem__(self, rows: Tensor | slice) -> Hypotheses:
+        """Some of them."""
+        return Hypotheses(self.poses[rows], self.tone[rows], self.zoom[rows], self.scores[rows], self.starts[rows])
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """As variables of the least squares."""
+        return {"pose": self.poses, "tone": self.tone, "zoom": self.zoom}
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """What came out.
+
+    Attributes:
+        best: the winner, and those that were kept to the end.
+        finished: for every start, where it was when it was given up or ended: poses and scores.
+        path: poses of the winner after every render; seconds: when.
+        level: the last size; reference: what the winner shows there.
+        rays: rendered in all.
+    """
+
+    best: Hypotheses
+    finished: Hypotheses
+    path: Float[Tensor, "t 4 4"]
+    seconds: Float[Tensor, " t"]
+    level: Level
+    reference: Reference
+    rays: int
+
+    @property
+    def camera(self) -> Camera:
+        """The winner's, of the last size."""
+        return camera_of(at_poses(self.level.camera, self.best.poses[:1]), self.best[:1].values)
+
+
+def align(
+    renderer: RayRenderer,
+    image: Float[Tensor, "h w 3"],
+    camera: Camera,
+    starts: Float[Tensor, "b 4 4"],
+    options: Aligning | None = None,
+    *,
+    generator: torch.Generator | None = None,
+) -> Aligned:
+    """The pose from which the scene looks like the photo.
+
+    Args:
+        image: the photo, 0..1, of the camera's size.
+        camera: one, whose intrinsics are kept.
+        starts: poses to try; those that look least like the photo are given up early.
+    """
+    options = options or Aligning()
+    run = _Run(renderer, camera, options, generator, starts)
+    for number, stage in enumerate(options.stages):
+        run.stage(level(image, camera, stage.longest), stage, prune=number > 0)
+    return run.result()
+
+
+def scores(reference: Reference, level: Level, tone: Float[Tensor, "b 2"], delta: float) -> Float[Tensor, " b"]:
+    """Mean robust difference of whole pictures, in colours: Huber's loss over its slope."""
+    seen = tone[:, :1, None].exp() * reference.colours + tone[:, 1:, None]
+    gap = (seen - level.colours.reshape(1, -1, 3)).abs()
+    loss = torch.where(gap < delta, 0.5 * gap.square() / delta, gap - 0.5 * delta)
+    return loss.mean((1, 2))
+
+
+class _Run:
+    """The hypotheses on their way."""
+
+    def __init__(
+        self,
+        renderer: RayRenderer,
+        camera: Camera,
+        options: Aligning,
+        generator: torch.Generator | None,
+        starts: Tensor,
+    ) -> None:
+        self.renderer, self.camera, self.options, self.generator = renderer, camera, options, generator
+        count = len(starts)
+        like = starts.detach()
+        self.now = Hypotheses(
+            like, like.new_zeros(count, 2), like.new_zeros(count, 1), like.new_full((count,), torch.inf),
+            torch.arange(count),
+        )  # fmt: skip
+        self.finished: list[Hypotheses] = []
+        self.paths: list[list[Tensor]] = [[pose] for pose in like]
+        self.times: list[list[float]] = [[0.0] for _ in like]
+        self.began = time.perf_counter()
+        self.rays = 0
+
+    def look(self, size: Level) -> Reference:
+        """What the present hypotheses show."""
+        cameras = camera_of(at_poses(size.camera, self.now.poses), self.now.values)
+        self.rays += len(cameras) * cameras.width * cameras.height
+        return look(self.renderer, cameras, generator=self.generator)
+
+    def stage(self, size: Level, stage: Stage, *, prune: bool) -> None:
+        """All renders of one size, and at the end only the hypotheses that are kept."""
+        best = self.now
+        for number in range(stage.renders + 1):
+            reference = self.look(size)
+            found = scores(reference, size, self.now.tone, self.options.delta)
+            self.now = replace(self.now, scores=found)
+            best = self.now if number == 0 else _better(self.now, best)
+            if number == stage.renders:
+                break
+            before = self.now.poses
+            self.now = self._followed(size, reference, stage.steps)
+            self._note()
+            if self._still(before):
+                break
+        order = torch.argsort(best.scores, stable=True)
+        self.finished.append(best[order[stage.keep :]])
+        self.now = best[order[: stage.keep]]
+        self.size = size
+
+    def _followed(self, size: Level, reference: Reference, steps: int) -> Hypotheses:
+        problem = Alignment(reference, size, self.options.tone, self.options.zoom, self.options.delta)
+        found = levenberg_marquardt(self.now.values, problem.equations, problem.move, steps=steps)
+        values = found.values
+        return replace(self.now, poses=values["pose"], tone=values["tone"], zoom=values["zoom"])
+
+    def _still(self, before: Tensor) -> bool:
+        turned = rotation_error(self.now.poses, before)
+        distance = before[:, :3, 3].norm(dim=-1).clamp_min(1e-6)
+        moved = translation_error(self.now.poses, before) / distance
+        return bool(((turned < self.options.turned) & (moved < self.options.moved)).all())
+
+    def _note(self) -> None:
+        now = time.perf_counter() - self.began
+        for start, pose in zip(self.now.starts.tolist(), self.now.poses, strict=True):
+            self.paths[start].append(pose)
+            self.times[start].append(now)
+
+    def result(self) -> Aligned:
+        winner = int(self.now.starts[0])
+        everything = [self.now, *self.finished]
+        parts = {name: torch.cat([getattr(one, name) for one in everything]) for name in _FIELDS}
+        return Aligned(
+            best=self.now,
+            finished=Hypotheses(**parts),
+            path=torch.stack([*self.paths[winner], self.now.poses[0]]),
+            seconds=torch.tensor([*self.times[winner], time.perf_counter() - self.began], dtype=torch.float64),
+            level=self.size,
+            reference=look(
+                self.renderer,
+                camera_of(at_poses(self.size.camera, self.now.poses[:1]), self.now[:1].values),
+                generator=self.generator,
+            ),
+            rays=self.rays,
+        )
+
+
+_FIELDS = ("poses", "tone", "zoom", "scores", "starts")
+
+
+def _better(one: Hypotheses, other: Hypotheses) -> Hypotheses:
+    """Of each hypothesis the form with the lower score."""
+    lower = one.scores < other.scores
+
+    def chosen(name: str) -> Tensor:
+        first, second = getattr(one, name), getattr(other, name)
+        return torch.where(lower.reshape(-1, *[1] * (first.ndim - 1)), first, second)
+
+    return Hypotheses(**{name: chosen(name) for name in _FIELDS})

@@ -1,0 +1,232 @@
+"""iNeRF as a method: a photo, a scene that can be rendered, and a rough pose or none, to the photo's camera."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...camera import Camera
+from ...camera.lie import so3_exp
+from ...camera.rigid import rigid
+from ...errors import InputError
+from ...render.ray_renderer import RayRenderer
+from ...scene import Photo
+from ..base import MethodCard, PoseEstimate, PoseEstimator, Surroundings
+from .align import Aligned, Aligning, Stage, align
+from .confidence import Evidence, Limits, covariance, evidence
+from .config import Descent
+from .descend import descend
+from .residuals import Tone
+from .starts import around, over_sphere
+
+CITATION = """@inproceedings{yen2021inerf,
+  title = {{iNeRF}: Inverting Neural Radiance Fields for Pose Estimation},
+  author = {Yen-Chen, Lin and Florence, Pete and Barron, Jonathan T. and Rodriguez, Alberto and Isola, Phillip and
+            Lin, Tsung-Yi},
+  booktitle = {IROS},
+  year = {2021}
+}"""
+FILL = 0.7  # share of the field of view that the object fills, where its distance is not known
+BESIDE = 1e-3  # radians and world units by which a descent starts beside the given pose
+
+
+@dataclass(frozen=True)
+class InerfOptions:
+    """How a pose is found.
+
+    Attributes:
+        optimizer: lm: least squares on rendered pictures, coarse to fine; adam: the paper's.
+        starts: poses that are tried around the given one; spread: degrees between them.
+        search: poses that are tried all around where none is given; keep: how many of them go on.
+        gain: standard deviation of the logarithm of the photo's brightness relative to the scene's; 0 holds it.
+        fit_focal: whether the focal length is found too.
+        longest: pixels of the photo's longer side that are used at most.
+        descent: of adam.
+        limits: what a pose must fulfil to be believed.
+    """
+
+    optimizer: Literal["lm", "adam"] = "lm"
+    starts: int = 7
+    spread: float = 14.0
+    search: int = 96
+    keep: int = 12
+    gain: float = 0.2
+    fit_focal: bool = False
+    longest: int = 288
+    descent: Descent = field(default_factory=Descent)
+    limits: Limits = field(default_factory=Limits)
+
+
+class Inerf(PoseEstimator):
+    """The pose of a photo by comparing it with what a scene would look like."""
+
+    config_class: ClassVar[type] = InerfOptions
+    card: ClassVar[MethodCard] = MethodCard(
+        name="inerf",
+        summary="the camera of a photo, from a scene that can be rendered",
+        needs="a scene: trained, converted or reconstructed",
+        licence="Apache-2.0",
+        weights=None,
+        size=0.0,
+        citation=(CITATION,),
+    )
+
+    def __init__(self, config: InerfOptions | None = None) -> None:
+        self.config = config or InerfOptions()
+        _check(self.config)
+
+    def estimate(
+        self,
+        photo: Photo,
+        field: RayRenderer,
+        start: Camera,
+        *,
+        surroundings: Surroundings,
+        generator: torch.Generator,
+        search: bool = False,
+    ) -> PoseEstimate:
+        """See `PoseEstimator.estimate`; adam takes the start as it is and never searches."""
+        image, camera = working_image(photo, start, surroundings.background)
+        with torch.inference_mode(False):
+            if self.config.optimizer == "adam":
+                if search:
+                    raise InputError("adam finds no pose without a start: give one, or use the optimizer lm.")
+                return self._descended(photo, field, image, camera, surroundings, generator)
+            centre = torch.tensor(surroundings.centre).to(camera.world_from_camera)
+            if search:
+                starts, options = self._everywhere(camera, centre, surroundings), self._aligning(search=True)
+            else:
+                angle = math.radians(self.config.spread)
+                starts = around(camera.world_from_camera[0], self.config.starts, angle, centre)
+                options = self._aligning(search=False)
+            found = align(field, image, camera, starts, options)
+            known = evidence(field, found, options, self.config.limits)
+            return _estimate(photo, found, known, options, self.config.limits)
+
+    def _aligning(self, *, search: bool) -> Aligning:
+        tried = [(32, 1, 10, self.config.keep), (40, 4, 12, 4)] if search else [(40, 6, 12, 3)]
+        stages = [*tried, (80, 4, 12, 2), (160, 4, 10, 1)]
+        if self.config.longest > 160:
+            stages.append((self.config.longest, 2, 8, 1))
+        return Aligning(
+            stages=tuple(Stage(*one) for one in stages),
+            tone=Tone(self.config.gain, 0.25 * self.config.gain),
+            zoom=0.3 if self.config.fit_focal else 0.0,
+        )
+
+    def _everywhere(
+        self, camera: Camera, centre: Float[Tensor, " 3"], surroundings: Surroundings
+    ) -> Float[Tensor, "n 4 4"]:
+        """Where the scene's own photos were taken, and upright poses at their distance all around."""
+        known = surroundings.cameras
+        if known is None or len(known) == 0:
+            reach = 0.5 * FILL * min(float(camera.fov_y[0]), _fov_x(camera))
+            return over_sphere(self.config.search, surroundings.radius / math.sin(reach), centre)
+        poses = known.world_from_camera.to(camera.world_from_camera)
+        step = max(1, -(-len(poses) // max(1, self.config.search // 2)))
+        own = poses[::step]
+        distance = float((poses[:, :3, 3] - centre).norm(dim=-1).median())
+        return torch.cat((own, over_sphere(max(1, self.config.search - len(own)), distance, centre)))
+
+    def _descended(
+        self,
+        photo: Photo,
+        renderer: RayRenderer,
+        image: Tensor,
+        camera: Camera,
+        surroundings: Surroundings,
+        generator: torch.Generator,
+    ) -> PoseEstimate:
+        first = camera
+        if not self.config.descent.compat.grid_start:
+            beside = BESIDE * torch.randn(6, generator=generator).to(camera.world_from_camera)
+            motion = rigid(so3_exp(beside[:3]), beside[3:])
+            first = replace(camera, world_from_camera=camera.world_from_camera @ motion)
+        path = descend(
+            renderer,
+            image,
+            first,
+            self.config.descent,
+            generator=generator,
+            centre=surroundings.centre,
+            background=surroundings.background,
+        )
+        # A round of least squares that may not move tells what is known of the pose.
+        options = Aligning(stages=(Stage(160, 1, 0, 1),), tone=Tone(self.config.gain, 0.25 * self.config.gain))
+        found = align(renderer, image, camera, path.result[None], options)
+        known = evidence(renderer, found, options, self.config.limits)
+        seconds = torch.cat((path.seconds, path.seconds[-1:]))
+        found = replace(found, path=path.poses[: path.reported + 1], seconds=seconds[: path.reported + 1])
+        return _estimate(photo, found, known, options, self.config.limits)
+
+
+def working_image(
+    photo: Photo, start: Camera, background: tuple[float, float, float]
+) -> tuple[Float[Tensor, "h w 3"], Camera]:
+    """The photo's working image on the background, and the start as a camera of that image.
+
+    Raises:
+        InputError: the start is several cameras, or of another size.
+    """
+    if len(start) != 1:
+        raise InputError(f"A pose starts from one camera, not {len(start)}: index it first.")
+    if (start.width, start.height) != (photo.width, photo.height):
+        raise InputError(
+            f"The start is a camera of {start.width} x {start.height} pixels and the photo has {photo.width} x "
+            f"{photo.height}: give the camera of a photo of the same size."
+        )
+    left, top, width, height = (round(value) for value in photo.crop)
+    alpha = torch.from_numpy(photo.rgba[..., 3:]).float()
+    colours = torch.from_numpy(photo.rgb).float() * alpha + (1.0 - alpha) * torch.tensor(background)
+    return colours, start.cropped(left, top, width, height).resized(*photo.size)
+
+
+def _estimate(photo: Photo, found: Aligned, known: Evidence, options: Aligning, limits: Limits) -> PoseEstimate:
+    doubts = known.doubts(limits)
+    spread = covariance(found, options)
+    if spread is None:
+        doubts = (*doubts, "the photo does not fix all six numbers of the pose")
+    order = torch.argsort(found.finished.scores, stable=True)
+    return PoseEstimate(
+        camera=_original(photo, found.camera),
+        covariance=spread,
+        converged=not doubts,
+        doubts=doubts,
+        score=float(found.best.scores[0]),
+        path=found.path,
+        seconds=found.seconds,
+        alternatives=found.finished.poses[order[1:]],
+        details={
+            "detail": known.detail,
+            "explained": known.explained,
+            "spread_degrees": math.degrees(known.spread),
+            "focal_factor": math.exp(known.zoom),
+            "overlap": known.overlap,
+            "gain": float(found.best.tone[0, 0].exp()),
+            "rays": float(found.rays),
+        },
+    )
+
+
+def _original(photo: Photo, camera: Camera) -> Camera:
+    """A camera of the working image in pixels of the original."""
+    left, top, width, height = (round(value) for value in photo.crop)
+    return camera.resized(width, height).cropped(-left, -top, photo.width, photo.height)
+
+
+def _fov_x(camera: Camera) -> float:
+    return float(2.0 * torch.atan(0.5 * camera.width / camera.intrinsics[0, 0, 0]))
+
+
+def _check(options: InerfOptions) -> None:
+    if options.optimizer not in ("lm", "adam"):
+        raise InputError(f"inerf's optimizer is {options.optimizer!r}; choose lm or adam.")
+    ranges = {"starts": (1, 64), "spread": (0.0, 90.0), "search": (1, 4096), "keep": (1, 256), "gain": (0.0, 2.0)}
+    for name, (low, high) in (ranges | {"longest": (32, 1024)}).items():
+        if not low <= getattr(options, name) <= high:
+            raise InputError(f"inerf's {name} is {getattr(options, name)}; it must lie in {low}..{high}.")

@@ -1,0 +1,72 @@
+"""What the scene looks like from the present poses: coloured points in space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ...camera import Camera
+from ...render.chunks import slices
+from ...render.ray_renderer import RayRenderer
+from .frames import SMOOTHING, smoothed
+
+SEEN = 0.5  # coverage from which a pixel shows a surface
+BAND = 1.5  # pixels by which the outline is widened to background that must stay background
+RAYS = 16384  # rendered at once
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Rendered pixels of b cameras as points of the world.
+
+    Attributes:
+        points: on the surface; beside an outline, at the depth of the surface next to it.
+        colours: rendered, smoothed as the photo is.
+        weights: 1 on the surface, less beside it, 0 elsewhere.
+    """
+
+    points: Float[Tensor, "b n 3"]
+    colours: Float[Tensor, "b n 3"]
+    weights: Float[Tensor, "b n"]
+
+    def __getitem__(self, rows: slice | Tensor) -> Reference:
+        """Of some of the cameras."""
+        return Reference(self.points[rows], self.colours[rows], self.weights[rows])
+
+
+@torch.no_grad()
+def look(renderer: RayRenderer, cameras: Camera, *, generator: torch.Generator | None = None) -> Reference:
+    """Render whole small pictures from all cameras."""
+    origins, directions = cameras.rays()
+    seen = [
+        renderer(origins.flatten(0, 1)[part], directions.flatten(0, 1)[part], generator=generator)
+        for part in slices(origins.shape[0] * origins.shape[1], RAYS)
+    ]
+    shape = (len(cameras), cameras.height, cameras.width)
+    rgb = torch.cat([one.rgb for one in seen]).reshape(*shape, 3)
+    alpha = torch.cat([one.alpha for one in seen]).reshape(shape)
+    distance = torch.cat([one.distance for one in seen]).reshape(shape)
+    solid = (alpha > SEEN).to(distance)
+    near = smoothed(solid, BAND)
+    filled = smoothed(distance * solid, BAND) / near.clamp_min(1e-6)
+    distance = torch.where(solid > 0, distance, filled)
+    beside = ((near > 0.01) & (solid == 0)).to(distance)
+    colours = smoothed(rgb.movedim(-1, -3), SMOOTHING).movedim(-3, -1)
+    return Reference(
+        points=origins + distance.flatten(1)[..., None] * directions,
+        colours=colours.flatten(1, 2),
+        weights=(solid + 0.5 * beside).flatten(1),
+    )
+
+
+def at_poses(camera: Camera, poses: Float[Tensor, "b 4 4"]) -> Camera:
+    """One camera's size and intrinsics at several poses."""
+    return replace(camera, world_from_camera=poses, intrinsics=camera.intrinsics.expand(len(poses), 3, 3))
+
+
+def in_view(reference: Reference) -> Bool[Tensor, " b"]:
+    """Which cameras see any surface."""
+    return (reference.weights >= 1).any(-1)

@@ -1,0 +1,44 @@
+"""Where to begin: around a rough pose, or all around an object of which no pose is known."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...camera import look_at, so3_exp
+from ...camera.rigid import rigid
+
+GOLDEN = math.pi * (3.0 - math.sqrt(5.0))
+
+
+def around(
+    start: Float[Tensor, "4 4"], count: int, angle: float, centre: Float[Tensor, " 3"]
+) -> Float[Tensor, "count 4 4"]:
+    """The start, and orbits of it about the object's centre: sideways, up and down, and turned in the picture.
+
+    Args:
+        angle: radians of the first six; further ones go twice as far.
+    """
+    right, down, forward = start[:3, :3].unbind(-1)
+    vectors = [torch.zeros_like(right)]
+    for ring in range(1, 2 + count // 6):
+        size = ring * angle
+        vectors += [size * down, -size * down, size * right, -size * right, size * forward, -size * forward]
+    turn = so3_exp(torch.stack(vectors[:count]))
+    there, back = rigid(torch.eye(3).to(start), centre), rigid(torch.eye(3).to(start), -centre)
+    return there @ rigid(turn, torch.zeros(len(turn), 3).to(start)) @ (back @ start)
+
+
+def over_sphere(
+    count: int, distance: float, centre: Float[Tensor, " 3"], *, up: tuple[float, float, float] = (0.0, 1.0, 0.0)
+) -> Float[Tensor, "count 4 4"]:
+    """Upright poses that look at the centre from evenly spread directions (Fibonacci's spiral)."""
+    number = torch.arange(count, dtype=torch.float64)
+    height = 1.0 - (2.0 * number + 1.0) / count
+    level = (1.0 - height.square()).sqrt()
+    direction = torch.stack((level * torch.cos(GOLDEN * number), height, level * torch.sin(GOLDEN * number)), dim=-1)
+    eye = centre + distance * direction.to(centre)
+    return look_at(eye, tuple(centre.tolist()), up)
