@@ -82,7 +82,8 @@ class PoseEstimate:
             None where it is not known.
         converged: whether the pose can be believed; doubts: why not, a clause each.
         score: mean robust difference of the rendered picture to the photo, in colours 0..1.
-        path: poses from the winning start to the result; seconds: when each was reached.
+        path: poses from the winning start to the result; seconds: when each was measured; losses: as the optimiser
+            saw them, NaN where it did not.
         alternatives: poses that other starts ended at, the better first.
         details: further numbers, for the record.
     """
@@ -94,6 +95,7 @@ class PoseEstimate:
     score: float
     path: Float[Tensor, "t 4 4"]
     seconds: Float[Tensor, " t"]
+    losses: Float[Tensor, " t"]
     alternatives: Float[Tensor, "a 4 4"]
     details: dict[str, float]
 

@@ -24,6 +24,9 @@ from .reference import Reference, at_poses, look
 from .residuals import Alignment, Tone, camera_of
 
 
+WORSE = 1.005  # scores of whole pictures differ by so much from the sampling of edges alone
+
+
 @dataclass(frozen=True)
 class Stage:
     """One size of the pictures.
@@ -98,7 +101,8 @@ class Aligned:
     Attributes:
         best: the winner, and those that were kept to the end.
         finished: for every start, where it was when it was given up or ended: poses and scores.
-        path: poses of the winner after every render; seconds: when.
+        path: poses of the winner at every render, the result last; losses: their scores, at the size of their stage;
+            seconds: when they were known.
         level: the last size; reference: what the winner shows there.
         rays: rendered in all.
     """
@@ -106,6 +110,7 @@ class Aligned:
     best: Hypotheses
     finished: Hypotheses
     path: Float[Tensor, "t 4 4"]
+    losses: Float[Tensor, " t"]
     seconds: Float[Tensor, " t"]
     level: Level
     reference: Reference
@@ -167,8 +172,7 @@ class _Run:
             torch.arange(count),
         )  # fmt: skip
         self.finished: list[Hypotheses] = []
-        self.paths: list[list[Tensor]] = [[pose] for pose in like]
-        self.times: list[list[float]] = [[0.0] for _ in like]
+        self.paths: list[list[tuple[Tensor, float, float]]] = [[] for _ in like]
         self.began = time.perf_counter()
         self.rays = 0
 
@@ -185,12 +189,12 @@ class _Run:
             reference = self.look(size)
             found = scores(reference, size, self.now.tone, self.options.delta)
             self.now = replace(self.now, scores=found)
+            self._note()
             best = self.now if number == 0 else _better(self.now, best)
             if number == stage.renders:
                 break
             before = self.now.poses
             self.now = self._followed(size, reference, stage.steps)
-            self._note()
             if self._still(before):
                 break
         order = torch.argsort(best.scores, stable=True)
@@ -211,20 +215,21 @@ class _Run:
         return bool(((turned < self.options.turned) & (moved < self.options.moved)).all())
 
     def _note(self) -> None:
-        now = time.perf_counter() - self.began
-        for start, pose in zip(self.now.starts.tolist(), self.now.poses, strict=True):
-            self.paths[start].append(pose)
-            self.times[start].append(now)
+        at = time.perf_counter() - self.began
+        for start, pose, score in zip(self.now.starts.tolist(), self.now.poses, self.now.scores.tolist(), strict=True):
+            self.paths[start].append((pose, score, at))
 
     def result(self) -> Aligned:
-        winner = int(self.now.starts[0])
+        best = self.now.poses[0], float(self.now.scores[0]), time.perf_counter() - self.began
+        path = [*self.paths[int(self.now.starts[0])], best]
         everything = [self.now, *self.finished]
         parts = {name: torch.cat([getattr(one, name) for one in everything]) for name in _FIELDS}
         return Aligned(
             best=self.now,
             finished=Hypotheses(**parts),
-            path=torch.stack([*self.paths[winner], self.now.poses[0]]),
-            seconds=torch.tensor([*self.times[winner], time.perf_counter() - self.began], dtype=torch.float64),
+            path=torch.stack([pose for pose, _, _ in path]),
+            losses=torch.tensor([score for _, score, _ in path], dtype=torch.float64),
+            seconds=torch.tensor([at for _, _, at in path], dtype=torch.float64),
             level=self.size,
             reference=look(
                 self.renderer,
@@ -239,8 +244,8 @@ _FIELDS = ("poses", "tone", "zoom", "scores", "starts")
 
 
 def _better(one: Hypotheses, other: Hypotheses) -> Hypotheses:
-    """Of each hypothesis the form with the lower score."""
-    lower = one.scores < other.scores
+    """Of each hypothesis the later form, unless it looks worse."""
+    lower = one.scores < other.scores * WORSE
 
     def chosen(name: str) -> Tensor:
         first, second = getattr(one, name), getattr(other, name)

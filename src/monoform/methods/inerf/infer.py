@@ -160,8 +160,14 @@ class Inerf(PoseEstimator):
         options = Aligning(stages=(Stage(160, 1, 0, 1),), tone=Tone(self.config.gain, 0.25 * self.config.gain))
         found = align(renderer, image, camera, path.result[None], options)
         known = evidence(renderer, found, options, self.config.limits)
-        seconds = torch.cat((path.seconds, path.seconds[-1:]))
-        found = replace(found, path=path.poses[: path.reported + 1], seconds=seconds[: path.reported + 1])
+        unknown = torch.full((1,), torch.nan, dtype=torch.float64)
+        until = slice(0, path.reported + 1)
+        found = replace(
+            found,
+            path=path.poses[until],
+            seconds=torch.cat((path.seconds, path.seconds[-1:]))[until],
+            losses=torch.cat((path.losses, unknown))[until],
+        )
         return _estimate(photo, found, known, options, self.config.limits)
 
 
@@ -200,6 +206,7 @@ def _estimate(photo: Photo, found: Aligned, known: Evidence, options: Aligning, 
         score=float(found.best.scores[0]),
         path=found.path,
         seconds=found.seconds,
+        losses=found.losses,
         alternatives=found.finished.poses[order[1:]],
         details={
             "detail": known.detail,

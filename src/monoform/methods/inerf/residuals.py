@@ -78,10 +78,10 @@ class Alignment:
         return residual, torch.cat((by_pose, by_tone, -(slope @ by_zoom[..., None])), dim=-1), self.reference.weights
 
     def move(self, values: State, step: Float[Tensor, "b 9"]) -> State:
-        """The values after a step; the focal length stays within a factor of e."""
+        """The values after a step; gain and focal length stay within a factor of e."""
         return {
             "pose": moved(values["pose"], step[:, :6]),
-            "tone": values["tone"] + step[:, 6:8],
+            "tone": (values["tone"] + step[:, 6:8]).clamp(-1.0, 1.0),
             "zoom": (values["zoom"] + step[:, 8:]).clamp(-1.0, 1.0),
         }
 
@@ -124,8 +124,8 @@ def _with_priors(equations: NormalEquations, values: State, tone: Tone, zoom: fl
         if deviation <= 0:
             matrix[:, row], matrix[:, :, row], vector[:, row] = 0.0, 0.0, 0.0
             continue
-        # As strong as a mean colour difference of 0.02 that all points share.
-        strength = (0.02 / deviation) ** 2
+        # As strong as a mean colour difference of 0.005 that all points share.
+        strength = (0.005 / deviation) ** 2
         matrix[:, row, row] += strength
         vector[:, row] += strength * present[:, number]
         cost += 0.5 * strength * present[:, number].square()
