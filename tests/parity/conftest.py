@@ -9,6 +9,7 @@ from tests.parity import (  # noqa: F401  the checks enter themselves into the t
     checks_inerf_nerf,
     checks_inerf,
     checks_list,
+    checks_list_data,
     checks_list_model,
     checks_list_training,
     checks_pixelnerf,

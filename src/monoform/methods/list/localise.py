@@ -71,7 +71,7 @@ def frontal(map_side: int) -> Float[Tensor, "4 3"]:
     )
 
 
-def network_query(points: Float[Tensor, "b n 3"], half_side: float = 0.5) -> Float[Tensor, "b n 3"]:
+def network_query(points: Float[Tensor, "*b 3"], half_side: float = 0.5) -> Float[Tensor, "*b 3"]:
     """Points of the box in -1..1, the order of their axes turned round: z, y, x."""
     return points.flip(-1) / half_side
 

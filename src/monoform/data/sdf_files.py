@@ -1,0 +1,85 @@
+"""LIST's sample files: `sampled_points.h5` and `farthest_pointclouds.h5` of one object (HDF5)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from jaxtyping import Float
+
+from ..atomic import atomic_file
+from ..errors import InputError
+from .sdf_samples import SdfSamples
+
+SAMPLES, CLOUD = "sampled_points.h5", "farthest_pointclouds.h5"
+SURFACE_KEY, CLOUD_KEY, NEAR_KEY = "grid_points", "points_5000", "query_points_sigma_"
+
+
+def hdf5() -> ModuleType:
+    """The h5py package.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise InputError("LIST's sample files are HDF5: pip install 'monoform[hdf5]' brings the reader.") from error
+    return h5py
+
+
+def write_samples(samples: SdfSamples, folder: Path) -> None:
+    """Write both files as the release's programs read them."""
+    h5py = hdf5()
+    with atomic_file(folder / SAMPLES) as draft, h5py.File(draft, "w") as file:
+        file.create_dataset(SURFACE_KEY, data=samples.surface, compression="gzip", compression_opts=4)
+        for sigma, rows in samples.near.items():
+            file.create_dataset(f"{NEAR_KEY}{sigma:g}", data=rows, compression="gzip", compression_opts=4)
+    with atomic_file(folder / CLOUD) as draft, h5py.File(draft, "w") as file:
+        # The key says 5000 whatever the number: the release's reader asks for this name.
+        file.create_dataset(CLOUD_KEY, data=samples.surface[samples.farthest].astype(np.float32), compression="gzip")
+
+
+def read_near(file: Path, sigmas: tuple[float, ...]) -> list[Float[np.ndarray, "n 4"]]:
+    """x, y, z and signed distance of the points at each offset, float32.
+
+    Raises:
+        InputError: the file is missing, damaged, or lacks an offset.
+    """
+    return [_read(file, f"{NEAR_KEY}{sigma:g}", 4) for sigma in sigmas]
+
+
+def read_cloud(file: Path) -> Float[np.ndarray, "k 3"]:
+    """The farthest points, float32.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    return _read(file, CLOUD_KEY, 3)
+
+
+def read_surface(file: Path) -> Float[np.ndarray, "n 3"]:
+    """The surface points of `sampled_points.h5`, float32.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    return _read(file, SURFACE_KEY, 3)
+
+
+def _read(file: Path, key: str, columns: int) -> np.ndarray:
+    h5py = hdf5()
+    advice = "make it again with `monoform prepare sdf`"
+    if not file.is_file():
+        raise InputError(f"There is no file {file}: {advice}.")
+    try:
+        with h5py.File(file, "r") as content:
+            found = np.asarray(content[key], np.float32)
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise InputError(f"{file} cannot be read, it is damaged or has no data set {key!r}: {advice}.") from error
+    if found.ndim != 2 or found.shape[1] != columns or len(found) == 0:
+        raise InputError(f"{file} has {key!r} of shape {found.shape} and not (n, {columns}): {advice}.")
+    if not np.isfinite(found).all():
+        raise InputError(f"{file} has values in {key!r} that are not finite: {advice}.")
+    return found

@@ -1,0 +1,122 @@
+"""Many meshes into LIST's sample files: in parallel, continued where it was left, the published folders."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..atomic import atomic_file, write_error
+from ..errors import InputError
+from ..mesh import Mesh
+from .pool import map_unordered
+from .sdf_files import CLOUD, SAMPLES, hdf5, write_samples
+from .sdf_samples import SdfOptions, sample_sdf
+from .sources import Source
+
+INDEX = "samples.json"
+MESHES, SAMPLED, SCALED = "isosurface", "sampled_points", "isosurf_scaled.obj"
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """made, kept: objects sampled now, and found already done. failed: name and reason of those left out."""
+
+    made: int
+    kept: int
+    failed: dict[str, str]
+
+
+def globbed_sources(folder: str | Path, pattern: str) -> list[Source]:
+    """Meshes CATEGORY/OBJECT/FILE below a folder, by a pattern such as "*/*/isosurf.obj": named by their folders.
+
+    Raises:
+        InputError: nothing fits, or two objects of a category have one name.
+    """
+    files = sorted(path for path in Path(folder).glob(pattern) if path.is_file())
+    if not files:
+        raise InputError(f"No file below {folder} fits the pattern {pattern!r}.")
+    sources = [Source(path.parent.name, str(path), category=path.parent.parent.name) for path in files]
+    if len({(source.category, source.name) for source in sources}) < len(sources):
+        raise InputError(f"The pattern {pattern!r} gives several meshes for an object; let it name one file of each.")
+    return sources
+
+
+def sample_meshes(
+    sources: Sequence[Source],
+    out: str | Path,
+    options: SdfOptions | None = None,
+    *,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> Sampled:
+    """Write `out`/isosurface/CATEGORY/OBJECT/isosurf_scaled.obj and `out`/sampled_points/CATEGORY/OBJECT/*.h5.
+
+    What is there already from the same options is kept; a rerun after an interrupt goes on. The draws of an object
+    depend on its name and the seed alone.
+
+    Args:
+        progress: called with how many are finished, of how many, and the name of the last.
+
+    Raises:
+        InputError: there is no source, `out` holds samples of other options, or cannot be written.
+    """
+    options, out = options or SdfOptions(), Path(out)
+    hdf5()
+    if not sources:
+        raise InputError("There is no mesh to sample; give at least one.")
+    _claim(out, options)
+    waiting = [source for source in sources if not _is_done(source, out)]
+    finished, failed = len(sources) - len(waiting), {}
+    kept = finished
+    make = functools.partial(_make, out=out, options=options)
+    for source, reason in map_unordered(make, waiting, workers=workers):
+        finished += 1
+        if reason:
+            failed[source.name] = reason
+        if progress:
+            progress(finished, len(sources), source.name)
+    return Sampled(len(waiting) - len(failed), kept, failed)
+
+
+def _claim(out: Path, options: SdfOptions) -> None:
+    file, asked = out / INDEX, json.loads(json.dumps(asdict(options)))
+    try:
+        if file.is_file() and json.loads(file.read_text(encoding="utf-8")) != asked:
+            raise InputError(f"{out} holds samples of other options, see {file}; choose another folder.")
+        with atomic_file(file) as draft:
+            draft.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
+    except ValueError as error:
+        raise InputError(
+            f"{file} is damaged; remove it to sample everything anew, or choose another folder."
+        ) from error
+    except OSError as error:
+        raise write_error(out, error) from error
+
+
+def _folders(source: Source, out: Path) -> tuple[Path, Path]:
+    place = Path(source.category or "objects") / source.name
+    return out / MESHES / place, out / SAMPLED / place
+
+
+def _is_done(source: Source, out: Path) -> bool:
+    """The cloud is written last."""
+    mesh, samples = _folders(source, out)
+    return (mesh / SCALED).is_file() and (samples / SAMPLES).is_file() and (samples / CLOUD).is_file()
+
+
+def _make(source: Source, out: Path, options: SdfOptions) -> str:
+    """Sample one object; the reason if that cannot be done, else empty."""
+    try:
+        assert source.path is not None
+        samples = sample_sdf(Mesh.load(source.path), options, generator=source.generator(options.seed))
+        mesh, folder = _folders(source, out)
+        mesh.mkdir(parents=True, exist_ok=True)
+        samples.mesh.export(mesh / SCALED)
+        write_samples(samples, folder)
+    except InputError as error:
+        return str(error)
+    return ""
