@@ -13,6 +13,7 @@ from ..interrupts import heard, listen, on_signals
 
 VERBS = {
     "reconstruct": "photos to textured meshes, each with the camera that took the photo",
+    "pose": "the camera of a photo of a known scene, by comparing pictures",
     "train": "a network, from prepared data",
     "evaluate": "a method by its paper's protocol, on a published data set",
     "film": "all around an object of a data set, from given views of it",

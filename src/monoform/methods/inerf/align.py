@@ -23,8 +23,7 @@ from .frames import Level, level
 from .reference import Reference, at_poses, look
 from .residuals import Alignment, Tone, camera_of
 
-
-WORSE = 1.005  # scores of whole pictures differ by so much from the sampling of edges alone
+WORSE = 1.02  # scores of whole pictures differ by so much from the sampling of edges alone
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from .residuals import Alignment
 
 WINDOW = 9  # pixels, of the windows in which detail is compared
 FAINT = 0.01  # a window whose colours vary less than this has no detail
-ZOOM_STEPS = 12
+FURTHER = 12  # steps of least squares that tell where a pose would go
 OVERVIEW = 64  # pixels of the longer side of the picture that tells how much of the object is outside the photo
 
 
@@ -36,6 +36,7 @@ class Limits:
         rival: another start counts when its score is below so many times the best.
         zoom: largest logarithm of a focal length that would fit better.
         overlap: least share of the rendered object that lies in the photo.
+        drift: largest angle in radians that the pose would still turn if it went on.
     """
 
     detail: float = 0.35
@@ -44,6 +45,7 @@ class Limits:
     rival: float = 1.1
     zoom: float = 0.12
     overlap: float = 0.3
+    drift: float = math.radians(1.0)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Evidence:
     spread: float
     zoom: float
     overlap: float
+    drift: float
 
     def doubts(self, limits: Limits) -> tuple[str, ...]:
         """A sentence for each limit that is not kept."""
@@ -67,6 +70,8 @@ class Evidence:
             found.append(f"the scene explains {100 * self.explained:.0f} % of what the photo shows there")
         if self.spread > limits.spread:
             found.append(f"another pose, {math.degrees(self.spread):.0f} degrees away, looks as good")
+        if self.drift > limits.drift:
+            found.append(f"the pose has not settled: it would turn {math.degrees(self.drift):.1f} degrees further")
         if abs(self.zoom) > limits.zoom:
             found.append(f"a focal length {math.exp(self.zoom):.2f} times as long would fit better")
         return tuple(found)
@@ -113,7 +118,8 @@ def evidence(renderer: RayRenderer, found: Aligned, options: Aligning, limits: L
         detail=_detail(rendered, seen, weight),
         explained=_explained(rendered, seen, weight),
         spread=_spread(found, limits),
-        zoom=_better_zoom(problem, values),
+        zoom=_followed(replace(problem, zoom=0.5), values)[0],
+        drift=_followed(problem, values)[1],
         overlap=overlap(renderer, found.camera),
     )
 
@@ -154,11 +160,11 @@ def _spread(found: Aligned, limits: Limits) -> float:
     return float((angles * rivals).max())
 
 
-def _better_zoom(problem: Alignment, values: dict[str, Tensor]) -> float:
-    """The logarithm by which the focal length would change if it could."""
-    free = replace(problem, zoom=0.5)
-    found = levenberg_marquardt(values, free.equations, free.move, steps=ZOOM_STEPS)
-    return float(found.values["zoom"][0, 0] - values["zoom"][0, 0])
+def _followed(problem: Alignment, values: dict[str, Tensor]) -> tuple[float, float]:
+    """By what logarithm the focal length and by what angle the pose would change if it went on."""
+    found = levenberg_marquardt(values, problem.equations, problem.move, steps=FURTHER).values
+    zoom = float(found["zoom"][0, 0] - values["zoom"][0, 0])
+    return zoom, float(rotation_error(found["pose"], values["pose"])[0])
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from ...camera.rigid import rigid
 from ...errors import InputError
 from ...render.ray_renderer import RayRenderer
 from ...scene import Photo
+from ...scene.photo_camera import photo_camera
 from ..base import MethodCard, PoseEstimate, PoseEstimator, Surroundings
 from .align import Aligned, Aligning, Stage, align
 from .confidence import Evidence, Limits, covariance, evidence
@@ -199,7 +200,7 @@ def _estimate(photo: Photo, found: Aligned, known: Evidence, options: Aligning, 
         doubts = (*doubts, "the photo does not fix all six numbers of the pose")
     order = torch.argsort(found.finished.scores, stable=True)
     return PoseEstimate(
-        camera=_original(photo, found.camera),
+        camera=photo_camera(found.camera, photo),
         covariance=spread,
         converged=not doubts,
         doubts=doubts,
@@ -214,16 +215,11 @@ def _estimate(photo: Photo, found: Aligned, known: Evidence, options: Aligning, 
             "spread_degrees": math.degrees(known.spread),
             "focal_factor": math.exp(known.zoom),
             "overlap": known.overlap,
+            "drift_degrees": math.degrees(known.drift),
             "gain": float(found.best.tone[0, 0].exp()),
             "rays": float(found.rays),
         },
     )
-
-
-def _original(photo: Photo, camera: Camera) -> Camera:
-    """A camera of the working image in pixels of the original."""
-    left, top, width, height = (round(value) for value in photo.crop)
-    return camera.resized(width, height).cropped(-left, -top, photo.width, photo.height)
 
 
 def _fov_x(camera: Camera) -> float:

@@ -1,0 +1,154 @@
+"""monoform pose PHOTO... --scene SCENE -o OUT"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..jobs.estimate_pose import FoundPose, PoseOptions
+    from ..jobs.pose_scenes import KnownScene
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Find the camera of each PHOTO of a known scene, by comparing the photo with what the scene would look like.
+
+    Writes OUT/PHOTO/camera.json (with covariance), overlay.png, convergence.mp4 and .png, result.json.
+    """
+
+    photos: tyro.conf.Positional[tuple[str, ...]]
+    """Paths or http(s) URLs."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """Where the folders go, each named after its photo."""
+    scene: Path | None = None
+    """A result folder of reconstruct, a trained scene or a converted one."""
+    source: Annotated[str | None, tyro.conf.arg(name="from")] = None
+    """Instead of a scene: another photo of the object, seen through pixelNeRF."""
+    weights: str = ""
+    """With --from: folder of pixelNeRF's weights."""
+    start: Path | None = None
+    """A rough camera of the photo, camera.json. Default: the scene's own, else the pose is sought all around."""
+    search: bool = False
+    """Seek all around even where a start is known."""
+    focal: float | None = None
+    """Focal length in pixels of the original photo. Default: of the start, the scene's photos, EXIF, or 40 degrees."""
+    fit_focal: bool = False
+    """Find the focal length too."""
+    optimizer: str = "lm"
+    """lm: least squares, coarse to fine; adam: the paper's."""
+    starts: int = 7
+    """Poses that are tried around the start."""
+    spread: float = 14.0
+    """Degrees between them."""
+    longest: int = 288
+    """Pixels of the photo's longer side that are used at most."""
+    steps: int | None = None
+    """adam: updates. Default: 300."""
+    rays: int | None = None
+    """adam: pixels in each update. Default: 2048."""
+    sampling: str | None = None
+    """adam: which pixels: random, centre, patch, points, regions or object. Default: regions."""
+    truth: Path | None = None
+    """The true camera (camera.json), or a transforms.json that names the photos: errors are measured."""
+    noise: str = "none"
+    """Disturb the photo first: gaussian, s&p, salt, pepper or poisson."""
+    sigma: float = 0.05
+    """Of gaussian noise."""
+    amount: float = 0.05
+    """Share of pixels for s&p, salt and pepper."""
+    brightness: float = 0.0
+    """Added to the photo's colours first, -1..1."""
+    mask: str | None = None
+    """With --from: mask of the source photo."""
+    matting: str = "auto"
+    """How an object is told from its background where the scene has none: auto, rembg, network or grabcut."""
+    frames: int = 24
+    """Frames of the film at most; 0 leaves it out."""
+    seed: int = 0
+    """Seed of all randomness."""
+
+
+def run(words: list[str]) -> int:
+    """Find all poses, say what came out, and leave 2 when a photo failed."""
+    asked = tyro.cli(Pose, prog="monoform pose", args=words, description=Pose.__doc__)
+    if (asked.scene is None) == (asked.source is None):
+        raise InputError("monoform pose needs either --scene SCENE or --from SOURCE_PHOTO.")
+    from ..camera import Camera
+    from ..jobs.batch import plan
+    from ..jobs.estimate_pose import Disturbance, PoseOptions, descent_options, write_poses
+    from ..jobs.pose_scenes import open_scene, source_scene
+    from ..methods.inerf import InerfOptions
+    from ..scene.result import read_json
+    from .main import interruptible
+
+    interruptible()
+    options = PoseOptions(
+        method=InerfOptions(
+            optimizer=asked.optimizer,  # type: ignore[arg-type]
+            starts=asked.starts,
+            spread=asked.spread,
+            fit_focal=asked.fit_focal,
+            longest=asked.longest,
+            descent=descent_options(asked.steps, asked.rays, asked.sampling),
+        ),
+        start=None if asked.start is None else Camera.from_dict(read_json(asked.start)),
+        search=asked.search,
+        focal=asked.focal,
+        disturbance=Disturbance(asked.noise, asked.sigma, asked.amount, asked.brightness),
+        matting=asked.matting,
+        frames=asked.frames,
+        seed=asked.seed,
+    )
+    items = plan(asked.photos, asked.out)
+    if asked.scene is not None:
+        scene, name = open_scene(asked.scene), str(asked.scene)
+    else:
+        scene = source_scene(str(asked.source), asked.weights, mask=asked.mask, matting=asked.matting)
+        name = str(asked.source)
+    rows = [_one(item.photo, item.folder, scene, options, asked.truth, name) for item in items]
+    if len(items) > 1:
+        write_poses(asked.out, rows)
+    elif "error" in rows[0]:
+        raise InputError(rows[0]["error"])
+    return 2 if any("error" in row for row in rows) else 0
+
+
+def _one(
+    photo: str, folder: Path, scene: KnownScene, options: PoseOptions, truth: Path | None, name: str
+) -> dict[str, Any]:
+    from ..jobs.estimate_pose import estimate_to_folder, truth_of
+
+    try:
+        known = None if truth is None else truth_of(truth, photo)
+        found = estimate_to_folder(photo, folder, scene, options, truth=known, scene_name=name)
+    except InputError as error:
+        print(f"{folder.name}: {error}")
+        return {"photo": photo, "error": str(error)}
+    print(_line(folder, found))
+    for doubt in found.estimate.doubts:
+        print(f"  did not converge: {doubt}")
+    for notice in found.notices:
+        print(f"  {notice}")
+    return {
+        "photo": photo,
+        "folder": folder.name,
+        "converged": found.estimate.converged,
+        "doubts": list(found.estimate.doubts),
+        "seconds": round(found.seconds, 2),
+        "errors": dict(found.errors) or None,
+    }
+
+
+def _line(folder: Path, found: FoundPose) -> str:
+    state = "pose found" if found.estimate.converged else "DID NOT CONVERGE"
+    text = f"{folder}: {state} in {found.seconds:.1f} s"
+    if found.errors:
+        turned, moved = found.errors["rotation_degrees"], 100 * found.errors["translation_share"]
+        text += f", {turned:.2f} degrees and {moved:.2f} % of the distance off"
+    return text

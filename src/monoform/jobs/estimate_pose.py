@@ -1,0 +1,271 @@
+"""The camera of a photo of a known scene: opened, found, written."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from ..atomic import atomic_folder
+from ..camera import Camera, cameras_from_transforms
+from ..errors import InputError
+from ..mesh.texture import to_bytes
+from ..methods import PoseEstimate
+from ..methods.inerf import Descent, Inerf, InerfOptions
+from ..metrics.pose import rotation_error, translation_error
+from ..render.video import write_video
+from ..scene import Photo, versions
+from ..scene.result import CAMERA, MASK, read_json, write_json, write_summary
+from .pose_pictures import animation, comparison, curve
+from .pose_scenes import KnownScene, cut_out, object_photo
+
+OVERLAY, FILM, CURVE = "overlay.png", "convergence.mp4", "convergence.png"
+FOV = math.radians(40.0)  # of a photo of which nothing is known
+NOISES = ("none", "gaussian", "s&p", "salt", "pepper", "poisson")
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """What is done to a photo before its pose is sought: a test of robustness.
+
+    Attributes:
+        noise: kind, as in scikit-image's random_noise; sigma: standard deviation of gaussian noise; amount: share of
+            pixels for salt and pepper.
+        brightness: added to all colours.
+    """
+
+    noise: str = "none"
+    sigma: float = 0.05
+    amount: float = 0.05
+    brightness: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.noise not in NOISES:
+            raise InputError(f"--noise is {self.noise!r}; choose one of {', '.join(NOISES)}.")
+        if self.sigma < 0 or not 0 <= self.amount <= 1 or not -1 <= self.brightness <= 1:
+            raise InputError(
+                f"Noise has sigma {self.sigma}, amount {self.amount} and brightness {self.brightness}; "
+                "they lie in 0.., 0..1 and -1..1."
+            )
+
+    def applied(self, photo: Photo, seed: int) -> Photo:
+        """The disturbed photo."""
+        from skimage.util import random_noise
+
+        colours = photo.rgb.astype(np.float64)
+        if self.noise != "none":
+            more = {"gaussian": {"var": self.sigma**2}, "poisson": {}}.get(self.noise, {"amount": self.amount})
+            colours = random_noise(colours, mode=self.noise, rng=np.random.default_rng(seed), **more)
+        rgba = photo.rgba.copy()
+        rgba[..., :3] = np.clip(colours + self.brightness, 0.0, 1.0)
+        return replace(photo, rgba=rgba)
+
+
+@dataclass(frozen=True)
+class PoseOptions:
+    """What finding a pose can be asked for.
+
+    Attributes:
+        method: options of iNeRF.
+        start: a rough camera of the photo; None: the scene's own guess, else the pose is sought all around.
+        search: seek all around even where a start is known.
+        focal: pixels of the original photo; None: from the start, the scene's cameras, EXIF, or 40 degrees.
+        disturbance: of the photo before.
+        matting: how an object's mask is found where the scene has a plain background.
+        frames: of the film at most, 0 for none; seed: of all randomness.
+    """
+
+    method: InerfOptions = field(default_factory=InerfOptions)
+    start: Camera | None = None
+    search: bool = False
+    focal: float | None = None
+    disturbance: Disturbance = field(default_factory=Disturbance)
+    matting: str = "auto"
+    frames: int = 24
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPose:
+    """A photo with its pose, and the errors where the truth is known."""
+
+    photo: Photo
+    estimate: PoseEstimate
+    seconds: float
+    errors: Mapping[str, float]
+    notices: tuple[str, ...]
+
+
+def estimate_pose(
+    photo: object, scene: KnownScene, options: PoseOptions | None = None, *, truth: Camera | None = None
+) -> FoundPose:
+    """The camera of a photo.
+
+    Args:
+        photo: path, URL, array or `Photo`.
+        truth: its true camera, to compare with.
+
+    Raises:
+        InputError: the photo or the start cannot be used.
+    """
+    options = options or PoseOptions()
+    opened = photo if isinstance(photo, Photo) else Photo.open(photo)
+    if scene.bare:
+        opened = cut_out(object_photo(opened, matting=options.matting))
+    opened = options.disturbance.applied(opened, options.seed)
+    camera, search, notices = first_camera(opened, scene, options)
+    began = time.perf_counter()
+    found = Inerf(options.method).estimate(
+        opened,
+        scene.renderer,
+        camera,
+        surroundings=scene.surroundings,
+        generator=torch.Generator().manual_seed(options.seed),
+        search=search,
+    )
+    seconds = time.perf_counter() - began
+    errors = {} if truth is None else pose_errors(found.camera.world_from_camera, truth, scene.surroundings.centre)
+    return FoundPose(opened, found, seconds, errors, (*opened.notices, *notices))
+
+
+def first_camera(photo: Photo, scene: KnownScene, options: PoseOptions) -> tuple[Camera, bool, tuple[str, ...]]:
+    """The camera to begin with, whether its pose is unknown, and sentences for the user."""
+    start = options.start
+    if start is None and scene.start is not None:
+        start = scene.start(photo)
+    pose = torch.eye(4)[None] if start is None else start.world_from_camera
+    if start is not None and (start.width, start.height) != (photo.width, photo.height):
+        raise InputError(
+            f"The start is a camera of {start.width} x {start.height} pixels and the photo has {photo.width} x "
+            f"{photo.height}: give the camera of a photo of the same size."
+        )
+    intrinsics, notices = _intrinsics(photo, scene, options, start)
+    camera = Camera(pose, intrinsics, photo.width, photo.height)
+    return camera, start is None or options.search, notices
+
+
+def _intrinsics(
+    photo: Photo, scene: KnownScene, options: PoseOptions, start: Camera | None
+) -> tuple[Float[Tensor, "1 3 3"], tuple[str, ...]]:
+    known = scene.surroundings.cameras
+    same = known is not None and known.width * photo.height == known.height * photo.width
+    focal = options.focal
+    if focal is not None and not 0.1 * max(photo.width, photo.height) < focal < 100 * max(photo.width, photo.height):
+        raise InputError(f"A focal length of {focal} pixels does not fit a photo of {photo.width} x {photo.height}.")
+    notices: tuple[str, ...] = ()
+    if focal is None and start is not None:
+        return start.intrinsics, notices
+    if focal is None and known is not None and same:
+        resized = known.resized(photo.width, photo.height)
+        return resized.intrinsics.median(dim=0, keepdim=True).values, notices
+    if focal is None:
+        focal = photo.focal
+    if focal is None:
+        focal = 0.5 * photo.height / math.tan(0.5 * FOV)
+        notices = ("The focal length is not known: 40 degrees from top to bottom are assumed; give --focal.",)
+    matrix = [[focal, 0.0, photo.width / 2], [0.0, focal, photo.height / 2], [0.0, 0.0, 1.0]]
+    return torch.tensor(matrix)[None], notices
+
+
+def pose_errors(pose: Float[Tensor, "1 4 4"], truth: Camera, centre: tuple[float, float, float]) -> dict[str, float]:
+    """Angle in degrees, distance in world units, and as a share of the true distance to the centre."""
+    reference = truth.world_from_camera.to(pose)
+    away = float((reference[0, :3, 3] - reference.new_tensor(centre)).norm())
+    offset = float(translation_error(pose, reference)[0])
+    return {
+        "rotation_degrees": math.degrees(float(rotation_error(pose, reference)[0])),
+        "translation": offset,
+        "translation_share": offset / max(away, 1e-9),
+    }
+
+
+def truth_of(file: Path, photo: str) -> Camera:
+    """The true camera of a photo from a camera.json, or by the photo's name from a transforms.json.
+
+    Raises:
+        InputError: the file cannot be read or does not name the photo.
+    """
+    content = read_json(file)
+    if "frames" not in content:
+        return Camera.from_dict(content)
+    wanted = Path(photo)
+    up = "y" if "world y up" in str(content.get("convention", "")) else "z"
+    for name, camera in cameras_from_transforms(content, world_up=up):  # type: ignore[arg-type]
+        if Path(name).name in (wanted.name, wanted.stem):
+            return camera
+    raise InputError(f"{file} has no frame named {wanted.name}: give the file that lists this photo.")
+
+
+def estimate_to_folder(
+    photo: str,
+    folder: Path,
+    scene: KnownScene,
+    options: PoseOptions | None = None,
+    *,
+    truth: Camera | None = None,
+    scene_name: str = "",
+) -> FoundPose:
+    """Find a pose and write camera.json, overlay.png, the film and the curve, and result.json, whole or not at all."""
+    options = options or PoseOptions()
+    found = estimate_pose(photo, scene, options, truth=truth)
+    with atomic_folder(folder) as place:
+        estimate = found.estimate
+        spread = None if estimate.covariance is None else estimate.covariance.tolist()
+        write_json(place / CAMERA, estimate.camera.to_dict(covariance=spread))
+        Image.fromarray(to_bytes(comparison(found.photo, estimate.camera, scene))).save(place / OVERLAY)
+        Image.fromarray(curve(estimate, truth)).save(place / CURVE)
+        if found.photo.mask is not None:
+            Image.fromarray(to_bytes(found.photo.original_mask())).save(place / MASK)
+        if options.frames:
+            write_video(animation(found.photo, estimate, scene, options.frames), place / FILM, fps=6.0)
+        write_summary(place, summary_of(found, scene, options, photo, scene_name))
+    return found
+
+
+def summary_of(found: FoundPose, scene: KnownScene, options: PoseOptions, photo: str, name: str) -> dict[str, Any]:
+    """What result.json says."""
+    estimate = found.estimate
+    spread = estimate.covariance
+    deviation = None
+    if spread is not None:
+        parts = spread.diagonal().sqrt()
+        deviation = {"rotation_degrees": math.degrees(float(parts[:3].norm())), "translation": float(parts[3:].norm())}
+    return {
+        "job": "pose",
+        "photo": {"name": found.photo.name, "source": photo, "width": found.photo.width, "height": found.photo.height},
+        "scene": {"source": name, "kind": scene.kind},
+        "optimizer": options.method.optimizer,
+        "converged": estimate.converged,
+        "doubts": list(estimate.doubts),
+        "score": estimate.score,
+        "standard_deviation": deviation,
+        "errors": dict(found.errors) or None,
+        "evidence": {key: value for key, value in estimate.details.items() if math.isfinite(value)},
+        "steps": len(estimate.path),
+        "seconds": round(found.seconds, 3),
+        "seed": options.seed,
+        "notices": list(found.notices),
+        "versions": versions(),
+    }
+
+
+def descent_options(steps: int | None, rays: int | None, sampling: str | None) -> Descent:
+    """The paper's settings with some of them changed."""
+    given = {"steps": steps, "rays": rays, "sampling": sampling}
+    return Descent(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+
+
+def write_poses(out: Path, rows: list[dict[str, Any]]) -> None:
+    """Write poses.json: a line for each photo of a batch."""
+    json.dumps(rows, allow_nan=False)
+    write_json(out / "poses.json", {"photos": rows})
