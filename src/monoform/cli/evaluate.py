@@ -1,13 +1,14 @@
-"""monoform evaluate METHOD --data DIR -o OUT"""
+"""monoform evaluate METHOD ... -o OUT"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ..errors import InputError
+from .evaluate_inerf import evaluate_inerf
 from .evaluate_pixelnerf import evaluate_pixelnerf
 
-METHODS: dict[str, Callable[[list[str]], int]] = {"pixelnerf": evaluate_pixelnerf}
+METHODS: dict[str, Callable[[list[str]], int]] = {"inerf": evaluate_inerf, "pixelnerf": evaluate_pixelnerf}
 
 
 def run(words: list[str]) -> int:
@@ -16,6 +17,8 @@ def run(words: list[str]) -> int:
         if words[0] not in METHODS:
             raise InputError(f"{words[0]!r} cannot be evaluated: choose one of {', '.join(METHODS)}.")
         return METHODS[words[0]](words[1:])
-    print("usage: monoform evaluate METHOD --data DIR -o OUT\n\n  pixelnerf   new views from given source views")
+    print("usage: monoform evaluate METHOD ... -o OUT\n")
+    print("  inerf       poses of a scene's photos from perturbed starts")
+    print("  pixelnerf   new views from given source views")
     print("\n  monoform evaluate METHOD --help")
     return 0 if words and words[0] in ("-h", "--help") else 2

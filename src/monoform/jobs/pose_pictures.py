@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import cv2
 import numpy as np
@@ -113,3 +113,36 @@ def _sized(photo: Photo, camera: Camera, scene: KnownScene, side: int) -> tuple[
 
 def _numpy(image: Tensor) -> np.ndarray:
     return np.ascontiguousarray(image.cpu().numpy(), dtype=np.float32)
+
+
+COLOURS = ((40, 40, 40), (200, 60, 30), (40, 110, 200), (30, 150, 90), (150, 80, 180), (190, 140, 20))
+
+
+def share_curves(
+    series: Mapping[str, tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]], title: str
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Shares 0..1 over a logarithm of seconds, a line for each name."""
+    width, left, top = 640, 60, 34
+    height, bottom = 330 + 18 * len(series), 50 + 18 * len(series)
+    picture = np.full((height, width, 3), PAPER, np.uint8)
+    every = np.concatenate([times for times, _ in series.values()])
+    low, high = math.floor(math.log10(every.min())), math.ceil(math.log10(every.max()))
+
+    def place(decade: float, share: float) -> tuple[int, int]:
+        across = left + (width - left - 20) * (decade - low) / max(high - low, 1)
+        return round(across), round(height - bottom - (height - bottom - top) * share)
+
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        cv2.line(picture, place(low, share), place(high, share), GRID, 1)
+        _write(picture, f"{share:.2f}", (14, place(low, share)[1] + 4))
+    for decade in range(low, high + 1):
+        _write(picture, f"{10.0**decade:g} s", (place(decade, 0)[0] - 14, place(decade, 0)[1] + 18))
+    for number, (name, (times, shares)) in enumerate(series.items()):
+        ink = COLOURS[number % len(COLOURS)]
+        line = np.array([place(math.log10(t), s) for t, s in zip(times, shares, strict=True)], np.int32)
+        cv2.polylines(picture, [line.reshape(-1, 1, 2)], False, ink, 2, cv2.LINE_AA)
+        row = height - 18 * (len(series) - number) + 6
+        cv2.line(picture, (left, row - 4), (left + 24, row - 4), ink, 2)
+        _write(picture, name, (left + 32, row))
+    _write(picture, title, (left, 20))
+    return picture

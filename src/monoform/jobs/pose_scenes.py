@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,15 @@ WHITE = 0.98  # share of a photo's border that is pure white where the photo sho
 
 
 @dataclass(frozen=True, eq=False)
+class SceneView:
+    """One of a scene's own photos: its file, the split it is in, its camera in pixels of the file."""
+
+    image: Path
+    split: str
+    camera: Camera
+
+
+@dataclass(frozen=True, eq=False)
 class KnownScene:
     """A scene, and what is known of it.
 
@@ -31,8 +40,8 @@ class KnownScene:
         renderer: of its rays; surroundings: where in the world.
         bare: whether it shows one object on a plain background, so that photos have to be masked.
         start: of a photo, a camera to begin with where none is given; None where nothing is known.
-        places: cameras of the scene's own photos, by file name.
         kind: for the record.
+        views: the scene's own photos with their cameras.
     """
 
     renderer: RayRenderer
@@ -40,7 +49,7 @@ class KnownScene:
     bare: bool
     start: Callable[[Photo], Camera] | None
     kind: str
-    places: Mapping[str, Camera] = field(default_factory=dict)
+    views: tuple[SceneView, ...] = ()
 
 
 def open_scene(folder: str | Path) -> KnownScene:
@@ -60,8 +69,8 @@ def open_scene(folder: str | Path) -> KnownScene:
     from ..methods.nerf import load_scene
 
     scene = load_scene(folder)
-    places = {Path(view.image).name: view.camera for view in scene.views if view.camera is not None}
-    cameras = list(places.values())
+    views = tuple(SceneView(Path(view.image), view.split, view.camera) for view in scene.views)
+    cameras = [view.camera for view in views if view.split == "train"]
     sizes = {(camera.width, camera.height, camera.model) for camera in cameras}
     known = Camera.concatenate(cameras) if len(sizes) == 1 else None
     centre = tuple(float(value) for value in torch.as_tensor(scene.centre).reshape(3))
@@ -71,7 +80,7 @@ def open_scene(folder: str | Path) -> KnownScene:
         cameras=known,
         background=getattr(scene, "background", (0.0, 0.0, 0.0)),
     )
-    return KnownScene(scene.renderer(), surroundings, bare=False, start=None, kind="nerf", places=places)
+    return KnownScene(scene.renderer(), surroundings, bare=False, start=None, kind="nerf", views=views)
 
 
 def _of_result(folder: Path) -> KnownScene:

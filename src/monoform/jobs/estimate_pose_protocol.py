@@ -1,0 +1,248 @@
+"""iNeRF's protocol on a scene's own photos: perturbed starts, errors over time, how often it succeeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+
+from ..atomic import atomic_file
+from ..camera import Camera
+from ..errors import InputError
+from ..methods.inerf import random_starts
+from ..metrics.pose import rotation_error, translation_error
+from ..scene.result import write_json
+from .estimate_pose import FoundPose, PoseOptions, estimate_pose
+from .pose_pictures import share_curves
+from .pose_scenes import KnownScene, SceneView
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Which photos and starts (Yen-Chen et al. 2021, section 4; its starts are recalled, not read).
+
+    Attributes:
+        split: of the scene's photos; photos: how many, evenly spread, 0 for all; starts: of each.
+        angle: largest, degrees; offset: largest along each axis, in world units, or as a share of the camera's distance
+            where `relative`.
+        about: what a start turns about.
+        search: no start at all: one run a photo.
+        seed: of the starts.
+    """
+
+    split: str = "test"
+    photos: int = 5
+    starts: int = 5
+    angle: float = 40.0
+    offset: float = 0.2
+    relative: bool = False
+    about: Literal["world", "camera"] = "world"
+    search: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.photos < 0 or self.starts < 1 or not 0 <= self.angle <= 180 or self.offset < 0:
+            raise InputError(
+                f"The protocol has {self.photos} photos, {self.starts} starts, angle {self.angle} and offset "
+                f"{self.offset}; give at least 0, 1, an angle in 0..180 and an offset from 0."
+            )
+        if self.about not in ("world", "camera"):
+            raise InputError(f"--about is {self.about!r}; choose world or camera.")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One photo from one start: errors at the start, at the end and on the way (degrees, share of the distance)."""
+
+    photo: str
+    start: tuple[float, float]
+    end: tuple[float, float]
+    translation: float
+    converged: bool
+    doubts: tuple[str, ...]
+    seconds: float
+    path: tuple[tuple[float, float, float], ...] = field(repr=False, default=())
+
+    def within(self, degrees: float, share: float) -> bool:
+        """Whether both errors are below."""
+        return self.end[0] < degrees and self.end[1] < share
+
+    def seconds_to(self, degrees: float) -> float:
+        """When the angle fell below `degrees` and stayed there; infinity where it did not."""
+        last = math.inf
+        for at, angle, _ in reversed(self.path):
+            if not angle < degrees:
+                break
+            last = at
+        return last
+
+    def row(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "photo": self.photo,
+            "start": list(self.start),
+            "end": list(self.end),
+            "translation": self.translation,
+            "converged": self.converged,
+            "doubts": list(self.doubts),
+            "seconds": round(self.seconds, 3),
+            "path": [[round(value, 5) for value in point] for point in self.path],
+        }
+
+
+def chosen_views(scene: KnownScene, protocol: Protocol) -> list[SceneView]:
+    """The photos of the protocol.
+
+    Raises:
+        InputError: the scene has none in this split.
+    """
+    views = [view for view in scene.views if view.split == protocol.split]
+    if not views:
+        splits = sorted({view.split for view in scene.views})
+        raise InputError(
+            f"The scene has no photos in its split {protocol.split!r}; it has {', '.join(splits) or 'none'}."
+        )
+    if protocol.photos and protocol.photos < len(views):
+        views = [views[round(index)] for index in np.linspace(0, len(views) - 1, protocol.photos)]
+    return views
+
+
+def starts_of(view: SceneView, scene: KnownScene, protocol: Protocol, number: int) -> list[Camera]:
+    """The starts of one photo; the same for every optimiser."""
+    camera = view.camera
+    generator = torch.Generator().manual_seed(protocol.seed * 100_003 + number)
+    centre = camera.world_from_camera.new_tensor(scene.surroundings.centre)
+    scale = float((camera.position[0] - centre).norm()) if protocol.relative else 1.0
+    poses = random_starts(
+        camera.world_from_camera[0],
+        protocol.starts,
+        largest_angle=math.radians(protocol.angle),
+        largest_offset=protocol.offset * scale / (math.sqrt(3.0) if protocol.relative else 1.0),
+        generator=generator,
+        about=protocol.about,
+    )
+    return [replace(camera, world_from_camera=pose[None]) for pose in poses]
+
+
+def run_protocol(
+    scene: KnownScene, protocol: Protocol, options: PoseOptions, *, progress: Progress | None = None
+) -> list[Run]:
+    """All photos from all starts."""
+    views, runs = chosen_views(scene, protocol), []
+    total = len(views) * (1 if protocol.search else protocol.starts)
+    for number, view in enumerate(views):
+        starts = [view.camera] if protocol.search else starts_of(view, scene, protocol, number)
+        for start in starts:
+            asked = replace(options, start=start, search=protocol.search)
+            found = estimate_pose(str(view.image), scene, asked, truth=view.camera)
+            runs.append(run_of(view, start, found, scene, searched=protocol.search))
+            if progress is not None:
+                progress(len(runs), total, view.image.name)
+    return runs
+
+
+def run_of(view: SceneView, start: Camera, found: FoundPose, scene: KnownScene, *, searched: bool = False) -> Run:
+    """The errors of one estimate."""
+    path = found.estimate.path
+    truth = view.camera.world_from_camera.to(path)
+    distance = float((truth[0, :3, 3] - truth.new_tensor(scene.surroundings.centre)).norm())
+
+    def errors(poses: torch.Tensor) -> list[tuple[float, float]]:
+        several = truth.expand_as(poses)
+        angles = torch.rad2deg(rotation_error(poses, several)).tolist()
+        return list(zip(angles, (translation_error(poses, several) / distance).tolist(), strict=True))
+
+    seconds = found.estimate.seconds.tolist()
+    begin = errors(start.world_from_camera.to(path))[0]
+    return Run(
+        photo=view.image.name,
+        start=(math.nan, math.nan) if searched else begin,
+        end=(found.errors["rotation_degrees"], found.errors["translation_share"]),
+        translation=found.errors["translation"],
+        converged=found.estimate.converged,
+        doubts=found.estimate.doubts,
+        seconds=found.seconds,
+        path=tuple((at, *error) for at, error in zip(seconds, errors(path), strict=True)),
+    )
+
+
+def summary_of_runs(runs: Sequence[Run]) -> dict[str, float]:
+    """The paper's shares, ours, medians, and how far the flag can be trusted (right: within 2 degrees, 2 %)."""
+    right = np.array([run.within(2.0, 0.02) for run in runs])
+    believed = np.array([run.converged for run in runs])
+    angles, shares = np.array([run.end for run in runs]).T
+    offsets = np.array([run.translation for run in runs])
+    times = np.array([run.seconds_to(2.0) for run in runs])
+    return {
+        "runs": float(len(runs)),
+        "rotation_below_5_degrees": float((angles < 5).mean()),
+        "translation_below_0.05": float((offsets < 0.05).mean()),
+        "both": float(((angles < 5) & (offsets < 0.05)).mean()),
+        "within_2_degrees_and_2_percent": float(right.mean()),
+        "median_rotation_degrees": float(np.median(angles)),
+        "median_translation": float(np.median(offsets)),
+        "median_translation_percent": 100.0 * float(np.median(shares)),
+        "median_seconds": float(np.median([run.seconds for run in runs])),
+        "median_seconds_to_2_degrees": float(np.median(times)),
+        "believed": float(believed.mean()),
+        "believed_and_right": float((believed & right).sum() / max(believed.sum(), 1)),
+        "right_and_believed": float((believed & right).sum() / max(right.sum(), 1)),
+    }
+
+
+def table_of(summaries: Mapping[str, Mapping[str, float]]) -> str:
+    """A Markdown table, a column for each set of runs."""
+    names = list(summaries)
+    lines = [["", *names], ["---", *["---:"] * len(names)]]
+    for key in next(iter(summaries.values())):
+        lines.append([key.replace("_", " "), *(f"{summaries[name][key]:.3g}" for name in names)])
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def write_runs(out: Path, results: Mapping[str, Sequence[Run]], protocol: Protocol) -> str:
+    """Write poses.json, poses.md and success.png; the table."""
+    out.mkdir(parents=True, exist_ok=True)
+    summaries = {name: summary_of_runs(runs) for name, runs in results.items()}
+    finite = {
+        name: {key: value if math.isfinite(value) else None for key, value in summary.items()}
+        for name, summary in summaries.items()
+    }
+    rows = {name: [_plain(run.row()) for run in runs] for name, runs in results.items()}
+    write_json(out / "poses.json", {"protocol": vars(protocol), "summary": finite, "runs": rows})
+    table = table_of(summaries)
+    with atomic_file(out / "poses.md") as path:
+        path.write_text(table, encoding="utf-8")
+    with atomic_file(out / "success.png") as path:
+        Image.fromarray(success_picture(results)).save(path, format="PNG")
+    return table
+
+
+def success_picture(results: Mapping[str, Sequence[Run]]) -> UInt8[np.ndarray, "h w 3"]:
+    """The share of runs within 5 degrees and within 5 % of the distance, over seconds."""
+    series = {}
+    for name, runs in results.items():
+        longest = max(run.path[-1][0] for run in runs)
+        times = np.geomspace(max(1e-2, 1e-3 * longest), max(longest, 2e-2), 200)
+        for kind, column, limit in (("rotation", 1, 5.0), ("translation", 2, 0.05)):
+            reached = np.array([[_at(run.path, at)[column] < limit for at in times] for run in runs])
+            series[f"{name}: {kind}"] = (times, reached.mean(0))
+    return share_curves(series, "share of runs within 5 degrees, and within 5 % of the distance")
+
+
+def _at(path: Sequence[tuple[float, float, float]], seconds: float) -> tuple[float, float, float]:
+    """The last known errors at a time; the first before."""
+    known = [point for point in path if point[0] <= seconds]
+    return known[-1] if known else path[0]
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"start": [value if math.isfinite(value) else None for value in row["start"]]}
