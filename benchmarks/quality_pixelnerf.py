@@ -46,8 +46,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     options = EvaluationOptions(sources=tuple(asked.sources), compare=True)
-    training, test = open_posed(asked.data, "train"), open_posed(asked.data, asked.split)
     net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights)
+    training, test = (open_posed(asked.data, split, size=config.domain.size) for split in ("train", asked.split))
     torch.manual_seed(0)
     summaries = {
         "pixelnerf": evaluate(net, test, asked.out / "pixelnerf", options),

@@ -48,10 +48,10 @@ def test_evaluation_and_film(data: Path, weights: Path, tmp_path: Path):
     summary = json.loads((tmp_path / "eval" / "metrics.json").read_text())
     assert (summary["objects"], summary["images"]) == (1, 3)
     name = next(iter(summary["each"])).replace("/", "_")
-    assert Image.open(tmp_path / "eval" / name / "000003.png").size == (128, 128)
-    assert Image.open(tmp_path / "eval" / name / "000003_compare.png").size == (384, 128)
+    assert Image.open(tmp_path / "eval" / name / "000003.png").size == (64, 64)  # what the network takes
+    assert Image.open(tmp_path / "eval" / name / "000003_compare.png").size == (192, 64)
 
-    film = monoform("film", *words, "--frames", 2, "--scale", 0.25, "--elevation", -20, "-o", tmp_path / "film.gif")
+    film = monoform("film", *words, "--frames", 2, "--scale", 0.5, "--elevation", -20, "-o", tmp_path / "film.gif")
     assert film.returncode == 0, film.stderr
     with Image.open(tmp_path / "film.gif") as pictures:
         assert (pictures.n_frames, pictures.size) == (2, (32, 32))

@@ -33,6 +33,9 @@ def test_renders_can_be_checked_and_read(tmp_path: Path, capsys: pytest.CaptureF
     assert SrnObjects(tmp_path / "srn/toys", "val", size=None)["block"].images.shape == (3, 16, 16, 3)
     assert run(["check", "--data", str(tmp_path / "srn")]) == 0
     assert "toys_val: 2 objects, 6 views of 16 x 16 pixels" in capsys.readouterr().out
+    several = [*words, "-o", str(tmp_path / "all"), "--together", "things", "--split", "train"]
+    assert run([*several, "--category", "toys", "other"]) == 2  # one mesh of `other` is broken
+    assert SrnObjects(tmp_path / "all/things", "train", size=None).keys == ("things/block", "things/slab")
     nmr = [*words, "-o", str(tmp_path / "nmr"), "--layout", "nmr", "--procedural", "5", "--seed", "3", "--share", "0.2"]
     assert run([*nmr, "--keep-likes"]) == 2
     assert "broken is left out" in capsys.readouterr().out

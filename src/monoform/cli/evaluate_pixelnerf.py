@@ -90,8 +90,9 @@ def evaluate_pixelnerf(words: list[str]) -> int:
         seed=asked.seed,
         render=FastOptions(precision=asked.precision),  # type: ignore[arg-type]
     )
-    objects = open_posed(asked.data, asked.split, format=asked.format, unseen=asked.unseen)  # type: ignore[arg-type]
-    net, _ = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights)
+    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights)
+    kind, size = asked.format, config.domain.size
+    objects = open_posed(asked.data, asked.split, format=kind, unseen=asked.unseen, size=size)  # type: ignore[arg-type]
     distance = None if asked.lpips is None else _perceptual(*asked.lpips)
     with progress_bar("objects") as progress:
         summary = evaluate(net, objects, asked.out, options, perceptual=distance, progress=progress)

@@ -78,11 +78,12 @@ def run(words: list[str]) -> int:
         seed=asked.seed,
         render=FastOptions(precision=asked.precision),  # type: ignore[arg-type]
     )
-    objects = open_posed(asked.data, asked.split, format=asked.format, unseen=asked.unseen)  # type: ignore[arg-type]
+    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights)
+    kind, size = asked.format, config.domain.size
+    objects = open_posed(asked.data, asked.split, format=kind, unseen=asked.unseen, size=size)  # type: ignore[arg-type]
     which = int(asked.object) if asked.object.isdigit() and int(asked.object) < len(objects) else asked.object
     generator = torch.Generator().manual_seed(asked.seed)
     wanted = EvaluationOptions(sources=numbers(asked.sources, "--sources"))
     views = wanted.sources_of(asked.object, objects.view_count(which), generator)
-    net, _ = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights)
     print(f"{write_film(net, objects.load(which, views), asked.out, options)}: source views {views}")
     return 0

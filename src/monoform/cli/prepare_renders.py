@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,8 +22,10 @@ class Renders:
     """Folder of mesh files; its index.csv is followed if there is one."""
     layout: Literal["srn", "nmr"] = "srn"
     """srn: scattered cameras around each object; nmr: a circle of cameras."""
-    category: str | None = None
-    """Only the meshes of this category."""
+    category: tuple[str, ...] = ()
+    """Only the meshes of these categories."""
+    together: str | None = None
+    """One category of this name for all objects, to be learned from together."""
     procedural: int = 0
     """Further objects made by rules."""
     views: int = 50
@@ -57,12 +59,14 @@ def run(asked: Renders) -> int:
     if asked.procedural < 0:
         raise InputError(f"--procedural is {asked.procedural}; it cannot be negative.")
     sources = [] if asked.data is None else mesh_sources(asked.data)
-    if asked.category is not None:
-        known = sorted({source.category for source in sources})
-        sources = [source for source in sources if source.category == asked.category]
-        if not sources:
-            raise InputError(f"No mesh has the category {asked.category!r}; there are {', '.join(known) or 'none'}.")
+    known = sorted({source.category for source in sources})
+    for category in asked.category:
+        if category not in known:
+            raise InputError(f"No mesh has the category {category!r}; there are {', '.join(known) or 'none'}.")
+    sources = [source for source in sources if source.category in (asked.category or known)]
     sources += procedural_sources(asked.procedural)
+    if asked.together is not None:
+        sources = [replace(source, category=asked.together) for source in sources]
     if not sources:
         raise InputError("There is nothing to render: give --data DIR with meshes, or --procedural N.")
     names = ("layout", "views", "test_views", "size", "samples", "split", "share", "keep_likes", "seed")

@@ -15,7 +15,12 @@ from .two_object import TwoObjectScenes
 
 
 def open_posed(
-    data: str | Path, split: Split, *, format: Format | Literal["auto"] = "auto", unseen: bool = False
+    data: str | Path,
+    split: Split,
+    *,
+    format: Format | Literal["auto"] = "auto",
+    unseen: bool = False,
+    size: tuple[int, int] = (128, 128),
 ) -> PosedObjects:
     """The reader of one split.
 
@@ -23,6 +28,7 @@ def open_posed(
         split: "train", "val" or "test".
         format: "srn", "dvr", "dtu" or "two_object"; "auto" tells them by their files.
         unseen: for "dvr", the lists of the unseen categories.
+        size: (height, width) in pixels that pictures of "srn" are brought to; the others have sizes of their own.
 
     Raises:
         InputError: no such format or split, or the data is not there.
@@ -31,7 +37,7 @@ def open_posed(
         raise InputError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
     match detect_format(data) if format == "auto" else format:
         case "srn":
-            return SrnObjects(data, split)
+            return SrnObjects(data, split, size=size)
         case "dvr":
             return DvrObjects(data, split, lists=UNSEEN if unseen else SEEN)
         case "dtu":

@@ -114,6 +114,11 @@ class Domain:
     width: int = 128
     world_radius: float = 0.5
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the images in pixels."""
+        return self.height, self.width
+
 
 @dataclass(frozen=True)
 class Compat:
@@ -154,8 +159,9 @@ PRESETS: dict[str, PixelNerfConfig] = {
     "dtu": PixelNerfConfig(sampling=Sampling(white=False), domain=Domain(0.1, 5.0, 2.0, 1.0, 300, 400, 1.0)),
     "multi_obj": PixelNerfConfig(domain=Domain(4.0, 9.0, 6.0, 1.0, 128, 128, 2.0)),
     "small": PixelNerfConfig(
-        network=Network(backbone="resnet18", maps=3, width=128),
-        sampling=Sampling(coarse=32, fine=24, depth=8),
+        network=Network(backbone="resnet18", maps=3, width=96),
+        sampling=Sampling(coarse=24, fine=16, depth=8),
+        domain=Domain(height=64, width=64),
     ),
 }
 """The published configurations, and `small`, which a CPU trains in an hour on pictures in the layout of srn_car; the

@@ -14,6 +14,7 @@ from ...data.color_jitter import changed_colors, draw_color_change
 from ...data.held import HeldObjects
 from ...data.open_posed import open_posed
 from ...data.posed import PosedObject, PosedObjects
+from ...data.srn import Split
 from ...errors import InputError
 from ...metrics import psnr
 from ...nn.resnet import load_resnet
@@ -263,10 +264,11 @@ def train_pixelnerf(
         InputError: the data cannot be read, or `out` holds another training.
     """
     settings = settings or PixelNerfTraining()
-    objects = open_posed(data, "train", format=settings.format, unseen=settings.unseen)  # type: ignore[arg-type]
     torch.manual_seed(options.seed)
     net = _network(settings)
-    task = PixelNerfTask(net, objects, settings, steps=options.steps, held_out=_held_out(data, settings))
+    objects = _opened(data, "train", settings, net.config)
+    held_out = _held_out(data, settings, net.config)
+    task = PixelNerfTask(net, objects, settings, steps=options.steps, held_out=held_out)
     result = train(task, out, options=options)
     publish(net, net.config, result, Path(out) / "weights", card=_card(objects, result, settings))
     return result
@@ -281,9 +283,14 @@ def _network(settings: PixelNerfTraining) -> PixelNerfNet:
     return net
 
 
-def _held_out(data: str | Path, settings: PixelNerfTraining) -> PosedObjects | None:
+def _opened(data: str | Path, split: Split, settings: PixelNerfTraining, config: PixelNerfConfig) -> PosedObjects:
+    kind, size = settings.format, config.domain.size
+    return open_posed(data, split, format=kind, unseen=settings.unseen, size=size)  # type: ignore[arg-type]
+
+
+def _held_out(data: str | Path, settings: PixelNerfTraining, config: PixelNerfConfig) -> PosedObjects | None:
     try:
-        return open_posed(data, "val", format=settings.format, unseen=settings.unseen)  # type: ignore[arg-type]
+        return _opened(data, "val", settings, config)
     except InputError:
         return None
 
