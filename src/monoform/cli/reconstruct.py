@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -21,11 +21,18 @@ class Reconstruct:
     """
 
     photos: tyro.conf.Positional[tuple[str, ...]]
-    """Paths or http(s) URLs."""
+    """Paths or http(s) URLs; none with --views."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Where the result folders go, each named after its photo."""
     method: str = "lift"
     """Name of the method; `monoform models` lists them."""
+    views: str | None = None
+    """Several views of one object with their cameras: a transforms.json, or the folder that holds one. For methods
+    that take them, such as pixelnerf; masks then come from the photos' alpha, --mask DIR, or are found."""
+    frame: tuple[int, ...] = ()
+    """Numbers of the frames of --views that are used, from 0. Default: all."""
+    up: Literal["z", "y"] = "z"
+    """The axis that points up in the world of --views."""
     refine: int | None = None
     """Steps of refinement on the photo itself, 0 for none. Default: the method's own, 40 for lift."""
     seeds: int | None = None
@@ -62,8 +69,9 @@ def run(words: list[str]) -> int:
     from ..app.contact import write_summary
     from ..app.report import write_report
     from ..errors import InputError
-    from ..jobs.batch import plan
+    from ..jobs.batch import Item, plan
     from ..jobs.batch import run as run_batch
+    from ..jobs.posed_photos import PosedPhotos
     from ..jobs.reconstruct import ReconstructOptions
     from ..methods import parse_overrides
     from .main import interruptible
@@ -81,7 +89,13 @@ def run(words: list[str]) -> int:
         seed=asked.seed,
         overrides=parse_overrides(asked.method, asked.set) | given,
     )
-    items = plan(asked.photos, asked.out, asked.mask)
+    if asked.views is None:
+        items = plan(asked.photos, asked.out, asked.mask)
+    elif asked.photos:
+        raise InputError(f"--views names the photos of one object; leave out {asked.photos[0]}.")
+    else:
+        posed = PosedPhotos(asked.views, asked.frame, asked.up)
+        items = [Item(posed, asked.out / posed.name, asked.mask)]
     outcomes = run_batch(items, options, workers=asked.workers, overwrite=asked.overwrite, finish=write_report)
     if len(items) == 1:
         outcome = next(outcomes)

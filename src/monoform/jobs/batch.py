@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..interrupts import listen, on_signals
 from ..scene import name_of
 from ..scene.result import read_summary
+from .posed_photos import PosedPhotos, mask_of
 from .reconstruct import ReconstructOptions, reconstruct_to_folder, request
 
 Finish = Callable[[Path], object]
@@ -27,9 +28,9 @@ Finish = Callable[[Path], object]
 
 @dataclass(frozen=True)
 class Item:
-    """One photo of a batch: what was given, its result folder, its mask."""
+    """One object of a batch: its photo or its posed photos, its result folder, its mask or the folder of its masks."""
 
-    photo: str
+    photo: str | PosedPhotos
     folder: Path
     mask: str | None = None
 
@@ -82,11 +83,7 @@ def _mask_for(photo: str, masks: str | None, count: int) -> str | None:
         if count > 1:
             raise InputError(f"--mask {masks} is one mask for {count} photos: give a folder with one mask for each.")
         return masks
-    stem = Path(photo).stem
-    for path in (Path(masks) / f"{stem}_mask.png", Path(masks) / f"{stem}.png"):
-        if path.is_file() and path.resolve() != Path(photo).resolve():
-            return str(path)
-    raise InputError(f"The folder {masks} holds no mask for {photo}: neither {stem}.png nor {stem}_mask.png is there.")
+    return mask_of(photo, masks)
 
 
 def run(

@@ -24,6 +24,7 @@ from ..scene import Photo, Reconstruction, SavedResult, View, versions
 from ..scene.result import write_files, write_summary
 from .hypotheses import write_hypotheses
 from .pictures import four_views, overlay, turntable
+from .posed_photos import PosedPhotos
 
 OVERLAY, TURNTABLE, SHEET = "overlay.png", "turntable.mp4", "views.jpg"
 FPS = 24.0
@@ -75,7 +76,8 @@ def reconstruct(
     """Shape, camera and appearance of the object in one photo.
 
     Args:
-        photo: path, http(s) URL, bytes, PIL image, array (h, w[, 3|4]) or `Photo`.
+        photo: path, http(s) URL, bytes, PIL image, array (h, w[, 3|4]) or `Photo`; for a method that takes several
+            views of one object, `PosedPhotos`.
         mask: the same kinds, white where the object is; None: the photo's alpha, else found by `matting`.
         method: name of the method.
         matting: "auto", "rembg", "network" or "grabcut".
@@ -135,14 +137,24 @@ class Timings(dict[str, float]):
 
 def _reconstruct(photo: object, mask: object, options: ReconstructOptions, timings: Timings) -> Reconstruction:
     method = create(options.method, **options.overrides)
+    views = _views(photo, mask, options, timings)
+    generator = torch.Generator().manual_seed(options.seed)
+    with timings("shape"), torch.inference_mode():
+        found = method.reconstruct(views, generator=generator)
+    return found
+
+
+def _views(photo: object, mask: object, options: ReconstructOptions, timings: Timings) -> list[View]:
+    if isinstance(photo, PosedPhotos):
+        if mask is not None and not Path(str(mask)).is_dir():
+            raise InputError(f"{mask} is no folder: several views need a folder with a mask for each.")
+        with timings("open"):
+            return photo.open(masks=None if mask is None else str(mask), matting=options.matting)
     with timings("open"):
         opened = photo if isinstance(photo, Photo) else Photo.open(photo, mask=mask)
     with timings("mask"):
         masked = segment(opened, backend=options.matting)
-    generator = torch.Generator().manual_seed(options.seed)
-    with timings("shape"), torch.inference_mode():
-        found = method.reconstruct([View(masked, _known_camera(masked, options.focal))], generator=generator)
-    return found
+    return [View(masked, _known_camera(masked, options.focal))]
 
 
 def _known_camera(photo: Photo, focal: float | None) -> Camera | None:
