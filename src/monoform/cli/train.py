@@ -22,9 +22,10 @@ class Train:
     """Train a network; an interrupted training goes on from its last checkpoint with the same command."""
 
     what: tyro.conf.Positional[str]
-    """What to train: lift, matting, or pixelnerf."""
+    """What to train: lift, matting, pixelnerf, or scene."""
     data: Path
-    """Folder that `monoform prepare meshes` has made; for pixelnerf a posed data set, see `monoform prepare check`."""
+    """Folder that `monoform prepare meshes` has made; for pixelnerf a posed data set, see `monoform prepare check`;
+    for scene a capture: transforms.json, transforms_train.json, poses_bounds.npy, or COLMAP's sparse/0."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for checkpoints, metrics and, at the end, the weights."""
     steps: int = 4000
@@ -63,12 +64,20 @@ def _pixelnerf(data: Path, out: Path, options: TrainOptions, words: tuple[str, .
     return train_pixelnerf(data, out, options, settings)
 
 
+def _scene(data: Path, out: Path, options: TrainOptions, words: tuple[str, ...]) -> TrainResult:
+    from ..methods.nerf.settings import SceneTraining
+    from ..methods.nerf.train import train_scene
+    from ..methods.options import parse_words
+
+    return train_scene(data, out, options, SceneTraining(**parse_words(SceneTraining, words, "scene")))
+
+
 def _no_words(what: str, words: tuple[str, ...]) -> None:
     if words:
         raise InputError(f"--set {words[0]}: training {what} has no options of its own.")
 
 
-WHAT: dict[str, Trainer] = {"lift": _lift, "matting": _matting, "pixelnerf": _pixelnerf}
+WHAT: dict[str, Trainer] = {"lift": _lift, "matting": _matting, "pixelnerf": _pixelnerf, "scene": _scene}
 
 
 def run(words: list[str]) -> int:

@@ -27,6 +27,7 @@ class Optimiser:
         epsilon: added to the root of the second moment (adam, adamw).
         weight_decay: pull towards zero.
         momentum: of sgd.
+        fused: compute adam and adamw in one kernel: many times faster for large tables on a CPU, rounded differently.
     """
 
     name: Literal["adam", "adamw", "sgd"] = "adamw"
@@ -35,6 +36,7 @@ class Optimiser:
     epsilon: float = 1e-8
     weight_decay: float = 0.0
     momentum: float = 0.0
+    fused: bool = False
 
     def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         """The torch optimiser over parameter groups.
@@ -47,7 +49,10 @@ class Optimiser:
         known = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
         if self.name not in known:
             raise InputError(f"There is no optimiser {self.name!r}: choose adam, adamw or sgd.")
-        return known[self.name](groups, self.rate, betas=self.betas, eps=self.epsilon, weight_decay=self.weight_decay)
+        fused = {"fused": True} if self.fused else {}
+        return known[self.name](
+            groups, self.rate, betas=self.betas, eps=self.epsilon, weight_decay=self.weight_decay, **fused
+        )
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,12 @@ class NerfConfig:
         network: of the coarse and the fine network; sampling: of rays.
         up: the axis of the network's own world that points up; the house's world has y up.
         bounds: lower and upper corner of the box, in the network's world, outside which there is nothing.
+        sphere: centre and radius in the network's world: rays begin where they enter it, `sampling` counts from there,
+            and rays that miss it see the background; None for rays that begin at their origins.
     """
 
     network: FrequencyNetwork = field(default_factory=FrequencyNetwork)
     sampling: TwoPass = field(default_factory=TwoPass)
     up: Literal["y", "z"] = "z"
     bounds: tuple[tuple[float, float, float], tuple[float, float, float]] = ((-1.5, -1.5, -1.5), (1.5, 1.5, 1.5))
+    sphere: tuple[float, float, float, float] | None = None

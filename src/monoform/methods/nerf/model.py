@@ -47,7 +47,20 @@ class NerfNet(nn.Module):
         if options.ndc is not None:
             views = torch.nn.functional.normalize(directions, dim=-1)
             origins, directions = ndc_rays(origins, directions, options.ndc)
+        elif self.config.sphere is not None:
+            origins = origins + self.entrance(origins, directions)[:, None] * directions
         return render_two_pass(self.coarse, self.fine, origins, directions, options, views=views, generator=generator)
+
+    def entrance(self, origins: Float[Tensor, "r 3"], directions: Float[Tensor, "r 3"]) -> Float[Tensor, " r"]:
+        """Where unit rays begin to be sampled: where they enter the sphere, or come nearest to it."""
+        if self.config.sphere is None:
+            return torch.zeros_like(origins[:, 0])
+        *centre, radius = self.config.sphere
+        offset = origins.detach() - origins.new_tensor(centre)
+        along = directions.detach()
+        middle = -(offset * along).sum(dim=-1)
+        closest = (offset + middle[:, None] * along).square().sum(dim=-1)
+        return (middle - (radius**2 - closest).clamp_min(0.0).sqrt()).clamp_min(0.0)
 
 
 def network_from_world(up: Literal["y", "z"], like: Tensor) -> Float[Tensor, "3 3"]:
@@ -76,11 +89,14 @@ class NerfRenderer:
         generator: torch.Generator | None = None,
     ) -> RayColors:
         turn = network_from_world(self.net.config.up, origins).mT
-        seen = self.net.render(origins @ turn, directions @ turn, generator=generator, sampling=self.sampling).best
+        begin, along = origins @ turn, directions @ turn
+        seen = self.net.render(begin, along, generator=generator, sampling=self.sampling).best
         options = self.sampling or self.net.config.sampling
         distance = torch.where(seen.alpha > 0, seen.depth / seen.alpha.clamp_min(1e-10), torch.zeros_like(seen.depth))
         if options.ndc is not None:  # the parameter of such a ray is no length: none is told
             distance = torch.zeros_like(distance)
+        else:
+            distance = distance + self.net.entrance(begin, along) * (seen.alpha > 0)
         return RayColors(seen.rgb, seen.alpha, distance.detach())
 
 

@@ -1,0 +1,69 @@
+"""Options of a scene on a hash grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ...errors import InputError
+from ...nn.hashgrid import GridOptions
+
+
+@dataclass(frozen=True)
+class HashNetwork:
+    """Grid and networks (Instant NGP, section 5.4), in sizes that a CPU trains in minutes.
+
+    Attributes:
+        levels: of resolution; features: at each corner; base, finest: cells along the coarsest and the finest level.
+        log2_rows: binary logarithm of the corners that a level stores; more are hashed.
+        hidden: width of the density network's one hidden layer; told: numbers that it tells the colour network.
+        color_hidden: width of the colour network's layers; color_layers: hidden ones.
+        degree: of the spherical harmonics of the view direction.
+    """
+
+    levels: int = 6
+    features: int = 4
+    base: int = 16
+    finest: float = 512.0
+    log2_rows: int = 18
+    hidden: int = 32
+    told: int = 15
+    color_hidden: int = 32
+    color_layers: int = 2
+    degree: int = 4
+
+    def grid(self) -> GridOptions:
+        """Layout of the encoding."""
+        return GridOptions(3, self.levels, self.features, self.base, self.finest, self.log2_rows, "hash")
+
+
+@dataclass(frozen=True)
+class HashConfig:
+    """A scene on a hash grid, within a sphere.
+
+    The grid's own unit makes the content's radius 0.5.
+
+    Attributes:
+        network: grid and networks.
+        centre, radius: of the content, in the world.
+        margin: of the sphere that is rendered, in radii of the content.
+        cells: of the occupancy grid along an axis.
+        thickest: density, in the grid's unit, from which a cell is always occupied.
+        steps: along the diameter of the sphere.
+        background: behind the sphere: white, black, or learned for each direction.
+    """
+
+    network: HashNetwork = field(default_factory=HashNetwork)
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    radius: float = 0.5
+    margin: float = 1.1
+    cells: int = 128
+    thickest: float = 2.0
+    steps: int = 128
+    background: Literal["white", "black", "learned"] = "learned"
+
+    def __post_init__(self) -> None:
+        if not (self.radius > 0 and self.margin > 0):
+            raise InputError(f"A scene of radius {self.radius} and margin {self.margin}; both must be positive.")
+        if self.steps < 8:
+            raise InputError(f"A scene's rays take {self.steps} steps; give at least 8.")

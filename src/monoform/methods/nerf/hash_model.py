@@ -1,0 +1,144 @@
+"""A scene on a hash grid: density and colour, what is behind it, and where it is empty."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ...nn.encoding import FrequencyEncoding
+from ...nn.hashgrid import HashGrid
+from ...nn.spherical_harmonics import spherical_harmonics
+from ...render.occupancy import OccupancyGrid
+from .hash_config import HashConfig
+
+LARGEST_LOG = 12.0  # of a density, in the grid's unit
+FIRST_LOG = 1.0
+OUTER = 16  # width of the network of the background
+OUTER_FREQUENCIES = 3
+
+
+class _Exponential(torch.autograd.Function):
+    """exp(x) up to a largest value whose gradient does not die (Instant NGP, section 5.4)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        out = torch.exp(x.clamp_max(LARGEST_LOG))
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (out,) = ctx.saved_tensors
+        return gradient * out
+
+
+class HashScene(nn.Module):
+    """Density, colour and background of one scene.
+
+    Points are given in the grid's unit, see `to_grid`; the occupancy grid is part of the weights.
+    """
+
+    def __init__(self, config: HashConfig) -> None:
+        super().__init__()
+        self.config, net = config, config.network
+        self.bound = 0.5 * config.margin
+        self.encode = HashGrid(net.grid(), bound=self.bound)
+        width = net.grid().width
+        self.density_net = nn.Sequential(nn.Linear(width, net.hidden), nn.ReLU(), nn.Linear(net.hidden, 1 + net.told))
+        sizes = [net.told + net.degree**2, *[net.color_hidden] * net.color_layers]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(sizes):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        self.color_net = nn.Sequential(*layers, nn.Linear(sizes[-1], 3))
+        self.occupancy = OccupancyGrid(self.bound, cells=config.cells, thickest=config.thickest)
+        self.occupancy.density_grid.fill_(1.0)
+        self.occupancy.density_bitfield.fill_(255)
+        self.occupancy.unpack()
+        self.outer: nn.Module | None = None
+        if config.background == "learned":
+            waves = FrequencyEncoding(OUTER_FREQUENCIES, factor=1.0, stored=False)
+            self.outer = nn.Sequential(
+                waves, nn.Linear(waves.output_dimensions, OUTER), nn.ReLU(), nn.Linear(OUTER, 3), nn.Sigmoid()
+            )
+
+    def to_grid(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """World points in the grid's unit."""
+        return (points - points.new_tensor(self.config.centre)) * (0.5 / self.config.radius)
+
+    def forward(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 3"]]:
+        """Density in the grid's unit, and sRGB 0..1 as seen along unit directions."""
+        found = self.density_net(self.encode(points))
+        return self._density(found), self._color(found, spherical_harmonics(directions, self.config.network.degree))
+
+    def look(
+        self, points: Float[Tensor, "n 3"], harmonics: Float[Tensor, "n h"]
+    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 3"]]:
+        """The same, with the spherical harmonics of the directions already known."""
+        found = self.density_net(self.encode(points))
+        return self._density(found), self._color(found, harmonics)
+
+    def density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Density in the grid's unit."""
+        return self._density(self.density_net(self.encode(points)))
+
+    def background(self, directions: Float[Tensor, "r 3"]) -> Float[Tensor, "r 3"]:
+        """What is behind everything, along unit directions."""
+        if self.outer is not None:
+            return self.outer(directions)
+        return torch.full_like(directions, float(self.config.background == "white"))
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """As usual; the cells of the occupancy grid follow its bits."""
+        result = super().load_state_dict(*args, **kwargs)
+        self.occupancy.unpack()
+        return result
+
+    def _density(self, found: Tensor) -> Tensor:
+        logits: Tensor = found[:, 0].float() + FIRST_LOG
+        return _Exponential.apply(logits)
+
+    def _color(self, found: Tensor, harmonics: Tensor) -> Tensor:
+        seen = torch.cat((found[:, 1:], harmonics.to(found.dtype)), dim=1)
+        return torch.sigmoid(self.color_net(seen).float())
+
+
+class HashField:
+    """A scene on a hash grid as a `Field` in the world."""
+
+    kind: Literal["density", "sdf"] = "density"
+
+    def __init__(self, net: HashScene) -> None:
+        self.net = net
+        centre = next(net.parameters()).new_tensor(net.config.centre)
+        reach = net.config.margin * net.config.radius
+        self._bounds = torch.stack((centre - reach, centre + reach))
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        """Of the box around the sphere."""
+        return self._bounds
+
+    @property
+    def representative_direction(self) -> Float[Tensor, " 3"] | None:
+        """Down and forward, as a camera that looks at the scene from before and above."""
+        return torch.nn.functional.normalize(self._bounds.new_tensor([0.0, -0.5, -1.0]), dim=0)
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Density per world unit; 0 outside the sphere and in the cells that are empty."""
+        places = self.net.to_grid(points)
+        inside = places.square().sum(dim=-1) < self.net.bound**2
+        inside &= self.net.occupancy.is_occupied(places.detach().clamp(-self.net.bound, self.net.bound))
+        return self.net.density(places) * inside * (0.5 / self.net.config.radius)
+
+    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+        """sRGB 0..1 seen along `directions`; None for along the representative direction."""
+        if directions is None:
+            assert self.representative_direction is not None
+            directions = self.representative_direction.to(points).expand_as(points)
+        return self.net(self.net.to_grid(points), directions)[1]

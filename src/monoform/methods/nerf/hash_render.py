@@ -1,0 +1,198 @@
+"""Rays through a scene on a hash grid: samples only in occupied cells that something can be seen of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ...nn.spherical_harmonics import spherical_harmonics
+from ...render.bounds import ray_sphere
+from ...render.chunks import slices
+from ...render.occupancy import OccupancyGrid
+from ...render.ragged import composite_samples
+from ...render.ray_renderer import RayColors
+from .hash_model import HashScene
+
+HIDDEN = 1e-2  # transmittance, by the densities of the occupancy grid, below which samples are left out
+RAYS = 8192  # that are rendered at once
+PORTION = 1024  # rays whose samples are looked for at once in training
+
+
+@dataclass(frozen=True, eq=False)
+class Visible:
+    """Samples of r rays, one ray after the other.
+
+    Attributes:
+        ray: which ray each belongs to; counts: of each ray; distance: along the ray in the grid's unit.
+    """
+
+    ray: Int[Tensor, " m"]
+    counts: Int[Tensor, " r"]
+    distance: Float[Tensor, " m"]
+
+    def first(self, most: int) -> tuple[Visible, int]:
+        """The samples of the first rays whose samples together are at most `most`, and the number of these rays."""
+        ends = self.counts.cumsum(dim=0)
+        rays = max(1, int((ends <= most).sum()))
+        if rays == len(ends):
+            return self, rays
+        total = int(ends[rays - 1])
+        return Visible(self.ray[:total], self.counts[:rays], self.distance[:total]), rays
+
+
+@torch.no_grad()
+def visible_samples(
+    net: HashScene,
+    origins: Float[Tensor, "r 3"],
+    directions: Float[Tensor, "r 3"],
+    *,
+    step: float,
+    shift: Float[Tensor, " r"] | float = 0.5,
+) -> Visible:
+    """Samples in equal steps within the sphere, in occupied cells, up to where these let nothing through.
+
+    Args:
+        origins, directions: unit rays in the grid's unit.
+        step: in the grid's unit.
+        shift: of each ray's samples, 0..1 steps.
+    """
+    grid = net.occupancy
+    near, far, hit = ray_sphere(origins, directions, net.bound)
+    most = int(2.0 * net.bound / step) + 1
+    # Rows of steps and columns of rays: what follows runs over long columns.
+    number = torch.arange(most, device=near.device, dtype=near.dtype)[:, None]
+    distance = near + (number + shift) * step
+    rows = _rows(grid, origins, directions, distance)
+    kept = grid.occupied[rows] & (distance < far) & hit
+    place, ray = kept.T.nonzero(as_tuple=True)[::-1]
+    counts = kept.sum(dim=0)
+    distance, rows = distance[place, ray], rows[place, ray]
+    thickness = grid_density(grid)[rows.long()] * step
+    seen = _transmittance(thickness, counts, ray) >= HIDDEN
+    ray = ray[seen]
+    return Visible(ray, torch.bincount(ray, minlength=len(origins)), distance[seen])
+
+
+@torch.no_grad()
+def samples_within(
+    net: HashScene,
+    origins: Float[Tensor, "r 3"],
+    directions: Float[Tensor, "r 3"],
+    shift: Float[Tensor, " r"],
+    *,
+    step: float,
+    most: int,
+) -> tuple[Visible, int]:
+    """Visible samples of as many of the rays, from the first on, as have at most that many together; their number."""
+    found: list[Visible] = []
+    left, rays = most, 0
+    for part in slices(len(origins), PORTION):
+        own, used = visible_samples(net, origins[part], directions[part], step=step, shift=shift[part]).first(left)
+        if len(own.ray) > left and found:
+            break
+        found.append(Visible(own.ray + rays, own.counts, own.distance))
+        left, rays = left - len(own.ray), rays + used
+        if used < part.stop - part.start or left <= 0:
+            break
+    together = (torch.cat([getattr(one, name) for one in found]) for name in ("ray", "counts", "distance"))
+    return Visible(*together), rays
+
+
+def _rows(grid: OccupancyGrid, origins: Tensor, directions: Tensor, distance: Tensor) -> Tensor:
+    """Cells of samples, one row for each step and one column for each ray."""
+    cells, scale = grid.cells, 0.5 * grid.cells / grid.bound
+    joined: Tensor | None = None
+    for axis in range(3):
+        place = torch.addcmul(origins[:, axis] * scale + 0.5 * cells, distance, directions[:, axis] * scale)
+        cell = place.int().clamp_(0, cells - 1)
+        joined = cell if joined is None else joined.mul_(cells).add_(cell)
+    assert joined is not None
+    return joined
+
+
+def grid_density(grid: OccupancyGrid) -> Float[Tensor, " cells"]:
+    """Densities of an occupancy grid's cells in the order of `occupied`."""
+    return grid.density_grid[0][grid._order]
+
+
+def _transmittance(thickness: Tensor, counts: Tensor, ray: Tensor) -> Tensor:
+    total = thickness.double().cumsum(dim=0) - thickness
+    first = counts.cumsum(dim=0) - counts
+    return torch.exp(-(total - torch.cat((total, total.new_zeros(1)))[first][ray])).float()
+
+
+@dataclass(frozen=True, eq=False)
+class HashRays:
+    """What rays see of the scene: colour on the background, coverage, distance in the grid's unit."""
+
+    rgb: Float[Tensor, "r 3"]
+    alpha: Float[Tensor, " r"]
+    distance: Float[Tensor, " r"]
+
+
+def render_samples(
+    net: HashScene,
+    origins: Float[Tensor, "r 3"],
+    directions: Float[Tensor, "r 3"],
+    samples: Visible,
+    *,
+    step: float,
+    background: Float[Tensor, "r 3"] | None = None,
+) -> HashRays:
+    """Composite the scene at samples of unit rays in the grid's unit; differentiable in the scene and in the rays."""
+    points = origins[samples.ray] + samples.distance[:, None] * directions[samples.ray]
+    harmonics = spherical_harmonics(directions, net.config.network.degree)
+    density, rgb = net.look(points, harmonics[samples.ray])
+    length = torch.full_like(density, step)
+    seen = composite_samples(density, rgb, length, samples.distance, samples.counts)
+    behind = net.background(directions) if background is None else background
+    distance = seen.depth / seen.alpha.detach().clamp_min(1e-10)
+    return HashRays(seen.rgb + (1.0 - seen.alpha)[:, None] * behind, seen.alpha, distance)
+
+
+@dataclass(frozen=True, eq=False)
+class HashRenderer:
+    """A `RayRenderer` of a scene on a hash grid, for rays in the world.
+
+    Attributes:
+        net: the scene.
+        steps: along the diameter of the sphere; 0 for the scene's own number.
+        rays: that are rendered at once.
+    """
+
+    net: HashScene
+    steps: int = 0
+    rays: int = RAYS
+
+    def __call__(
+        self,
+        origins: Float[Tensor, "r 3"],
+        directions: Float[Tensor, "r 3"],
+        *,
+        generator: torch.Generator | None = None,
+    ) -> RayColors:
+        step = step_length(self.net, self.steps)
+        parts = []
+        for part in slices(len(origins), self.rays):
+            begin, along = self.net.to_grid(origins[part]), directions[part]
+            shift: Tensor | float = 0.5
+            if generator is not None:
+                shift = torch.rand(len(begin), generator=generator, device=generator.device).to(begin)
+            samples = visible_samples(self.net, begin.detach(), along.detach(), step=step, shift=shift)
+            parts.append(render_samples(self.net, begin, along, samples, step=step))
+        if not parts:
+            return RayColors(origins.new_zeros(0, 3), origins.new_zeros(0), origins.new_zeros(0))
+        to_world = self.net.config.radius / 0.5
+        return RayColors(
+            torch.cat([seen.rgb for seen in parts]),
+            torch.cat([seen.alpha for seen in parts]),
+            torch.cat([seen.distance for seen in parts]).detach() * to_world,
+        )
+
+
+def step_length(net: HashScene, steps: int = 0) -> float:
+    """In the grid's unit."""
+    return 2.0 * net.bound / (steps or net.config.steps)

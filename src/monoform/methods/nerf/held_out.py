@@ -1,0 +1,102 @@
+"""How well a scene predicts photos that it was not trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+
+from ...atomic import atomic_file
+from ...data.capture import CaptureView
+from ...metrics import psnr, ssim
+from ...metrics.table import ObjectScores, markdown_of, summary_of
+from ...render.bounds import ray_sphere
+from .ray_bank import load_reduced
+from .scene import Scene
+
+ERROR_GAIN = 3.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of each held-out photo, and their means.
+
+    psnr and ssim are of whole pictures; psnr_content and ssim_content within the box of pixels whose rays meet the
+    content's sphere (psnr: these pixels alone).
+    """
+
+    each: dict[str, dict[str, float]]
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Over the photos."""
+        names = next(iter(self.each.values()))
+        return {name: float(np.mean([scores[name] for scores in self.each.values()])) for name in names}
+
+
+def judge(scene: Scene, views: Sequence[CaptureView], *, reduced: float = 1.0, pictures: Path | None = None) -> Scores:
+    """Render the views and compare them with their photos; pictures show photo, render and three times the error."""
+    each = {}
+    for view in views:
+        image, camera = load_reduced(view, reduced)
+        seen, _ = scene.render(camera)
+        truth = image[..., :3]
+        if image.shape[2] == 4:
+            place = next(scene.net.parameters()).device
+            behind = background_of(scene, camera.rays()[1][0].to(place)).cpu().reshape(truth.shape).numpy()
+            truth = truth * image[..., 3:] + (1.0 - image[..., 3:]) * behind
+        ours = seen.numpy()
+        origins, directions = camera.rays()
+        _, _, hit = ray_sphere(origins[0], directions[0], scene.radius, scene.centre)
+        inside = hit.reshape(camera.height, camera.width).numpy()
+        each[view.name] = _scores(ours, truth, inside)
+        if pictures is not None:
+            _write_comparison(pictures / f"{Path(view.name).stem}.png", truth, ours)
+    return Scores(each)
+
+
+def background_of(scene: Scene, directions: Float[torch.Tensor, "r 3"]) -> Float[torch.Tensor, "r 3"]:
+    """What the scene has behind its content."""
+    from .hash_model import HashScene
+
+    if isinstance(scene.net, HashScene):
+        with torch.no_grad():
+            return scene.net.background(directions)
+    return torch.full_like(directions, float(scene.net.config.sampling.white))
+
+
+def write_scores(scores: Scores, folder: Path) -> None:
+    """held_out.json and held_out.md."""
+    rows = [ObjectScores(name, "", 1, own) for name, own in scores.each.items()]
+    with atomic_file(folder / "held_out.json") as file:
+        file.write_text(json.dumps({"mean": scores.mean, "each": scores.each}, indent=1) + "\n", encoding="utf-8")
+    with atomic_file(folder / "held_out.md") as file:
+        file.write_text(markdown_of(summary_of(rows)).replace("objects", "photos"), encoding="utf-8")
+
+
+def _scores(
+    ours: Float[np.ndarray, "h w 3"], truth: Float[np.ndarray, "h w 3"], inside: np.ndarray
+) -> dict[str, float]:
+    found = {"psnr": psnr(ours, truth)}
+    if min(truth.shape[:2]) >= 7:
+        found["ssim"] = ssim(ours, truth)
+    if inside.any():
+        found["psnr_content"] = psnr(ours[inside], truth[inside])
+        rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        if min(truth[box].shape[:2]) >= 7:
+            found["ssim_content"] = ssim(ours[box], truth[box])
+    return found
+
+
+def _write_comparison(file: Path, truth: Float[np.ndarray, "h w 3"], ours: Float[np.ndarray, "h w 3"]) -> None:
+    error = np.clip(ERROR_GAIN * np.abs(truth - ours), 0, 1)
+    sheet = np.rint(255 * np.clip(np.concatenate([truth, ours, error], axis=1), 0, 1)).astype(np.uint8)
+    with atomic_file(file) as temporary:
+        Image.fromarray(sheet).save(temporary)

@@ -1,0 +1,93 @@
+"""What `monoform train scene` trains, and what a step consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...errors import InputError
+
+CONFIGS = ("hash", "frequency")
+BACKGROUNDS = ("auto", "white", "black", "learned")
+
+
+@dataclass(frozen=True)
+class SceneTraining:
+    """Options of the training of a scene.
+
+    Attributes:
+        config: hash: a hash grid with small networks; frequency: the two networks of NeRF, far slower.
+        layout: of the capture: transforms, blender, llff, colmap; auto tells it by the files.
+        up: the axis of the capture's world that points up: y or z; auto tells it by the photos.
+        reduced: by how much the photos are made smaller.
+        centre: of the content in the world with y up, three numbers; "" finds it, see `content_sphere`.
+        radius: of the content; 0 finds it. margin: of the sphere that is rendered, in radii of the content.
+        background: behind the content: white, black, learned for each direction; auto: white where photos have alpha.
+        rays: pixels that are drawn in a step; samples: of them, at most this many are rendered (hash).
+        rate: learning rate of the table (hash) or of the networks (frequency); network_rate: of a hash grid's networks.
+        floor: share of the rate that is left at the end of a cosine.
+        clear: weight of the entropy of coverages, which clears fog (hash).
+        warmup: steps before empty space is looked for; update_every: steps from one look to the next; update_share:
+            share of the cells that a look takes in (hash).
+        steps_along: samples along the diameter of the sphere (hash).
+        levels, features, finest, log2_rows: of the hash grid, see `HashNetwork`.
+        hidden, color_hidden: widths of the hash grid's networks.
+        coarse, fine: samples of a ray; width: of the networks (frequency).
+        judged: pixels of the evaluations during the training.
+    """
+
+    config: str = "hash"
+    layout: str = "auto"
+    up: str = "auto"
+    reduced: float = 1.0
+    centre: str = ""
+    radius: float = 0.0
+    margin: float = 1.1
+    background: str = "auto"
+    rays: int = 4096
+    samples: int = 32768
+    rate: float = 3e-2
+    network_rate: float = 1e-2
+    floor: float = 0.03
+    clear: float = 2e-3
+    warmup: int = 200
+    update_every: int = 16
+    update_share: float = 0.0625
+    steps_along: int = 128
+    levels: int = 6
+    features: int = 4
+    finest: float = 512.0
+    log2_rows: int = 18
+    hidden: int = 32
+    color_hidden: int = 32
+    coarse: int = 48
+    fine: int = 48
+    width: int = 128
+    judged: int = 8192
+
+    def __post_init__(self) -> None:
+        if self.config not in CONFIGS:
+            raise InputError(f"There is no scene configuration {self.config!r}; choose one of {', '.join(CONFIGS)}.")
+        if self.background not in BACKGROUNDS:
+            raise InputError(f"A scene's background is {self.background!r}; choose one of {', '.join(BACKGROUNDS)}.")
+        if self.up not in ("auto", "y", "z"):
+            raise InputError(f"The capture's up is {self.up!r}; choose auto, y or z.")
+        for name in ("rays", "samples", "update_every", "judged"):
+            if getattr(self, name) < 1:
+                raise InputError(f"A scene's {name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("reduced", "rate", "network_rate", "margin", "update_share"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"A scene's {name} is {getattr(self, name)}; it must be positive.")
+        if self.radius < 0 or self.warmup < 0 or self.clear < 0 or not 0 <= self.floor <= 1:
+            raise InputError("A scene's radius, warmup and clear must not be negative, its floor in 0..1.")
+        _ = self.given_centre
+
+    @property
+    def given_centre(self) -> tuple[float, float, float] | None:
+        """The centre, where it is given."""
+        if not self.centre:
+            return None
+        try:
+            x, y, z = (float(word) for word in self.centre.replace(",", " ").split())
+        except ValueError:
+            raise InputError(f"A scene's centre is {self.centre!r}; give three numbers, as in '0 0.1 0'.") from None
+        return (x, y, z)

@@ -1,0 +1,139 @@
+"""Training of a scene: a capture in, a folder with the scene out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, cast
+
+import torch
+from torch import nn
+
+from ...data.capture import Capture, CaptureLayout, content_sphere, open_capture
+from ...errors import InputError
+from ...training import TrainOptions, TrainResult, publish, train
+from .config import FrequencyNetwork, NerfConfig, TwoPass
+from .hash_config import HashConfig, HashNetwork
+from .hash_model import HashScene
+from .held_out import Scores, judge, write_scores
+from .model import NerfNet
+from .ray_bank import RayBank
+from .scene import Scene, write_cameras
+from .settings import SceneTraining
+from .train_frequency import FrequencyTask
+from .train_hash import HashTask
+
+CARD = """# A scene: {name}
+
+A radiance field of one capture, trained with monoform (`{config}`). Code Apache-2.0; the scene shows what its photos
+show and is under their licence.
+
+- Data: {data}
+- Training: {steps} steps, {seconds:.0f} seconds on {threads} threads ({device}).
+- Held-out photos: {figures}
+
+Failure cases: what no photo shows; shiny and transparent surfaces; photos whose cameras, light or focus differ.
+"""
+
+
+def train_scene(
+    data: str | Path, out: str | Path, options: TrainOptions, settings: SceneTraining | None = None
+) -> TrainResult:
+    """Train on the photos of a capture that are for training; write the scene to `out`/weights.
+
+    The folder holds model.safetensors, config.json, README.md, the cameras as transforms.json, and, where photos were
+    held out, their scores as held_out.json and held_out.md with pictures; `load_scene` opens it.
+
+    Raises:
+        InputError: the capture cannot be read, or `out` holds another training.
+    """
+    settings = settings or SceneTraining()
+    capture = open_capture(data, cast("CaptureLayout | Literal['auto']", settings.layout), up=settings.up)  # type: ignore[arg-type]
+    centre, radius = _sphere(capture, settings)
+    held = capture.of_split("test") or capture.of_split("val")
+    reach = radius * settings.margin
+    bank = RayBank(capture.of_split("train"), centre=centre, radius=reach, reduced=settings.reduced)
+    judged = RayBank(held, centre=centre, radius=radius, reduced=settings.reduced) if held else None
+    background = settings.background
+    if background == "auto":
+        background = "white" if bank.transparent else "learned" if settings.config == "hash" else "black"
+    torch.manual_seed(options.seed)
+    net, task = _task(settings, centre, radius, background, bank, judged, options.steps)
+    result = train(task, out, options=replace(options, ema_decay=None, clip=None))
+    folder = Path(out) / "weights"
+    publish(net, net.config, result, folder, card=_card(capture, net, result, settings, None))
+    write_cameras(folder, capture, centre, radius)
+    ended = result.stopped in ("done", "time")
+    if held and ended and (not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0):
+        scene = Scene.of(folder, net.eval(), capture, centre, radius)
+        scores = judge(scene, held, reduced=settings.reduced, pictures=folder / "held_out")
+        write_scores(scores, folder)
+        (folder / "README.md").write_text(_card(capture, net, result, settings, scores), encoding="utf-8")
+    return result
+
+
+def _sphere(capture: Capture, settings: SceneTraining) -> tuple[tuple[float, float, float], float]:
+    centre, radius = settings.given_centre, settings.radius
+    if centre is None or not radius:
+        found = content_sphere(capture)
+        centre, radius = centre or found[0], radius or found[1]
+    return centre, radius
+
+
+def _task(
+    settings: SceneTraining,
+    centre: tuple[float, float, float],
+    radius: float,
+    background: str,
+    bank: RayBank,
+    judged: RayBank | None,
+    steps: int,
+) -> tuple[HashScene | NerfNet, HashTask | FrequencyTask]:
+    if settings.config == "hash":
+        network = HashNetwork(
+            levels=settings.levels,
+            features=settings.features,
+            finest=settings.finest,
+            log2_rows=settings.log2_rows,
+            hidden=settings.hidden,
+            color_hidden=settings.color_hidden,
+        )
+        config = HashConfig(
+            network,
+            centre=centre,
+            radius=radius,
+            margin=settings.margin,
+            steps=settings.steps_along,
+            background=background,  # type: ignore[arg-type]
+        )
+        scene = HashScene(config)
+        return scene, HashTask(scene, bank, settings, steps=steps, held_out=judged)
+    if background == "learned":
+        raise InputError("The frequency network has no learned background; choose white or black, or config=hash.")
+    reach = radius * settings.margin
+    low, high = ((tuple(c + sign * reach for c in centre)) for sign in (-1, 1))
+    own = NerfConfig(
+        FrequencyNetwork(width=settings.width),
+        TwoPass(0.0, 2.0 * reach, settings.coarse, settings.fine, white=background == "white"),
+        up="y",
+        bounds=(cast("tuple[float, float, float]", low), cast("tuple[float, float, float]", high)),
+        sphere=(*centre, reach),
+    )
+    net = NerfNet(own)
+    return net, FrequencyTask(net, bank, settings, steps=steps, held_out=judged)
+
+
+def _card(capture: Capture, net: nn.Module, result: TrainResult, settings: SceneTraining, scores: Scores | None) -> str:
+    figures = "none were held out"
+    if scores is not None:
+        figures = ", ".join(f"{name} {value:.2f}" for name, value in scores.mean.items()) + f" ({len(scores.each)})"
+    return CARD.format(
+        name=capture.root.resolve().name,
+        config=settings.config,
+        data=capture.sentence(),
+        steps=result.step,
+        seconds=result.seconds,
+        threads=torch.get_num_threads(),
+        device=next(net.parameters()).device,
+        figures=figures,
+    )

@@ -1,0 +1,97 @@
+"""Training of a scene on a hash grid (Instant NGP, section 4 and appendix E)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ...metrics import psnr
+from ...training import Cosine, Optimiser, Phase
+from .hash_model import HashScene
+from .hash_render import HashRenderer, render_samples, samples_within, step_length
+from .ray_bank import RayBank, RayBatch
+from .settings import SceneTraining
+
+BETAS, EPSILON = (0.9, 0.99), 1e-15
+NARROW = 1e-5  # coverage this near to 0 or 1 is as good as that
+
+
+class HashTask:
+    """Data and loss of a scene for the training loop.
+
+    Args:
+        module: the scene.
+        bank: pixels to learn from; held_out: pixels to judge by, None for none.
+        settings: sizes of a step; steps: of the whole training.
+    """
+
+    def __init__(
+        self, module: HashScene, bank: RayBank, settings: SceneTraining, *, steps: int, held_out: RayBank | None = None
+    ) -> None:
+        self.module: nn.Module = module
+        self.net, self.bank, self.held_out, self.settings, self.steps = module, bank, held_out, settings, steps
+
+    def phases(self) -> list[Phase]:
+        """One phase; the table learns faster than the networks."""
+        settings = self.settings
+        table = [self.net.encode.embeddings]
+        others = [one for name, one in self.net.named_parameters() if not name.startswith("encode.")]
+        groups = [{"params": table, "lr": settings.rate}, {"params": others, "lr": settings.network_rate}]
+        optimiser = Optimiser(name="adam", rate=settings.rate, betas=BETAS, epsilon=EPSILON, fused=True)
+        schedule = Cosine(self.steps, warmup=min(20, self.steps - 1), floor=settings.floor)
+        return [Phase("scene", groups, self._loss, optimiser=optimiser, schedule=schedule)]
+
+    def batch(self, step: int, generator: torch.Generator) -> RayBatch:
+        """Random pixels of random photos; more than a step uses once the scene is mostly empty."""
+        del step
+        return self.bank.draw(self.settings.rays, generator)
+
+    def _loss(self, batch: RayBatch, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        net, settings = self.net, self.settings
+        warming = step < settings.warmup
+        if not warming and step % settings.update_every == 0:
+            share = 1.0 if step < settings.warmup + settings.update_every else settings.update_share
+            net.occupancy.update(net.density, generator=generator, share=share)
+        # Longer steps while all is occupied.
+        length = step_length(net) * (3.0 if warming else 1.0)
+        origins, directions = net.to_grid(batch.origins), batch.directions
+        shift = torch.rand(len(origins), generator=generator, device=generator.device)
+        samples, used = samples_within(net, origins, directions, shift, step=length, most=settings.samples)
+        origins, directions = origins[:used], directions[:used]
+        behind = self._behind(directions, generator)
+        seen = render_samples(net, origins, directions, samples, step=length, background=behind)
+        truth, alpha = batch.rgb[:used], batch.alpha[:used, None]
+        truth = truth * alpha + (1.0 - alpha) * behind.detach()
+        error = (seen.rgb - truth).square().mean()
+        loss = error
+        if settings.clear:
+            cover = seen.alpha.clamp(NARROW, 1.0 - NARROW)
+            loss = loss - settings.clear * (cover * cover.log() + (1.0 - cover) * (1.0 - cover).log()).mean()
+        told = {
+            "psnr": -10.0 * torch.log10(error.detach()),
+            "rays": torch.tensor(float(used)),
+            "samples": torch.tensor(float(len(samples.ray))),
+            "occupied": net.occupancy.occupied.float().mean(),
+        }
+        return loss, told
+
+    def _behind(self, directions: Tensor, generator: torch.Generator) -> Tensor:
+        """The background; of photos with alpha a new colour for each ray, which nothing in the scene can imitate."""
+        if not self.bank.transparent:
+            return self.net.background(directions)
+        return torch.rand(directions.shape, generator=generator, device=generator.device).to(directions)
+
+    def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
+        """PSNR over the same random pixels of the held-out photos at each step."""
+        del step
+        if self.held_out is None:
+            return {}
+        assert isinstance(module, HashScene)
+        place = next(module.parameters()).device
+        batch = self.held_out.draw(self.settings.judged, torch.Generator().manual_seed(0))
+        directions = batch.directions.to(place)
+        with torch.no_grad():
+            seen = HashRenderer(module)(batch.origins.to(place), directions).rgb.cpu()
+            behind = module.background(directions).cpu()
+        truth = batch.rgb * batch.alpha[:, None] + (1.0 - batch.alpha[:, None]) * behind
+        return {"psnr": psnr(seen.clamp(0.0, 1.0), truth)}
