@@ -73,7 +73,7 @@ def evaluate_inerf(words: list[str]) -> int:
         angle=asked.angle,
         offset=asked.offset,
         relative=asked.relative,
-        about=asked.about,
+        about=asked.about,  # type: ignore[arg-type]
         search=asked.search,
         seed=asked.seed,
     )

@@ -13,6 +13,7 @@ from ..errors import InputError
 
 State = Mapping[str, Tensor]
 LOWEST, HIGHEST = 1e-7, 1e7
+PATIENCE = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ def levenberg_marquardt(
     """Minimise the costs of b hypotheses side by side (Marquardt 1963; Madsen et al. 2004, algorithm 3.16, simplified).
 
     A step solves (A + damping diag A) d = -g; where it lowers the cost it is taken and the damping falls threefold;
-    else the values stay and it rises fourfold.
+    else the values stay and it rises eightfold.
 
     Args:
         start: tensors by name, all with the first axis b.
@@ -59,7 +60,7 @@ def levenberg_marquardt(
         move: the values after steps (b, n); for poses the motion of `moved`, so that derivatives are those of a motion
             from where they are.
         steps: evaluations after the first.
-        tolerance: it ends when no cost fell by more than this share of itself in three steps.
+        tolerance: it ends when no cost fell by more than this share of itself in five steps.
 
     Raises:
         InputError: `steps` is negative, or first axes differ.
@@ -86,9 +87,9 @@ def levenberg_marquardt(
             _chosen(better, there.matrix, present.matrix),
             _chosen(better, there.vector, present.vector),
         )
-        rate = torch.where(better, rate / 3.0, rate * 4.0).clamp(LOWEST, HIGHEST)
+        rate = torch.where(better, rate / 3.0, rate * 8.0).clamp(LOWEST, HIGHEST)
         accepted += better
-        if idle == 3:
+        if idle == PATIENCE:
             break
     return LeastSquaresResult(values, present, accepted, rate)
 
