@@ -33,7 +33,7 @@ from monoform.metrics.published_inside import inside_along_z, inside_published
 SEED = 333
 FRACTIONS, TOTAL = (0.45, 0.44, 0.10), 200
 GREY_LEVELS = 2
-DISTANCE, GRID, VERTICES, FLAGS = 1e-6, 5e-5, 1e-5, 5
+DISTANCE, GRID, VERTICES, FLAGS = 1e-6, 5e-5, 1e-5, 1
 OPEN = 0.05  # share of open edges that may differ: the box cuts some cells that can be cut in two ways
 
 
@@ -48,10 +48,9 @@ def color_jitter(case: Case) -> None:
     }
     for name, change in changes.items():
         _compare_bytes(case, name, jittered(image, change))
-    found = [
-        jittered(image, ByteJitter(*row[:3].tolist(), tuple(row[3:].astype(int).tolist())))
-        for row in case.array("params")
-    ]
+    rows = case.array("params")
+    assert sorted(set(rows[:, 3:].ravel())) == [0, 1, 2]
+    found = [jittered(image, ByteJitter(*row[:3].tolist(), tuple(row[3:].astype(int).tolist()))) for row in rows]
     _compare_bytes(case, "out", np.stack(found))
 
 
@@ -146,7 +145,7 @@ def mesh_extraction(case: Case) -> None:
 def compare_surface(
     case: Case, vertices: str, faces: str, ours: np.ndarray, our_faces: np.ndarray, *, atol: float
 ) -> None:
-    """Every golden vertex is one of ours; faces leave the same edges open, and enclose the same volume.
+    """Every golden vertex is one of ours; faces leave as many edges open, and have the same area.
 
     Where a cell can be cut in two ways the triangles may differ, and with them vertices within the cell.
     """
@@ -159,7 +158,7 @@ def compare_surface(
     others = {tuple(sorted(edge)) for edge in _open_edges(theirs)}
     assert len(open_edges) == len(others), "not as many edges are open"
     assert len(open_edges ^ others) <= OPEN * len(others), "other edges are open"
-    np.testing.assert_allclose(abs(_volume(ours, our_faces)), abs(_volume(golden, theirs)), rtol=2e-3)
+    np.testing.assert_allclose(_area(ours, our_faces), _area(golden, theirs), rtol=2e-2)
     assert abs(len(our_faces) - len(theirs)) <= 0.01 * len(theirs)
 
 
@@ -170,9 +169,9 @@ def _open_edges(faces: np.ndarray) -> set[tuple[int, int]]:
     return {(a, b) for (a, b), count in known.items() if known[b, a] != count}
 
 
-def _volume(vertices: np.ndarray, faces: np.ndarray) -> float:
+def _area(vertices: np.ndarray, faces: np.ndarray) -> float:
     a, b, c = (vertices[faces[:, k]].astype(np.float64) for k in range(3))
-    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
+    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
 
 
 @check("list", "list_inference_32")

@@ -22,9 +22,10 @@ class Train:
     """Train a network; an interrupted training goes on from its last checkpoint with the same command."""
 
     what: tyro.conf.Positional[str]
-    """What to train: lift, matting, pixelnerf, or scene."""
+    """What to train: lift, list, matting, pixelnerf, or scene."""
     data: Path
     """Folder that `monoform prepare meshes` has made; for pixelnerf a posed data set, see `monoform prepare check`;
+    for list also ShapeNet's or Pix3D's layout with the samples of `monoform prepare sdf`;
     for scene a capture: transforms.json, transforms_train.json, poses_bounds.npy, or COLMAP's sparse/0."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for checkpoints, metrics and, at the end, the weights."""
@@ -47,6 +48,13 @@ def _lift(data: Path, out: Path, options: TrainOptions, words: tuple[str, ...]) 
 
     _no_words("lift", words)
     return train_lift(data, out, options)
+
+
+def _list(data: Path, out: Path, options: TrainOptions, words: tuple[str, ...]) -> TrainResult:
+    from ..methods.list.train import ListTraining, train_list
+    from ..methods.options import parse_words
+
+    return train_list(data, out, options, ListTraining(**parse_words(ListTraining, words, "list")))
 
 
 def _matting(data: Path, out: Path, options: TrainOptions, words: tuple[str, ...]) -> TrainResult:
@@ -77,7 +85,13 @@ def _no_words(what: str, words: tuple[str, ...]) -> None:
         raise InputError(f"--set {words[0]}: training {what} has no options of its own.")
 
 
-WHAT: dict[str, Trainer] = {"lift": _lift, "matting": _matting, "pixelnerf": _pixelnerf, "scene": _scene}
+WHAT: dict[str, Trainer] = {
+    "lift": _lift,
+    "list": _list,
+    "matting": _matting,
+    "pixelnerf": _pixelnerf,
+    "scene": _scene,
+}
 
 
 def run(words: list[str]) -> int:
@@ -101,5 +115,6 @@ def run(words: list[str]) -> int:
     )
     result = WHAT[asked.what](asked.data, asked.out, options, asked.set)
     print(f"{result.step} of {asked.steps} steps, stopped: {result.stopped}. {result.metrics}")
-    print(f"weights: {asked.out / 'weights'}")
+    if (asked.out / "weights").is_dir():
+        print(f"weights: {asked.out / 'weights'}")
     return 0 if result.stopped in ("done", "time") else 130

@@ -1,10 +1,166 @@
-"""The two stages of LIST's training as tasks for the training loop (Arshad and Beksi 2023, section 3.5)."""
+"""The two stages of LIST's training as tasks of the training loop (Arshad and Beksi 2023, section 3.5)."""
 
 from __future__ import annotations
 
-from ...training import Optimiser
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ...training import Constant, Cosine, Optimiser, Phase, Schedule
+from .localise import network_query, project
+from .losses import (
+    chamfer_loss,
+    distance_error,
+    distance_loss,
+    matrix_loss,
+    near_distance_loss,
+    occupancy_loss,
+    sign_accuracy,
+)
+from .model import CoarseNet, ListNet
+from .volume import occupancy
+
+Batches = Callable[[int, torch.Generator], dict[str, Tensor]]
+Judge = Callable[[nn.Module], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class StageOptions:
+    """How a stage is trained.
+
+    Attributes:
+        steps: of the stage. rate: highest learning rate. published: losses, optimiser and constant rate of the
+            original; else AdamW along a cosine, distances near the surface, and the camera where it is known.
+        matrix, occupancy: weights of these parts beside the distances, in the clean form.
+    """
+
+    steps: int
+    rate: float = 1e-4
+    published: bool = False
+    matrix: float = 2.0
+    occupancy: float = 2e-3
+
+    def phase(self, name: str, module: nn.Module, loss: Callable) -> Phase:
+        """One phase over what is not frozen."""
+        if self.published:
+            optimiser, schedule = published_optimiser(), Constant()
+            return Phase(name, module.parameters, loss, optimiser=optimiser, schedule=schedule)
+        falling: Schedule = Cosine(self.steps, warmup=min(100, max(1, self.steps // 10)))
+        optimiser = Optimiser(rate=self.rate, betas=(0.9, 0.99), weight_decay=0.01)
+        return Phase(name, module.parameters, loss, optimiser=optimiser, schedule=falling)
 
 
 def published_optimiser() -> Optimiser:
     """Adam with the published rate and decay, the decay added to the gradient."""
     return Optimiser(name="adam", rate=1e-4, betas=(0.9, 0.999), weight_decay=1e-5)
+
+
+class CoarseTask:
+    """The first stage: clouds by their chamfer distance.
+
+    Args:
+        module: the network. batches: (step, generator) -> images, cloud. judge: figures of the evaluation.
+    """
+
+    def __init__(self, module: CoarseNet, batches: Batches, options: StageOptions, judge: Judge | None = None) -> None:
+        self.module: nn.Module = module
+        self.net, self.batches, self.options, self.judge = module, batches, options, judge
+
+    def phases(self) -> list[Phase]:
+        """One phase over all parameters."""
+        return [self.options.phase("coarse", self.module, self._loss)]
+
+    def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Random objects."""
+        return self.batches(step, generator)
+
+    def _loss(
+        self, batch: dict[str, Tensor], step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        del step, generator
+        loss = chamfer_loss(self.net(batch["images"]), batch["cloud"])
+        return loss, {"chamfer": loss.detach()}
+
+    def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
+        """Figures of objects that were held out."""
+        del step
+        return {} if self.judge is None else self.judge(module)
+
+
+class ListTask:
+    """The second stage: distances and occupancy, the first stage frozen.
+
+    Args:
+        module: the network, its first stage already in place. batches: (step, generator) -> images, cloud, points, sdf
+            and, where cameras are known, matrix. judge: figures of the evaluation.
+    """
+
+    def __init__(self, module: ListNet, batches: Batches, options: StageOptions, judge: Judge | None = None) -> None:
+        self.module: nn.Module = module
+        self.net, self.batches, self.options, self.judge = module, batches, options, judge
+        module.freeze_first_stage()
+
+    def phases(self) -> list[Phase]:
+        """One phase over what is not frozen."""
+        return [self.options.phase("list", self.module, self._loss)]
+
+    def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Random objects."""
+        return self.batches(step, generator)
+
+    def _loss(
+        self, batch: dict[str, Tensor], step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        del step, generator
+        net, scale = self.net, self.net.config.sdf_scale
+        network = net.config.network
+        seen = net.see(batch["images"])
+        scaled = net.distances(seen, batch["points"])
+        target = occupancy(batch["cloud"], network.volume_nodes, network.half_side)
+        parts = {"occupancy": occupancy_loss(seen.volumes[0][:, 0], target)}
+        if self.options.published:
+            parts["distance"] = distance_loss(scaled, batch["sdf"], scale)
+            weights = {"occupancy": 1.0, "distance": 1.0}
+        else:
+            parts["distance"] = near_distance_loss(scaled, batch["sdf"], scale)
+            weights = {"occupancy": self.options.occupancy, "distance": 1.0}
+            if "matrix" in batch:
+                parts["matrix"] = _matrix_part(net, seen.matrix, batch)
+                weights["matrix"] = self.options.matrix
+        total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
+        told = {name: part.detach() for name, part in parts.items()}
+        told["error"] = distance_error(scaled.detach(), batch["sdf"], scale)
+        told["sign"] = sign_accuracy(scaled.detach(), batch["sdf"])
+        return total, told
+
+    def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
+        """Figures of objects that were held out."""
+        del step
+        return {} if self.judge is None else self.judge(module)
+
+
+def _matrix_part(net: ListNet, matrix: Float[Tensor, "b 4 3"], batch: dict[str, Tensor]) -> Float[Tensor, ""]:
+    """How far the predicted matrix takes surface points from where the camera sees them."""
+    query = network_query(batch["cloud"], net.config.network.half_side)
+    return matrix_loss(project(query, matrix), project(query, batch["matrix"]), net.config.network.map_side)
+
+
+@torch.no_grad()
+def judged_clouds(net: CoarseNet, batch: dict[str, Tensor]) -> dict[str, float]:
+    """The chamfer loss on held-out objects."""
+    return {"chamfer": float(chamfer_loss(net(batch["images"]), batch["cloud"]))}
+
+
+@torch.no_grad()
+def judged_distances(net: ListNet, batch: dict[str, Tensor]) -> dict[str, float]:
+    """IoU over the held-out points, and the mean distance on the map between predicted and true places."""
+    seen = net.see(batch["images"])
+    ours, true = net.distances(seen, batch["points"]) < 0, batch["sdf"] < 0
+    iou = (ours & true).sum(1) / (ours | true).sum(1).clamp_min(1)
+    found = {"iou": float(iou.mean())}
+    if "matrix" in batch:
+        found["matrix"] = float(_matrix_part(net, seen.matrix, batch))
+    return found

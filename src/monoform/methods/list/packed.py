@@ -1,0 +1,144 @@
+"""Packed objects as LIST learns from them: cut out, turned so that the camera stands in front, in the unit box."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+from ...data.color_jitter import changed_colors, draw_color_change
+from ...data.dataset import PackedObjects
+from .config import ListConfig
+from .frame import BoxFrame, map_matrix, turned_to
+
+HUE, FACTOR = 0.5, 0.3
+SHIFT, GROW = 0.04, 0.1  # of the window around the object, in its sides
+CLEAR = 0.52  # of the sphere beyond which no packed object reaches, in its world units
+FAR_SHARE = 16  # one of so many points is drawn from all of the box
+
+
+def packed_batch(
+    objects: PackedObjects,
+    indices: Tensor,
+    config: ListConfig,
+    generator: torch.Generator,
+    *,
+    points: int,
+    cloud: int,
+    widen: bool = True,
+    recolour: bool = True,
+) -> dict[str, Tensor]:
+    """A random view of each object.
+
+    Args:
+        points: with distances; a few of them anywhere in the box, beyond the object.
+        cloud: points on the surface. widen: other windows, half of the objects mirrored. recolour: with `widen`, other
+            colours.
+
+    Returns:
+        images (b 3 s s), 0..1 on black; cloud (b m 3), points (b n 3), sdf (b n) in the unit box; matrix (b 4 3), the
+        true one.
+    """
+    network = config.network
+    packed = objects.batch(indices, generator, points=points, surface=_all(objects), views=1, maps=False)
+    images = packed["images"][:, 0].permute(0, 3, 1, 2)
+    windows = windows_of(images[:, 3], max(config.margin, 1.0), generator if widen else None)
+    colours = images[:, :3] * images[:, 3:]
+    if widen and recolour:
+        colours = _recoloured(colours, generator)
+    pictures = cut(colours, windows, config.image_size)
+    frame = turned_to(packed["world_from_camera"][:, 0], packed["surface_points"], network.half_side)
+    matrix = map_matrix(
+        packed["world_from_camera"][:, 0], packed["intrinsics"][:, 0], windows, frame, config.image_size, network
+    )
+    some = torch.randperm(packed["surface_points"].shape[1], generator=generator)[:cloud]
+    near, sdf = _with_far(packed, frame, network.half_side, generator)
+    made = {
+        "images": pictures,
+        "cloud": frame.into(packed["surface_points"][:, some]),
+        "points": near,
+        "sdf": sdf,
+        "matrix": matrix,
+    }
+    return mirrored(made, network.map_side, generator) if widen else made
+
+
+def windows_of(
+    masks: Float[Tensor, "b h w"], margin: float, generator: torch.Generator | None = None
+) -> Float[Tensor, "b 3"]:
+    """A square around each object: left, top and side in pixels, the side `margin` times the mask's longest.
+
+    Args:
+        generator: of small random shifts and sizes; None for none.
+    """
+    rows, columns = (masks > 0.5).any(2), (masks > 0.5).any(1)
+    found = []
+    for line in (columns, rows):
+        length = line.shape[1]
+        first = line.float().argmax(1)
+        last = length - line.flip(1).float().argmax(1)
+        found.append((first.float(), torch.where(line.any(1), last, length).float()))
+    (left, right), (top, bottom) = found
+    side = margin * torch.maximum(right - left, bottom - top)
+    centre = torch.stack((0.5 * (left + right), 0.5 * (top + bottom)), 1)
+    if generator is not None:
+        side = side * (1 + GROW * (torch.rand(len(side), generator=generator) - 0.3))
+        centre = centre + SHIFT * side[:, None] * torch.randn(len(side), 2, generator=generator)
+    return torch.cat((centre - 0.5 * side[:, None], side[:, None]), 1)
+
+
+def cut(images: Float[Tensor, "b c h w"], windows: Float[Tensor, "b 3"], size: int) -> Float[Tensor, "b c s s"]:
+    """The windows at `size` pixels; what lies beyond an image is 0."""
+    height, width = images.shape[2:]
+    left, top, side = windows.unbind(1)
+    zero = torch.zeros_like(left)
+    across = torch.stack((side / width, zero, (2 * left + side) / width - 1), 1)
+    down = torch.stack((zero, side / height, (2 * top + side) / height - 1), 1)
+    grid = affine_grid(torch.stack((across, down), 1), [len(images), images.shape[1], size, size], align_corners=False)
+    return grid_sample(images, grid, padding_mode="zeros", align_corners=False)
+
+
+def mirrored(batch: dict[str, Tensor], map_side: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Half of the objects, with their pictures and matrices, mirrored left to right."""
+    flip = torch.rand(len(batch["images"]), generator=generator) < 0.5
+    made = dict(batch)
+    made["images"] = torch.where(flip[:, None, None, None], batch["images"].flip(-1), batch["images"])
+    sign = torch.where(flip, -1.0, 1.0)
+    across = torch.stack((sign, torch.ones_like(sign), torch.ones_like(sign)), 1)[:, None]
+    for name in ("cloud", "points"):
+        made[name] = batch[name] * across
+    matrix = batch["matrix"].clone()
+    matrix[flip, 2] *= -1  # the row of x
+    matrix[flip, :, 0] = (map_side - 1) * matrix[flip, :, 2] - matrix[flip, :, 0]
+    made["matrix"] = matrix
+    return made
+
+
+def _all(objects: PackedObjects) -> int:
+    return int(objects.labels(0)["surface_points"].shape[0])
+
+
+def _with_far(
+    packed: dict[str, Tensor], frame: BoxFrame, half_side: float, generator: torch.Generator
+) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, "b n"]]:
+    """The packed points, the last few replaced by points anywhere in the box but outside the object's sphere."""
+    points, sdf = frame.into(packed["points"]), packed["sdf"] / frame.scale[:, None]
+    count = points.shape[1] // FAR_SHARE
+    far = half_side * (2 * torch.rand(len(points), count, 3, generator=generator) - 1)
+    world = frame.out_of(far)
+    world = world * (CLEAR / world.norm(dim=-1, keepdim=True).clamp_min(1e-6)).clamp_min(1.0)
+    gap = torch.cdist(world, packed["surface_points"]).amin(2) / frame.scale[:, None]
+    kept = points.shape[1] - count
+    return torch.cat((points[:, :kept], frame.into(world)), 1), torch.cat((sdf[:, :kept], gap), 1)
+
+
+def _recoloured(colours: Float[Tensor, "b 3 h w"], generator: torch.Generator) -> Float[Tensor, "b 3 h w"]:
+    """Each picture with other colours; black stays black."""
+    changed = [
+        changed_colors(each.permute(1, 2, 0)[None], draw_color_change(hue=HUE, factor=FACTOR, generator=generator))[
+            0
+        ].permute(2, 0, 1)
+        for each in colours
+    ]
+    return torch.stack(changed) * (colours.amax(1, keepdim=True) > 0)
