@@ -61,14 +61,16 @@ def open_scene(folder: str | Path) -> KnownScene:
     folder = Path(folder)
     if (folder / MESH).is_file():
         return _of_result(folder)
-    if not (folder / "config.json").is_file():
-        raise InputError(
-            f"{folder} is no scene: give a folder that monoform reconstruct, monoform train scene or monoform convert "
-            "--method nerf has written."
-        )
     from ..methods.nerf import load_scene
 
-    scene = load_scene(folder)
+    try:
+        scene = load_scene(folder)
+    except InputError as error:
+        raise InputError(
+            f"{error} A scene is a folder that monoform reconstruct, monoform train scene or monoform convert --method "
+            "nerf has written."
+        ) from error
+    scene.net.requires_grad_(False)
     views = tuple(SceneView(Path(view.image), view.split, view.camera) for view in scene.views)
     cameras = [view.camera for view in views if view.split == "train"]
     sizes = {(camera.width, camera.height, camera.model) for camera in cameras}
@@ -78,9 +80,15 @@ def open_scene(folder: str | Path) -> KnownScene:
         centre=centre,  # type: ignore[arg-type]
         radius=float(scene.radius),
         cameras=known,
-        background=getattr(scene, "background", (0.0, 0.0, 0.0)),
+        background=_plain_background(scene.net.config),
     )
     return KnownScene(scene.renderer(), surroundings, bare=False, start=None, kind="nerf", views=views)
+
+
+def _plain_background(config: object) -> tuple[float, float, float]:
+    """What transparent parts of a photo are laid on."""
+    white = getattr(config, "background", None) == "white" or getattr(getattr(config, "sampling", None), "white", False)
+    return (1.0, 1.0, 1.0) if white else (0.0, 0.0, 0.0)
 
 
 def _of_result(folder: Path) -> KnownScene:
