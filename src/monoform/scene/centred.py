@@ -73,9 +73,7 @@ def _nearest_point(origins: Float[Tensor, "v 3"], directions: Float[Tensor, "v 3
     across = torch.eye(3).to(directions) - directions[:, :, None] * directions[:, None]
     matrix = across.sum(0)
     if float(torch.linalg.eigvalsh(matrix)[0]) < _LEAST_SPREAD:
-        raise InputError(
-            "All views look along one direction, which does not tell where the object is; add others."
-        )
+        raise InputError("All views look along one direction, which does not tell where the object is; add others.")
     return torch.linalg.solve(matrix, (across @ origins[..., None]).sum(0))[:, 0]
 
 

@@ -54,7 +54,8 @@ class MeshingOptions:
 
 def build_mesh(reconstruction: Reconstruction, options: MeshingOptions) -> Mesh:
     """Extract, keep the object's parts, simplify, and colour."""
-    surface = largest(extract(reconstruction.field, resolution=options.resolution), n=reconstruction.parts)
+    found = extract(reconstruction.field, resolution=options.resolution, level=reconstruction.level)
+    surface = largest(found, n=reconstruction.parts)
     surface = largest(simplify(surface, options.faces), n=reconstruction.parts)
     painted = {"projected": _projected, "sheets": _two_sheets}.get(reconstruction.texture, _baked)
     return _with_confidence(painted(surface, reconstruction, options.texture), reconstruction)

@@ -67,6 +67,7 @@ class Reconstruction:
         texture: "projected": the photo is the atlas, front and back alike; "sheets": the photo and, beside it, what the
             field says is behind (`TwoSided`), an image twice as wide as high; "baked": an atlas is unwrapped and baked
             from the photo where it sees the surface and from the field elsewhere.
+        level: density per world unit at which the surface lies; None: the house's, 10, and 0 for a signed distance.
         surface: the mesh, where it is already known (a loaded result).
         alternatives: further hypotheses about the same photo, the better first.
     """
@@ -76,6 +77,7 @@ class Reconstruction:
     provenance: Provenance
     parts: int = 1
     texture: str = "baked"
+    level: float | None = None
     surface: Mesh | None = None
     alternatives: tuple[Reconstruction, ...] = ()
     _meshes: dict[MeshingOptions, Mesh] = dataclasses.field(default_factory=dict, repr=False)

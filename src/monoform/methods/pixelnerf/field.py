@@ -14,11 +14,13 @@ from torch.nn import functional
 
 from ...camera import Camera
 from ...mesh.isosurface import DENSITY_LEVEL
+from ...render import ray_box
 from ...scene.outline import signed_distance
 from .fast_field import FastField
 
 Looking = Literal["camera", "average"]
 AVERAGED = 8
+RAYS, SAMPLES = 512, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +58,14 @@ class PixelNerfField:
         scale: units of the world per unit of the network's; both have the same origin and axes.
         looking: how geometry chooses directions.
         outlines: of photos' masks; beyond them there is nothing.
+        level: density per world unit at which the surface lies.
     """
 
     field: FastField
     scale: float = 1.0
     looking: Looking = "camera"
     outlines: tuple[Outline, ...] = ()
+    level: float = DENSITY_LEVEL
     radius: float = 0.5
     kind: Literal["density", "sdf"] = "density"
 
@@ -84,7 +88,7 @@ class PixelNerfField:
             density = torch.stack([self._density(points, one.expand_as(points)) for one in spread]).mean(dim=0)
         for outline in self.outlines:
             # At the outline itself the density is that of the surface.
-            density = torch.minimum(density, DENSITY_LEVEL * (1 + outline.at(points)).clamp_min(0))
+            density = torch.minimum(density, self.level * (1 + outline.at(points)).clamp_min(0))
         return density
 
     def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
@@ -99,6 +103,24 @@ class PixelNerfField:
         world = self.field.encoded.camera_from_world[0]
         position = -(world[:3, :3].mT @ world[:3, 3]) * self.scale
         return functional.normalize(points - position, dim=-1)
+
+
+def surface_level(field: PixelNerfField, outline: Outline) -> float:
+    """A density at which the object has a surface: the house's, or half of what its rays meet where that is less.
+
+    A network that does not know how deep an object is spreads it along the rays, thin everywhere; one that knows has
+    hundreds within. What a ray meets is its largest density, of the object's rays the median counts.
+    """
+    inside = (outline.distance[0, 0] > 0).nonzero()
+    chosen = inside[:: max(1, len(inside) // RAYS)]
+    origins, directions = (rays[0] for rays in outline.camera.rays(chosen.flip(1)[None] + 0.5))
+    near, far, hit = ray_box(origins, directions, field.bounds)
+    shares = (torch.arange(SAMPLES) + 0.5) / SAMPLES
+    distances = near[:, None] + (far - near)[:, None] * shares
+    points = origins[:, None] + distances[..., None] * directions[:, None]
+    density = field.geometry(points.reshape(-1, 3)).reshape(distances.shape)
+    peaks = density.amax(dim=1)[hit]
+    return DENSITY_LEVEL if len(peaks) == 0 else min(DENSITY_LEVEL, 0.5 * float(peaks.median()))
 
 
 def sphere_directions(count: int) -> Float[Tensor, "count 3"]:

@@ -78,11 +78,14 @@ def source_views(views: Sequence[View], config: PixelNerfConfig, *, margin: floa
     return SourceViews(torch.stack(images)[None], source, tuple(camera for _, camera in found), scale)
 
 
+def focal_alone(camera: Camera | None) -> bool:
+    """Whether intrinsics are known and the pose is not, for which the identity stands."""
+    return camera is not None and torch.equal(camera.world_from_camera[0], torch.eye(4).to(camera.world_from_camera))
+
+
 def _posed(camera: Camera | None) -> bool:
-    """Whether a pose is known; the identity stands for a camera of which only the intrinsics are."""
-    return camera is not None and not torch.equal(
-        camera.world_from_camera[0], torch.eye(4).to(camera.world_from_camera)
-    )
+    """Whether a pose is known."""
+    return camera is not None and not focal_alone(camera)
 
 
 def _single(
