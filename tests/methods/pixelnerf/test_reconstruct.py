@@ -27,12 +27,12 @@ from monoform.training import save_pretrained
 CONFIG = PixelNerfConfig(NETWORK, SAMPLING, Domain(height=32, width=32), Compat(shifted_centre=True))
 
 
-def solid(net):
-    """Density 40 everywhere: what is left is what the photos' masks allow."""
+def solid(net, density=40.0):
+    """One density everywhere: what is left is what the photos' masks allow."""
     with torch.no_grad():
         for perceptron in (net.mlp_coarse, net.mlp_fine):
             perceptron.lin_out.weight[3] = 0.0
-            perceptron.lin_out.bias[3] = 40.0
+            perceptron.lin_out.bias[3] = density
     return net
 
 
@@ -175,8 +175,6 @@ def test_an_outline_is_a_distance_in_pixels():
 
 def test_what_cannot_be_used_is_refused(folder):
     rgb, mask = disc(96, 96, 30.0)
-    with pytest.raises(InputError, match="needs weights"):
-        create("pixelnerf")
     for name, value in {"margin": 0.5, "elevation": 90.0, "looking": "nowhere", "precision": "float8"}.items():
         options = PixelNerfOptions(weights=folder)
         object.__setattr__(options, name, value)  # the command line checks no literals
@@ -193,3 +191,26 @@ def test_what_cannot_be_used_is_refused(folder):
     ):
         with pytest.raises(InputError, match=words):
             method.reconstruct(given, generator=torch.Generator())
+
+
+def test_a_focal_length_alone_is_not_used_and_this_is_said(folder):
+    rgb, mask = disc(96, 96, 30.0)
+    views = [View(Photo.open(rgb, mask=mask))]
+    intrinsics = torch.tensor([[[300.0, 0, 48], [0, 300.0, 48], [0, 0, 1]]])
+    told = [View(views[0].photo, Camera(torch.eye(4)[None], intrinsics, 96, 96))]
+    without, given = reconstruct(views, folder), reconstruct(told, folder)
+    assert torch.equal(without.camera.intrinsics, given.camera.intrinsics)
+    assert not any("focal length" in notice for notice in without.photo.notices)
+    assert any("focal length is not used" in notice for notice in given.photo.notices)
+
+
+def test_thin_fields_have_their_surface_at_half_of_what_rays_meet(tmp_path, folder):
+    rgb, mask = disc(96, 96, 30.0)
+    views = [View(Photo.open(rgb, mask=mask))]
+    thin = str(save_pretrained(solid(net_of(CONFIG), 4.0), CONFIG, tmp_path / "thin", card="Of the tests."))
+    assert reconstruct(views, folder).level == 10.0
+    result = reconstruct(views, thin)
+    assert result.level == pytest.approx(2.0 / result.field.scale)
+    assert mask_iou(working_mask(result, result.camera, result.photo), views[0].photo.mask > 0.5) > 0.96
+    with pytest.raises(InputError, match="no surface at level 10"):
+        reconstruct(views, thin, level=10.0).mesh()

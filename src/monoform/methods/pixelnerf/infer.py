@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -16,9 +17,9 @@ from ...training.weights import load_pretrained
 from ..base import MethodCard, Reconstructor
 from .config import PixelNerfConfig
 from .fast_field import DTYPES, FastField, Precision
-from .field import Looking, Outline, PixelNerfField
+from .field import Looking, Outline, PixelNerfField, surface_level
 from .model import PixelNerfNet
-from .source_views import source_views
+from .source_views import focal_alone, source_views
 
 CITATION = """@inproceedings{yu2021pixelnerf,
   title = {{pixelNeRF}: Neural Radiance Fields from One or Few Images},
@@ -28,16 +29,23 @@ CITATION = """@inproceedings{yu2021pixelnerf,
 }"""
 
 
+FOCAL_UNUSED = "The focal length is not used: pixelnerf takes a photo without a pose as its training's were taken."
+SHIPPED = Path(__file__).parents[2] / "weights" / "pixelnerf"
+
+
 @dataclass(frozen=True)
 class PixelNerfOptions:
     """How a network is used.
 
     Attributes:
-        weights: folder or hub id of the network, for instance one that `monoform convert` has made.
+        weights: folder or hub id of the network, for instance one that `monoform convert` has made; empty: the small
+            weights that ship with monoform.
         margin: side of the square that the network sees of a single photo, in longest sides of the object.
         elevation: of a single photo's camera above the object in degrees; turns the result upright.
         carve: whether what lies outside the photos' masks is cut away.
         looking: camera, where geometry is that seen from the first photo, or average, over all directions.
+        level: density per world unit at which the surface lies; 0: 10, or less where the network spreads the object
+            along the rays because it does not know its depth.
         precision: float32, or bfloat16: faster, and coarser.
     """
 
@@ -46,6 +54,7 @@ class PixelNerfOptions:
     elevation: float = 0.0
     carve: bool = True
     looking: Looking = "camera"
+    level: float = 0.0
     precision: Precision = "float32"
 
 
@@ -56,17 +65,17 @@ class PixelNerf(Reconstructor):
     card: ClassVar[MethodCard] = MethodCard(
         name="pixelnerf",
         summary="a radiance field from one or few photos, for objects of the kind the weights were trained on",
-        needs="weights: convert or train some (--set weights=DIR)",
+        needs="its small weights, which ship with monoform, or converted ones (--set weights=DIR)",
         licence="Apache-2.0; published weights: see their card",
-        weights=None,
-        size=0.0,
+        weights="pixelnerf",
+        size=2.2,
         citation=(CITATION,),
     )
 
     def __init__(self, config: PixelNerfOptions | None = None) -> None:
         self.config = config or PixelNerfOptions()
         _check(self.config)
-        self.net = _network(self.config.weights)
+        self.net = _network(self.config.weights or str(SHIPPED))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
         """The field of the object that the photos show.
@@ -86,7 +95,8 @@ class PixelNerf(Reconstructor):
             if photo.mask is not None:
                 silhouette = read_silhouette(photo.mask)
                 parts = max(parts, silhouette.parts)
-                photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), silhouette.notices())
+                told = silhouette.notices() + (FOCAL_UNUSED,) * (len(views) == 1 and focal_alone(view.camera))
+                photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), told)
             cleaned.append(View(photo, view.camera))
         config = self.net.config
         with torch.inference_mode(False), torch.no_grad():
@@ -95,12 +105,18 @@ class PixelNerf(Reconstructor):
             encoded = self.net.encode(source.images, source.cameras)
             fast = FastField(self.net, encoded, precision=self.config.precision)
         placed = [View(view.photo, camera) for view, camera in zip(cleaned, source.photo_cameras, strict=True)]
-        outlines = tuple(_outline(view) for view in placed) if self.config.carve else ()
+        outlines = tuple(_outline(view) for view in placed)
+        field = PixelNerfField(fast, source.scale, self.config.looking)
+        level = self.config.level or surface_level(field, outlines[0])
         return Reconstruction(
-            field=PixelNerfField(fast, source.scale, self.config.looking, outlines),
+            field=replace(field, outlines=outlines if self.config.carve else (), level=level),
+            level=level,
             views=tuple(placed),
             provenance=Provenance(
-                "pixelnerf", self.config, weights={"source": self.config.weights}, citation=self.card.citation
+                "pixelnerf",
+                self.config,
+                weights={"source": self.config.weights or "monoform/pixelnerf"},
+                citation=self.card.citation,
             ),
             parts=parts,
             texture="baked",
@@ -116,12 +132,7 @@ def _outline(view: View) -> Outline:
 
 
 def _check(options: PixelNerfOptions) -> None:
-    if not options.weights:
-        raise InputError(
-            "pixelnerf needs weights, none ship with monoform: give a folder with --set weights=DIR, made by `monoform "
-            "convert` from a published checkpoint or by a training."
-        )
-    ranges = {"margin": (1.0, 4.0), "elevation": (-89, 89)}
+    ranges = {"margin": (1.0, 4.0), "elevation": (-89, 89), "level": (0, 1000)}
     for name, (low, high) in ranges.items():
         value = getattr(options, name)
         if not low <= value <= high:
