@@ -16,10 +16,10 @@ class Convert:
     checkpoint: tyro.conf.Positional[Path]
     """The published file."""
     method: str
-    """Whose checkpoint it is, for instance pixelnerf."""
+    """Whose checkpoint it is, for instance pixelnerf or nerf."""
     config: str
     """The published configuration that it was trained with; for pixelnerf sn64, sn64_unseen, srn_car, srn_chair, dtu
-    or multi_obj."""
+    or multi_obj; for nerf blender, or llff=WIDTHxHEIGHTxFOCAL of the photos of a forward-facing scene."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for the weights."""
     precision: str = "float32"
@@ -35,5 +35,5 @@ def run(words: list[str]) -> int:
     interruptible()
     made = convert(asked.checkpoint, asked.out, method=asked.method, config=asked.config, precision=asked.precision)
     print(f"{made.folder}: {made.tensors} tensors, {made.parameters:,} parameters, {made.size / 1e6:.1f} MB")
-    print(f"  use it: monoform reconstruct PHOTO --method {asked.method} --set weights={made.folder} -o OUT")
+    print(f"  use it: {made.use}")
     return 0

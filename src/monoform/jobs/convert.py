@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 
+from .. import methods
 from ..atomic import atomic_folder
 from ..errors import InputError
 from ..methods import method_class, method_names
@@ -19,12 +21,13 @@ NEEDED = ("read_published", "config_names", "card")
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written: the folder, how many tensors and parameters, and its bytes."""
+    """What was written: the folder, how many tensors and parameters, its bytes, and a command that uses it."""
 
     folder: Path
     tensors: int
     parameters: int
     size: int
+    use: str
 
 
 def convert(
@@ -33,7 +36,8 @@ def convert(
     """Write the weights of a published checkpoint to a folder that the method loads.
 
     A method that knows its authors' format has a module `published` beside its class, with `read_published(file,
-    config)` -> (network, configuration), `config_names()` and `card(file, config, precision)`.
+    config)` -> (network, configuration), `config_names()` and `card(file, config, precision)`; and `USE`, the command
+    that uses {folder}, where that is not `reconstruct`.
 
     Args:
         config: name of the published configuration that the checkpoint was trained with.
@@ -44,7 +48,7 @@ def convert(
     """
     published = _published(method)
     names: Sequence[str] = published.config_names()
-    if config not in names:
+    if config.partition("=")[0] not in names:
         raise InputError(f"{method} has no configuration {config!r}: choose one of {', '.join(names)} with --config.")
     if precision not in ("float32", "float16"):
         raise InputError(f"Weights are stored as float32 or float16, not as {precision!r}.")
@@ -58,13 +62,15 @@ def convert(
         made.rmdir()
     state = net.state_dict()
     size = sum(file.stat().st_size for file in Path(folder).iterdir())
-    return Converted(Path(folder), len(state), sum(one.numel() for one in net.parameters()), size)
+    use = getattr(published, "USE", f"monoform reconstruct PHOTO --method {method} --set weights={{folder}} -o OUT")
+    parameters = sum(one.numel() for one in net.parameters())
+    return Converted(Path(folder), len(state), parameters, size, use.format(folder=folder))
 
 
 def convertible() -> list[str]:
     """The methods that read their authors' checkpoints."""
     found = []
-    for name in method_names():
+    for name in sorted({*method_names(), *_rooms()}):
         try:
             _published(name)
         except InputError:
@@ -73,8 +79,14 @@ def convertible() -> list[str]:
     return found
 
 
+def _rooms() -> list[str]:
+    """The methods of the house, also those that are no reconstructors, like a scene's radiance field."""
+    return [module.name for module in iter_modules(methods.__path__) if module.ispkg]
+
+
 def _published(method: str) -> ModuleType:
-    room = method_class(method).__module__.rpartition(".")[0]
+    registered = method in method_names() or method not in _rooms()
+    room = method_class(method).__module__.rpartition(".")[0] if registered else f"{methods.__name__}.{method}"
     try:
         module = import_module(f"{room}.published")
     except ModuleNotFoundError as error:

@@ -16,6 +16,7 @@ from ...errors import InputError
 from .config import FrequencyNetwork, NerfConfig, TwoPass
 from .model import NerfNet
 
+USE = "monoform pose PHOTO --scene {folder}"
 PARTS = {"coarse": "network_fn_state_dict", "fine": "network_fine_state_dict"}
 LARGEST = 1 << 30  # bytes; a checkpoint of a scene has 14 MB with its optimiser
 ADVICE = "give a .tar file of nerf-pytorch, such as 200000.tar"
@@ -42,25 +43,21 @@ def config_names() -> list[str]:
     return list(CONFIGS)
 
 
-def read_published(
-    file: str | Path, config: str | NerfConfig, *, ndc: tuple[float, float] | None = None
-) -> tuple[NerfNet, NerfConfig]:
+def read_published(file: str | Path, config: str | NerfConfig) -> tuple[NerfNet, NerfConfig]:
     """The networks of a checkpoint, in evaluation mode; their sizes are read off its tensors.
 
     Args:
-        config: "blender", "llff", or sampling and bounds of the scene.
-        ndc: of forward-facing scenes, see `TwoPass`; nerf-pytorch keeps it in the photos, not in the checkpoint.
+        config: "blender"; "llff=WIDTHxHEIGHTxFOCAL" for a forward-facing scene in normalised device coordinates, with
+            the pixels of its photos, which the checkpoint does not tell; or sampling and bounds of the scene.
 
     Raises:
         InputError: the file is missing, damaged, or holds other networks.
     """
     file = Path(file)
-    if isinstance(config, str) and config not in CONFIGS:
-        raise InputError(f"There is no NeRF configuration {config!r}; choose one of {', '.join(CONFIGS)}.")
-    chosen = CONFIGS[config] if isinstance(config, str) else config
+    chosen = _config(config) if isinstance(config, str) else config
     states = _states(file)
     sizes = _sizes(states["coarse"], file)
-    sampling = chosen.sampling if ndc is None else replace(chosen.sampling, ndc=ndc)
+    sampling = chosen.sampling
     if "fine" not in states:
         states["fine"], sampling = states["coarse"], replace(sampling, fine=0)
     chosen = replace(chosen, network=sizes, sampling=sampling)
@@ -82,8 +79,25 @@ def write_published(net: NerfNet, file: str | Path, *, step: int = 0) -> None:
 
 def card(file: str | Path, config: str, precision: str) -> str:
     """What is known of a converted checkpoint."""
-    note = "; its rays are in normalised device coordinates" if config == "llff" else ", turned so that y is up"
+    forward = config.startswith("llff")
+    note = "; its rays are in normalised device coordinates" if forward else ", turned so that y is up"
     return CARD.format(file=Path(file).name, config=config, precision=precision, ndc=note)
+
+
+def _config(words: str) -> NerfConfig:
+    name, _, size = words.partition("=")
+    if name not in CONFIGS:
+        raise InputError(f"There is no NeRF configuration {words!r}; choose one of {', '.join(CONFIGS)}.")
+    chosen = CONFIGS[name]
+    if name != "llff":
+        return chosen
+    try:
+        width, height, focal = (float(number) for number in size.split("x"))
+    except ValueError:
+        width = height = focal = 0.0
+    if min(width, height, focal) <= 0:
+        raise InputError(f"The configuration {words!r} needs its photos' pixels, as in llff=504x378x407.5.")
+    return replace(chosen, sampling=replace(chosen.sampling, ndc=(2 * focal / width, 2 * focal / height)))
 
 
 def _states(file: Path) -> dict[str, Mapping[str, Tensor]]:
