@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .config import ListConfig as ListConfig
 from .config import preset as preset
+from .infer import List as List
+from .infer import ListOptions as ListOptions
 from .model import CoarseNet as CoarseNet
 from .model import ListNet as ListNet
 from .model import Seen as Seen

@@ -1,0 +1,59 @@
+"""LIST's answer as a field in the world, coloured by the photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from ...camera import Camera
+from .grid import Distance
+
+
+@dataclass(frozen=True, eq=False)
+class ListField:
+    """world = scale (box - centre), inside the sphere of radius 0.5.
+
+    Attributes:
+        distance: signed distances in the unit box. centre, scale: of the object in it.
+        limits: lower and upper corner of the object in the world, with a margin.
+        camera: of the working photo. photo: its colours, continued beyond the mask; 0..1.
+    """
+
+    distance: Distance
+    centre: Float[Tensor, " 3"]
+    scale: float
+    limits: Float[Tensor, "2 3"]
+    camera: Camera
+    photo: Float[Tensor, "3 h w"]
+
+    @property
+    def kind(self) -> Literal["density", "sdf"]:
+        """A signed distance."""
+        return "sdf"
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        """A box around the object."""
+        return self.limits
+
+    @property
+    def representative_direction(self) -> None:
+        """Colours do not depend on the direction."""
+        return None
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Signed distance in world units, negative inside."""
+        return self.scale * self.distance(points / self.scale + self.centre)
+
+    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+        """The photo's colour where the camera sees the point, or would see it through the object."""
+        del directions
+        pixels, _ = self.camera.project(points[None])
+        size = pixels.new_tensor([self.camera.width, self.camera.height])
+        places = (2 * pixels[0] / size - 1).clamp(-1, 1)
+        found = grid_sample(self.photo[None], places[None, None], padding_mode="border", align_corners=False)
+        return found[0, :, 0].mT

@@ -1,0 +1,221 @@
+"""LIST as a method: a photo with its mask to a surface, and to the camera that sees it there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...camera import Camera
+from ...errors import InputError
+from ...mesh import Mesh, largest
+from ...scene import Photo, Provenance, Reconstruction, View, read_silhouette
+from ...scene.photo_camera import photo_camera, working_intrinsics
+from ...training.weights import load_pretrained
+from ..base import MethodCard, Reconstructor
+from .config import ListConfig
+from .fast import FastDistances
+from .field import ListField
+from .grid import dense_values, estimated_slope, sparse_values, surface_of
+from .localise import network_query, project
+from .model import ListNet, Seen, build
+from .packed import windows_of
+from .pose import MaskFit, looking, orbit_rotations, pose_from_pixels
+
+CITATION = """@inproceedings{arshad2023list,
+  title = {{LIST}: Learning Implicitly from Spatial Transformers for Single-View {3D} Reconstruction},
+  author = {Arshad, Mohammad Samiul and Beksi, William J.},
+  booktitle = {ICCV},
+  year = {2023}
+}"""
+MARGIN = 1.15  # of the picture around the object where the network does not say what it was trained on
+FIRST_LOOK = 64  # nodes along the box
+POINTS = 600  # of the surface, for the first camera
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    """How a network is used.
+
+    Attributes:
+        weights: folder or hub id of the network, for instance one that `monoform convert` has made.
+        margin: side of the square that the network sees, in longest sides of the object; 0 takes the network's own.
+        fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
+        parts: separate solids that are kept, the largest first; 0 takes as many as the mask has.
+    """
+
+    weights: str = ""
+    margin: float = 0.0
+    fov: float = 35.0
+    parts: int = 0
+
+
+class List(Reconstructor):
+    """An implicit surface by a network that needs no camera; the camera is found afterwards."""
+
+    config_class: ClassVar[type] = ListOptions
+    card: ClassVar[MethodCard] = MethodCard(
+        name="list",
+        summary="an implicit surface from one photo without a camera, for objects of the kind the weights know",
+        needs="weights: convert or train some (--set weights=DIR)",
+        licence="Apache-2.0; published weights: see their card",
+        weights=None,
+        size=0.0,
+        citation=(CITATION,),
+    )
+
+    def __init__(self, config: ListOptions | None = None) -> None:
+        self.config = config or ListOptions()
+        _check(self.config)
+        self.net = network(self.config.weights)
+
+    def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
+        """The surface that the network sees in the photo.
+
+        Args:
+            views: one photo with its mask, with its intrinsics where known.
+            generator: not needed, nothing here is random.
+
+        Raises:
+            InputError: there is not exactly one view, it has no mask, or the network sees no object.
+        """
+        del generator
+        if len(views) != 1:
+            raise InputError(f"list works from one photo, not from {len(views)}.")
+        photo = views[0].photo
+        if photo.mask is None:
+            raise InputError("list needs the object's mask: let matting.segment find one, or give one.")
+        silhouette = read_silhouette(photo.mask)
+        photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), silhouette.notices())
+        parts = self.config.parts or silhouette.parts
+        with torch.inference_mode(False), torch.no_grad():
+            intrinsics = working_intrinsics(photo, views[0].camera, math.radians(self.config.fov)).float().clone()
+            window, picture = self._picture(photo)
+            seen = self.net.see(picture)
+            distance = FastDistances(self.net, seen)
+            surface = largest(self._surface(distance), n=parts)
+            centre, scale = placing(surface)
+            world = Mesh(scale * (surface.vertices - centre), surface.faces)
+            pose = self._pose(seen, surface, world, window, photo, intrinsics[0].numpy().astype(np.float64))
+            camera = Camera(torch.from_numpy(pose)[None].float(), intrinsics, *photo.size)
+            field = ListField(
+                distance=distance,
+                centre=torch.from_numpy(centre).float(),
+                scale=scale,
+                limits=torch.from_numpy(_limits(world)).float(),
+                camera=camera,
+                photo=torch.from_numpy(photo.filled()).float().permute(2, 0, 1).contiguous(),
+            )
+        return Reconstruction(
+            field=field,
+            views=(View(photo, photo_camera(camera, photo)),),
+            provenance=Provenance("list", self.config, weights={"source": self.config.weights}, citation=(CITATION,)),
+            parts=parts,
+            texture="baked",
+        )
+
+    def _picture(self, photo: Photo) -> tuple[Float[np.ndarray, " 3"], Float[Tensor, "1 3 s s"]]:
+        """The window (left, top, side in working pixels) and what the network sees of it."""
+        config = self.net.config
+        margin = self.config.margin or config.margin or MARGIN
+        assert photo.mask is not None
+        window = windows_of(torch.from_numpy(photo.mask)[None], margin)[0].numpy().astype(np.float64)
+        return window, picture_of(photo, window, config.image_size)
+
+    def _surface(self, distance: FastDistances) -> Mesh:
+        network = self.net.config.network
+        first = dense_values(distance, network.volume_nodes // 4 + 1, half_side=network.half_side)
+        slope = float(np.clip(1.2 * estimated_slope(first), 1.0, 6.0))
+        nodes = max(FIRST_LOOK, network.volume_nodes)
+        return surface_of(sparse_values(distance, nodes, half_side=network.half_side, slope=slope))
+
+    def _pose(
+        self,
+        seen: Seen,
+        surface: Mesh,
+        world: Mesh,
+        window: Float[np.ndarray, " 3"],
+        photo: Photo,
+        intrinsics: Float[np.ndarray, "3 3"],
+    ) -> Float[np.ndarray, "4 4"]:
+        """World-from-camera, by the localisation network's projection and the mask."""
+        config = self.net.config
+        some = np.random.default_rng(0).permutation(len(surface.vertices))[:POINTS]
+        query = network_query(torch.from_numpy(surface.vertices[some]).float()[None], config.network.half_side)
+        on_map = project(query, seen.matrix)[0].numpy().astype(np.float64)
+        step = (config.image_size - 1) / (config.network.map_side - 1)
+        pixels = (step * on_map + 0.5) / config.image_size * window[2] + window[:2]
+        told = pose_from_pixels(world.vertices[some], pixels, intrinsics)
+        assert photo.mask is not None
+        fit = MaskFit(world, photo.mask > 0.5, intrinsics)
+        candidates = [] if told is None else [told]
+        if config.frame == "object":
+            candidates += orbit_rotations()
+        elif told is None:
+            candidates += [looking(0.0, height) for height in (0.0, 0.2, 0.4)]
+        rotation = fit.best(candidates, turn=0.15)
+        pose = np.eye(4)
+        pose[:3, :3] = rotation.T
+        pose[:3, 3] = -rotation.T @ fit.place(rotation)
+        return pose
+
+
+def picture_of(photo: Photo, window: Float[np.ndarray, " 3"], size: int) -> Float[Tensor, "1 3 s s"]:
+    """The window of a photo on black, each pixel the mean of what it covers."""
+    assert photo.mask is not None
+    left, top, side = window
+    (sx, sy), (x, y) = photo.scale, photo.crop[:2]
+    fine = 4 * size
+    shown = photo.cropped(x + left / sx, y + top / sy, side / sx, side / sy, size=(fine, fine))
+    assert shown.mask is not None
+    coloured = (shown.rgb * shown.mask[..., None]).astype(np.float32)
+    small = cv2.resize(coloured, (size, size), interpolation=cv2.INTER_AREA).clip(0, 1)
+    return torch.from_numpy(small).permute(2, 0, 1)[None].contiguous()
+
+
+def placing(surface: Mesh) -> tuple[Float[np.ndarray, " 3"], float]:
+    """Centre of the surface's box, and the scale that brings it into the sphere of radius 0.5."""
+    centre = 0.5 * (surface.vertices.min(0) + surface.vertices.max(0))
+    return centre, 0.49 / float(np.linalg.norm(surface.vertices - centre, axis=1).max())
+
+
+def _limits(world: Mesh) -> Float[np.ndarray, "2 3"]:
+    low, high = world.vertices.min(0), world.vertices.max(0)
+    room = 0.03 * float((high - low).max())
+    return np.stack((low - room, high + room))
+
+
+def _check(options: ListOptions) -> None:
+    if not options.weights:
+        raise InputError(
+            "list needs weights, none ship with monoform: give a folder with --set weights=DIR, made by `monoform "
+            "convert` from a published checkpoint or by `monoform train list`."
+        )
+    if options.margin != 0 and not 1 <= options.margin <= 4:
+        raise InputError(f"list's margin is {options.margin}; it must lie in 1..4, or be 0 for the network's own.")
+    if not 1 <= options.fov <= 120:
+        raise InputError(f"list's fov is {options.fov}; it must lie in 1..120 degrees.")
+    if not 0 <= options.parts <= 1000:
+        raise InputError(f"list's parts is {options.parts}; it must lie in 0..1000.")
+
+
+@lru_cache(maxsize=2)
+def network(folder: str) -> ListNet:
+    """The network of a folder of weights, for inference.
+
+    Raises:
+        InputError: it is not there, damaged, or the first stage alone.
+    """
+    with torch.inference_mode(False):
+        net, _ = load_pretrained(build, ListConfig, folder)
+    if not isinstance(net, ListNet):
+        raise InputError(f"{folder} holds LIST's first stage alone, which makes no surface: give a whole LIST.")
+    return net.requires_grad_(False)
