@@ -14,14 +14,15 @@ class Convert:
     """Turn a checkpoint in its authors' format into a folder of weights: safetensors, configuration and card."""
 
     checkpoint: tyro.conf.Positional[Path]
-    """The published file."""
+    """The published file; or a folder of weights, which is written back in its authors' format (list)."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """Folder for the weights, or the file to write back."""
     method: str
     """Whose checkpoint it is, for instance pixelnerf or nerf."""
-    config: str
+    config: str = ""
     """The published configuration that it was trained with; for pixelnerf sn64, sn64_unseen, srn_car, srn_chair, dtu
-    or multi_obj; for nerf blender, or llff=WIDTHxHEIGHTxFOCAL of the photos of a forward-facing scene."""
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
-    """Folder for the weights."""
+    or multi_obj; for nerf blender, or llff=WIDTHxHEIGHTxFOCAL of the photos of a forward-facing scene; for
+    list shapenet, or coarse for the first stage alone."""
     precision: str = "float32"
     """float32 keeps every number; float16 takes half the space."""
 
@@ -29,10 +30,13 @@ class Convert:
 def run(words: list[str]) -> int:
     """Convert, and say what was written."""
     asked = tyro.cli(Convert, prog="monoform convert", args=words, description=Convert.__doc__)
-    from ..jobs.convert import convert
+    from ..jobs.convert import convert, export
     from .main import interruptible
 
     interruptible()
+    if asked.checkpoint.is_dir():
+        print("\n".join(str(file) for file in export(asked.checkpoint, asked.out, method=asked.method)))
+        return 0
     made = convert(asked.checkpoint, asked.out, method=asked.method, config=asked.config, precision=asked.precision)
     print(f"{made.folder}: {made.tensors} tensors, {made.parameters:,} parameters, {made.size / 1e6:.1f} MB")
     print(f"  use it: {made.use}")

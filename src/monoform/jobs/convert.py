@@ -67,6 +67,20 @@ def convert(
     return Converted(Path(folder), len(state), parameters, size, use.format(folder=folder))
 
 
+def export(folder: str | Path, file: str | Path, *, method: str) -> list[Path]:
+    """Write a folder of weights as its method's authors' programs read them.
+
+    A method that can do so has `write_weights(folder, file)` -> files, in its module `published`.
+
+    Raises:
+        InputError: the method writes no checkpoints of others, or the folder holds no weights of it.
+    """
+    published = _published(method)
+    if not hasattr(published, "write_weights"):
+        raise InputError(f"{method} writes no checkpoints in its authors' format; give a checkpoint, not a folder.")
+    return published.write_weights(folder, file)
+
+
 def convertible() -> list[str]:
     """The methods that read their authors' checkpoints."""
     found = []

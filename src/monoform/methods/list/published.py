@@ -13,11 +13,16 @@ from torch import Tensor
 
 from ...atomic import atomic_file
 from ...errors import InputError
+from ...training.weights import load_pretrained
 from .config import Compat, ListConfig, Network, preset
 from .model import CoarseNet, ListNet, build
 
 PUBLISHED = Compat(rescaled_vertices=True, moving_norms=True)
 NAMES = ("shapenet", "coarse")
+USE = (
+    "monoform reconstruct PHOTO --method list --set weights={folder} -o OUT (a first stage: "
+    "monoform train list --data DIR --set weights={folder} -o OUT)"
+)
 ENCODER_FILE, DECODER_FILE = "best_IME_test.pt.tar", "best_PD_test.pt.tar"
 LARGEST = 4 << 30  # bytes; a published checkpoint with its optimiser has about 1.3 GB
 CARD = """# LIST, {config}
@@ -92,6 +97,17 @@ def write_split(net: CoarseNet, folder: str | Path, *, epoch: int = 0) -> tuple[
         with atomic_file(Path(folder) / name) as temporary:
             torch.save({"epoch": epoch, "state_dict": _cpu(part.state_dict())}, temporary)
     return Path(folder) / ENCODER_FILE, Path(folder) / DECODER_FILE
+
+
+def write_weights(folder: str | Path, file: str | Path) -> list[Path]:
+    """Write a folder of weights as a published checkpoint; of a first stage also the two files it is split into.
+
+    Raises:
+        InputError: the folder holds no LIST, or a file cannot be written.
+    """
+    net, _ = load_pretrained(build, ListConfig, folder)
+    write_published(net, file)
+    return [Path(file), *(write_split(net, Path(file).parent) if isinstance(net, CoarseNet) else ())]
 
 
 def coarse_of(net: ListNet) -> CoarseNet:
