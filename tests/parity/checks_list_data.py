@@ -33,7 +33,8 @@ from monoform.metrics.published_inside import inside_along_z, inside_published
 SEED = 333
 FRACTIONS, TOTAL = (0.45, 0.44, 0.10), 200
 GREY_LEVELS = 2
-DISTANCE, GRID, VERTICES, FLAGS = 1e-6, 5e-5, 1e-5, 1
+DISTANCE, GRID, VERTICES, FLAGS = 1e-6, 5e-5, 1e-5, 5
+EDGE = 1e-7
 OPEN = 0.05  # share of open edges that may differ: the box cuts some cells that can be cut in two ways
 
 
@@ -200,21 +201,44 @@ def metrics_mesh(case: Case) -> None:
     inside = {}
     for name in [name.removesuffix("_vertices") for name in case.arrays if name.endswith("_vertices")]:
         mesh = Mesh(case.array(f"{name}_vertices"), case.array(f"{name}_faces").astype(np.int64))
-        once, repaired = inside_along_z(mesh.vertices, mesh.faces, query), inside_published(mesh, query)
-        _compare_flags(case, f"{name}_inside_one_axis", once.inside)
-        _compare_flags(case, f"{name}_holes_one_axis", once.holes)
-        _compare_flags(case, f"{name}_inside", repaired.inside)
-        _compare_flags(case, f"{name}_unresolved", repaired.holes)
-        inside[name] = repaired.inside
+        edge = on_an_edge(mesh, query)
+        found = flags_of(mesh, query)
+        for label, flags in found.items():
+            _compare_flags(case, f"{name}_{label}", flags, edge)
+        inside[name] = found["inside"]
     for label in [name for name in case.arrays if name.startswith("iou_")]:
         pair = re.fullmatch(rf"iou_({'|'.join(inside)})_({'|'.join(inside)})", label)
         assert pair is not None, label
         case.compare(label, np.float64(volume_iou(inside[pair[1]], inside[pair[2]])), atol=2e-3)
 
 
-def _compare_flags(case: Case, name: str, ours: np.ndarray) -> None:
-    differing = np.flatnonzero(ours != case.arrays[name])
-    assert len(differing) <= FLAGS, f"{name}: {len(differing)} flags differ"
-    agreed = ours.copy()
-    agreed[differing] = case.arrays[name][differing]
-    case.compare(name, agreed)
+def flags_of(mesh: Mesh, query: np.ndarray) -> dict[str, np.ndarray]:
+    once, repaired = inside_along_z(mesh.vertices, mesh.faces, query), inside_published(mesh, query)
+    return {
+        "inside_one_axis": once.inside,
+        "holes_one_axis": once.holes,
+        "inside": repaired.inside,
+        "unresolved": repaired.holes,
+    }
+
+
+def on_an_edge(mesh: Mesh, query: np.ndarray) -> np.ndarray:
+    """Points that lie on the edge of a triangle, seen along any axis, as far as single precision tells."""
+    found = np.zeros(len(query), bool)
+    for axis in range(3):
+        plane = [(axis + 1) % 3, (axis + 2) % 3]
+        corners = mesh.triangles[:, :, plane]
+        for k in range(3):
+            start, along = corners[:, k], corners[:, (k + 1) % 3] - corners[:, k]
+            to = query[:, None, plane] - start
+            length = np.maximum((along**2).sum(1), 1e-12)
+            share = np.clip((to * along).sum(2) / length, 0, 1)
+            found |= (np.linalg.norm(to - share[..., None] * along, axis=2) < EDGE).any(1)
+    return found
+
+
+def _compare_flags(case: Case, name: str, ours: np.ndarray, edge: np.ndarray) -> None:
+    """Only points on an edge may differ, and few of them."""
+    differing = (ours != case.arrays[name]) & edge
+    assert np.count_nonzero(differing) <= FLAGS, name
+    case.compare(name, np.where(differing, case.arrays[name], ours))

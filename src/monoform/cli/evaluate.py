@@ -6,9 +6,14 @@ from collections.abc import Callable
 
 from ..errors import InputError
 from .evaluate_inerf import evaluate_inerf
+from .evaluate_list import evaluate_list
 from .evaluate_pixelnerf import evaluate_pixelnerf
 
-METHODS: dict[str, Callable[[list[str]], int]] = {"inerf": evaluate_inerf, "pixelnerf": evaluate_pixelnerf}
+METHODS: dict[str, Callable[[list[str]], int]] = {
+    "inerf": evaluate_inerf,
+    "list": evaluate_list,
+    "pixelnerf": evaluate_pixelnerf,
+}
 
 
 def run(words: list[str]) -> int:
@@ -19,6 +24,7 @@ def run(words: list[str]) -> int:
         return METHODS[words[0]](words[1:])
     print("usage: monoform evaluate METHOD ... -o OUT\n")
     print("  inerf       poses of a scene's photos from perturbed starts")
+    print("  list        surfaces of test pictures, by category")
     print("  pixelnerf   new views from given source views")
     print("\n  monoform evaluate METHOD --help")
     return 0 if words and words[0] in ("-h", "--help") else 2

@@ -51,11 +51,12 @@ class Meshes:
 
 def _kinds() -> dict[str, tuple[type, Callable[[Any], int], str]]:
     """For each kind its options, what runs it, and a line of help."""
-    from . import prepare_check, prepare_photos, prepare_renders
+    from . import prepare_check, prepare_photos, prepare_renders, prepare_sdf
 
     return {
         "meshes": (Meshes, prepare_meshes, "mesh files into training data"),
         "renders": (prepare_renders.Renders, prepare_renders.run, "mesh files into posed pictures, SRN or NMR layout"),
+        "sdf": (prepare_sdf.Sdf, prepare_sdf.run, "mesh files into points with signed distances, LIST's layout"),
         "photos": (prepare_photos.Photos, prepare_photos.run, "photos of objects, framed as training pictures are"),
         "check": (prepare_check.Check, prepare_check.run, "what is in a data set, or what is wrong with it"),
     }

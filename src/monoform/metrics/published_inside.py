@@ -26,14 +26,14 @@ class InsideFlags:
 def inside_along_z(
     vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"], points: Float[np.ndarray, "n 3"]
 ) -> InsideFlags:
-    """Crossings of the line through each point along z, at triangles that hold it strictly; outside the mesh's box no
-    point is inside."""
+    """Crossings of the line through each point along z, at triangles that hold it strictly; no point is inside
+    that is further than half a cell outside the mesh's box."""
     triangles = vertices[faces].astype(np.float64)
     low, high = triangles.reshape(-1, 3).min(axis=0), triangles.reshape(-1, 3).max(axis=0)
     scale = (_CELLS - 1) / np.maximum(high - low, 1e-300)
     triangles = scale * (triangles - low) + 0.5
     places = scale * (points.astype(np.float64) - low) + 0.5
-    within = ((points >= low) & (points <= high)).all(axis=1)
+    within = ((places >= 0) & (places <= _CELLS)).all(axis=1)
     above, below = np.zeros(len(points), np.int64), np.zeros(len(points), np.int64)
     rows = np.flatnonzero(within)
     for point, triangle in _meetings(places[rows], triangles):

@@ -1,0 +1,188 @@
+"""Evaluation of LIST as its release measures: surfaces of test pictures, by category (Arshad and Beksi 2023)."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...atomic import atomic_file, atomic_folder
+from ...data.disn import DisnObjects
+from ...data.pix3d import Pix3dObjects
+from ...data.sdf_items import as_tensor
+from ...errors import InputError
+from ...mesh import Mesh, sample_surface
+from ...metrics.list_protocol import surface_metrics
+from ...metrics.published_points import published_point_metrics
+from ...metrics.table import ObjectScores, markdown_of, summary_of
+from .fast import FastDistances
+from .grid import dense_values, estimated_slope, rescaled_as_published, sparse_values, surface_of
+from .model import CoarseNet, ListNet
+
+REQUEST, SUMMARY, TABLE, SCORES = "evaluation.json", "metrics.json", "metrics.md", "scores.json"
+TRUTHS = ("isosurface", "mesh")
+SCALED = "isosurf_scaled.obj"
+DROPPED = ("completeness2", "accuracy2")
+
+
+@dataclass(frozen=True)
+class ListEvaluation:
+    """What is measured.
+
+    Attributes:
+        view: of each object (ShapeNet). limit: objects; 0 for all.
+        nodes: of the grid along an axis; 0 takes those of the network's occupancy grid. dense: ask at every node.
+        published: place vertices as the original does, and leave surfaces open where the box cuts them.
+        points: drawn on each surface; inside_points: in the box; emd_points: matched one to one, 0 for none.
+        seed: of the draws.
+    """
+
+    view: int = 0
+    limit: int = 0
+    nodes: int = 0
+    dense: bool = False
+    published: bool = False
+    points: int = 100_000
+    inside_points: int = 1_000_000
+    emd_points: int = 1024
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.points, self.inside_points) < 1 or min(self.limit, self.nodes, self.emd_points, self.view) < 0:
+            raise InputError(f"An evaluation needs at least one point on surfaces and in the box: {self}.")
+
+
+def evaluate_list(
+    net: CoarseNet | ListNet,
+    objects: DisnObjects | Pix3dObjects,
+    out: str | Path,
+    options: ListEvaluation | None = None,
+    *,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> dict[str, Any]:
+    """Write the surface of each object, `out`/CATEGORY/OBJECT/pred.obj, and its scores; then CATEGORY.csv, metrics.json
+    and metrics.md. Finished objects are kept.
+
+    A first stage is measured by its cloud alone, against as many points of the truth.
+
+    Raises:
+        InputError: the network's shapes stand as the camera sees them, a truth is missing, or `out` holds another
+            evaluation.
+    """
+    options, place = options or ListEvaluation(), Path(out)
+    if net.config.frame != "object":
+        raise InputError(
+            "These weights turn shapes towards the camera, and the data's truths do not: measure them with "
+            "benchmarks/quality_list.py, or take weights of the configuration shapenet."
+        )
+    _claim(place, options)
+    rows, skipped = [], list(objects.missing)
+    names = objects.names[: options.limit or None]
+    for index, name in enumerate(names):
+        folder = place / name
+        try:
+            if not (folder / SCORES).is_file():
+                with atomic_folder(folder) as draft:
+                    scores = _measured(net, objects, index, draft, options)
+                    (draft / SCORES).write_text(json.dumps(scores, indent=1))
+            scores = json.loads((folder / SCORES).read_text())
+            rows.append(ObjectScores(name.split("/", 1)[1], name.split("/")[0], 1, scores))
+        except InputError as error:
+            skipped.append(f"{name}: {error}")
+        if progress:
+            progress(index + 1, len(names), name)
+    if not rows:
+        raise InputError(f"None of the {len(names)} objects could be measured: {skipped[0]}")
+    summary = summary_of(rows) | {"skipped": skipped, "options": asdict(options)}
+    with atomic_file(place / SUMMARY) as file:
+        file.write_text(json.dumps(summary, indent=1))
+    with atomic_file(place / TABLE) as file:
+        file.write_text(markdown_of(summary))
+    for category in summary["categories"]:
+        _write_csv(place / f"{category}.csv", [row for row in rows if row.category == category])
+    return summary
+
+
+def predicted_surface(net: ListNet, picture: np.ndarray, options: ListEvaluation) -> Mesh | None:
+    """The surface that a picture (h, w, 3 bytes) gives, in the unit box; None where there is none."""
+    network = net.config.network
+    nodes = options.nodes or network.volume_nodes
+    with torch.no_grad():
+        distance = FastDistances(net, net.see(as_tensor(picture)[None]))
+        if options.dense:
+            grid = dense_values(distance, nodes, half_side=network.half_side)
+        else:
+            first = dense_values(distance, 33, half_side=network.half_side)
+            slope = float(np.clip(1.2 * estimated_slope(first), 1.0, 6.0))
+            grid = sparse_values(distance, nodes, half_side=network.half_side, slope=slope)
+    if not (grid.values < 0).any() or not (grid.values > 0).any():
+        return None
+    mesh = surface_of(grid, closed=not options.published)
+    if options.published:
+        return Mesh(rescaled_as_published(mesh.vertices, nodes, network.half_side), mesh.faces)
+    return mesh
+
+
+def _measured(
+    net: CoarseNet | ListNet, objects: DisnObjects | Pix3dObjects, index: int, draft: Path, options: ListEvaluation
+) -> dict[str, float]:
+    picture = objects.picture(index, options.view) if isinstance(objects, DisnObjects) else objects.picture(index)
+    truth = _truth(objects, index)
+    if isinstance(net, CoarseNet):
+        with torch.no_grad():
+            cloud = net(as_tensor(picture)[None])[0].numpy().astype(np.float64)
+        reference = sample_surface(truth, len(cloud), seed=options.seed)[0]
+        found = published_point_metrics(cloud, reference)
+    else:
+        mesh = predicted_surface(net, picture, options)
+        if mesh is not None:
+            mesh.export(draft / "pred.obj")
+        found = surface_metrics(
+            mesh,
+            truth,
+            points=options.points,
+            inside_points=options.inside_points,
+            emd_points=options.emd_points,
+            seed=options.seed,
+        )
+    return {name: value for name, value in found.items() if name not in DROPPED}
+
+
+def _truth(objects: DisnObjects | Pix3dObjects, index: int) -> Mesh:
+    if isinstance(objects, DisnObjects):
+        each = objects.objects[index]
+        root, place = objects.root, Path(each.category) / each.name
+    else:
+        photo = objects.photos[index]
+        root, place = objects.root / "data", Path(photo.category) / photo.model
+    for folder in TRUTHS:
+        file = root / folder / place / SCALED
+        if file.is_file():
+            return Mesh.load(file)
+    raise InputError(f"There is no {SCALED} in {root / TRUTHS[0] / place}; `monoform prepare sdf` makes it.")
+
+
+def _claim(place: Path, options: ListEvaluation) -> None:
+    file, asked = place / REQUEST, asdict(options)
+    if file.is_file() and json.loads(file.read_text()) != asked:
+        raise InputError(f"{place} holds an evaluation with other options; choose another folder.")
+    with atomic_file(file) as draft:
+        draft.write_text(json.dumps(asked, indent=1))
+
+
+def _write_csv(file: Path, rows: list[ObjectScores]) -> None:
+    """One line an object, and their mean, as the original writes them."""
+    names = list(dict.fromkeys(name for row in rows for name in row.scores))
+    with atomic_file(file) as draft, Path(draft).open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["object", *names])
+        for row in rows:
+            writer.writerow([row.name, *(row.scores.get(name, "") for name in names)])
+        means = [np.mean([row.scores[name] for row in rows if name in row.scores]) for name in names]
+        writer.writerow(["mean", *means])
