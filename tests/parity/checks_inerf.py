@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from tests.parity.checks_pixelnerf_model import digest, draws_of, network_of, remembered, unit
+from tests.parity.checks_pixelnerf_model import digest, draws_of, network_of, poses_of, remembered, unit
 from tests.parity.fill import fill_state
 from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
@@ -29,7 +30,10 @@ from monoform.methods.inerf import (
 )
 from monoform.methods.nerf import TwoPass, TwoPassRender, render_two_pass
 from monoform.methods.pixelnerf import from_published
+from monoform.methods.pixelnerf.encoded import Encoded
+from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.render import render
+from monoform.methods.pixelnerf.sampling import Draws
 from monoform.metrics.pose import rotation_error, translation_error
 from monoform.nn.nerf_mlp import NerfMlp
 from monoform.render.ray_renderer import RayColors
@@ -44,8 +48,9 @@ def exp_map(case: Case) -> None:
     jacobian = torch.stack([torch.autograd.functional.jacobian(se3_exp, twist) for twist in twists])
     assert torch.isfinite(jacobian).all()
     case.compare("jac", jacobian, atol=1e-6)
-    screw = (case.tensor(f"screw_{name}") for name in ("w", "v", "theta"))
-    case.compare("screw_T", screw_motion(*screw), atol=1e-5)
+    screw = (case.tensor(f"screw_{name}").double() for name in ("w", "v", "theta"))
+    # Closer than the case asks for: one of its screws is of a millionth.
+    case.compare("screw_T", screw_motion(*screw).float(), atol=2.5e-7)
 
 
 @check("inerf", "sampling")
@@ -77,7 +82,7 @@ def perturbation(case: Case) -> None:
 
 @check("inerf", "pose_error")
 def pose_error(case: Case) -> None:
-    truth, found = case.tensor("gt"), case.tensor("est")
+    truth, found = poses_of(case, "gt"), poses_of(case, "est")
     turned, moved = torch.rad2deg(rotation_error(found, truth)), translation_error(found, truth)
     case.compare("rot_deg", turned, atol=1e-3)
     case.compare("trans", moved, atol=1e-9)
@@ -125,16 +130,24 @@ def pixelnerf_steps(case: Case) -> None:
     net.eval()
     first: list[tuple[Tensor, Tensor]] = []
     steps = iter(range(options.steps))
+    target = case.tensor("target_u8") / 255.0
+    flat = target.reshape(-1, 3)
 
     def renderer(origins: Tensor, directions: Tensor, *, generator: torch.Generator | None = None) -> RayColors:
+        step = next(steps)
         limits = origins.new_tensor([settings["near"], settings["far"]]).expand(len(origins), 2)
         rays = torch.cat((origins, directions, limits), dim=-1)[None]
-        draws = draws_of(case, f"step{next(steps)}/", rays, net.config.sampling)
-        seen = render(net, encoded, rays, draws=draws).best
-        first.append((seen.rgb[0].detach(), seen.depth[0].detach()))
-        return RayColors(seen.rgb[0], seen.alpha[0], seen.depth[0])
+        draws = draws_of(case, f"step{step}/", rays, net.config.sampling)
+        key = digest(case, f"step{step}/idx", "source") + _bytes(
+            rays, draws.strata, draws.bins, draws.within, draws.depth
+        )
+        rgb, alpha, depth = _Replayed.apply(rays, lambda rays: _seen(net, encoded, rays, draws), key)
+        first.append((rgb.detach(), depth.detach()))
+        # A wrong step is known at once, and the steps after it are not waited for.
+        loss = float((rgb.detach() - flat[case.tensor(f"step{step}/idx")]).square().mean())
+        np.testing.assert_allclose(loss, case.arrays["loss"][step], atol=LOSS)
+        return RayColors(rgb, alpha, depth)
 
-    target = case.tensor("target_u8") / 255.0
     camera = from_published(case.tensor("start_pose")[None], target.shape[1], target.shape[0], focal)
     found = descend(renderer, target, camera, options, pixels=lambda step: case.tensor(f"step{step}/idx"))
     case.compare("rgb0", first[0][0], atol=1e-4)
@@ -142,6 +155,38 @@ def pixelnerf_steps(case: Case) -> None:
     falls = [options.rate * (1.0 if compat.constant_rate else options.decay ** (step / 100)) for step in range(5)]
     case.compare("lr", np.array(falls), atol=1e-12)
     compare_steps(case, found, to_opengl)
+
+
+def _seen(net: PixelNerfNet, encoded: Encoded, rays: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+    best = render(net, encoded, rays, draws=draws).best
+    return best.rgb[0], best.alpha[0], best.depth[0]
+
+
+def _bytes(*values: Tensor) -> str:
+    return hashlib.sha256(b"".join(value.detach().contiguous().numpy().tobytes() for value in values)).hexdigest()
+
+
+class _Replayed(torch.autograd.Function):
+    """A rendering and its gradient, remembered: checks run many times on one case with one array changed."""
+
+    @staticmethod
+    def forward(ctx: Any, rays: Tensor, make: Callable[[Tensor], tuple[Tensor, ...]], key: str) -> tuple[Tensor, ...]:
+        ctx.make, ctx.key = make, key
+        ctx.save_for_backward(rays)
+        with torch.no_grad():
+            return remembered(f"forward {key}", key, lambda: make(rays))
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None, None]:
+        (rays,) = ctx.saved_tensors
+        key = ctx.key + _bytes(*slopes)
+
+        def gradient() -> Tensor:
+            with torch.enable_grad():
+                start = rays.detach().requires_grad_()
+                return torch.autograd.grad(ctx.make(start), start, slopes, allow_unused=True)[0]
+
+        return remembered(f"backward {key}", key, gradient), None, None
 
 
 @check("inerf", "vanilla_steps")

@@ -23,7 +23,8 @@ HERE = Path(__file__).parent
 GOLDEN = HERE.parent / "golden"
 # Used, and without effect on what the case holds: after its first step the fine network is empty, and the only image of
 # the second step is its loss, which these draws change by 6e-8. Those of the first step are seen.
-UNSEEN = {("train_step_srn", "step1/n_depth")}
+# A negative has the key points of its picture.
+UNSEEN = {("train_step_srn", "step1/n_depth"), ("sampling", "image")}
 NAMES = [
     (folder, name)
     for folder in case_folders(GOLDEN)
