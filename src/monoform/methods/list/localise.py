@@ -64,7 +64,7 @@ def start_in_front(head: nn.Sequential, map_side: int) -> None:
 def frontal(map_side: int) -> Float[Tensor, "4 3"]:
     """The matrix of a camera on the box's +z side that looks at its middle."""
     middle = 0.5 * (map_side - 1)
-    focal = 0.6 * middle * FRONT
+    focal = 0.58 * middle * FRONT
     # Rows are z, y, x, 1 of a point; columns are column, row and depth. Depth falls as z grows.
     return torch.tensor(
         [[-middle, -middle, -1.0], [0, -focal, 0], [focal, 0, 0], [middle * FRONT, middle * FRONT, FRONT]]
