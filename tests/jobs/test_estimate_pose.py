@@ -1,0 +1,173 @@
+"""The job: from a photo and a scene's folder to files, and what is measured on the way."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from monoform.camera import Camera, look_at
+from monoform.camera.transforms_json import transforms_from_cameras
+from monoform.errors import InputError
+from monoform.jobs.estimate_pose import Disturbance, PoseOptions, estimate_pose, estimate_to_folder, truth_of
+from monoform.jobs.estimate_pose_protocol import Protocol, Run, run_protocol, starts_of, summary_of_runs, write_runs
+from monoform.jobs.pose_scenes import KnownScene, SceneView, object_photo, open_scene
+from monoform.mesh import Mesh
+from monoform.methods import Surroundings
+from monoform.methods.inerf import Descent, InerfOptions
+from monoform.render import render_mesh
+from monoform.render.mesh_rays import MeshRenderer
+from monoform.scene import Photo
+from monoform.scene.result import read_json
+
+CAMERA = Camera.from_fov(look_at(torch.tensor([[0.5, 0.5, 1.3]])), math.radians(40), 96, 72)
+OPTIONS = PoseOptions(method=InerfOptions(starts=1, longest=96), frames=0)
+
+
+def painted_mesh() -> Mesh:
+    """A ball of triangles in waves of colours."""
+    rows, columns = np.meshgrid(np.linspace(0.15, np.pi - 0.15, 40), np.linspace(0, 2 * np.pi, 80), indexing="ij")
+    x, y, z = np.sin(rows) * np.sin(columns), np.cos(rows), np.sin(rows) * np.cos(columns)
+    vertices = np.stack((0.42 * x, 0.3 * y, 0.36 * z), -1).reshape(-1, 3)
+    colors = np.stack((np.sin(11 * x + 2 * y), np.cos(9 * y + 4 * z), np.sin(8 * z - 5 * x)), -1).reshape(-1, 3)
+    corner = (np.arange(39)[:, None] * 80 + np.arange(79)).reshape(-1)
+    faces = np.concatenate(
+        (np.stack((corner, corner + 80, corner + 1), 1), np.stack((corner + 1, corner + 80, corner + 81), 1))
+    )
+    return Mesh(vertices, faces, vertex_colors=(127.5 + 100 * colors).astype(np.uint8))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Three photos of the mesh with a transforms.json."""
+    out = tmp_path_factory.mktemp("photos")
+    named = []
+    for number, angle in enumerate((0.0, 0.3, 0.6)):
+        eye = torch.tensor([[1.4 * math.sin(angle), 0.5, 1.4 * math.cos(angle)]])
+        camera = replace(CAMERA, world_from_camera=look_at(eye))
+        drawn = render_mesh(painted_mesh(), camera, samples=2)
+        Image.fromarray(np.rint(drawn.rgb * 255).astype(np.uint8)).save(out / f"{number}.png")
+        named.append((f"{number}.png", camera))
+    (out / "transforms.json").write_text(json.dumps(transforms_from_cameras(named)))
+    return out
+
+
+@pytest.fixture(scope="module")
+def scene(folder: Path) -> KnownScene:
+    views = tuple(
+        SceneView(folder / f"{n}.png", "test", truth_of(folder / "transforms.json", f"{n}.png")) for n in range(3)
+    )
+    renderer = MeshRenderer(painted_mesh())
+    return KnownScene(renderer, Surroundings(radius=0.42), bare=True, start=None, kind="test", views=views)  # fmt: skip
+
+
+def test_files_of_a_found_pose(folder: Path, scene: KnownScene, tmp_path: Path) -> None:
+    truth = scene.views[1].camera
+    options = replace(OPTIONS, start=scene.views[0].camera, frames=4)
+    found = estimate_to_folder(str(folder / "1.png"), tmp_path / "1", scene, options, truth=truth)
+    assert found.errors["rotation_degrees"] < 1.0 and found.errors["translation_share"] < 0.01
+    content = read_json(tmp_path / "1" / "camera.json")
+    camera = Camera.from_dict(content)
+    torch.testing.assert_close(camera.world_from_camera, found.estimate.camera.world_from_camera.float())
+    assert np.array(content["covariance"]).shape == (6, 6)
+    summary = read_json(tmp_path / "1" / "result.json")
+    assert summary["converged"] and summary["job"] == "pose" and summary["errors"]["rotation_degrees"] < 1.0
+    for name in summary["files"]:
+        assert (tmp_path / "1" / name).stat().st_size > 100
+    overlay = Image.open(tmp_path / "1" / "overlay.png")
+    assert overlay.size == (3 * 96, 72)
+    # The middle third is what the camera sees: it looks like the photo at the left.
+    left, middle = (np.asarray(overlay)[:, part * 96 : part * 96 + 96].astype(float) for part in (0, 1))
+    assert np.abs(left - middle).mean() < 6
+    assert {"convergence.mp4", "convergence.png", "mask.png"} <= set(summary["files"])
+
+
+def test_the_same_seed_gives_the_same_bytes(folder: Path, scene: KnownScene) -> None:
+    options = replace(OPTIONS, start=scene.views[0].camera)
+    one, two = (estimate_pose(str(folder / "1.png"), scene, options).estimate for _ in range(2))
+    assert torch.equal(one.camera.world_from_camera, two.camera.world_from_camera)
+
+
+def test_disturbances_change_the_photo_and_brightness_is_found(folder: Path, scene: KnownScene) -> None:
+    photo = Photo.open(folder / "1.png")
+    for noise in ("gaussian", "s&p", "salt", "pepper", "poisson"):
+        changed = Disturbance(noise=noise).applied(photo, 1)
+        assert not np.array_equal(changed.rgb, photo.rgb) and 0 <= changed.rgb.min() <= changed.rgb.max() <= 1
+        assert np.array_equal(changed.rgba, Disturbance(noise=noise).applied(photo, 1).rgba)
+    assert Disturbance(brightness=-0.1).applied(photo, 0).rgb.mean() < photo.rgb.mean() - 0.05
+    options = replace(OPTIONS, start=scene.views[0].camera, disturbance=Disturbance("gaussian", 0.03))
+    found = estimate_pose(str(folder / "1.png"), scene, options, truth=scene.views[1].camera)
+    assert found.errors["rotation_degrees"] < 2.0
+    with pytest.raises(InputError, match="--noise"):
+        Disturbance(noise="fog")
+    with pytest.raises(InputError, match="brightness"):
+        Disturbance(brightness=2.0)
+
+
+def test_focal_lengths_come_from_where_they_are_known(folder: Path, scene: KnownScene) -> None:
+    start = scene.views[0].camera
+    given = estimate_pose(str(folder / "1.png"), scene, replace(OPTIONS, start=start, focal=150.0))
+    assert float(given.estimate.camera.intrinsics[0, 0, 0]) == pytest.approx(150.0)
+    own = estimate_pose(str(folder / "1.png"), scene, replace(OPTIONS, start=start))
+    assert float(own.estimate.camera.intrinsics[0, 0, 0]) == pytest.approx(float(start.intrinsics[0, 0, 0]))
+    with pytest.raises(InputError, match="focal length of 1"):
+        estimate_pose(str(folder / "1.png"), scene, replace(OPTIONS, start=start, focal=1.0))
+    with pytest.raises(InputError, match="same size"):
+        estimate_pose(str(folder / "1.png"), scene, replace(OPTIONS, start=start.resized(10, 10)))
+
+
+def test_an_object_on_white_needs_no_matting(folder: Path) -> None:
+    photo = object_photo(Photo.open(folder / "0.png"))
+    drawn = render_mesh(painted_mesh(), replace(CAMERA, world_from_camera=look_at(torch.tensor([[0.0, 0.5, 1.4]]))))
+    assert photo.mask_origin == "white"
+    assert ((photo.mask > 0.5) == drawn.mask).mean() > 0.95
+
+
+def test_truths(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "camera.json").write_text(json.dumps(CAMERA.to_dict()))
+    torch.testing.assert_close(truth_of(tmp_path / "camera.json", "any").world_from_camera, CAMERA.world_from_camera)
+    with pytest.raises(InputError, match=r"no frame named 9\.png"):
+        truth_of(folder / "transforms.json", "9.png")
+
+
+def test_the_protocol_counts_what_it_should(scene: KnownScene, tmp_path: Path) -> None:
+    protocol = Protocol(photos=2, starts=1, angle=12.0, offset=0.03, relative=True)
+    starts = starts_of(scene.views[0], scene, protocol, 0)
+    again = starts_of(scene.views[0], scene, protocol, 0)
+    assert torch.equal(starts[0].world_from_camera, again[0].world_from_camera)
+    runs = run_protocol(scene, protocol, OPTIONS)
+    assert len(runs) == 2 and all(run.within(2.0, 0.02) for run in runs)
+    assert all(run.start[0] <= 12.0 and run.seconds_to(2.0) <= run.seconds for run in runs)
+    few = replace(OPTIONS, method=InerfOptions(optimizer="adam", descent=Descent(steps=2, rays=32, sampling="random")))
+    table = write_runs(tmp_path, {"lm": runs, "adam": run_protocol(scene, protocol, few)}, protocol)
+    content = read_json(tmp_path / "poses.json")
+    assert content["summary"]["lm"]["within_2_degrees_and_2_percent"] == 1.0
+    assert len(content["runs"]["adam"][0]["path"]) == 3 and "| runs | 2 | 2 |" in table
+    assert Image.open(tmp_path / "success.png").width == 640
+    with pytest.raises(InputError, match="no photos in its split 'train'"):
+        run_protocol(scene, replace(protocol, split="train"), OPTIONS)
+    with pytest.raises(InputError, match="protocol has"):
+        Protocol(starts=0)
+
+
+def test_shares_and_times_of_runs() -> None:
+    def run(angle: float, share: float, converged: bool) -> Run:
+        path = ((0.0, 20.0, 0.1), (1.0, 1.0, 0.1), (2.0, 9.0, 0.1), (3.0, 1.5, 0.1), (4.0, angle, share))
+        return Run("a", (20.0, 0.1), (angle, share), share, converged, (), 4.5, path)
+
+    runs = [run(0.5, 0.01, True), run(1.0, 0.01, False), run(30.0, 0.3, True), run(30.0, 0.3, False)]
+    summary = summary_of_runs(runs)
+    assert [summary[name] for name in ("both", "within_2_degrees_and_2_percent", "believed")] == [0.5, 0.5, 0.5]
+    assert summary["believed_and_right"] == summary["right_and_believed"] == 0.5
+    assert runs[0].seconds_to(2.0) == 3.0 and math.isinf(runs[2].seconds_to(2.0))
+
+
+def test_what_is_no_scene_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no scene"):
+        open_scene(tmp_path)
