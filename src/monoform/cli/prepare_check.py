@@ -13,8 +13,9 @@ class Check:
 
     data: Path
     """Its folder; for srn also the path that the folders have in common before _train, _val and _test."""
-    format: Literal["auto", "srn", "dvr", "dtu", "two_object"] = "auto"
-    """How it is laid out; auto tells by the names of the files."""
+    format: Literal["auto", "srn", "dvr", "dtu", "two_object", "transforms", "blender", "llff", "colmap"] = "auto"
+    """How it is laid out: many objects (the first four), or a capture of one scene; auto tells by the names of the
+    files."""
     quick: bool = False
     """Decode only the first and the last view of each object."""
 
@@ -23,14 +24,21 @@ def run(asked: Check) -> int:
     """Check, and print a line a split."""
     import warnings
 
+    from ..data.capture import detect_capture
     from ..data.check import check_data
+    from ..data.check_capture import CAPTURES, check_capture
     from .main import interruptible
     from .progress import progress_bar
 
     interruptible()
+    capture = detect_capture(asked.data) if asked.format == "auto" else asked.format
+    if capture in CAPTURES:
+        with progress_bar("photos") as show:
+            print(check_capture(asked.data, capture, quick=asked.quick, progress=show))  # type: ignore[arg-type]
+        return 0
     with progress_bar("objects") as show, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is left out is printed below
-        found = check_data(asked.data, asked.format, quick=asked.quick, progress=show)
+        found = check_data(asked.data, asked.format, quick=asked.quick, progress=show)  # type: ignore[arg-type]
     for split in found:
         print(split.sentence())
     return 0

@@ -51,6 +51,7 @@ class HashConfig:
         thickest: density, in the grid's unit, from which a cell is always occupied.
         steps: along the diameter of the sphere.
         background: behind the sphere: white, black, or learned for each direction.
+        photos: whose exposure and white balance is learned, as a gain of each colour; the scene has that of their mean.
     """
 
     network: HashNetwork = field(default_factory=HashNetwork)
@@ -61,6 +62,7 @@ class HashConfig:
     thickest: float = 2.0
     steps: int = 128
     background: Literal["white", "black", "learned"] = "learned"
+    photos: int = 0
 
     def __post_init__(self) -> None:
         if not (self.radius > 0 and self.margin > 0):

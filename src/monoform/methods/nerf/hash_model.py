@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ...nn.encoding import FrequencyEncoding
@@ -58,6 +58,8 @@ class HashScene(nn.Module):
         self.occupancy.density_grid.fill_(1.0)
         self.occupancy.density_bitfield.fill_(255)
         self.occupancy.unpack()
+        # Logarithms.
+        self.gains = nn.Parameter(torch.zeros(config.photos, 3)) if config.photos else None
         self.outer: nn.Module | None = None
         if config.background == "learned":
             waves = FrequencyEncoding(OUTER_FREQUENCIES, factor=1.0, stored=False)
@@ -87,6 +89,11 @@ class HashScene(nn.Module):
         """Density in the grid's unit."""
         return self._density(self.density_net(self.encode(points)))
 
+    def gain(self, photos: Int[Tensor, " r"]) -> Float[Tensor, "r 3"]:
+        """By what the colours of photos exceed those of the scene."""
+        assert self.gains is not None
+        return torch.exp(self.gains - self.gains.mean(dim=0))[photos]
+
     def background(self, directions: Float[Tensor, "r 3"]) -> Float[Tensor, "r 3"]:
         """What is behind everything, along unit directions."""
         if self.outer is not None:
@@ -100,12 +107,17 @@ class HashScene(nn.Module):
         return result
 
     def _density(self, found: Tensor) -> Tensor:
-        logits: Tensor = found[:, 0].float() + FIRST_LOG
+        logits = _precise(found[:, 0]) + FIRST_LOG
         return _Exponential.apply(logits)
 
     def _color(self, found: Tensor, harmonics: Tensor) -> Tensor:
         seen = torch.cat((found[:, 1:], harmonics.to(found.dtype)), dim=1)
-        return torch.sigmoid(self.color_net(seen).float())
+        return torch.sigmoid(_precise(self.color_net(seen)))
+
+
+def _precise(values: Tensor) -> Tensor:
+    """In float32 at least."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 class HashField:
@@ -126,8 +138,8 @@ class HashField:
 
     @property
     def representative_direction(self) -> Float[Tensor, " 3"] | None:
-        """Down and forward, as a camera that looks at the scene from before and above."""
-        return torch.nn.functional.normalize(self._bounds.new_tensor([0.0, -0.5, -1.0]), dim=0)
+        """None: without a direction, colours are those seen from straight above the surface."""
+        return None
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Density per world unit; 0 outside the sphere and in the cells that are empty."""
@@ -137,8 +149,15 @@ class HashField:
         return self.net.density(places) * inside * (0.5 / self.net.config.radius)
 
     def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
-        """sRGB 0..1 seen along `directions`; None for along the representative direction."""
-        if directions is None:
-            assert self.representative_direction is not None
-            directions = self.representative_direction.to(points).expand_as(points)
-        return self.net(self.net.to_grid(points), directions)[1]
+        """sRGB 0..1 seen along `directions`; None for from straight above the surface."""
+        places = self.net.to_grid(points)
+        return self.net(places, self._inwards(places) if directions is None else directions)[1]
+
+    def _inwards(self, places: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """The directions in which density grows fastest."""
+        with torch.enable_grad():
+            asked = places.detach().requires_grad_()
+            logits = torch.log(self.net.density(asked) + torch.finfo(torch.float32).tiny)
+            (slope,) = torch.autograd.grad(logits.sum(), asked)
+        steady = slope.new_tensor([0.0, 0.0, -1e-6])
+        return torch.nn.functional.normalize(slope + steady, dim=-1)

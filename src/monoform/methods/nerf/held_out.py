@@ -27,8 +27,9 @@ ERROR_GAIN = 3.0
 class Scores:
     """Of each held-out photo, and their means.
 
-    psnr and ssim are of whole pictures; psnr_content and ssim_content within the box of pixels whose rays meet the
-    content's sphere (psnr: these pixels alone).
+    psnr and ssim are of whole pictures; psnr_content of the pixels whose rays meet the content's sphere, ssim_content
+    of the box around these; psnr_object of the pixels that the scene covers by more than half, and psnr_object_gain of
+    the same after one gain for each colour, the best, has taken out the photo's own exposure and white balance.
     """
 
     each: dict[str, dict[str, float]]
@@ -36,8 +37,10 @@ class Scores:
     @property
     def mean(self) -> dict[str, float]:
         """Over the photos."""
-        names = next(iter(self.each.values()))
-        return {name: float(np.mean([scores[name] for scores in self.each.values()])) for name in names}
+        names = dict.fromkeys(name for scores in self.each.values() for name in scores)
+        return {
+            name: float(np.mean([scores[name] for scores in self.each.values() if name in scores])) for name in names
+        }
 
 
 def judge(scene: Scene, views: Sequence[CaptureView], *, reduced: float = 1.0, pictures: Path | None = None) -> Scores:
@@ -45,7 +48,7 @@ def judge(scene: Scene, views: Sequence[CaptureView], *, reduced: float = 1.0, p
     each = {}
     for view in views:
         image, camera = load_reduced(view, reduced)
-        seen, _ = scene.render(camera)
+        seen, alpha = scene.render(camera)
         truth = image[..., :3]
         if image.shape[2] == 4:
             place = next(scene.net.parameters()).device
@@ -55,7 +58,7 @@ def judge(scene: Scene, views: Sequence[CaptureView], *, reduced: float = 1.0, p
         origins, directions = camera.rays()
         _, _, hit = ray_sphere(origins[0], directions[0], scene.radius, scene.centre)
         inside = hit.reshape(camera.height, camera.width).numpy()
-        each[view.name] = _scores(ours, truth, inside)
+        each[view.name] = _scores(ours, truth, inside) | _object_scores(ours, truth, alpha.numpy() > 0.5)
         if pictures is not None:
             _write_comparison(pictures / f"{Path(view.name).stem}.png", truth, ours)
     return Scores(each)
@@ -93,6 +96,16 @@ def _scores(
         if min(truth[box].shape[:2]) >= 7:
             found["ssim_content"] = ssim(ours[box], truth[box])
     return found
+
+
+def _object_scores(
+    ours: Float[np.ndarray, "h w 3"], truth: Float[np.ndarray, "h w 3"], covered: np.ndarray
+) -> dict[str, float]:
+    if not covered.any():
+        return {}
+    own, true = ours[covered].astype(np.float64), truth[covered].astype(np.float64)
+    gain = (own * true).sum(axis=0) / np.maximum((own * own).sum(axis=0), 1e-12)
+    return {"psnr_object": psnr(own, true), "psnr_object_gain": psnr(own * gain, true)}
 
 
 def _write_comparison(file: Path, truth: Float[np.ndarray, "h w 3"], ours: Float[np.ndarray, "h w 3"]) -> None:

@@ -22,12 +22,14 @@ class RayBatch:
 
     Attributes:
         origins, directions: unit rays; rgb: sRGB 0..1, not multiplied by alpha; alpha: 1 where photos have none.
+        view: number of the photo.
     """
 
     origins: Float[Tensor, "r 3"]
     directions: Float[Tensor, "r 3"]
     rgb: Float[Tensor, "r 3"]
     alpha: Float[Tensor, " r"]
+    view: Int[Tensor, " r"]
 
 
 class RayBank:
@@ -83,7 +85,7 @@ class RayBank:
         each = Camera(self._poses[view], self._intrinsics[view], 1, 1)
         origins, directions = each.rays(across[:, None])
         values = self.pixels[chosen].float() / 255.0
-        return RayBatch(origins[:, 0], directions[:, 0], values[:, :3], values[:, 3])
+        return RayBatch(origins[:, 0], directions[:, 0], values[:, :3], values[:, 3], view)
 
 
 def load_reduced(view: CaptureView, reduced: float) -> tuple[Float[np.ndarray, "h w c"], Camera]:

@@ -33,6 +33,9 @@ class SceneTraining:
         hidden, color_hidden: widths of the hash grid's networks.
         coarse, fine: samples of a ray; width: of the networks (frequency).
         judged: pixels of the evaluations during the training.
+        gains: learn the exposure and white balance of each photo (hash, photos without alpha).
+        mesh: cells along the bounds of mesh.glb, made at the end; 0 for none. film: side in pixels of turntable.mp4; 0
+            for none.
     """
 
     config: str = "hash"
@@ -52,7 +55,7 @@ class SceneTraining:
     warmup: int = 200
     update_every: int = 16
     update_share: float = 0.0625
-    steps_along: int = 128
+    steps_along: int = 256
     levels: int = 6
     features: int = 4
     finest: float = 512.0
@@ -63,6 +66,9 @@ class SceneTraining:
     fine: int = 48
     width: int = 128
     judged: int = 8192
+    gains: bool = True
+    mesh: int = 256
+    film: int = 256
 
     def __post_init__(self) -> None:
         if self.config not in CONFIGS:

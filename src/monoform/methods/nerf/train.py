@@ -17,8 +17,9 @@ from .hash_config import HashConfig, HashNetwork
 from .hash_model import HashScene
 from .held_out import Scores, judge, write_scores
 from .model import NerfNet
+from .products import scene_mesh, write_turntable
 from .ray_bank import RayBank
-from .scene import Scene, write_cameras
+from .scene import Scene, load_scene, write_cameras
 from .settings import SceneTraining
 from .train_frequency import FrequencyTask
 from .train_hash import HashTask
@@ -63,13 +64,26 @@ def train_scene(
     folder = Path(out) / "weights"
     publish(net, net.config, result, folder, card=_card(capture, net, result, settings, None))
     write_cameras(folder, capture, centre, radius)
-    ended = result.stopped in ("done", "time")
-    if held and ended and (not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0):
-        scene = Scene.of(folder, net.eval(), capture, centre, radius)
-        scores = judge(scene, held, reduced=settings.reduced, pictures=folder / "held_out")
-        write_scores(scores, folder)
-        (folder / "README.md").write_text(_card(capture, net, result, settings, scores), encoding="utf-8")
+    first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+    if first and result.stopped in ("done", "time"):
+        scene = load_scene(folder, device=next(net.parameters()).device)
+        if held:
+            scores = judge(scene, held, reduced=settings.reduced, pictures=folder / "held_out")
+            write_scores(scores, folder)
+            (folder / "README.md").write_text(_card(capture, net, result, settings, scores), encoding="utf-8")
+        _make_products(scene, Path(out), settings)
     return result
+
+
+def _make_products(scene: Scene, out: Path, settings: SceneTraining) -> None:
+    """A mesh and a film; a scene without a surface, after a few steps, has no mesh."""
+    if settings.mesh:
+        try:
+            scene_mesh(scene, resolution=settings.mesh).export(out / "mesh.glb")
+        except InputError as error:
+            print(f"There is no mesh: {error}")
+    if settings.film:
+        write_turntable(scene, out / "turntable.mp4", size=settings.film)
 
 
 def _sphere(capture: Capture, settings: SceneTraining) -> tuple[tuple[float, float, float], float]:
@@ -105,6 +119,7 @@ def _task(
             margin=settings.margin,
             steps=settings.steps_along,
             background=background,  # type: ignore[arg-type]
+            photos=len(bank.cameras) if settings.gains and not bank.transparent else 0,
         )
         scene = HashScene(config)
         return scene, HashTask(scene, bank, settings, steps=steps, held_out=judged)

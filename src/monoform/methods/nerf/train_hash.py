@@ -13,6 +13,7 @@ from .ray_bank import RayBank, RayBatch
 from .settings import SceneTraining
 
 BETAS, EPSILON = (0.9, 0.99), 1e-15
+GAIN_RATE = 1e-3  # of the logarithms of the photos' gains
 NARROW = 1e-5  # coverage this near to 0 or 1 is as good as that
 
 
@@ -35,8 +36,11 @@ class HashTask:
         """One phase; the table learns faster than the networks."""
         settings = self.settings
         table = [self.net.encode.embeddings]
-        others = [one for name, one in self.net.named_parameters() if not name.startswith("encode.")]
-        groups = [{"params": table, "lr": settings.rate}, {"params": others, "lr": settings.network_rate}]
+        named = [(name, one) for name, one in self.net.named_parameters() if not name.startswith("encode.")]
+        groups = [{"params": table, "lr": settings.rate}]
+        groups += [{"params": [one for name, one in named if name != "gains"], "lr": settings.network_rate}]
+        if self.net.gains is not None:
+            groups += [{"params": [self.net.gains], "lr": GAIN_RATE}]
         optimiser = Optimiser(name="adam", rate=settings.rate, betas=BETAS, epsilon=EPSILON, fused=True)
         schedule = Cosine(self.steps, warmup=min(20, self.steps - 1), floor=settings.floor)
         return [Phase("scene", groups, self._loss, optimiser=optimiser, schedule=schedule)]
@@ -62,7 +66,8 @@ class HashTask:
         seen = render_samples(net, origins, directions, samples, step=length, background=behind)
         truth, alpha = batch.rgb[:used], batch.alpha[:used, None]
         truth = truth * alpha + (1.0 - alpha) * behind.detach()
-        error = (seen.rgb - truth).square().mean()
+        rgb = seen.rgb if net.gains is None else seen.rgb * net.gain(batch.view[:used])
+        error = (rgb - truth).square().mean()
         loss = error
         if settings.clear:
             cover = seen.alpha.clamp(NARROW, 1.0 - NARROW)

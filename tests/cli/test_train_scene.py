@@ -1,0 +1,135 @@
+"""`monoform train scene`: a capture in, a scene out that renders held-out photos and opens elsewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from tests.data.capture_cases import RADIUS, ball_picture, orbit_cameras, write_transforms
+
+from monoform.camera import cameras_from_transforms
+from monoform.mesh.read import load
+from monoform.methods.nerf import load_scene
+
+QUICK = (
+    "reduced=1",
+    "rays=512",
+    "samples=6000",
+    "warmup=30",
+    "levels=3",
+    "log2_rows=12",
+    "finest=32",
+    "steps_along=48",
+    "mesh=64",
+    "film=32",
+)
+
+
+def run(*words: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "monoform", "train", "scene", *map(str, words)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory):
+    root = tmp_path_factory.mktemp("capture")
+    write_transforms(root, orbit_cameras(24, width=48, height=40))
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(capture, tmp_path_factory):
+    out = tmp_path_factory.mktemp("scene")
+    done = run("--data", capture, "-o", out, "--steps", 250, "--set", *QUICK)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_held_out_photos_are_predicted(trained):
+    scores = json.loads((trained / "weights" / "held_out.json").read_text())
+    assert len(scores["each"]) == 3
+    assert scores["mean"]["psnr_content"] > 20 and scores["mean"]["ssim"] > 0.7
+    assert "| all | 3 |" in (trained / "weights" / "held_out.md").read_text()
+    assert len(list((trained / "weights" / "held_out").glob("*.png"))) == 3
+    assert f"psnr {scores['mean']['psnr']:.2f}" in (trained / "weights" / "README.md").read_text()
+
+
+def test_the_scene_opens_with_its_cameras_and_its_field(trained, capture):
+    scene = load_scene(trained)
+    cameras = orbit_cameras(24, width=48, height=40)
+    assert len(scene.views) == 24 and len(scene.of_split("test")) == 3
+    for view, camera in zip(scene.views, cameras, strict=True):
+        torch.testing.assert_close(view.camera.world_from_camera, camera.world_from_camera)
+        assert view.image.is_file() and view.image.is_relative_to(capture)
+    inside, outside = scene.field.geometry(torch.tensor([[0.0, 0.0, 0.9 * RADIUS], [0.0, 0.0, 1.2 * RADIUS]]))
+    assert inside > 5 * outside
+    rgb, alpha = scene.render(cameras[7])
+    truth = ball_picture(cameras[7])[..., 3] > 127
+    assert float(((alpha > 0.5).numpy() == truth).mean()) > 0.97
+    assert rgb.shape == (40, 48, 3) and float(rgb[0, 0].min()) > 0.9, "on white"
+
+
+def test_rays_are_differentiable_and_repeatable(trained):
+    scene = load_scene(trained / "weights")
+    origins, directions = (rays[0, 950:970] for rays in orbit_cameras(1, width=48, height=40)[0].rays())
+    renderer = scene.renderer()
+    origins, directions = origins.clone().requires_grad_(), directions.clone().requires_grad_()
+    seen = renderer(origins, directions)
+    assert torch.equal(seen.rgb, renderer(origins, directions).rgb)
+    gradients = torch.autograd.grad(seen.rgb.sum() + seen.alpha.sum(), (origins, directions))
+    assert all(torch.isfinite(gradient).all() and gradient.abs().max() > 0 for gradient in gradients)
+    hit = seen.alpha > 0.9
+    away = (origins + seen.distance[:, None] * directions).norm(dim=-1)[hit]
+    assert hit.any() and torch.allclose(away, torch.tensor(RADIUS), atol=0.08)
+
+
+def test_mesh_film_and_cameras_open_elsewhere(trained):
+    mesh = load(trained / "mesh.glb")
+    size = np.linalg.norm(mesh.vertices, axis=1)
+    assert abs(np.median(size) - RADIUS) < 0.05 and mesh.texture is not None
+    assert (trained / "turntable.mp4").stat().st_size > 1000
+    content = json.loads((trained / "weights" / "transforms.json").read_text())
+    found = cameras_from_transforms(content)
+    assert len(found) == 24 and {frame["split"] for frame in content["frames"]} == {"train", "test"}
+
+
+def test_training_again_goes_on_and_changes_nothing_that_is_done(trained, capture):
+    before = (trained / "weights" / "model.safetensors").read_bytes()
+    done = run("--data", capture, "-o", trained, "--steps", 250, "--set", *QUICK)
+    assert done.returncode == 0 and "250 of 250" in done.stdout
+    assert (trained / "weights" / "model.safetensors").read_bytes() == before
+
+
+def test_the_frequency_network_learns_too(capture, tmp_path):
+    words = ("config=frequency", "rays=128", "coarse=12", "fine=12", "width=32", "mesh=0", "film=0", "reduced=2")
+    done = run("--data", capture, "-o", tmp_path, "--steps", 60, "--set", *words, "rate=0.0005")
+    assert done.returncode == 0, done.stderr
+    scene = load_scene(tmp_path)
+    assert scene.net.config.sphere is not None
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["scene/loss"] for line in lines if line["kind"] == "train"]
+    assert losses[-1] < losses[0]
+    assert (tmp_path / "weights" / "held_out.json").is_file() and not (tmp_path / "mesh.glb").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("config=other",), "no scene configuration 'other'"),
+        (("background=sky",), "background is 'sky'"),
+        (("centre=1,2",), "give three numbers"),
+        (("rate=0",), "rate is 0.0"),
+        (("nonsense=1",), "nonsense"),
+        (("config=frequency", "background=learned"), "no learned background"),
+        (("centre=50,0,0", "radius=0.1"), "No ray of any photo meets"),
+        (("layout=colmap",), "COLMAP"),
+    ],
+)
+def test_bad_options_are_one_sentence(capture, tmp_path, words, sentence):
+    done = run("--data", capture, "-o", tmp_path / "out", "--steps", 5, "--set", *words)
+    assert done.returncode == 2 and sentence in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "weights").exists()
