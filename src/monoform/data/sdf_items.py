@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -51,6 +51,7 @@ class ShapeItem:
     sdf: Float[np.ndarray, " n"]
 
 
+@runtime_checkable
 class ShapeObjects(Protocol):
     """A data set of shapes with pictures."""
 

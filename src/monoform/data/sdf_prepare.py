@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..atomic import atomic_file, write_error
+from ..atomic import atomic_file
 from ..errors import InputError
 from ..mesh import Mesh
 from .pool import map_unordered
@@ -85,16 +85,13 @@ def sample_meshes(
 def _claim(out: Path, options: SdfOptions) -> None:
     file, asked = out / INDEX, json.loads(json.dumps(asdict(options)))
     try:
-        if file.is_file() and json.loads(file.read_text(encoding="utf-8")) != asked:
-            raise InputError(f"{out} holds samples of other options, see {file}; choose another folder.")
-        with atomic_file(file) as draft:
-            draft.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
-    except ValueError as error:
-        raise InputError(
-            f"{file} is damaged; remove it to sample everything anew, or choose another folder."
-        ) from error
-    except OSError as error:
-        raise write_error(out, error) from error
+        found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else asked
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} is damaged; remove the folder, or choose another one.") from error
+    if found != asked:
+        raise InputError(f"{out} holds samples of other options, see {file}; choose another folder.")
+    with atomic_file(file) as draft:
+        draft.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
 
 
 def _folders(source: Source, out: Path) -> tuple[Path, Path]:
