@@ -63,7 +63,7 @@ class OccupancyGrid(nn.Module):
     density_grid: Tensor
     density_bitfield: Tensor
     occupied: Tensor
-    _order: Tensor
+    order: Tensor
 
     def __init__(self, bound: float = 1.0, *, cells: int = CELLS, thickest: float = 10.0) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class OccupancyGrid(nn.Module):
         # Number along the Morton curve of each cell counted as (x cells + y) cells + z.
         axis = torch.arange(cells)
         order = morton_codes(torch.cartesian_prod(axis, axis, axis))
-        self.register_buffer("_order", order, persistent=False)
+        self.register_buffer("order", order, persistent=False)
 
     @property
     def mean_density(self) -> float:
@@ -122,7 +122,7 @@ class OccupancyGrid(nn.Module):
     def unpack(self) -> None:
         """Set the cells from the bits, for instance after loading a checkpoint."""
         bits = unpack_bits(self.density_bitfield).reshape(self.cascades, -1)
-        self.occupied.copy_(bits[:, self._order].flatten())
+        self.occupied.copy_(bits[:, self.order].flatten())
 
     def cell_points(
         self, cascade: int, codes: Int[Tensor, " n"], generator: torch.Generator | None = None

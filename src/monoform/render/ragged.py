@@ -94,4 +94,4 @@ def _before(values: Tensor, counts: Tensor, rays: Tensor) -> Tensor:
     total = values.double().cumsum(dim=0) - values
     first = counts.cumsum(dim=0) - counts
     padded = torch.cat((total, total.new_zeros(1)))
-    return (total - padded[first][rays]).to(values)
+    return (total - padded.index_select(0, first).index_select(0, rays)).to(values)

@@ -70,7 +70,7 @@ def visible_samples(
     place, ray = kept.T.nonzero(as_tuple=True)[::-1]
     counts = kept.sum(dim=0)
     distance, rows = distance[place, ray], rows[place, ray]
-    thickness = grid_density(grid)[rows.long()] * step
+    thickness = grid.density_grid[0][grid.order[rows.long()]] * step
     seen = _transmittance(thickness, counts, ray) >= HIDDEN
     ray = ray[seen]
     return Visible(ray, torch.bincount(ray, minlength=len(origins)), distance[seen])
@@ -113,11 +113,6 @@ def _rows(grid: OccupancyGrid, origins: Tensor, directions: Tensor, distance: Te
     return joined
 
 
-def grid_density(grid: OccupancyGrid) -> Float[Tensor, " cells"]:
-    """Densities of an occupancy grid's cells in the order of `occupied`."""
-    return grid.density_grid[0][grid._order]
-
-
 def _transmittance(thickness: Tensor, counts: Tensor, ray: Tensor) -> Tensor:
     total = thickness.double().cumsum(dim=0) - thickness
     first = counts.cumsum(dim=0) - counts
@@ -143,9 +138,10 @@ def render_samples(
     background: Float[Tensor, "r 3"] | None = None,
 ) -> HashRays:
     """Composite the scene at samples of unit rays in the grid's unit; differentiable in the scene and in the rays."""
-    points = origins[samples.ray] + samples.distance[:, None] * directions[samples.ray]
+    along = directions.index_select(0, samples.ray)
+    points = origins.index_select(0, samples.ray) + samples.distance[:, None] * along
     harmonics = spherical_harmonics(directions, net.config.network.degree)
-    density, rgb = net.look(points, harmonics[samples.ray])
+    density, rgb = net.look(points, harmonics.index_select(0, samples.ray))
     length = torch.full_like(density, step)
     seen = composite_samples(density, rgb, length, samples.distance, samples.counts)
     behind = net.background(directions) if background is None else background

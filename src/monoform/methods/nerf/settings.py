@@ -55,7 +55,7 @@ class SceneTraining:
     warmup: int = 200
     update_every: int = 16
     update_share: float = 0.0625
-    steps_along: int = 256
+    steps_along: int = 128
     levels: int = 6
     features: int = 4
     finest: float = 512.0
