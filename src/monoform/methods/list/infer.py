@@ -24,7 +24,7 @@ from ..base import MethodCard, Reconstructor
 from .config import ListConfig
 from .fast import FastDistances
 from .field import ListField
-from .grid import dense_values, estimated_slope, sparse_values, surface_of
+from .grid import Distance, dense_values, estimated_slope, sparse_values, surface_of
 from .localise import network_query, project
 from .model import ListNet, Seen, build
 from .packed import windows_of
@@ -130,9 +130,9 @@ class List(Reconstructor):
         window = windows_of(torch.from_numpy(photo.mask)[None], margin)[0].numpy().astype(np.float64)
         return window, picture_of(photo, window, config.image_size)
 
-    def _surface(self, distance: FastDistances) -> Mesh:
+    def _surface(self, distance: Distance) -> Mesh:
         network = self.net.config.network
-        first = dense_values(distance, network.volume_nodes // 4 + 1, half_side=network.half_side)
+        first = dense_values(distance, max(17, network.volume_nodes // 4 + 1), half_side=network.half_side)
         slope = float(np.clip(1.2 * estimated_slope(first), 1.0, 6.0))
         nodes = max(FIRST_LOOK, network.volume_nodes)
         return surface_of(sparse_values(distance, nodes, half_side=network.half_side, slope=slope))

@@ -1,0 +1,186 @@
+"""Shape on the frozen validation list: LIST, its first stage alone and the nearest training mesh, in one run.
+
+    python benchmarks/quality_list.py MESHES PACK --weights RUN/weights --first RUN/first_stage/weights \\
+        --out list.json --cache CACHE --workers 2
+
+MESHES is a folder of meshes with its index.csv, PACK what `monoform prepare meshes` made of it (for retrieval). The
+protocol stands in docs/evaluation.md. The first stage gives points only: they are laid out on a grid, closed, and what
+cannot be reached from outside counts as inside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import multiprocessing
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+sys.path.insert(0, str(Path(__file__).parent))
+from quality.answers import Answer, Answerer, Retrieval, answers_of, inside_of, picture_features, retrievable
+from quality.report import lines, summary
+from quality.scores import scores
+from quality.truth import SURFACE_POINTS, Truth, prepare_truth
+
+from monoform import Mesh, Photo
+from monoform.atomic import atomic_file
+from monoform.camera import Camera
+from monoform.data import mesh_sources, validation_names
+from monoform.data.splits import SCAN_PREFIXES
+from monoform.mesh import sample_surface
+from monoform.mesh.topology import volume
+from monoform.methods.list import List, ListOptions
+from monoform.methods.list.config import ListConfig
+from monoform.methods.list.grid import GridValues, surface_of
+from monoform.methods.list.infer import picture_of
+from monoform.methods.list.model import CoarseNet, build
+from monoform.methods.list.packed import windows_of
+from monoform.methods.list.pose import MaskFit, looking
+from monoform.methods.list.volume import occupancy
+from monoform.training import load_pretrained
+
+NODES = 32  # of the grid on which the first stage's cloud is closed
+LIST, FIRST, NEAREST = "list", "first stage", "nearest"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is run: picklable, so that every worker builds its own methods."""
+
+    meshes: Path
+    pack: Path
+    cache: Path
+    weights: str
+    first: str | None
+    views: int
+    seed: int
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of all that is compared."""
+        return (LIST, *((FIRST,) if self.first else ()), NEAREST)
+
+
+class Cloud:
+    """The first stage's answer: its points, closed to a solid; its camera is found by the mask."""
+
+    def __init__(self, weights: str) -> None:
+        net, _ = load_pretrained(build, ListConfig, weights)
+        if not isinstance(net, CoarseNet):
+            raise SystemExit(f"{weights} is no first stage.")
+        self.net = net
+
+    def __call__(self, truth: Truth, view: int) -> Answer | None:
+        """The closed cloud as an answer."""
+        start = time.perf_counter()
+        image, known = truth.images[view], truth.camera(view)
+        photo = Photo.open(image[..., :3].copy(), mask=image[..., 3].copy())
+        assert photo.mask is not None
+        window = windows_of(torch.from_numpy(photo.mask)[None], self.net.config.margin)[0].numpy().astype(np.float64)
+        with torch.no_grad():
+            cloud = self.net(picture_of(photo, window, self.net.config.image_size))
+        mesh = closed_cloud(cloud)
+        if mesh is None:
+            return None
+        fit = MaskFit(mesh, photo.mask > 0.5, known.intrinsics[0].numpy().astype(np.float64))
+        rotation = fit.best([looking(0.0, height) for height in (0.0, 0.2, 0.4)], turn=0.15)
+        pose = np.eye(4)
+        pose[:3, :3], pose[:3, 3] = rotation.T, -rotation.T @ fit.place(rotation)
+        camera = Camera(torch.from_numpy(pose)[None].float(), known.intrinsics, known.width, known.height)
+        seconds = time.perf_counter() - start
+        points = sample_surface(mesh, SURFACE_POINTS, seed=0)[0]
+        return Answer(mesh, camera, points, inside_of(mesh), volume(mesh), seconds)
+
+
+def closed_cloud(cloud: torch.Tensor) -> Mesh | None:
+    """The solid that a cloud's nodes enclose; None where there is none."""
+    grid = np.pad(occupancy(cloud, NODES)[0].numpy() > 0, 2)
+    closed = ndimage.binary_fill_holes(ndimage.binary_closing(grid, iterations=2))[2:-2, 2:-2, 2:-2]
+    if not closed.any():
+        return None
+    smooth = ndimage.gaussian_filter(closed.astype(np.float32), 0.7)
+    return surface_of(GridValues(0.5 - smooth, 0.5, 0))
+
+
+class Judge:
+    """Truths and methods of one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.sources = {source.name: source for source in mesh_sources(settings.meshes)}
+        self.answerers: dict[str, Answerer] = {LIST: answers_of(List(ListOptions(weights=settings.weights)))}
+        if settings.first:
+            self.answerers[FIRST] = Cloud(settings.first)
+        self.answerers[NEAREST] = Retrieval(settings.pack, list(self.sources.values()), settings.cache)
+
+    def rows(self, name: str) -> list[dict]:
+        """One row for each view of an object."""
+        settings = self.settings
+        truth = prepare_truth(self.sources[name], views=settings.views, seed=settings.seed, cache=settings.cache)
+        rows = []
+        for view in range(settings.views):
+            row: dict = {"object": name, "view": view, "scan": name.startswith(SCAN_PREFIXES)}
+            for label, answerer in self.answerers.items():
+                answer = answerer(truth, view)
+                row[label] = scores(answer, truth, view) | {"failed": answer is None}
+            rows.append(row)
+        return rows
+
+
+@functools.cache
+def judge(settings: Settings) -> Judge:
+    """This process's truths and methods, built once."""
+    return Judge(settings)
+
+
+def rows_here(settings: Settings, name: str) -> list[dict]:
+    """Rows of one object, in a worker."""
+    return judge(settings).rows(name)
+
+
+def main() -> None:
+    asked = arguments()
+    asked.cache.mkdir(parents=True, exist_ok=True)
+    settings = Settings(asked.meshes, asked.pack, asked.cache, asked.weights, asked.first, asked.views, asked.seed)
+    picture_features(retrievable(asked.pack, mesh_sources(asked.meshes)), asked.cache)
+    names, rows = validation_names()[: asked.objects], []
+    # Processes share the cores, so each computes with one thread.
+    with multiprocessing.get_context("spawn").Pool(asked.workers, torch.set_num_threads, (1,)) as pool:
+        for found in pool.imap_unordered(functools.partial(rows_here, settings), names):
+            rows += found
+            mean = sum(row[LIST]["iou"] for row in found) / len(found)
+            print(f"{len(rows) // asked.views}/{len(names)} {found[0]['object']}: IoU {mean:.3f}", flush=True)
+    rows.sort(key=lambda row: (row["object"], row["view"]))
+    pairs = [(label, NEAREST) for label in settings.labels[:-1]]
+    result = summary(rows, settings.labels, pairs)
+    with atomic_file(asked.out) as draft:
+        plain = {"weights": asked.weights, "first": asked.first, "views": asked.views, "seed": asked.seed}
+        Path(draft).write_text(json.dumps({"settings": plain, "summary": result, "rows": rows}, indent=1))
+    print("\n".join(lines(result)))
+
+
+def arguments() -> argparse.Namespace:
+    """The words of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("meshes", type=Path)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("--weights", required=True, help="folder of a trained LIST")
+    parser.add_argument("--first", help="folder of its first stage")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file of all figures")
+    parser.add_argument("--views", type=int, default=3, help="inputs of each object")
+    parser.add_argument("--objects", type=int, default=60, help="how many of the list, from its start")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, required=True, help="folder that keeps truths and features")
+    parser.add_argument("--workers", type=int, default=1, help="processes at once")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
