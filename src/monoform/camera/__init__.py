@@ -6,6 +6,7 @@ from .camera import Camera as Camera
 from .colmap import camera_from_colmap as camera_from_colmap
 from .colmap import cameras_from_colmap as cameras_from_colmap
 from .colmap import colmap_from_cameras as colmap_from_cameras
+from .colmap_binary import cameras_from_colmap_binary as cameras_from_colmap_binary
 from .conventions import from_blender as from_blender
 from .conventions import from_integer_centres as from_integer_centres
 from .conventions import from_opengl as from_opengl

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from .capture import Capture as Capture
+from .capture import CaptureView as CaptureView
+from .capture import open_capture as open_capture
 from .check import check_data as check_data
 from .color_jitter import ColorChange as ColorChange
 from .color_jitter import changed_colors as changed_colors
@@ -46,6 +49,8 @@ from .widen import fitted as fitted
 from .widen import widened as widened
 
 __all__ = [
+    "Capture",
+    "CaptureView",
     "ColorChange",
     "DtuObjects",
     "DvrObjects",
@@ -74,6 +79,7 @@ __all__ = [
     "label",
     "load_source",
     "mesh_sources",
+    "open_capture",
     "open_posed",
     "pack_meshes",
     "procedural_object",

@@ -8,3 +8,7 @@ from .analytic import Sphere as Sphere
 from .analytic import Torus as Torus
 from .encoding import FrequencyEncoding as FrequencyEncoding
 from .field import Field as Field
+from .hashgrid import GridOptions as GridOptions
+from .hashgrid import HashGrid as HashGrid
+from .nerf_mlp import NerfMlp as NerfMlp
+from .spherical_harmonics import spherical_harmonics as spherical_harmonics

@@ -12,6 +12,12 @@ from .compositing import density_weights as density_weights
 from .compositing import expected_distance as expected_distance
 from .compositing import over_background as over_background
 from .compositing import sdf_weights as sdf_weights
+from .march import MarchOptions as MarchOptions
+from .march import Samples as Samples
+from .march import march as march
+from .occupancy import OccupancyGrid as OccupancyGrid
+from .ragged import RaggedRender as RaggedRender
+from .ragged import composite_samples as composite_samples
 from .sampling import importance as importance
 from .sampling import interval_edges as interval_edges
 from .sampling import stratified as stratified
