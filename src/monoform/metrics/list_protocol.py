@@ -49,7 +49,7 @@ def surface_metrics(
     return metrics | {"failed": 0.0}
 
 
-def earth_movers_distance(points: Float[np.ndarray, "n 3"], reference: Float[np.ndarray, "n 3"]) -> float:
+def earth_movers_distance(points: Float[np.ndarray, "n 3"], reference: Float[np.ndarray, "m 3"]) -> float:
     """Mean distance of the best one-to-one matching of two sets (Fan et al. 2017, equation 1), solved exactly.
 
     Raises:
