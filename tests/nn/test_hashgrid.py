@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -153,3 +155,36 @@ def test_impossible_layouts_are_refused(wrong: dict) -> None:
         GridOptions(**wrong)
     with pytest.raises(InputError, match="bound"):
         HashGrid(bound=0.0)
+
+
+COMPILED = """
+import torch
+from monoform.nn.grid_compiled import compiled_look_up, look_up_fast
+from monoform.nn.grid_lookup import look_up
+from monoform.nn.hashgrid import GridOptions, HashGrid
+
+for kind, interpolation in (("hash", "linear"), ("tiled", "smoothstep")):
+    grid = HashGrid(GridOptions(3, 4, 2, 4, 40, 9, kind, interpolation=interpolation)).double()
+    with torch.no_grad():
+        grid.embeddings.normal_()
+    share = (torch.rand(50, 3, dtype=torch.float64) * 1.2 - 0.1).requires_grad_()
+    smooth = interpolation == "smoothstep"
+    asked = torch.randn(50, 8, dtype=torch.float64)
+    for other in (look_up, look_up_fast):
+        results = []
+        for function in (compiled_look_up("aot_eager"), other):
+            out = function(share, grid.embeddings, tuple(grid.levels), smooth=smooth)
+            results.append((out, *torch.autograd.grad(out, (grid.embeddings, share), asked)))
+        for one, two in zip(*results):
+            assert one.abs().max() > 0
+            torch.testing.assert_close(one, two, atol=1e-11, rtol=1e-9)
+"""
+
+
+def test_the_compiled_kernel_has_the_values_and_gradients_of_its_twin() -> None:
+    """Traced with its gradients as for an accelerator, but without the generator of code, which needs a compiler.
+
+    In its own process: what checks the types of arguments in tests cannot be traced.
+    """
+    done = subprocess.run([sys.executable, "-c", COMPILED], check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr

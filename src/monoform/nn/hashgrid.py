@@ -12,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .grid_lookup import GridLevel, look_up
+from .grid_compiled import look_up_fast
+from .grid_lookup import GridLevel
 
 FIRST_VALUES = 1e-4  # features start uniformly within plus and minus this
 
@@ -103,7 +104,7 @@ class HashGrid(nn.Module):
         """Features at world points; differentiable in the table and in the points."""
         share = (points + self.bound) / (2.0 * self.bound)
         options = self.options
-        return look_up(
+        return look_up_fast(
             share,
             self.embeddings,
             self.levels,

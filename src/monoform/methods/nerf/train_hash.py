@@ -13,7 +13,7 @@ from .ray_bank import RayBank, RayBatch
 from .settings import SceneTraining
 
 BETAS, EPSILON = (0.9, 0.99), 1e-15
-GAIN_RATE = 1e-3  # of the logarithms of the photos' gains
+GAIN_RATE = 3e-3  # of the logarithms of the photos' gains
 NARROW = 1e-5  # coverage this near to 0 or 1 is as good as that
 
 
