@@ -84,7 +84,7 @@ class PoseEstimate:
         score: mean robust difference of the rendered picture to the photo, in colours 0..1.
         path: poses from the winning start to the result; seconds: when each was measured; losses: as the optimiser
             saw them, NaN where it did not.
-        alternatives: poses that other starts ended at, the better first.
+        alternatives: other poses that were given up on the way, the better first.
         details: further numbers, for the record.
     """
 

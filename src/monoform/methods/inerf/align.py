@@ -7,6 +7,7 @@ Baker and Matthews 2004), until what it shows is too far from what would be seen
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 
@@ -23,7 +24,8 @@ from .frames import Level, level
 from .reference import Reference, at_poses, look
 from .residuals import Alignment, Tone, camera_of
 
-WORSE = 1.02  # scores of whole pictures differ by so much from the sampling of edges alone
+APART = math.radians(5.0)  # hypotheses that are nearer to each other are one
+WORSE = 1.1  # noise of the score: pictures that are rendered anew are sampled elsewhere
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,15 @@ class Stage:
         renders: how often what is seen is rendered anew, at most.
         steps: of least squares after each.
         keep: hypotheses that go on from here.
+        local: pixels around which the mean is taken off both pictures, so that light may vary slowly; 0: colours as
+            they are.
     """
 
     longest: int
     renders: int
     steps: int
     keep: int
+    local: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class Hypotheses:
         poses: world_from_camera; tone: logarithm of the gain, offset; zoom: logarithm of the focal length's factor.
         scores: mean robust difference of the whole rendered pictures to the photo at the last stage.
         starts: from which start each came.
+        ratios: of those that were given up, their score then in the best one's; infinity for those that had come to
+            the pose of a better one.
     """
 
     poses: Float[Tensor, "b 4 4"]
@@ -82,10 +89,11 @@ class Hypotheses:
     zoom: Float[Tensor, "b 1"]
     scores: Float[Tensor, " b"]
     starts: Int[Tensor, " b"]
+    ratios: Float[Tensor, " b"]
 
     def __getitem__(self, rows: Tensor | slice) -> Hypotheses:
         """Some of them."""
-        return Hypotheses(self.poses[rows], self.tone[rows], self.zoom[rows], self.scores[rows], self.starts[rows])
+        return Hypotheses(**{name: getattr(self, name)[rows] for name in _FIELDS})
 
     @property
     def values(self) -> dict[str, Tensor]:
@@ -140,7 +148,7 @@ def align(
     options = options or Aligning()
     run = _Run(renderer, camera, options, generator, starts)
     for number, stage in enumerate(options.stages):
-        run.stage(level(image, camera, stage.longest), stage, prune=number > 0)
+        run.stage(level(image, camera, stage.longest, stage.local), stage, prune=number > 0)
     return run.result()
 
 
@@ -168,7 +176,7 @@ class _Run:
         like = starts.detach()
         self.now = Hypotheses(
             like, like.new_zeros(count, 2), like.new_zeros(count, 1), like.new_full((count,), torch.inf),
-            torch.arange(count),
+            torch.arange(count), like.new_ones(count),
         )  # fmt: skip
         self.finished: list[Hypotheses] = []
         self.paths: list[list[tuple[Tensor, float, float]]] = [[] for _ in like]
@@ -179,7 +187,7 @@ class _Run:
         """What the present hypotheses show."""
         cameras = camera_of(at_poses(size.camera, self.now.poses), self.now.values)
         self.rays += len(cameras) * cameras.width * cameras.height
-        return look(self.renderer, cameras, generator=self.generator)
+        return look(self.renderer, cameras, size.local, generator=self.generator)
 
     def stage(self, size: Level, stage: Stage, *, prune: bool) -> None:
         """All renders of one size, and at the end only the hypotheses that are kept."""
@@ -197,8 +205,8 @@ class _Run:
             if self._still(before):
                 break
         order = torch.argsort(best.scores, stable=True)
-        self.finished.append(best[order[stage.keep :]])
-        self.now = best[order[: stage.keep]]
+        self.now, given_up = _parted(best[order], stage.keep)
+        self.finished.append(given_up)
         self.size = size
 
     def _followed(self, size: Level, reference: Reference, steps: int) -> Hypotheses:
@@ -233,13 +241,29 @@ class _Run:
             reference=look(
                 self.renderer,
                 camera_of(at_poses(self.size.camera, self.now.poses[:1]), self.now[:1].values),
+                self.size.local,
                 generator=self.generator,
             ),
             rays=self.rays,
         )
 
 
-_FIELDS = ("poses", "tone", "zoom", "scores", "starts")
+_FIELDS = ("poses", "tone", "zoom", "scores", "starts", "ratios")
+
+
+def _parted(ordered: Hypotheses, keep: int) -> tuple[Hypotheses, Hypotheses]:
+    """The best ones that differ from each other, and those that are given up."""
+    kept: list[int] = []
+    ratios = ordered.scores / ordered.scores[0].clamp_min(1e-12)
+    for number in range(len(ratios)):
+        angles = rotation_error(ordered.poses[kept], ordered.poses[number].expand(len(kept), 4, 4))
+        if bool((angles < APART).any()):
+            ratios[number] = torch.inf
+        elif len(kept) < keep:
+            kept.append(number)
+    others = [number for number in range(len(ratios)) if number not in kept]
+    marked = replace(ordered, ratios=ratios)
+    return replace(marked, ratios=torch.ones_like(ratios))[torch.tensor(kept)], marked[torch.tensor(others).long()]
 
 
 def _better(one: Hypotheses, other: Hypotheses) -> Hypotheses:

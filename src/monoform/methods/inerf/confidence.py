@@ -15,12 +15,13 @@ from ...inversion.least_squares import levenberg_marquardt
 from ...metrics.pose import rotation_error
 from ...render.ray_renderer import RayRenderer
 from .align import Aligned, Aligning
-from .frames import SMOOTHING
-from .reference import SEEN, Reference
-from .residuals import Alignment
+from .frames import SMOOTHING, level
+from .reference import SEEN, Reference, at_poses, look
+from .residuals import Alignment, camera_of
 
 WINDOW = 9  # pixels, of the windows in which detail is compared
 FAINT = 0.01  # a window whose colours vary less than this has no detail
+COMPARED = 160  # pixels of the longer side of the pictures that are compared
 FURTHER = 12  # steps of least squares that tell where a pose would go
 OVERVIEW = 64  # pixels of the longer side of the picture that tells how much of the object is outside the photo
 
@@ -33,7 +34,7 @@ class Limits:
         detail: least correlation of detail between the rendered and the seen object.
         explained: least share of the photo's object region that the render explains.
         spread: largest angle in radians to another start's pose that looks nearly as good.
-        rival: another start counts when its score is below so many times the best.
+        rival: another start counts when its score was below so many times the best when it was given up.
         zoom: largest logarithm of a focal length that would fit better.
         overlap: least share of the rendered object that lies in the photo.
         drift: largest angle in radians that the pose would still turn if it went on.
@@ -50,7 +51,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a pose; `Limits` has the same names."""
+    """What is known of a pose, under the names of `Limits`; and the photo's brightness relative to the scene's."""
 
     detail: float
     explained: float
@@ -58,6 +59,7 @@ class Evidence:
     zoom: float
     overlap: float
     drift: float
+    gain: float
 
     def doubts(self, limits: Limits) -> tuple[str, ...]:
         """A sentence for each limit that is not kept."""
@@ -104,23 +106,32 @@ def _double(reference: Reference) -> Reference:
     return Reference(reference.points.double(), reference.colours.double(), reference.weights.double())
 
 
-def evidence(renderer: RayRenderer, found: Aligned, options: Aligning, limits: Limits) -> Evidence:
-    """What speaks for and against the best pose."""
-    size, reference = found.level, found.reference
+def evidence(
+    renderer: RayRenderer,
+    image: Float[Tensor, "h w 3"],
+    camera: Camera,
+    found: Aligned,
+    options: Aligning,
+    limits: Limits,
+) -> Evidence:
+    """What speaks for and against the best pose; image and camera as `align` had them."""
+    values = {name: value[:1] for name, value in found.best.values.items()}
+    size = level(image, camera, COMPARED)
+    reference = look(renderer, camera_of(at_poses(size.camera, values["pose"]), values))
+    plain = Alignment(reference, size, options.tone, delta=options.delta)
+    tone = levenberg_marquardt(values, plain.equations, plain.move, steps=FURTHER).values["tone"][0]
     shape = (size.camera.height, size.camera.width)
     weight = (reference.weights[0] > 0).reshape(shape).to(reference.colours)
-    tone = found.best.tone[0]
     rendered = (tone[0].exp() * reference.colours[0] + tone[1]).reshape(*shape, 3)
-    seen = size.colours
-    problem = Alignment(reference, size, options.tone, options.zoom, options.delta)
-    values = {name: value[:1] for name, value in found.best.values.items()}
+    problem = Alignment(found.reference, found.level, options.tone, options.zoom, options.delta)
     return Evidence(
-        detail=_detail(rendered, seen, weight),
-        explained=_explained(rendered, seen, weight),
+        detail=_detail(rendered, size.colours, weight),
+        explained=_explained(rendered, size.colours, weight),
         spread=_spread(found, limits),
         zoom=_followed(replace(problem, zoom=0.5), values)[0],
         drift=_followed(problem, values)[1],
         overlap=overlap(renderer, found.camera),
+        gain=float(tone[0].exp()),
     )
 
 
@@ -153,11 +164,10 @@ def _explained(one: Tensor, other: Tensor, weight: Float[Tensor, "h w"]) -> floa
 
 
 def _spread(found: Aligned, limits: Limits) -> float:
-    """Largest angle to the pose of another start that was kept long enough to look as good."""
-    best = found.best
-    rivals = found.finished.scores <= limits.rival * best.scores[0]
-    angles = rotation_error(found.finished.poses, best.poses[:1].expand_as(found.finished.poses))
-    return float((angles * rivals).max())
+    """Largest angle to a pose that was given up although it looked nearly as good."""
+    other = found.finished
+    angles = rotation_error(other.poses, found.best.poses[:1].expand_as(other.poses))
+    return float((angles * (other.ratios < limits.rival)).max())
 
 
 def _followed(problem: Alignment, values: dict[str, Tensor]) -> tuple[float, float]:

@@ -22,10 +22,12 @@ class Level:
     Attributes:
         layers: colours, then their slopes along x and along y per pixel.
         camera: one camera of this size, of any pose.
+        local: pixels around which the mean was taken off; 0: it was not.
     """
 
     layers: Float[Tensor, "9 h w"]
     camera: Camera
+    local: float = 0.0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -46,15 +48,15 @@ class Level:
         return found[0, :, :, 0].mT.reshape(*pixels.shape[:2], 9), inside
 
 
-def level(image: Float[Tensor, "h w 3"], camera: Camera, longest: int) -> Level:
-    """The photo with `longest` pixels on its longer side, at most its own."""
+def level(image: Float[Tensor, "h w 3"], camera: Camera, longest: int, local: float = 0.0) -> Level:
+    """The photo with `longest` pixels on its longer side, at most its own; `detailed` where `local` is above 0."""
     height, width = image.shape[:2]
     scale = min(1.0, longest / max(height, width))
     size = (max(4, round(height * scale)), max(4, round(width * scale)))
     small = interpolate(image.permute(2, 0, 1)[None], size, mode="area" if scale < 1 else "bilinear")[0]
-    small = smoothed(small, SMOOTHING)
+    small = detailed(smoothed(small, SMOOTHING), local)
     layers = torch.cat((small, *slopes(small)))
-    return Level(layers, camera.resized(size[1], size[0]))
+    return Level(layers, camera.resized(size[1], size[0]), local)
 
 
 def smoothed(image: Float[Tensor, "*c h w"], sigma: float) -> Float[Tensor, "*c h w"]:
@@ -69,6 +71,11 @@ def smoothed(image: Float[Tensor, "*c h w"], sigma: float) -> Float[Tensor, "*c 
     across = conv2d(pad(flat, (reach, reach, 0, 0), mode="replicate"), kernel[None, None, None])
     down = conv2d(pad(across, (0, 0, reach, reach), mode="replicate"), kernel[None, None, :, None])
     return down.reshape(image.shape)
+
+
+def detailed(image: Float[Tensor, "*c h w"], local: float) -> Float[Tensor, "*c h w"]:
+    """What differs from the mean around, a Gaussian of `local` pixels: light that varies slowly is taken off."""
+    return image if local <= 0 else image - smoothed(image, local)
 
 
 def slopes(image: Float[Tensor, "*c h w"]) -> tuple[Float[Tensor, "*c h w"], Float[Tensor, "*c h w"]]:

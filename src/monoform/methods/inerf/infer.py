@@ -33,6 +33,7 @@ CITATION = """@inproceedings{yen2021inerf,
   year = {2021}
 }"""
 FILL = 0.7  # share of the field of view that the object fills, where its distance is not known
+LOCAL = 0.025  # of the longer side: around so much the mean is taken off in the last stages
 BESIDE = 1e-3  # radians and world units by which a descent starts beside the given pose
 
 
@@ -106,16 +107,17 @@ class Inerf(PoseEstimator):
                 starts = around(camera.world_from_camera[0], self.config.starts, angle, centre)
                 options = self._aligning(search=False)
             found = align(field, image, camera, starts, options)
-            known = evidence(field, found, options, self.config.limits)
+            known = evidence(field, image, camera, found, options, self.config.limits)
             return _estimate(photo, found, known, options, self.config.limits)
 
     def _aligning(self, *, search: bool) -> Aligning:
         tried = [(32, 1, 10, self.config.keep), (40, 4, 12, 4)] if search else [(40, 6, 12, 3)]
-        stages = [*tried, (80, 4, 12, 2), (160, 4, 10, 1)]
+        stages = [Stage(*one) for one in (*tried, (80, 4, 12, 2), (160, 3, 10, 1))]
+        stages.append(Stage(160, 4, 10, 1, LOCAL * 160))
         if self.config.longest > 160:
-            stages.append((self.config.longest, 2, 8, 1))
+            stages.append(Stage(self.config.longest, 2, 8, 1, LOCAL * self.config.longest))
         return Aligning(
-            stages=tuple(Stage(*one) for one in stages),
+            stages=tuple(stages),
             tone=Tone(self.config.gain, 0.25 * self.config.gain),
             zoom=0.3 if self.config.fit_focal else 0.0,
         )
@@ -160,7 +162,7 @@ class Inerf(PoseEstimator):
         # A round of least squares that may not move tells what is known of the pose.
         options = Aligning(stages=(Stage(160, 1, 0, 1),), tone=Tone(self.config.gain, 0.25 * self.config.gain))
         found = align(renderer, image, camera, path.result[None], options)
-        known = evidence(renderer, found, options, self.config.limits)
+        known = evidence(renderer, image, camera, found, options, self.config.limits)
         unknown = torch.full((1,), torch.nan, dtype=torch.float64)
         until = slice(0, path.reported + 1)
         found = replace(
@@ -198,7 +200,8 @@ def _estimate(photo: Photo, found: Aligned, known: Evidence, options: Aligning, 
     spread = covariance(found, options)
     if spread is None:
         doubts = (*doubts, "the photo does not fix all six numbers of the pose")
-    order = torch.argsort(found.finished.scores, stable=True)
+    others = found.finished[found.finished.ratios.isfinite()]
+    order = torch.argsort(others.ratios, stable=True)
     return PoseEstimate(
         camera=photo_camera(found.camera, photo),
         covariance=spread,
@@ -208,7 +211,7 @@ def _estimate(photo: Photo, found: Aligned, known: Evidence, options: Aligning, 
         path=found.path,
         seconds=found.seconds,
         losses=found.losses,
-        alternatives=found.finished.poses[order[1:]],
+        alternatives=others.poses[order[1:]],
         details={
             "detail": known.detail,
             "explained": known.explained,
@@ -216,7 +219,7 @@ def _estimate(photo: Photo, found: Aligned, known: Evidence, options: Aligning, 
             "focal_factor": math.exp(known.zoom),
             "overlap": known.overlap,
             "drift_degrees": math.degrees(known.drift),
-            "gain": float(found.best.tone[0, 0].exp()),
+            "gain": known.gain,
             "rays": float(found.rays),
         },
     )

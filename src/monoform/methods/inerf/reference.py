@@ -11,7 +11,7 @@ from torch import Tensor
 from ...camera import Camera
 from ...render.chunks import slices
 from ...render.ray_renderer import RayRenderer
-from .frames import SMOOTHING, smoothed
+from .frames import SMOOTHING, detailed, smoothed
 
 SEEN = 0.5  # coverage from which a pixel shows a surface
 BAND = 1.5  # pixels by which the outline is widened to background that must stay background
@@ -38,8 +38,10 @@ class Reference:
 
 
 @torch.no_grad()
-def look(renderer: RayRenderer, cameras: Camera, *, generator: torch.Generator | None = None) -> Reference:
-    """Render whole small pictures from all cameras."""
+def look(
+    renderer: RayRenderer, cameras: Camera, local: float = 0.0, *, generator: torch.Generator | None = None
+) -> Reference:
+    """Render whole small pictures from all cameras; `detailed` where `local` is above 0."""
     origins, directions = cameras.rays()
     seen = [
         renderer(origins.flatten(0, 1)[part], directions.flatten(0, 1)[part], generator=generator)
@@ -54,7 +56,7 @@ def look(renderer: RayRenderer, cameras: Camera, *, generator: torch.Generator |
     filled = smoothed(distance * solid, BAND) / near.clamp_min(1e-6)
     distance = torch.where(solid > 0, distance, filled)
     beside = ((near > 0.01) & (solid == 0)).to(distance)
-    colours = smoothed(rgb.movedim(-1, -3), SMOOTHING).movedim(-3, -1)
+    colours = detailed(smoothed(rgb.movedim(-1, -3), SMOOTHING), local).movedim(-3, -1)
     return Reference(
         points=origins + distance.flatten(1)[..., None] * directions,
         colours=colours.flatten(1, 2),
