@@ -14,7 +14,7 @@ from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
 
 from monoform.camera import to_blender
-from monoform.data.capture import open_capture, read_image
+from monoform.data.capture import image_size, open_capture, read_image
 from monoform.data.llff import read_poses_bounds
 from monoform.data.start_poses import offset_pose
 from monoform.methods.nerf import composite_raw, inverse_cdf, ndc_rays, published_rays
@@ -62,8 +62,10 @@ def vanilla_pieces(case: Case) -> None:
 def data_nerf(case: Case) -> None:
     """Groups ending in _half have half the size, those ending in _spherify are turned upright around their centre."""
     with files_of(case) as root:
+        for file in root.rglob("*.png"):
+            image_size(file)
         for group in case.groups():
-            if group != "file":
+            if f"{group}/image" in case:
                 (blender_view if group.startswith("blender") else llff_view)(case, group, root)
 
 

@@ -31,6 +31,9 @@ UNSEEN |= {("dataset_item", f"query_points_sigma_{sigma}") for sigma in ("0.003"
 UNSEEN |= {("metrics_mesh", f"{name}_vertices") for name in ("blob", "union")} | {("metrics_mesh", "query")}
 UNSEEN |= {("metrics_mesh", f"{name}_faces") for name in ("union", "open_box")}
 UNSEEN |= {("train_step_list", f"occ_gt_idx{number}") for number in range(4)}
+# A density far below the threshold, a bit of a cell that no ray meets, what is asked of a ray without samples.
+UNSEEN |= {("03_rays_morton_bits", "grid"), ("05_composite_train", "grad_weights_sum")}
+UNSEEN |= {("04_march", f"{name}.bitfield") for name in "ab"}
 NAMES = [
     (folder, name)
     for folder in case_folders(GOLDEN)
