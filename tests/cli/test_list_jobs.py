@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,13 +14,12 @@ import pytest
 import torch
 import trimesh
 from PIL import Image
-from tests.methods.list.tiny_list import TINY, tiny_coarse, tiny_config
+from tests.methods.list.tiny_list import TINY, octahedron_net, tiny_coarse, tiny_config
 from tests.pictures import disc
 
 from monoform.data import LabelOptions, PackOptions, ViewOptions, pack_meshes, procedural_sources
-from monoform.methods.list.config import ListConfig
 from monoform.methods.list.model import ListNet
-from monoform.methods.list.published import read_published, write_published
+from monoform.methods.list.published import published_config, read_published, write_published
 from monoform.training.weights import save_pretrained
 
 
@@ -62,17 +62,10 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
-    """A tiny network of the object's frame whose last bias makes a surface of what the random rest says."""
-    config = tiny_config(frame="object", margin=0.0)
-    torch.manual_seed(1)
-    net = ListNet(config).eval()
-    with torch.no_grad():
-        axis = torch.linspace(-0.5, 0.5, 9)
-        points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(1, -1, 3)
-        middle = net.distances(net.see(torch.rand(1, 3, 64, 64)), points).median()
-        net.sdf_decoder.fc["fc_out"].bias -= middle
+    """A tiny network of the object's frame that sees an octahedron in every picture."""
+    net = octahedron_net(frame="object", margin=0.0)
     folder = tmp_path_factory.mktemp("weights") / "tiny"
-    save_pretrained(net, config, folder, card="x")
+    save_pretrained(net, net.config, folder, card="x")
     return folder
 
 
@@ -128,13 +121,8 @@ def test_both_stages_are_one_command(tmp_path: Path) -> None:
 
 
 def test_conversion_there_and_back(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from monoform.methods.list.published import published_config
-
-    config: ListConfig = replace(published_config("shapenet"), network=replace(TINY, image_width=64, image_hidden=1000))
     torch.manual_seed(0)
-    net = ListNet(replace(config, network=replace(config.network, point_widths=(64, 256, 512), localiser=128)))
+    net = ListNet(replace(published_config("shapenet"), network=replace(TINY, volume_nodes=128)))
     write_published(net, tmp_path / "list.pt.tar")
     done = run("convert", tmp_path / "list.pt.tar", "--method", "list", "--config", "shapenet", "-o", tmp_path / "w")
     assert done.returncode == 0, done.stderr

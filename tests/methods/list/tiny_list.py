@@ -37,3 +37,21 @@ def tiny_net(seed: int = 0, **changes) -> ListNet:
 def tiny_coarse(seed: int = 0) -> CoarseNet:
     torch.manual_seed(seed)
     return CoarseNet(tiny_config(stage="coarse")).eval()
+
+
+def octahedron_net(**changes) -> ListNet:
+    """A network that sees an octahedron in every picture: its decoder adds up the query's coordinates."""
+    net = tiny_net(**changes)
+    layers = net.sdf_decoder.fc
+    with torch.no_grad():
+        for layer in layers.values():
+            layer.weight.zero_()
+            layer.bias.zero_()
+        for axis in range(3):
+            for sign in (0, 1):
+                layers["fc_0"].weight[2 * axis + sign, axis - 3] = 1 - 2 * sign
+        layers["fc_1"].weight[0, :6] = 1
+        layers["fc_2"].weight[0, 0] = 1
+        layers["fc_out"].weight[0, 0] = 0.5 * net.config.sdf_scale / 3**0.5
+        layers["fc_out"].bias.fill_(-0.35 * net.config.sdf_scale / 3**0.5)
+    return net

@@ -124,22 +124,49 @@ def card(file: str | Path, config: str, precision: str) -> str:
 
 
 def network_of(state: Mapping[str, Tensor], network: Network) -> Network:
-    """The sizes that a state dict's tensors have; what it does not tell is as in `network`."""
-    branches: list[torch.Size] = []
-    while f"point_decoder.gcn.TreeGCN_{len(branches)}.W_branch" in state:
-        branches.append(state[f"point_decoder.gcn.TreeGCN_{len(branches)}.W_branch"].shape)
-    if branches and all(len(shape) == 3 and shape[1] > 0 for shape in branches):
-        features, degrees = [shape[1] for shape in branches], [shape[2] // shape[1] for shape in branches]
-        network = replace(network, tree_features=(*features, 3), tree_degrees=tuple(degrees), vector=features[0])
-    volumes: list[torch.Size] = []
-    while f"vox_encoder.conv.conv_{len(volumes)}.weight" in state:
-        volumes.append(state[f"vox_encoder.conv.conv_{len(volumes)}.weight"].shape)
-    if volumes and all(len(shape) == 5 for shape in volumes):
-        network = replace(network, volume_channels=(volumes[0][1], *(shape[0] for shape in volumes)))
-    last = state.get("sdf_decoder.fc.fc_out.weight")
-    if last is not None and last.ndim == 3 and last.shape[1] > 0:
-        network = replace(network, hidden=last.shape[1])
-    return network
+    """The sizes that a state dict's tensors have; what they do not tell is as in `network`.
+
+    Raises:
+        InputError: the sizes make no network.
+    """
+    branches = _numbered(state, "point_decoder.gcn.TreeGCN_{}.W_branch", 3)
+    found: dict[str, Any] = {}
+    if branches:
+        features = [shape[1] for shape in branches]
+        degrees = [shape[2] // max(shape[1], 1) for shape in branches]
+        found |= {"tree_features": (*features, 3), "tree_degrees": tuple(degrees), "vector": features[0]}
+        found |= _sizes(state, {"point_decoder.gcn.TreeGCN_0.W_loop.0.weight": ("tree_support", 0, features[0])})
+    volumes = _numbered(state, "vox_encoder.conv.conv_{}.weight", 5)
+    if volumes:
+        found["volume_channels"] = (volumes[0][1], *(shape[0] for shape in volumes))
+    widths = _numbered(state, "point_mlp_coarse.block{}.0.weight", 4, first=1)
+    if len(widths) == 3:
+        found["point_widths"] = tuple(shape[0] for shape in widths)
+    encoder = "image_encoder." if "image_encoder.conv1.weight" in state else "im_encoder."
+    places = {
+        f"{encoder}conv1.weight": ("image_width", 0, 1),
+        f"{encoder}fc.weight": ("image_hidden", 0, 1),
+        "spatial_transformer.0.weight": ("localiser", 0, 1),
+        "sdf_decoder.fc.fc_out.weight": ("hidden", 1, 1),
+    }
+    return replace(network, **found | _sizes(state, places))
+
+
+def _numbered(state: Mapping[str, Tensor], name: str, dimensions: int, *, first: int = 0) -> list[torch.Size]:
+    """Shapes of a row of tensors, as long as there is one more of so many dimensions."""
+    shapes: list[torch.Size] = []
+    while (tensor := state.get(name.format(first + len(shapes)))) is not None and tensor.ndim == dimensions:
+        shapes.append(tensor.shape)
+    return shapes
+
+
+def _sizes(state: Mapping[str, Tensor], places: Mapping[str, tuple[str, int, int]]) -> dict[str, int]:
+    """Sizes along an axis of tensors, over a divisor."""
+    return {
+        size: state[name].shape[axis] // max(divisor, 1)
+        for name, (size, axis, divisor) in places.items()
+        if name in state and state[name].ndim > axis
+    }
 
 
 def _cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -48,7 +48,7 @@ class StageOptions:
         if self.published:
             optimiser, schedule = published_optimiser(), Constant()
             return Phase(name, module.parameters, loss, optimiser=optimiser, schedule=schedule)
-        falling: Schedule = Cosine(self.steps, warmup=min(100, max(1, self.steps // 10)))
+        falling: Schedule = Cosine(self.steps, warmup=min(100, self.steps // 10))
         optimiser = Optimiser(rate=self.rate, betas=(0.9, 0.99), weight_decay=0.01)
         return Phase(name, module.parameters, loss, optimiser=optimiser, schedule=falling)
 
