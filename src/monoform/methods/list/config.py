@@ -150,7 +150,7 @@ PRESETS: dict[str, ListConfig] = {
         margin=1.2,
     ),
 }
-"""The published configuration, and `small`, which a CPU trains in ninety minutes on packed objects."""
+"""The published configuration, and `small`, meant for training on a CPU from packed objects."""
 
 
 def preset(name: str) -> ListConfig:

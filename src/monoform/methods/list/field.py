@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import grid_sample
@@ -21,6 +22,8 @@ class ListField:
         distance: signed distances in the unit box. centre, scale: of the object in it.
         limits: lower and upper corner of the object in the world, with a margin.
         camera: of the working photo. photo: its colours, continued beyond the mask; 0..1.
+        outline: distance to the mask's outline in pixels, positive inside, beyond which there is nothing; None where
+            the mask does not cut.
     """
 
     distance: Distance
@@ -29,6 +32,7 @@ class ListField:
     limits: Float[Tensor, "2 3"]
     camera: Camera
     photo: Float[Tensor, "3 h w"]
+    outline: Float[Tensor, "h w"] | None = None
 
     @property
     def kind(self) -> Literal["density", "sdf"]:
@@ -47,7 +51,19 @@ class ListField:
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Signed distance in world units, negative inside."""
-        return self.scale * self.distance(points / self.scale + self.centre)
+        found = self.scale * self.distance(points / self.scale + self.centre)
+        return found if self.outline is None else torch.maximum(found, -self._within(points, self.outline))
+
+    def _within(self, points: Float[Tensor, "n 3"], outline: Float[Tensor, "h w"]) -> Float[Tensor, " n"]:
+        """How far points are inside the cone of the mask, about, in world units."""
+        pixels, depth = self.camera.project(points[None])
+        size = pixels.new_tensor([self.camera.width, self.camera.height])
+        inside = torch.minimum(pixels[0].nan_to_num().clamp_min(0), size)
+        places = 2 * inside / size - 1
+        found = grid_sample(outline[None, None], places[None, None], padding_mode="border", align_corners=False)
+        away = (pixels[0].nan_to_num() - inside).norm(dim=-1)
+        per_pixel = depth[0] / self.camera.intrinsics[0, 0, 0]
+        return torch.where(depth[0] > 0, (found[0, 0, 0] - away) * per_pixel, -1.0)
 
     def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
         """The photo's colour where the camera sees the point, or would see it through the object."""

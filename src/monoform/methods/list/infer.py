@@ -18,6 +18,7 @@ from ...camera import Camera
 from ...errors import InputError
 from ...mesh import Mesh, largest
 from ...scene import Photo, Provenance, Reconstruction, View, read_silhouette
+from ...scene.outline import signed_distance
 from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...training.weights import load_pretrained
 from ..base import MethodCard, Reconstructor
@@ -50,12 +51,14 @@ class ListOptions:
         margin: side of the square that the network sees, in longest sides of the object; 0 takes the network's own.
         fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
         parts: separate solids that are kept, the largest first; 0 takes as many as the mask has.
+        carve: whether what lies outside the photo's mask is cut away.
     """
 
     weights: str = ""
     margin: float = 0.0
     fov: float = 35.0
     parts: int = 0
+    carve: bool = True
 
 
 class List(Reconstructor):
@@ -103,6 +106,7 @@ class List(Reconstructor):
             distance = FastDistances(self.net, seen)
             surface = largest(self._surface(distance), n=parts)
             centre, scale = placing(surface)
+            assert photo.mask is not None
             world = Mesh(scale * (surface.vertices - centre), surface.faces)
             pose = self._pose(seen, surface, world, window, photo, intrinsics[0].numpy().astype(np.float64))
             camera = Camera(torch.from_numpy(pose)[None].float(), intrinsics, *photo.size)
@@ -113,6 +117,7 @@ class List(Reconstructor):
                 limits=torch.from_numpy(_limits(world)).float(),
                 camera=camera,
                 photo=torch.from_numpy(photo.filled()).float().permute(2, 0, 1).contiguous(),
+                outline=torch.from_numpy(signed_distance(photo.mask)).float() if self.config.carve else None,
             )
         return Reconstruction(
             field=field,
@@ -159,7 +164,7 @@ class List(Reconstructor):
         candidates = [] if told is None else [told]
         if config.frame == "object":
             candidates += orbit_rotations()
-        elif told is None:
+        else:
             candidates += [looking(0.0, height) for height in (0.0, 0.2, 0.4)]
         rotation = fit.best(candidates, turn=0.15)
         pose = np.eye(4)
