@@ -13,11 +13,13 @@ import pytest
 import torch
 from PIL import Image
 from tests.jobs.test_estimate_pose import CAMERA, painted_mesh
+from tests.methods.pixelnerf.tiny import net_of
 
 from monoform.camera import Camera, look_at
 from monoform.render import render_mesh
 from monoform.scene import Photo, Provenance, Reconstruction, View
 from monoform.scene.mesh_field import MeshField
+from monoform.training import save_pretrained
 
 
 def monoform(*words: object) -> subprocess.CompletedProcess:
@@ -75,7 +77,8 @@ def test_a_start_a_truth_and_the_papers_optimiser(place: Path, tmp_path: Path) -
     [
         ([], "either --scene SCENE or --from"),
         (["--scene", "nowhere"], "no scene"),
-        (["--from", "x.png"], "--from needs --weights"),
+        (["--from", "PHOTO", "--weights", "nowhere"], "no weights at nowhere"),
+        (["--from", "nowhere.png"], "nowhere.png"),
         (["--scene", "RESULT", "--optimizer", "sgd"], "choose lm or adam"),
         (["--scene", "RESULT", "--noise", "fog"], "--noise is 'fog'"),
         (["--scene", "RESULT", "--sampling", "all"], "choose one of random"),
@@ -87,10 +90,26 @@ def test_a_start_a_truth_and_the_papers_optimiser(place: Path, tmp_path: Path) -
 def test_what_cannot_be_done_is_said_in_a_sentence(
     place: Path, tmp_path: Path, words: list[str], sentence: str
 ) -> None:
-    words = [str(place / "result") if word == "RESULT" else word for word in words]
+    there = {"RESULT": str(place / "result"), "PHOTO": str(place / "own.png")}
+    words = [there.get(word, word) for word in words]
     done = monoform("pose", place / "0.png", "-o", tmp_path, *words)
     assert done.returncode == 2 and sentence in done.stderr, done.stderr
     assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_photo_of_the_object_of_another_photo(place: Path, tmp_path: Path) -> None:
+    """The published job on a small network of random weights: it starts at the source's camera and writes its way."""
+    net = net_of()
+    save_pretrained(net, net.config, tmp_path / "weights", card="# Weights")
+    words = ["--from", place / "own.png", "--weights", tmp_path / "weights", "-o", tmp_path / "out", "--frames", 0]
+    adam = ["--optimizer", "adam", "--steps", 3, "--rays", 64, "--sampling", "centre"]
+    done = monoform("pose", place / "0.png", *words, *adam)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "out" / "0" / "result.json").read_text())
+    assert summary["scene"]["kind"] == "pixelnerf" and summary["steps"] == 4
+    camera = Camera.from_dict(json.loads((tmp_path / "out" / "0" / "camera.json").read_text()))
+    assert (camera.width, camera.height) == (CAMERA.width, CAMERA.height)
+    assert float(camera.position.norm()) > 0.5
 
 
 def test_evaluation_says_what_it_needs(place: Path, tmp_path: Path) -> None:

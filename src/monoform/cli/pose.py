@@ -31,7 +31,7 @@ class Pose:
     source: Annotated[str | None, tyro.conf.arg(name="from")] = None
     """Instead of a scene: another photo of the object, seen through pixelNeRF."""
     weights: str = ""
-    """With --from: folder of pixelNeRF's weights."""
+    """With --from: folder of pixelNeRF's weights. Default: the small ones that ship with monoform."""
     start: Path | None = None
     """A rough camera of the photo, camera.json. Default: the scene's own, else the pose is sought all around."""
     search: bool = False
@@ -111,7 +111,7 @@ def run(words: list[str]) -> int:
     else:
         scene = source_scene(str(asked.source), asked.weights, mask=asked.mask, matting=asked.matting)
         name = str(asked.source)
-    rows = [_one(item.photo, item.folder, scene, options, asked.truth, name) for item in items]
+    rows = [_one(str(item.photo), item.folder, scene, options, asked.truth, name) for item in items]
     if len(items) > 1:
         write_poses(asked.out, rows)
     elif "error" in rows[0]:

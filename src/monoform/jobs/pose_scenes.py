@@ -162,20 +162,22 @@ class _SourceRenderer:
         return RayColors(seen.rgb[0], alpha, distance.detach() * self.scale)
 
 
-def source_scene(photo: str | Path, weights: str, *, mask: str | None = None, matting: str = "auto") -> KnownScene:
+def source_scene(photo: str | Path, weights: str = "", *, mask: str | None = None, matting: str = "auto") -> KnownScene:
     """The object of one photo as pixelNeRF guesses it: iNeRF's published job (Yen-Chen et al. 2021, section 4.3).
 
+    Args:
+        weights: folder or hub id of the network; empty: the small weights that ship with monoform.
+
     Raises:
-        InputError: no weights, or the photo shows no object.
+        InputError: the weights cannot be used, or the photo shows no object.
     """
     from ..methods.pixelnerf.config import PixelNerfConfig
+    from ..methods.pixelnerf.infer import SHIPPED
     from ..methods.pixelnerf.model import PixelNerfNet
     from ..methods.pixelnerf.source_views import RADIUS, source_views
     from ..training.weights import load_pretrained
 
-    if not weights:
-        raise InputError("--from needs --weights: a folder that monoform convert made of a pixelNeRF checkpoint.")
-    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, weights)
+    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, weights or str(SHIPPED))
     net.eval().requires_grad_(False)
     own = object_photo(Photo.open(photo, mask=mask), matting=matting)
     with torch.inference_mode(False), torch.no_grad():
