@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,11 @@ NEAR = Protocol(photos=8, starts=5, angle=20.0, offset=0.1, relative=True)
 FAR = replace(NEAR, angle=40.0, offset=0.2, starts=3)
 SEARCH = replace(NEAR, search=True)
 FOCAL = 1.4
+
+
+def told(name: str) -> Callable[[int, int, str], None]:
+    """Says how far it is."""
+    return lambda done, total, photo: print(f"  {name} {done} of {total}: {photo}", flush=True)
 
 
 def adam_runs(scene: KnownScene, count: int, steps: int, rays: int) -> list[Run]:
@@ -131,7 +137,7 @@ def main() -> None:
     results: dict[str, list[Run]] = {}
     for name, protocol in (("near", NEAR), ("far", FAR), ("search", SEARCH)):
         if name in asked.only:
-            results[name] = run_protocol(scene, protocol, PoseOptions())
+            results[name] = run_protocol(scene, protocol, PoseOptions(), progress=told(name))
             print(f"{name}: {summary_of_runs(results[name])}", flush=True)
     if "adam" in asked.only:
         results["adam"] = adam_runs(scene, asked.adam_runs, asked.adam_steps, asked.adam_rays)

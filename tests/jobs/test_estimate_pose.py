@@ -14,8 +14,10 @@ from PIL import Image
 
 from monoform.camera import Camera, look_at
 from monoform.camera.transforms_json import transforms_from_cameras
+from monoform.data.capture import open_capture
 from monoform.errors import InputError
 from monoform.jobs.estimate_pose import Disturbance, PoseOptions, estimate_pose, estimate_to_folder, truth_of
+from monoform.jobs.estimate_pose_capture import write_extended_capture
 from monoform.jobs.estimate_pose_protocol import Protocol, Run, run_protocol, starts_of, summary_of_runs, write_runs
 from monoform.jobs.pose_scenes import KnownScene, SceneView, object_photo, open_scene
 from monoform.mesh import Mesh
@@ -166,6 +168,21 @@ def test_shares_and_times_of_runs() -> None:
     assert [summary[name] for name in ("both", "within_2_degrees_and_2_percent", "believed")] == [0.5, 0.5, 0.5]
     assert summary["believed_and_right"] == summary["right_and_believed"] == 0.5
     assert runs[0].seconds_to(2.0) == 3.0 and math.isinf(runs[2].seconds_to(2.0))
+
+
+def test_found_photos_extend_a_capture_that_can_be_read_again(folder: Path, scene: KnownScene, tmp_path: Path) -> None:
+    fewer = replace(scene, views=scene.views[:2])
+    count = write_extended_capture(
+        tmp_path, fewer, [(folder / "2.png", scene.views[2].camera), (folder / "0.png", CAMERA)]
+    )
+    capture = open_capture(tmp_path, up="z")
+    assert count == 1 and [view.image.name for view in capture.views] == ["0.png", "1.png", "2.png"]
+    assert [view.split for view in capture.views] == ["test", "test", "train"]
+    for view, expected in zip(capture.views, scene.views, strict=True):
+        torch.testing.assert_close(view.camera.world_from_camera, expected.camera.world_from_camera)
+        torch.testing.assert_close(view.camera.intrinsics, expected.camera.intrinsics)
+    with pytest.raises(InputError, match="no photos of its own"):
+        write_extended_capture(tmp_path, replace(scene, views=()), [])
 
 
 def test_what_is_no_scene_is_refused(tmp_path: Path) -> None:

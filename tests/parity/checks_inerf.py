@@ -38,7 +38,7 @@ from monoform.metrics.pose import rotation_error, translation_error
 from monoform.nn.nerf_mlp import NerfMlp
 from monoform.render.ray_renderer import RayColors
 
-LOSS, FIRST_GRADIENT, GRADIENTS, POSES = 1e-4, 5e-3, 3e-2, 1e-3
+LOSS, CLOSE_LOSS, FIRST_GRADIENT, GRADIENTS, POSES = 1e-4, 2e-6, 5e-3, 3e-2, 1e-3
 
 
 @check("inerf", "exp_map")
@@ -128,6 +128,8 @@ def pixelnerf_steps(case: Case) -> None:
         side = source.shape[2]
         encoded = net.encode(source[None], from_published(case.tensor("input_pose")[None], side, side, focal))
     net.eval()
+    # Statistics of one image carry rounding into the features.
+    tolerance = LOSS if compat.encoder_batchnorm == "batch" else CLOSE_LOSS
     first: list[tuple[Tensor, Tensor]] = []
     steps = iter(range(options.steps))
     target = case.tensor("target_u8") / 255.0
@@ -138,14 +140,12 @@ def pixelnerf_steps(case: Case) -> None:
         limits = origins.new_tensor([settings["near"], settings["far"]]).expand(len(origins), 2)
         rays = torch.cat((origins, directions, limits), dim=-1)[None]
         draws = draws_of(case, f"step{step}/", rays, net.config.sampling)
-        key = digest(case, f"step{step}/idx", "source") + _bytes(
-            rays, draws.strata, draws.bins, draws.within, draws.depth
-        )
+        key = digest(case, "source", "input_pose") + _bytes(rays, draws.strata, draws.bins, draws.within, draws.depth)
         rgb, alpha, depth = _Replayed.apply(rays, lambda rays: _seen(net, encoded, rays, draws), key)
         first.append((rgb.detach(), depth.detach()))
         # A wrong step is known at once, and the steps after it are not waited for.
         loss = float((rgb.detach() - flat[case.tensor(f"step{step}/idx")]).square().mean())
-        np.testing.assert_allclose(loss, case.arrays["loss"][step], atol=LOSS)
+        np.testing.assert_allclose(loss, case.arrays["loss"][step], atol=tolerance)
         return RayColors(rgb, alpha, depth)
 
     camera = from_published(case.tensor("start_pose")[None], target.shape[1], target.shape[0], focal)
@@ -154,7 +154,7 @@ def pixelnerf_steps(case: Case) -> None:
     case.compare("depth0", first[0][1], atol=3e-4)
     falls = [options.rate * (1.0 if compat.constant_rate else options.decay ** (step / 100)) for step in range(5)]
     case.compare("lr", np.array(falls), atol=1e-12)
-    compare_steps(case, found, to_opengl)
+    compare_steps(case, found, to_opengl, tolerance)
 
 
 def _seen(net: PixelNerfNet, encoded: Encoded, rays: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
@@ -231,7 +231,7 @@ def vanilla_steps(case: Case) -> None:
     case.compare("disp0", first.best.disparity, atol=1e-4)
     case.compare("coarse_rgb0", first.coarse.rgb, atol=1e-4)
     case.compare("raw0", first.best.raw[:4], atol=1e-3)
-    compare_steps(case, found, to_opengl)
+    compare_steps(case, found, to_opengl, CLOSE_LOSS)
     # The start is the truth moved by a twist of whole hundredths.
     twist = se3_log(start @ rigid_inverse(case.tensor("gt_pose"))).mul(100).round() / 100
     case.compare("gt_pose", se3_exp(-twist) @ start, atol=1e-5)
@@ -248,7 +248,7 @@ def _network(config: dict[str, Any], state: dict[str, np.ndarray], part: str) ->
     return net
 
 
-def compare_steps(case: Case, found: Trajectory, to_published: Callable[[Tensor], Tensor]) -> None:
+def compare_steps(case: Case, found: Trajectory, to_published: Callable[[Tensor], Tensor], tolerance: float) -> None:
     """Losses, gradients, variables and poses; a matrix is its own pose, whose second and third columns we turn."""
     golden, gradients = case.arrays["grad"], found.gradients
     states = found.values
@@ -256,7 +256,7 @@ def compare_steps(case: Case, found: Trajectory, to_published: Callable[[Tensor]
         gradients, states = (to_published(values.reshape(-1, 4, 4)) for values in (gradients, states))
     first = np.abs(golden[0]).max()
     np.testing.assert_allclose(gradients[0].numpy(), golden[0], atol=FIRST_GRADIENT * first)
-    case.compare("loss", found.losses, atol=LOSS)
+    case.compare("loss", found.losses, atol=tolerance)
     case.compare("grad", gradients, atol=GRADIENTS * float(np.abs(golden).max()))
     case.compare("state", states, atol=POSES)
     case.compare("poses", to_published(found.poses), atol=POSES)

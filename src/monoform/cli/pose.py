@@ -70,6 +70,9 @@ class Pose:
     """How an object is told from its background where the scene has none: auto, rembg, network or grabcut."""
     frames: int = 24
     """Frames of the film at most; 0 leaves it out."""
+    add_to: Path | None = None
+    """Write ADD_TO/transforms.json: the scene's own photos and those whose pose can be believed, for `monoform train
+    scene --data ADD_TO`."""
     seed: int = 0
     """Seed of all randomness."""
 
@@ -112,6 +115,16 @@ def run(words: list[str]) -> int:
         scene = source_scene(str(asked.source), asked.weights, mask=asked.mask, matting=asked.matting)
         name = str(asked.source)
     rows = [_one(str(item.photo), item.folder, scene, options, asked.truth, name) for item in items]
+    if asked.add_to is not None:
+        from ..jobs.estimate_pose_capture import write_extended_capture
+
+        placed = [
+            (Path(row["photo"]), Camera.from_dict(read_json(asked.out / row["folder"] / "camera.json")))
+            for row in rows
+            if row.get("converged")
+        ]
+        count = write_extended_capture(asked.add_to, scene, placed)
+        print(f"{asked.add_to}: {count} of {len(items)} photos added")
     if len(items) > 1:
         write_poses(asked.out, rows)
     elif "error" in rows[0]:
