@@ -36,6 +36,8 @@ def test_renders_can_be_checked_and_read(tmp_path: Path, capsys: pytest.CaptureF
     several = [*words, "-o", str(tmp_path / "all"), "--together", "things", "--split", "train"]
     assert run([*several, "--category", "toys", "other"]) == 2  # one mesh of `other` is broken
     assert SrnObjects(tmp_path / "all/things", "train", size=None).keys == ("things/block", "things/slab")
+    assert run(["renders", "-o", str(tmp_path / "cars"), *TINY, "--cars", "2", "--split", "train"]) == 0
+    assert SrnObjects(tmp_path / "cars/car", "train", size=None).keys == ("car/car_00000", "car/car_00001")
     nmr = [*words, "-o", str(tmp_path / "nmr"), "--layout", "nmr", "--procedural", "5", "--seed", "3", "--share", "0.2"]
     assert run([*nmr, "--keep-likes"]) == 2
     assert "broken is left out" in capsys.readouterr().out
@@ -93,6 +95,7 @@ def test_bad_words_are_one_sentence(tmp_path: Path) -> None:
     for words, sentence in (
         (["renders", "-o", "x"], "nothing to render"),
         (["renders", "-o", "x", "--procedural", "-1"], "--procedural is -1"),
+        (["renders", "-o", "x", "--cars", "-1"], "--cars is -1"),
         (["renders", "-o", "x", "--procedural", "1", "--views", "0"], "views is 0"),
         (["renders", "-o", "x", "--data", str(tmp_path / "meshes"), "--category", "cars"], "there are toys"),
         (["check", "--data", str(tmp_path / "nowhere")], "does not exist"),

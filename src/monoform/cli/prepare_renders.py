@@ -28,6 +28,8 @@ class Renders:
     """One category of this name for all objects, to be learned from together."""
     procedural: int = 0
     """Further objects made by rules."""
+    cars: int = 0
+    """Further cars made by rules."""
     views: int = 50
     """Pictures of each object."""
     test_views: int | None = None
@@ -50,25 +52,26 @@ class Renders:
 
 def run(asked: Renders) -> int:
     """Render, say what came out, and leave 2 when an object could not be used."""
-    from ..data import mesh_sources, procedural_sources
+    from ..data import mesh_sources, procedural_cars, procedural_sources
     from ..data.layouts import INDEX, LayoutOptions, render_layout
     from ..errors import InputError
     from .main import interruptible
     from .progress import progress_bar
 
-    if asked.procedural < 0:
-        raise InputError(f"--procedural is {asked.procedural}; it cannot be negative.")
+    for name in ("procedural", "cars"):
+        if getattr(asked, name) < 0:
+            raise InputError(f"--{name} is {getattr(asked, name)}; it cannot be negative.")
     sources = [] if asked.data is None else mesh_sources(asked.data)
     known = sorted({source.category for source in sources})
     for category in asked.category:
         if category not in known:
             raise InputError(f"No mesh has the category {category!r}; there are {', '.join(known) or 'none'}.")
     sources = [source for source in sources if source.category in (asked.category or known)]
-    sources += procedural_sources(asked.procedural)
+    sources += procedural_sources(asked.procedural) + procedural_cars(asked.cars)
     if asked.together is not None:
         sources = [replace(source, category=asked.together) for source in sources]
     if not sources:
-        raise InputError("There is nothing to render: give --data DIR with meshes, or --procedural N.")
+        raise InputError("There is nothing to render: give --data DIR with meshes, --procedural N or --cars N.")
     names = ("layout", "views", "test_views", "size", "samples", "split", "share", "keep_likes", "seed")
     options = LayoutOptions(**{name: getattr(asked, name) for name in names})
     interruptible()

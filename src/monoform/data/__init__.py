@@ -31,6 +31,7 @@ from .procedural import procedural_object as procedural_object
 from .sources import Source as Source
 from .sources import load_source as load_source
 from .sources import mesh_sources as mesh_sources
+from .sources import procedural_cars as procedural_cars
 from .sources import procedural_sources as procedural_sources
 from .sources import widened_sources as widened_sources
 from .splits import choose_validation as choose_validation
@@ -82,6 +83,7 @@ __all__ = [
     "open_capture",
     "open_posed",
     "pack_meshes",
+    "procedural_cars",
     "procedural_object",
     "procedural_sources",
     "random_cameras",

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..mesh import Mesh
 from ..mesh.read import SUFFIXES
 from .procedural import procedural_object
+from .procedural_cars import procedural_car
 from .widen import fitted, widened
 
 VARIANT = "~"  # NAME~2 is the second widened copy of NAME
@@ -24,8 +25,8 @@ VARIANT = "~"  # NAME~2 is the second widened copy of NAME
 class Source:
     """One object to be made.
 
-    path: its mesh file, None for a procedural one. variant: 0 as it is, above widened. companion: the mesh file of a
-    second object that is put beside it.
+    path: its mesh file, None for a procedural one. kind: of that, "car"; empty for any but cars. variant: 0 as it is,
+    above widened. companion: the mesh file of a second object that is put beside it.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Source:
     front: str = ""
     variant: int = 0
     companion: str | None = None
+    kind: str = ""
 
     @property
     def base_name(self) -> str:
@@ -103,6 +105,11 @@ def procedural_sources(count: int) -> list[Source]:
     return [Source(f"procedural_{i:05d}", category="procedural", licence="CC0-1.0") for i in range(count)]
 
 
+def procedural_cars(count: int) -> list[Source]:
+    """`count` cars of `monoform.data.procedural_cars`."""
+    return [Source(f"car_{i:05d}", category="car", licence="CC0-1.0", front="+z", kind="car") for i in range(count)]
+
+
 def load_source(source: Source, *, seed: int) -> Mesh:
     """The mesh of a source, centred and scaled to touch the sphere of radius 0.5; widened copies differ by `seed`.
 
@@ -110,7 +117,8 @@ def load_source(source: Source, *, seed: int) -> Mesh:
         InputError: the file cannot be read, or the mesh has no extent.
     """
     generator = source.generator(seed)
-    mesh = procedural_object(generator=generator) if source.path is None else Mesh.load(source.path)
+    make = procedural_car if source.kind == "car" else procedural_object
+    mesh = make(generator=generator) if source.path is None else Mesh.load(source.path)
     if source.variant:
         other = None if source.companion is None else Mesh.load(source.companion)
         return widened(mesh, generator=generator, other=other)
