@@ -19,7 +19,8 @@ class ListField:
     """world = scale (box - centre), inside the sphere of radius 0.5.
 
     Attributes:
-        distance: signed distances in the unit box. centre, scale: of the object in it.
+        distance: signed distances in the unit box. centre, scale: of the object in it. slope: by which distances are
+            divided, so that they change by no more than the way.
         limits: lower and upper corner of the object in the world, with a margin.
         camera: of the working photo. photo: its colours, continued beyond the mask; 0..1.
         outline: distance to the mask's outline in pixels, positive inside, beyond which there is nothing; None where
@@ -29,6 +30,7 @@ class ListField:
     distance: Distance
     centre: Float[Tensor, " 3"]
     scale: float
+    slope: float
     limits: Float[Tensor, "2 3"]
     camera: Camera
     photo: Float[Tensor, "3 h w"]
@@ -50,8 +52,8 @@ class ListField:
         return None
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Signed distance in world units, negative inside."""
-        found = self.scale * self.distance(points / self.scale + self.centre)
+        """Signed distance in world units, negative inside; smaller where the network exaggerates."""
+        found = self.scale / self.slope * self.distance(points / self.scale + self.centre)
         return found if self.outline is None else torch.maximum(found, -self._within(points, self.outline))
 
     def _within(self, points: Float[Tensor, "n 3"], outline: Float[Tensor, "h w"]) -> Float[Tensor, " n"]:

@@ -104,7 +104,8 @@ class List(Reconstructor):
             window, picture = self._picture(photo)
             seen = self.net.see(picture)
             distance = FastDistances(self.net, seen)
-            surface = largest(self._surface(distance), n=parts)
+            slope = self._slope(distance)
+            surface = largest(self._surface(distance, slope), n=parts)
             centre, scale = placing(surface)
             assert photo.mask is not None
             world = Mesh(scale * (surface.vertices - centre), surface.faces)
@@ -114,6 +115,7 @@ class List(Reconstructor):
                 distance=distance,
                 centre=torch.from_numpy(centre).float(),
                 scale=scale,
+                slope=slope,
                 limits=torch.from_numpy(_limits(world)).float(),
                 camera=camera,
                 photo=torch.from_numpy(photo.filled()).float().permute(2, 0, 1).contiguous(),
@@ -135,10 +137,14 @@ class List(Reconstructor):
         window = windows_of(torch.from_numpy(photo.mask)[None], margin)[0].numpy().astype(np.float64)
         return window, picture_of(photo, window, config.image_size)
 
-    def _surface(self, distance: Distance) -> Mesh:
+    def _slope(self, distance: Distance) -> float:
+        """How fast the network's distances change near the surface; a true distance changes as fast as the way."""
         network = self.net.config.network
         first = dense_values(distance, max(17, network.volume_nodes // 4 + 1), half_side=network.half_side)
-        slope = float(np.clip(1.2 * estimated_slope(first), 1.0, 6.0))
+        return float(np.clip(1.2 * estimated_slope(first), 1.0, 6.0))
+
+    def _surface(self, distance: Distance, slope: float) -> Mesh:
+        network = self.net.config.network
         nodes = max(FIRST_LOOK, network.volume_nodes)
         return surface_of(sparse_values(distance, nodes, half_side=network.half_side, slope=slope))
 
