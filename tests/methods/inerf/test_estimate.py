@@ -16,6 +16,7 @@ from monoform.errors import InputError
 from monoform.methods import PoseEstimate, Surroundings
 from monoform.methods.inerf import Descent, Inerf, InerfOptions, Limits
 from monoform.metrics.pose import rotation_error, translation_error
+from monoform.render.ray_renderer import RayColors
 from monoform.scene import Photo
 
 QUICK = InerfOptions(starts=1, longest=120)
@@ -83,6 +84,22 @@ def test_adam_is_there_and_knows_when_it_has_not_settled() -> None:
     assert math.isnan(float(found.losses[-1])) and torch.isfinite(found.losses[:-1]).all()
     with pytest.raises(InputError, match="without a start"):
         estimate(photo(), CAMERA, few, search=True)
+
+
+def flat(origins: Tensor, directions: Tensor, *, generator: torch.Generator | None = None) -> RayColors:
+    """The box without distances, as scenes in normalised device coordinates are."""
+    seen = RENDERER(origins, directions)
+    return RayColors(seen.rgb, seen.alpha, torch.zeros_like(seen.distance))
+
+
+def test_scenes_without_distances_are_for_adam_alone() -> None:
+    image, start = Photo.open(photo().clamp(0, 1).numpy()), at(starts(1, 10)[0])
+    more = {"surroundings": Surroundings(), "generator": torch.Generator().manual_seed(0)}
+    with pytest.raises(InputError, match="no distances"):
+        Inerf(QUICK).estimate(image, flat, start, **more)
+    few = replace(QUICK, optimizer="adam", descent=Descent(steps=3, rays=64, sampling="random"))
+    found = Inerf(few).estimate(image, flat, start, **more)
+    assert not found.converged and found.covariance is None and "nothing can be checked" in found.doubts[0]
 
 
 def test_cameras_are_those_of_the_original_photo_and_its_crop() -> None:

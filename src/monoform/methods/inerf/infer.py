@@ -21,7 +21,8 @@ from ..base import MethodCard, PoseEstimate, PoseEstimator, Surroundings
 from .align import Aligned, Aligning, Stage, align
 from .confidence import Evidence, Limits, covariance, evidence
 from .config import Descent
-from .descend import descend
+from .descend import Trajectory, descend
+from .reference import tells_distances
 from .residuals import Tone
 from .starts import around, over_sphere
 
@@ -32,6 +33,7 @@ CITATION = """@inproceedings{yen2021inerf,
   booktitle = {IROS},
   year = {2021}
 }"""
+NO_DISTANCES = "The scene tells no distances along its rays, as in normalised device coordinates"
 FILL = 0.7  # share of the field of view that the object fills, where its distance is not known
 LOCAL = 0.025  # of the longer side: around so much the mean is taken off in the last stages
 BESIDE = 1e-3  # radians and world units by which a descent starts beside the given pose
@@ -99,6 +101,8 @@ class Inerf(PoseEstimator):
                 if search:
                     raise InputError("adam finds no pose without a start: give one, or use the optimizer lm.")
                 return self._descended(photo, field, image, camera, surroundings, generator)
+            if not search and not tells_distances(field, camera):
+                raise InputError(f"{NO_DISTANCES}: use the optimizer adam.")
             centre = torch.tensor(surroundings.centre).to(camera.world_from_camera)
             if search:
                 starts, options = self._everywhere(camera, centre, surroundings), self._aligning(search=True)
@@ -159,6 +163,8 @@ class Inerf(PoseEstimator):
             centre=surroundings.centre,
             background=surroundings.background,
         )
+        if not tells_distances(renderer, camera):
+            return _unchecked(photo, camera, path)
         # A round of least squares that may not move tells what is known of the pose.
         options = Aligning(stages=(Stage(160, 1, 0, 1),), tone=Tone(self.config.gain, 0.25 * self.config.gain))
         found = align(renderer, image, camera, path.result[None], options)
@@ -193,6 +199,22 @@ def working_image(
     alpha = torch.from_numpy(photo.rgba[..., 3:]).float()
     colours = torch.from_numpy(photo.rgb).float() * alpha + (1.0 - alpha) * torch.tensor(background)
     return colours, start.cropped(left, top, width, height).resized(*photo.size)
+
+
+def _unchecked(photo: Photo, camera: Camera, path: Trajectory) -> PoseEstimate:
+    """The end of a descent of which nothing can be said."""
+    return PoseEstimate(
+        camera=photo_camera(replace(camera, world_from_camera=path.result[None]), photo),
+        covariance=None,
+        converged=False,
+        doubts=(f"{NO_DISTANCES}, and so nothing can be checked",),
+        score=float(path.losses[-1]) if len(path.losses) else math.nan,
+        path=path.poses[: len(path.losses)],
+        seconds=path.seconds,
+        losses=path.losses,
+        alternatives=path.poses[:0],
+        details={},
+    )
 
 
 def _estimate(photo: Photo, found: Aligned, known: Evidence, options: Aligning, limits: Limits) -> PoseEstimate:

@@ -16,6 +16,7 @@ from .frames import SMOOTHING, detailed, smoothed
 SEEN = 0.5  # coverage from which a pixel shows a surface
 BAND = 1.5  # pixels by which the outline is widened to background that must stay background
 RAYS = 16384  # rendered at once
+PROBE = 24  # pixels of the longer side of a picture that only asks for distances
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,16 @@ def look(
         colours=colours.flatten(1, 2),
         weights=(solid + 0.5 * beside).flatten(1),
     )
+
+
+@torch.no_grad()
+def tells_distances(renderer: RayRenderer, camera: Camera) -> bool:
+    """Whether a renderer says how far away what it shows is; True where it shows nothing."""
+    longest = max(camera.width, camera.height)
+    small = camera.resized(max(4, PROBE * camera.width // longest), max(4, PROBE * camera.height // longest))
+    origins, directions = small.rays()
+    seen = renderer(origins.flatten(0, 1), directions.flatten(0, 1))
+    return bool((seen.distance > 0).any()) or not bool((seen.alpha > SEEN).any())
 
 
 def at_poses(camera: Camera, poses: Float[Tensor, "b 4 4"]) -> Camera:
