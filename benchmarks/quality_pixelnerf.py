@@ -3,7 +3,7 @@
     python benchmarks/quality_pixelnerf.py DATA --weights WEIGHTS --sources 0 --out OUT
 
 DATA is a posed data set with the splits train and test, such as `monoform prepare renders` makes. Every test object is
-rendered from its source view into all its other views, as `monoform evaluate pixelnerf` does. In the table:
+rendered from its source view into all its other views, or --targets, as `monoform evaluate pixelnerf` does. In the table:
 
     pixelnerf     the weights
     untrained     the same network as it starts
@@ -42,10 +42,11 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", required=True)
     parser.add_argument("--sources", type=int, nargs="+", default=[0])
+    parser.add_argument("--targets", type=int, nargs="*", default=[], help="views to render; all others by default")
     parser.add_argument("--split", default="test")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
-    options = EvaluationOptions(sources=tuple(asked.sources), compare=True)
+    options = EvaluationOptions(sources=tuple(asked.sources), targets=tuple(asked.targets), compare=True)
     net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights)
     training, test = (open_posed(asked.data, split, size=config.domain.size) for split in ("train", asked.split))
     torch.manual_seed(0)

@@ -172,12 +172,12 @@ def source_scene(photo: str | Path, weights: str = "", *, mask: str | None = Non
         InputError: the weights cannot be used, or the photo shows no object.
     """
     from ..methods.pixelnerf.config import PixelNerfConfig
-    from ..methods.pixelnerf.infer import SHIPPED
+    from ..methods.pixelnerf.infer import weights_folder
     from ..methods.pixelnerf.model import PixelNerfNet
     from ..methods.pixelnerf.source_views import RADIUS, source_views
     from ..training.weights import load_pretrained
 
-    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, weights or str(SHIPPED))
+    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, weights_folder(weights))
     net.eval().requires_grad_(False)
     own = object_photo(Photo.open(photo, mask=mask), matting=matting)
     with torch.inference_mode(False), torch.no_grad():

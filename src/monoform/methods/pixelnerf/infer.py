@@ -30,7 +30,8 @@ CITATION = """@inproceedings{yu2021pixelnerf,
 
 
 FOCAL_UNUSED = "The focal length is not used: pixelnerf takes a photo without a pose as its training's were taken."
-SHIPPED = Path(__file__).parents[2] / "weights" / "pixelnerf"
+_WEIGHTS = Path(__file__).parents[2] / "weights"
+SHIPPED = {"": _WEIGHTS / "pixelnerf", "cars": _WEIGHTS / "pixelnerf_cars"}
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class PixelNerfOptions:
     """How a network is used.
 
     Attributes:
-        weights: folder or hub id of the network, for instance one that `monoform convert` has made; empty: the small
-            weights that ship with monoform.
+        weights: folder or hub id of the network, for instance one that `monoform convert` has made; cars, or empty: the
+            small weights for cars, and for objects of all kinds, that ship with monoform.
         margin: side of the square that the network sees of a single photo, in longest sides of the object.
         elevation: of a single photo's camera above the object in degrees; turns the result upright.
         carve: whether what lies outside the photos' masks is cut away.
@@ -68,14 +69,14 @@ class PixelNerf(Reconstructor):
         needs="its small weights, which ship with monoform, or converted ones (--set weights=DIR)",
         licence="Apache-2.0; published weights: see their card",
         weights="pixelnerf",
-        size=2.2,
+        size=4.1,
         citation=(CITATION,),
     )
 
     def __init__(self, config: PixelNerfOptions | None = None) -> None:
         self.config = config or PixelNerfOptions()
         _check(self.config)
-        self.net = _network(self.config.weights or str(SHIPPED))
+        self.net = _network(weights_folder(self.config.weights))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
         """The field of the object that the photos show.
@@ -115,12 +116,22 @@ class PixelNerf(Reconstructor):
             provenance=Provenance(
                 "pixelnerf",
                 self.config,
-                weights={"source": self.config.weights or "monoform/pixelnerf"},
+                weights={"source": _told(self.config.weights)},
                 citation=self.card.citation,
             ),
             parts=parts,
             texture="baked",
         )
+
+
+def weights_folder(weights: str) -> str:
+    """Where weights are: the folder of those that ship, by name or empty; else what was given."""
+    return str(SHIPPED.get(weights, weights))
+
+
+def _told(weights: str) -> str:
+    """The weights as results name them."""
+    return f"monoform/{SHIPPED[weights].name}" if weights in SHIPPED else weights
 
 
 def _outline(view: View) -> Outline:
