@@ -75,14 +75,14 @@ def test_masks_come_from_a_folder(capture: Path, tmp_path: Path) -> None:
     views = PosedPhotos(str(capture)).open(masks=str(tmp_path / "masks"))
     assert [view.photo.mask_origin for view in views] == ["file"] * 3
     (tmp_path / "masks/1_mask.png").unlink()
-    with pytest.raises(InputError, match=r"holds no mask for images/1\.png"):
+    with pytest.raises(InputError, match=r"holds no mask for .*images/1\.png"):
         PosedPhotos(str(capture)).open(masks=str(tmp_path / "masks"))
 
 
 def test_what_cannot_be_used_is_told(capture: Path, weights: str, tmp_path: Path) -> None:
     out = ["--method", "pixelnerf", "--set", f"weights={weights}", *SMALL, "-o", str(tmp_path / "out")]
     for words, sentence in (
-        (["--views", str(tmp_path)], "There is no .*transforms.json"),
+        (["--views", str(tmp_path)], "is no capture that can be read"),
         (["photo.jpg", "--views", str(capture)], "leave out photo.jpg"),
         (["--views", str(capture), "--frame", "7"], "7 is not there"),
         (["--views", str(capture), "--frame", "1"], "one direction"),
@@ -96,6 +96,6 @@ def test_what_cannot_be_used_is_told(capture: Path, weights: str, tmp_path: Path
     with pytest.raises(InputError, match="8 x 8 pixels"):
         PosedPhotos(str(capture)).open()
     (capture / "transforms.json").write_text("{")
-    with pytest.raises(InputError, match="cannot be read as JSON"):
+    with pytest.raises(InputError, match=r"transforms\.json"):
         PosedPhotos(str(capture)).open()
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())

@@ -27,11 +27,12 @@ class Reconstruct:
     method: str = "lift"
     """Name of the method; `monoform models` lists them."""
     views: str | None = None
-    """Several views of one object with their cameras: a transforms.json, or the folder that holds one. For methods
-    that take them, such as pixelnerf; masks then come from the photos' alpha, --mask DIR, or are found."""
+    """Several views of one object with their cameras: a transforms.json, or a folder with one, of the synthetic NeRF
+    scenes, of LLFF or of COLMAP. For methods that take them, such as pixelnerf; masks come from the photos' alpha,
+    from --mask DIR, or are found."""
     frame: tuple[int, ...] = ()
-    """Numbers of the frames of --views that are used, from 0. Default: all."""
-    up: Literal["z", "y"] = "z"
+    """Numbers of those of --views that are used, from 0. Default: all."""
+    up: Literal["auto", "z", "y"] = "auto"
     """The axis that points up in the world of --views."""
     refine: int | None = None
     """Steps of refinement on the photo itself, 0 for none. Default: the method's own, 40 for lift."""
