@@ -26,6 +26,8 @@ QUICK = (
     "steps_along=48",
     "mesh=64",
     "film=32",
+    "rate=0.03",
+    "network_rate=0.01",
 )
 
 

@@ -62,7 +62,7 @@ class _Composite(torch.autograd.Function):
         rays: Tensor,
         stop: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        before = _before(density * length, counts, rays)
+        before = before_in_ray(density * length, counts, rays)
         passed = torch.exp(-before)
         share = -torch.expm1(-density * length)
         weights = torch.where(passed >= stop, passed * share, torch.zeros_like(share))
@@ -81,14 +81,16 @@ class _Composite(torch.autograd.Function):
         asked = sum(a[rays] * c for a, c in zip(for_rgb.unbind(dim=1), rgb.unbind(dim=1), strict=True))
         assert isinstance(asked, Tensor)
         whole = (for_rgb * colors).sum(dim=1)[rays]
-        seen = _before(weights * asked, counts, rays) + weights * asked
+        seen = before_in_ray(weights * asked, counts, rays) + weights * asked
         through = after * asked - (whole - seen) + (for_alpha * (1.0 - alpha))[rays]
         for_density = torch.where(weights > 0, length * through, torch.zeros_like(length))
         for_color = torch.stack([a[rays] * weights for a in for_rgb.unbind(dim=1)], dim=1)
         return for_density, for_color, None, None, None, None, None
 
 
-def _before(values: Tensor, counts: Tensor, rays: Tensor) -> Tensor:
+def before_in_ray(
+    values: Float[Tensor, " m"], counts: Int[Tensor, " r"], rays: Int[Tensor, " m"]
+) -> Float[Tensor, " m"]:
     """Sums over the samples of the same ray that come before each."""
     # In float64: a difference of sums over all rays keeps the digits of the sum over one.
     total = values.double().cumsum(dim=0) - values

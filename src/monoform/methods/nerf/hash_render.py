@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -12,11 +13,12 @@ from ...nn.spherical_harmonics import spherical_harmonics
 from ...render.bounds import ray_sphere
 from ...render.chunks import slices
 from ...render.occupancy import OccupancyGrid
-from ...render.ragged import composite_samples
+from ...render.ragged import before_in_ray, composite_samples
 from ...render.ray_renderer import RayColors
 from .hash_model import HashScene
 
-HIDDEN = 1e-2  # transmittance, by the densities of the occupancy grid, below which samples are left out
+HIDDEN = 1e-3  # transmittance below which samples are left out
+WAVE = 12  # samples of each ray whose densities are asked for at once, from the front
 RAYS = 8192  # that are rendered at once
 PORTION = 1024  # rays whose samples are looked for at once in training
 
@@ -51,13 +53,15 @@ def visible_samples(
     *,
     step: float,
     shift: Float[Tensor, " r"] | float = 0.5,
+    through: bool = False,
 ) -> Visible:
-    """Samples in equal steps within the sphere, in occupied cells, up to where these let nothing through.
+    """Samples in equal steps within the sphere, in occupied cells, up to where the scene lets nothing through.
 
     Args:
         origins, directions: unit rays in the grid's unit.
         step: in the grid's unit.
         shift: of each ray's samples, 0..1 steps.
+        through: go on behind what is opaque, too.
     """
     grid = net.occupancy
     near, far, hit = ray_sphere(origins, directions, net.bound)
@@ -69,11 +73,35 @@ def visible_samples(
     kept = grid.occupied[rows] & (distance < far) & hit
     place, ray = kept.T.nonzero(as_tuple=True)[::-1]
     counts = kept.sum(dim=0)
-    distance, rows = distance[place, ray], rows[place, ray]
-    thickness = grid.density_grid[0][grid.order[rows.long()]] * step
-    seen = _transmittance(thickness, counts, ray) >= HIDDEN
+    found = Visible(ray, counts, distance[place, ray])
+    return found if through else _in_front(net, origins, directions, found, step)
+
+
+def _in_front(net: HashScene, origins: Tensor, directions: Tensor, samples: Visible, step: float) -> Visible:
+    """The samples that are not behind what is opaque: rays go on in waves until nothing is let through.
+
+    The densities are those of the scene itself. Those of the occupancy grid are maxima: by them, what is behind the
+    edge of something dense would never be seen, nor learned from.
+    """
+    ray = samples.ray
+    first = samples.counts.cumsum(dim=0) - samples.counts
+    wave = (torch.arange(len(ray), device=ray.device) - first[ray]) // WAVE
+    passed = torch.zeros_like(origins[:, 0])
+    seen = torch.zeros_like(ray, dtype=torch.bool)
+    limit = -math.log(HIDDEN)
+    for number in range(int(wave.amax()) + 1 if len(ray) else 0):
+        chosen = ((wave == number) & (passed[ray] < limit)).nonzero()[:, 0]
+        if not len(chosen):
+            break
+        own = ray[chosen]
+        points = origins[own] + samples.distance[chosen, None] * directions[own]
+        thickness = net.density(points).to(passed) * step
+        counts = torch.bincount(own, minlength=len(origins))
+        before = passed[own] + before_in_ray(thickness, counts, own)
+        seen[chosen] = before < limit
+        passed.index_add_(0, own, thickness)
     ray = ray[seen]
-    return Visible(ray, torch.bincount(ray, minlength=len(origins)), distance[seen])
+    return Visible(ray, torch.bincount(ray, minlength=len(origins)), samples.distance[seen])
 
 
 @torch.no_grad()
@@ -85,12 +113,15 @@ def samples_within(
     *,
     step: float,
     most: int,
+    through: bool = False,
 ) -> tuple[Visible, int]:
     """Visible samples of as many of the rays, from the first on, as have at most that many together; their number."""
     found: list[Visible] = []
     left, rays = most, 0
     for part in slices(len(origins), PORTION):
-        own, used = visible_samples(net, origins[part], directions[part], step=step, shift=shift[part]).first(left)
+        own, used = visible_samples(
+            net, origins[part], directions[part], step=step, shift=shift[part], through=through
+        ).first(left)
         if len(own.ray) > left and found:
             break
         found.append(Visible(own.ray + rays, own.counts, own.distance))
@@ -111,12 +142,6 @@ def _rows(grid: OccupancyGrid, origins: Tensor, directions: Tensor, distance: Te
         joined = cell if joined is None else joined.mul_(cells).add_(cell)
     assert joined is not None
     return joined
-
-
-def _transmittance(thickness: Tensor, counts: Tensor, ray: Tensor) -> Tensor:
-    total = thickness.double().cumsum(dim=0) - thickness
-    first = counts.cumsum(dim=0) - counts
-    return torch.exp(-(total - torch.cat((total, total.new_zeros(1)))[first][ray])).float()
 
 
 @dataclass(frozen=True, eq=False)

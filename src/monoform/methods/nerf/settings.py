@@ -46,11 +46,11 @@ class SceneTraining:
     radius: float = 0.0
     margin: float = 1.1
     background: str = "auto"
-    rays: int = 4096
+    rays: int = 8192
     samples: int = 32768
-    rate: float = 3e-2
-    network_rate: float = 1e-2
-    floor: float = 0.03
+    rate: float = 1e-2
+    network_rate: float = 5e-3
+    floor: float = 0.02
     clear: float = 2e-3
     warmup: int = 200
     update_every: int = 16
@@ -66,7 +66,7 @@ class SceneTraining:
     fine: int = 48
     width: int = 128
     judged: int = 8192
-    gains: bool = True
+    gains: bool = False
     mesh: int = 256
     film: int = 256
 

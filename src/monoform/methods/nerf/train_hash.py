@@ -60,7 +60,9 @@ class HashTask:
         length = step_length(net) * (3.0 if warming else 1.0)
         origins, directions = net.to_grid(batch.origins), batch.directions
         shift = torch.rand(len(origins), generator=generator, device=generator.device)
-        samples, used = samples_within(net, origins, directions, shift, step=length, most=settings.samples)
+        samples, used = samples_within(
+            net, origins, directions, shift, step=length, most=settings.samples, through=warming
+        )
         origins, directions = origins[:used], directions[:used]
         behind = self._behind(directions, generator)
         seen = render_samples(net, origins, directions, samples, step=length, background=behind)

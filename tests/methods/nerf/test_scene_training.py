@@ -1,0 +1,101 @@
+"""Training of scenes: exact resume, photos without alpha, gains that are learned, other backgrounds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.data.capture_cases import orbit_cameras, write_transforms
+
+from monoform.methods.nerf import HashScene, load_scene
+from monoform.methods.nerf.settings import SceneTraining
+from monoform.methods.nerf.train import train_scene
+from monoform.training import TrainOptions
+
+TINY = {
+    "rays": 256,
+    "samples": 3000,
+    "warmup": 8,
+    "update_every": 4,
+    "levels": 2,
+    "log2_rows": 10,
+    "finest": 16.0,
+    "steps_along": 32,
+    "hidden": 16,
+    "color_hidden": 16,
+    "mesh": 0,
+    "film": 0,
+    "judged": 64,
+    "rate": 0.03,
+    "network_rate": 0.01,
+}
+
+
+def options(steps: int) -> TrainOptions:
+    return TrainOptions(steps, checkpoint_every=10, progress=False, device="cpu", keep=9, log_every=5)
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("capture")
+    write_transforms(root, orbit_cameras(10, width=24, height=20), alpha=False)
+    return root
+
+
+def test_a_training_that_goes_on_ends_with_the_same_bits(capture, tmp_path):
+    """Past the first looks for empty space, whose outcome is part of what goes on."""
+    train_scene(capture, tmp_path, options(30), SceneTraining(**TINY))
+    file = tmp_path / "weights" / "model.safetensors"
+    once = file.read_bytes()
+    for step in (20, 30):
+        (tmp_path / "checkpoints" / f"step-{step:09d}.pt").unlink()
+    file.unlink()
+    result = train_scene(capture, tmp_path, options(30), SceneTraining(**TINY))
+    assert result.step == 30 and file.read_bytes() == once
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert {line["step"] for line in lines if line["kind"] == "train"} == {5, 10, 15, 20, 25, 30}
+
+
+def test_photos_without_alpha_learn_what_is_behind(capture, tmp_path):
+    """The photos' background is (0.1, 0.05, 0.1) everywhere."""
+    train_scene(capture, tmp_path, options(150), SceneTraining(**TINY))
+    scene = load_scene(tmp_path)
+    assert isinstance(scene.net, HashScene) and scene.net.config.background == "learned"
+    rgb, alpha = scene.render(scene.of_split("test")[0].camera)
+    corner = rgb[:3, :3].reshape(-1, 3).mean(dim=0)
+    torch.testing.assert_close(corner, torch.tensor([0.1, 0.05, 0.1]), atol=0.08, rtol=0)
+    assert float(alpha[10, 12]) > 0.5
+
+
+def test_gains_find_the_photo_that_is_darker(capture, tmp_path):
+    root = tmp_path / "capture"
+    write_transforms(root, orbit_cameras(7, width=24, height=20), alpha=False)
+    file = root / "images" / "02.png"
+    Image.fromarray((np.asarray(Image.open(file)) * 0.6).astype(np.uint8)).save(file)
+    train_scene(root, tmp_path / "out", options(150), SceneTraining(**TINY, gains=True))
+    net = load_scene(tmp_path / "out").net
+    assert isinstance(net, HashScene)
+    gain = net.gain(torch.arange(7)).mean(dim=1)
+    assert int(gain.argmin()) == 2 and float(gain[2] / gain[[0, 1, 3, 4, 5, 6]].mean()) < 0.85
+
+
+@pytest.mark.parametrize(("background", "value"), [("white", 1.0), ("black", 0.0)])
+def test_plain_backgrounds_are_plain(capture, tmp_path, background, value):
+    train_scene(capture, tmp_path, options(2), SceneTraining(**TINY, background=background))
+    directions = torch.nn.functional.normalize(torch.randn(4, 3), dim=-1)
+    net = load_scene(tmp_path).net
+    assert isinstance(net, HashScene) and bool((net.background(directions) == value).all())
+
+
+def test_what_is_asked_for_reaches_the_scene(capture, tmp_path):
+    asked = {"centre": "0.1,0,-0.1", "radius": 0.4, "margin": 1.3, "features": 2, "reduced": 2.0}
+    train_scene(capture, tmp_path, options(2), SceneTraining(**{**TINY, **asked}))
+    scene = load_scene(tmp_path)
+    config = scene.net.config
+    assert scene.centre == (0.1, 0.0, -0.1) and scene.radius == 0.4
+    assert (config.margin, config.network.features, config.network.levels, config.steps) == (1.3, 2, 2, 32)
+    assert config.network.hidden == 16 and config.network.finest == 16.0 and config.network.log2_rows == 10
