@@ -194,6 +194,7 @@ class _Run:
         best = self.now
         for number in range(stage.renders + 1):
             reference = self.look(size)
+            self.shown = self.now.poses, reference
             found = scores(reference, size, self.now.tone, self.options.delta)
             self.now = replace(self.now, scores=found)
             self._note()
@@ -226,6 +227,15 @@ class _Run:
         for start, pose, score in zip(self.now.starts.tolist(), self.now.poses, self.now.scores.tolist(), strict=True):
             self.paths[start].append((pose, score, at))
 
+    def _last_look(self) -> Reference:
+        """What the winner shows, rendered anew where the last pictures were of other poses."""
+        poses, reference = self.shown
+        same = (poses == self.now.poses[:1]).all(-1).all(-1).nonzero()[:, 0]
+        if len(same):
+            return reference[same[:1]]
+        cameras = camera_of(at_poses(self.size.camera, self.now.poses[:1]), self.now[:1].values)
+        return look(self.renderer, cameras, self.size.local, generator=self.generator)
+
     def result(self) -> Aligned:
         best = self.now.poses[0], float(self.now.scores[0]), time.perf_counter() - self.began
         path = [*self.paths[int(self.now.starts[0])], best]
@@ -238,12 +248,7 @@ class _Run:
             losses=torch.tensor([score for _, score, _ in path], dtype=torch.float64),
             seconds=torch.tensor([at for _, _, at in path], dtype=torch.float64),
             level=self.size,
-            reference=look(
-                self.renderer,
-                camera_of(at_poses(self.size.camera, self.now.poses[:1]), self.now[:1].values),
-                self.size.local,
-                generator=self.generator,
-            ),
+            reference=self._last_look(),
             rays=self.rays,
         )
 
