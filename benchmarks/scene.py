@@ -29,7 +29,9 @@ def main() -> None:
     begun, used = time.perf_counter(), time.process_time()
     result = train_scene(asked.data, asked.out, options, settings)
     whole, used = time.perf_counter() - begun, time.process_time() - used
-    print(f"{result.step} steps in {result.seconds:.0f} s ({1000 * result.seconds / result.step:.0f} ms each), ", end="")
+    print(
+        f"{result.step} steps in {result.seconds:.0f} s ({1000 * result.seconds / result.step:.0f} ms each), ", end=""
+    )
     print(f"{whole:.0f} s with reading, judging, mesh and film; {used:.0f} s of processor time")
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB at most")
     print("| what | held-out photos |\n| --- | ---: |")
