@@ -22,6 +22,7 @@ from .residuals import Alignment, camera_of
 WINDOW = 9  # pixels, of the windows in which detail is compared
 FAINT = 0.01  # a window whose colours vary less than this has no detail
 COMPARED = 160  # pixels of the longer side of the pictures that are compared
+FREE = 10.0  # so wide a prior holds nothing
 FURTHER = 12  # steps of least squares that tell where a pose would go
 OVERVIEW = 64  # pixels of the longer side of the picture that tells how much of the object is outside the photo
 
@@ -128,7 +129,7 @@ def evidence(
         detail=_detail(rendered, size.colours, weight),
         explained=_explained(rendered, size.colours, weight),
         spread=_spread(found, limits),
-        zoom=_followed(replace(problem, zoom=0.5), values)[0],
+        zoom=_followed(replace(problem, zoom=FREE), values)[0],
         drift=_followed(problem, values)[1],
         overlap=overlap(renderer, found.camera),
         gain=float(tone[0].exp()),
