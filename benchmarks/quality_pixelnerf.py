@@ -2,8 +2,9 @@
 
     python benchmarks/quality_pixelnerf.py DATA --weights WEIGHTS --sources 0 --out OUT
 
-DATA is a posed data set with the splits train and test, such as `monoform prepare renders` makes. Every test object is
-rendered from its source view into all its other views, or --targets, as `monoform evaluate pixelnerf` does. In the table:
+DATA is a posed data set with the splits train and test, such as `monoform prepare renders` makes. Every object of the
+split is rendered from its source view into all its other views, or into --targets, as `monoform evaluate pixelnerf`
+does. In the table:
 
     pixelnerf     the weights
     untrained     the same network as it starts

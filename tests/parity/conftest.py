@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.parity import (  # noqa: F401  the checks enter themselves into the table
-    checks_inerf_nerf,
     checks_inerf,
+    checks_inerf_nerf,
     checks_list,
     checks_list_data,
     checks_list_model,
