@@ -214,3 +214,12 @@ def test_thin_fields_have_their_surface_at_half_of_what_rays_meet(tmp_path, fold
     assert mask_iou(working_mask(result, result.camera, result.photo), views[0].photo.mask > 0.5) > 0.96
     with pytest.raises(InputError, match="no surface at level 10"):
         reconstruct(views, thin, level=10.0).mesh()
+
+
+def test_weights_that_ship_have_names():
+    plain, cars = create("pixelnerf"), create("pixelnerf", weights="cars")
+    assert plain.net.config == cars.net.config
+    assert not torch.equal(plain.net.mlp_fine.lin_out.weight, cars.net.mlp_fine.lin_out.weight)
+    rgb, mask = disc(96, 96, 30.0)
+    found = cars.reconstruct([View(Photo.open(rgb, mask=mask))], generator=torch.Generator())
+    assert found.provenance.weights == {"source": "monoform/pixelnerf_cars"}
