@@ -191,3 +191,27 @@ def test_models_and_doctor():
     examined = monoform("doctor")
     assert examined.returncode == 0, examined.stdout + examined.stderr
     assert "BAD" not in examined.stdout and "surface of a ball" in examined.stdout
+
+
+def test_what_compiled_code_makes_of_an_interrupt_is_an_interrupt():
+    """A library that is broken off may raise something else than KeyboardInterrupt."""
+    program = """
+import os, signal
+from importlib import import_module
+
+main = import_module("monoform.cli.main")
+
+def run(words):
+    main.interruptible()
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ValueError("could not determine the shape")
+
+main._run = run
+main.main(["reconstruct"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.count("\n") == 1
+    assert "Interrupted" in done.stderr

@@ -23,6 +23,7 @@ from monoform.methods.list.published import published_config
 from monoform.methods.list.stages import published_optimiser
 
 LOSS = 1e-5
+LATER_LOSSES = 1e-2  # they go through statistics of four samples: the order of a sum is seen in them
 
 
 @check("list", "losses")
@@ -117,8 +118,8 @@ def train_step_list(case: Case) -> None:
         optimiser.step()
     found = np.array(parts)
     np.testing.assert_allclose(found.sum(1)[0], case.arrays["losses"][0], rtol=1e-3)
-    case.compare("losses", found.sum(1), rtol=1.5e-3)
-    case.compare("parts", found, rtol=4e-3)
+    case.compare("losses", found.sum(1), rtol=LATER_LOSSES)
+    case.compare("parts", found, rtol=LATER_LOSSES)
 
 
 def _compare_first(case: Case, net: ListNet, probability: Tensor, scaled: Tensor) -> None:

@@ -99,7 +99,8 @@ def changed(name: str, values: np.ndarray) -> np.ndarray:
         return values + 30  # all of them, and far: a draw may move a sample where there is nothing to see
     values = values.copy()
     smallest = np.unravel_index(np.argmin(np.abs(values.astype(float))), values.shape)
-    values[smallest] += 0.5 if values.dtype.kind == "f" else 1  # a hue that is a whole turn away is the same
+    # Not by a whole: a hue that is a whole turn away is the same. More of a large number: tolerances are relative.
+    values[smallest] += 0.5 + 0.1 * abs(values[smallest]) if values.dtype.kind == "f" else 1
     return values
 
 

@@ -45,6 +45,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = 0
     except MemoryError:
         code = _say("There is not enough memory: lower --resolution or --workers.", BAD_INPUT)
+    except Exception:
+        if heard():  # compiled code that an interrupt broke into may raise what it likes
+            _leave()
+        raise
     sys.exit(code)
 
 

@@ -88,7 +88,7 @@ def _without(content, name):
     ("change", "sentence"),
     [
         (lambda c: _without(c, "network_fn_state_dict"), "has no network_fn_state_dict"),
-        (lambda c: c | {"network_fn_state_dict": {"a": 1}}, "something else than tensors"),
+        (lambda c: c | {"network_fn_state_dict": {"a": 1}}, "more than named tensors"),
         (
             lambda c: c | {"network_fn_state_dict": _without(c["network_fn_state_dict"], "rgb_linear.bias")},
             "rgb_linear",

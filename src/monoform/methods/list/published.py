@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...atomic import atomic_file
 from ...errors import InputError
+from ...nn.state_dict import fill, named_tensors, read_checkpoint
 from ...training.weights import load_pretrained
 from .config import Compat, ListConfig, Network, preset
 from .model import CoarseNet, ListNet, build
@@ -75,11 +76,8 @@ def read_published(file: str | Path, config: str | ListConfig) -> tuple[CoarseNe
         raise InputError(f"{file} holds {has}, which {label} is not: choose --config {name}.")
     chosen = replace(chosen, network=network_of(state, chosen.network))
     net = build(chosen)
-    _require_fit(state, net.state_dict(), file, label)
-    with torch.no_grad():
-        for name, tensor in net.state_dict().items():
-            if name in state:
-                tensor.copy_(state[name])
+    advice = f"give the file that a training with this configuration wrote (--config is one of {', '.join(NAMES)})"
+    fill(net.state_dict(), state, f"{file} does not fit {label}", advice)
     return net.eval(), chosen
 
 
@@ -195,36 +193,5 @@ def _other_name(name: str, part: str, other: str) -> str:
 
 def _tensors(file: Path) -> dict[str, Tensor]:
     advice = "give a .pt.tar file of the release's train program"
-    if not file.is_file():
-        raise InputError(f"There is no checkpoint {file}: {advice}.")
-    if file.stat().st_size > LARGEST:
-        raise InputError(f"{file} has {file.stat().st_size >> 20} MB, far more than a LIST checkpoint: {advice}.")
-    try:
-        content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged and hostile files make the reader raise whatever they stumble over
-        raise InputError(f"{file} cannot be read, it is truncated or no checkpoint of tensors: {advice}.") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not isinstance(state, dict) or not state:
-        raise InputError(f"{file} holds a {type(state).__name__} and no state dict: {advice}.")
-    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()):
-        raise InputError(f"{file} holds more than named tensors: {advice}.")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
-
-
-def _require_fit(found: dict[str, Tensor], wanted: dict[str, Tensor], file: Path, label: str) -> None:
-    advice = f"give the file that a training with this configuration wrote (--config is one of {', '.join(NAMES)})"
-    missing = [name for name in wanted if name not in found and not name.endswith("num_batches_tracked")]
-    if missing:
-        raise InputError(f"{file} does not fit {label}, it lacks {len(missing)} tensors like {missing[0]!r}: {advice}.")
-    extra = [name for name in found if name not in wanted]
-    if extra:
-        raise InputError(f"{file} does not fit {label}, it has {len(extra)} more tensors like {extra[0]!r}: {advice}.")
-    for name, tensor in found.items():
-        place = wanted[name]
-        if tensor.shape != place.shape:
-            shapes = f"{tuple(tensor.shape)} and not {tuple(place.shape)}"
-            raise InputError(f"{file} does not fit {label}, its {name!r} is {shapes}: {advice}.")
-        if tensor.is_floating_point() != place.is_floating_point() or tensor.is_complex():
-            raise InputError(f"{file} is damaged, its {name!r} holds {tensor.dtype}: get the file again.")
-        if not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"{file} is damaged, its {name!r} holds values that are not finite: get the file again.")
+    content = read_checkpoint(file, advice, largest=LARGEST)
+    return named_tensors(content.get("state_dict", content) if isinstance(content, dict) else content, file, advice)

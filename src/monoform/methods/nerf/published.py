@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...atomic import atomic_file
 from ...errors import InputError
+from ...nn.state_dict import fill, named_tensors, read_checkpoint
 from .config import FrequencyNetwork, NerfConfig, TwoPass
 from .model import NerfNet
 
@@ -63,7 +64,7 @@ def read_published(file: str | Path, config: str | NerfConfig) -> tuple[NerfNet,
     chosen = replace(chosen, network=sizes, sampling=sampling)
     net = NerfNet(chosen)
     for part, state in states.items():
-        _fill(getattr(net, part), state, f"{file}, {PARTS[part]}")
+        fill(getattr(net, part).state_dict(), state, f"{file}, {PARTS[part]}, does not fit NeRF", ADVICE)
     return net.eval(), chosen
 
 
@@ -101,14 +102,7 @@ def _config(words: str) -> NerfConfig:
 
 
 def _states(file: Path) -> dict[str, Mapping[str, Tensor]]:
-    if not file.is_file():
-        raise InputError(f"There is no checkpoint {file}; {ADVICE}.")
-    if file.stat().st_size > LARGEST:
-        raise InputError(f"{file} has {file.stat().st_size >> 20} MB, far more than a NeRF of one scene; {ADVICE}.")
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged and hostile files make the reader raise whatever they stumble over
-        raise InputError(f"{file} cannot be read, it is truncated or no checkpoint of tensors; {ADVICE}.") from error
+    content = read_checkpoint(file, ADVICE, largest=LARGEST)
     if not isinstance(content, dict) or PARTS["coarse"] not in content:
         raise InputError(f"{file} has no {PARTS['coarse']}; {ADVICE}.")
     states: dict[str, Mapping[str, Tensor]] = {}
@@ -116,11 +110,7 @@ def _states(file: Path) -> dict[str, Mapping[str, Tensor]]:
         state = content.get(name)
         if state is None and part == "fine":
             continue
-        if not isinstance(state, dict) or not all(
-            isinstance(key, str) and isinstance(tensor, Tensor) for key, tensor in state.items()
-        ):
-            raise InputError(f"{file} holds something else than tensors by name as its {name}; {ADVICE}.")
-        states[part] = {key.removeprefix("module."): tensor for key, tensor in state.items()}
+        states[part] = named_tensors(state, f"{file}, {name},", ADVICE)
     return states
 
 
@@ -140,19 +130,3 @@ def _sizes(state: Mapping[str, Tensor], file: Path) -> FrequencyNetwork:
             raise InputError(f"{file} encodes {encoded} numbers, which are not 3 + 6 for each frequency; {ADVICE}.")
         numbers.append(frequencies)
     return FrequencyNetwork(numbers[0], numbers[1], depth=max(layers) + 1, width=width)
-
-
-def _fill(net: torch.nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    wanted = net.state_dict()
-    for name, place in wanted.items():
-        if name not in state:
-            raise InputError(f"{source} lacks the tensor {name!r}; {ADVICE}.")
-        if state[name].shape != place.shape:
-            shapes = f"{tuple(state[name].shape)} and not {tuple(place.shape)}"
-            raise InputError(f"{source} has {name!r} of shape {shapes}; {ADVICE}.")
-        if not bool(torch.isfinite(state[name]).all()):
-            raise InputError(f"{source} is damaged, its {name!r} is not finite; get the file again.")
-    extra = [name for name in state if name not in wanted]
-    if extra:
-        raise InputError(f"{source} has {len(extra)} more tensors like {extra[0]!r}; {ADVICE}.")
-    net.load_state_dict(dict(state))

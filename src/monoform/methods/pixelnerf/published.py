@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...atomic import atomic_file
 from ...errors import InputError
+from ...nn.state_dict import fill, named_tensors, read_checkpoint
 from .config import Compat, PixelNerfConfig, preset
 from .model import PixelNerfNet
 
@@ -56,14 +57,13 @@ def read_published(file: str | Path, config: str | PixelNerfConfig) -> tuple[Pix
     """
     chosen = published_config(config) if isinstance(config, str) else config
     label = config if isinstance(config, str) else "this configuration"
-    found = _tensors(Path(file))
+    advice = "give the file pixel_nerf_latest of the release or of a training with it"
+    found = named_tensors(read_checkpoint(file, advice, largest=LARGEST), file, advice)
     net = PixelNerfNet(chosen)
-    wanted = net.state_dict()
-    _require_fit(found, wanted, Path(file), label)
-    with torch.no_grad():
-        for name, tensor in wanted.items():
-            if name in found:
-                tensor.copy_(found[name])
+    source = f"{file} does not fit {label}"
+    advice = f"choose the configuration that it was trained with (--config, one of {', '.join(NAMES)})"
+    _require_code(found, net.state_dict(), source, advice)
+    fill(net.state_dict(), found, source, advice, may_be_left_out=_is_left_out)
     return net.eval(), chosen
 
 
@@ -79,55 +79,17 @@ def card(file: str | Path, config: str, precision: str) -> str:
     return CARD.format(file=Path(file).name, config=config, precision=precision)
 
 
-def _tensors(file: Path) -> dict[str, Tensor]:
-    advice = "give the file pixel_nerf_latest of the release or of a training with it"
-    if not file.is_file():
-        raise InputError(f"There is no checkpoint {file}: {advice}.")
-    if file.stat().st_size > LARGEST:
-        raise InputError(f"{file} has {file.stat().st_size >> 20} MB, far more than a pixelNeRF checkpoint: {advice}.")
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged and hostile files make the reader raise whatever they stumble over
-        raise InputError(f"{file} cannot be read, it is truncated or no checkpoint of tensors: {advice}.") from error
-    if not isinstance(state, dict) or not state:
-        raise InputError(f"{file} holds a {type(state).__name__} and no state dict: {advice}.")
-    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()):
-        raise InputError(f"{file} holds more than named tensors: {advice}.")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
-
-
-def _require_fit(found: dict[str, Tensor], wanted: dict[str, Tensor], file: Path, label: str) -> None:
-    advice = f"choose the configuration that it was trained with (--config, one of {', '.join(NAMES)})"
-    missing = [name for name in wanted if name not in found and not _may_miss(name)]
-    if missing:
-        raise InputError(f"{file} does not fit {label}, it lacks {len(missing)} tensors like {missing[0]!r}: {advice}.")
-    extra = [name for name in found if name not in wanted and not _may_be_left_out(name)]
-    if extra:
-        raise InputError(f"{file} does not fit {label}, it has {len(extra)} more tensors like {extra[0]!r}: {advice}.")
-    for name in wanted.keys() & found.keys():
-        tensor, place = found[name], wanted[name]
-        if tensor.shape != place.shape:
-            shapes = f"{tuple(tensor.shape)} and not {tuple(place.shape)}"
-            raise InputError(f"{file} does not fit {label}, its {name!r} is {shapes}: {advice}.")
-        if tensor.is_floating_point() != place.is_floating_point() or tensor.is_complex():
-            raise InputError(f"{file} is damaged, its {name!r} holds {tensor.dtype}: get the file again.")
-        if not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"{file} is damaged, its {name!r} holds values that are not finite: get the file again.")
-    _require_code(found, wanted, file, label, advice)
-
-
-def _require_code(found: dict[str, Tensor], wanted: dict[str, Tensor], file: Path, label: str, advice: str) -> None:
+def _require_code(found: dict[str, Tensor], wanted: dict[str, Tensor], source: str, advice: str) -> None:
     """The frequencies of the encoding are in the file: others belong to another configuration."""
     for name in ("code._freqs", "code._phases"):
-        if name in wanted and not torch.allclose(found[name].to(wanted[name]), wanted[name], rtol=1e-4, atol=1e-4):
-            raise InputError(f"{file} does not fit {label}, its {name!r} has other values: {advice}.")
+        ours, theirs = wanted.get(name), found.get(name)
+        if ours is None or theirs is None or ours.shape != theirs.shape:
+            continue
+        if not torch.allclose(theirs.to(ours), ours, rtol=1e-4, atol=1e-4):
+            raise InputError(f"{source}, its {name!r} has other values: {advice}.")
 
 
-def _may_miss(name: str) -> bool:
-    return name.endswith("num_batches_tracked")
-
-
-def _may_be_left_out(name: str) -> bool:
+def _is_left_out(name: str) -> bool:
     """Heads that nothing runs, counters, and the state of an encoding or a batch that some versions stored."""
     return name.startswith(("encoder.model.fc.", "global_encoder.model.fc.")) or name in (
         "encoder.latent",
