@@ -10,26 +10,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import functools
-import json
-import multiprocessing
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-
-import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 from quality.answers import Answerer, Retrieval, answers_of, picture_features, retrievable
 from quality.report import lines, summary
-from quality.scores import scores
-from quality.truth import prepare_truth
+from quality.run import all_rows, write
 
 from monoform import InputError
-from monoform.atomic import atomic_file
-from monoform.data import mesh_sources, validation_names
-from monoform.data.splits import SCAN_PREFIXES
+from monoform.data import Source, mesh_sources, validation_names
 from monoform.methods import Reconstructor
 from monoform.methods.inflate import Inflate
 
@@ -70,33 +61,16 @@ class Settings:
             return [(baselines[0], baselines[1])] if len(baselines) == 2 else []
         return [(ours, other) for ours in lifts for other in baselines] + [(ours, lifts[0]) for ours in lifts[1:]]
 
-
-class Judge:
-    """Truths and methods of one process."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.sources = {source.name: source for source in mesh_sources(settings.meshes)}
-        self.answerers: dict[str, Answerer] = {
-            label: answers_of(lift(settings.weights or "", steps)) for label, steps in settings.lifts.items()
+    def answerers(self, sources: dict[str, Source]) -> dict[str, Answerer]:
+        """The methods by their labels."""
+        found: dict[str, Answerer] = {
+            label: answers_of(lift(self.weights or "", steps)) for label, steps in self.lifts.items()
         }
-        if "inflate" in settings.methods:
-            self.answerers["inflate"] = answers_of(Inflate())
-        if "nearest" in settings.methods:
-            self.answerers["nearest"] = Retrieval(settings.pack, list(self.sources.values()), settings.cache)
-
-    def rows(self, name: str) -> list[dict]:
-        """One row for each view of an object."""
-        settings = self.settings
-        truth = prepare_truth(self.sources[name], views=settings.views, seed=settings.seed, cache=settings.cache)
-        rows = []
-        for view in range(settings.views):
-            row: dict = {"object": name, "view": view, "scan": name.startswith(SCAN_PREFIXES)}
-            for label, answerer in self.answerers.items():
-                answer = answerer(truth, view)
-                row[label] = scores(answer, truth, view) | {"failed": answer is None}
-            rows.append(row)
-        return rows
+        if "inflate" in self.methods:
+            found["inflate"] = answers_of(Inflate())
+        if "nearest" in self.methods:
+            found["nearest"] = Retrieval(self.pack, list(sources.values()), self.cache)
+        return found
 
 
 def lift(weights: str, refine: int | None) -> Reconstructor:
@@ -109,27 +83,6 @@ def lift(weights: str, refine: int | None) -> Reconstructor:
             raise InputError("This lift has no option `refine`; leave --refine out.")
         options = dataclasses.replace(options, refine=refine)
     return Lift(options)
-
-
-def all_rows(settings: Settings, names: list[str], workers: int) -> Iterator[list[dict]]:
-    """Rows of every object as they come."""
-    if workers == 1:
-        yield from map(judge(settings).rows, names)
-        return
-    # Processes share the cores, so each computes with one thread.
-    with multiprocessing.get_context("spawn").Pool(workers, torch.set_num_threads, (1,)) as pool:
-        yield from pool.imap_unordered(functools.partial(rows_here, settings), names)
-
-
-@functools.cache
-def judge(settings: Settings) -> Judge:
-    """This process's truths and methods, built once."""
-    return Judge(settings)
-
-
-def rows_here(settings: Settings, name: str) -> list[dict]:
-    """Rows of one object, in a worker."""
-    return judge(settings).rows(name)
 
 
 def main() -> None:
@@ -145,17 +98,10 @@ def main() -> None:
         )
         if "nearest" in chosen:
             picture_features(retrievable(asked.pack, mesh_sources(asked.meshes)), cache)
-        names, rows = validation_names()[: asked.objects], []
-        for found in all_rows(settings, names, asked.workers):
-            rows += found
-            first = settings.labels[0]
-            mean = sum(row[first]["f_0.05"] for row in found) / len(found)
-            print(f"{len(rows) // asked.views}/{len(names)} {found[0]['object']}: {first} {mean:.3f}", flush=True)
-    rows.sort(key=lambda row: (row["object"], row["view"]))
+        rows = all_rows(settings, validation_names()[: asked.objects], asked.workers, told="f_0.05")
     result = summary(rows, settings.labels, settings.pairs)
-    with atomic_file(asked.out) as draft:
-        plain = {"weights": asked.weights, "views": asked.views, "seed": asked.seed, "refine": asked.refine}
-        Path(draft).write_text(json.dumps({"settings": plain, "summary": result, "rows": rows}, indent=1))
+    plain = {"weights": asked.weights, "views": asked.views, "seed": asked.seed, "refine": asked.refine}
+    write(asked.out, plain, result, rows)
     print("\n".join(lines(result)))
 
 

@@ -11,9 +11,6 @@ cannot be reached from outside counts as inside.
 from __future__ import annotations
 
 import argparse
-import functools
-import json
-import multiprocessing
 import sys
 import time
 from dataclasses import dataclass
@@ -26,14 +23,12 @@ from scipy import ndimage
 sys.path.insert(0, str(Path(__file__).parent))
 from quality.answers import Answer, Answerer, Retrieval, answers_of, inside_of, picture_features, retrievable
 from quality.report import lines, summary
-from quality.scores import scores
-from quality.truth import SURFACE_POINTS, Truth, prepare_truth
+from quality.run import all_rows, write
+from quality.truth import SURFACE_POINTS, Truth
 
 from monoform import Mesh, Photo
-from monoform.atomic import atomic_file
 from monoform.camera import Camera
-from monoform.data import mesh_sources, validation_names
-from monoform.data.splits import SCAN_PREFIXES
+from monoform.data import Source, mesh_sources, validation_names
 from monoform.mesh import sample_surface
 from monoform.mesh.topology import volume
 from monoform.methods.list import List, ListOptions
@@ -66,6 +61,13 @@ class Settings:
     def labels(self) -> tuple[str, ...]:
         """Names of all that is compared."""
         return (LIST, *((FIRST,) if self.first else ()), NEAREST)
+
+    def answerers(self, sources: dict[str, Source]) -> dict[str, Answerer]:
+        """The methods by their labels."""
+        found: dict[str, Answerer] = {LIST: answers_of(List(ListOptions(weights=self.weights)))}
+        if self.first:
+            found[FIRST] = Cloud(self.first)
+        return found | {NEAREST: Retrieval(self.pack, list(sources.values()), self.cache)}
 
 
 class Cloud:
@@ -109,60 +111,16 @@ def closed_cloud(cloud: torch.Tensor) -> Mesh | None:
     return surface_of(GridValues(0.5 - smooth, 0.5, 0))
 
 
-class Judge:
-    """Truths and methods of one process."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.sources = {source.name: source for source in mesh_sources(settings.meshes)}
-        self.answerers: dict[str, Answerer] = {LIST: answers_of(List(ListOptions(weights=settings.weights)))}
-        if settings.first:
-            self.answerers[FIRST] = Cloud(settings.first)
-        self.answerers[NEAREST] = Retrieval(settings.pack, list(self.sources.values()), settings.cache)
-
-    def rows(self, name: str) -> list[dict]:
-        """One row for each view of an object."""
-        settings = self.settings
-        truth = prepare_truth(self.sources[name], views=settings.views, seed=settings.seed, cache=settings.cache)
-        rows = []
-        for view in range(settings.views):
-            row: dict = {"object": name, "view": view, "scan": name.startswith(SCAN_PREFIXES)}
-            for label, answerer in self.answerers.items():
-                answer = answerer(truth, view)
-                row[label] = scores(answer, truth, view) | {"failed": answer is None}
-            rows.append(row)
-        return rows
-
-
-@functools.cache
-def judge(settings: Settings) -> Judge:
-    """This process's truths and methods, built once."""
-    return Judge(settings)
-
-
-def rows_here(settings: Settings, name: str) -> list[dict]:
-    """Rows of one object, in a worker."""
-    return judge(settings).rows(name)
-
-
 def main() -> None:
     asked = arguments()
     asked.cache.mkdir(parents=True, exist_ok=True)
     settings = Settings(asked.meshes, asked.pack, asked.cache, asked.weights, asked.first, asked.views, asked.seed)
     picture_features(retrievable(asked.pack, mesh_sources(asked.meshes)), asked.cache)
-    names, rows = validation_names()[: asked.objects], []
-    # Processes share the cores, so each computes with one thread.
-    with multiprocessing.get_context("spawn").Pool(asked.workers, torch.set_num_threads, (1,)) as pool:
-        for found in pool.imap_unordered(functools.partial(rows_here, settings), names):
-            rows += found
-            mean = sum(row[LIST]["iou"] for row in found) / len(found)
-            print(f"{len(rows) // asked.views}/{len(names)} {found[0]['object']}: IoU {mean:.3f}", flush=True)
-    rows.sort(key=lambda row: (row["object"], row["view"]))
+    rows = all_rows(settings, validation_names()[: asked.objects], asked.workers, told="iou")
     pairs = [(label, NEAREST) for label in settings.labels[:-1]]
     result = summary(rows, settings.labels, pairs)
-    with atomic_file(asked.out) as draft:
-        plain = {"weights": asked.weights, "first": asked.first, "views": asked.views, "seed": asked.seed}
-        Path(draft).write_text(json.dumps({"settings": plain, "summary": result, "rows": rows}, indent=1))
+    plain = {"weights": asked.weights, "first": asked.first, "views": asked.views, "seed": asked.seed}
+    write(asked.out, plain, result, rows)
     print("\n".join(lines(result)))
 
 

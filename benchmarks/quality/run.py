@@ -1,0 +1,95 @@
+"""Every method on every view of the objects of a list, in one or several processes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import multiprocessing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from monoform.atomic import atomic_file
+from monoform.data import Source, mesh_sources
+from monoform.data.splits import SCAN_PREFIXES
+
+from .answers import Answerer
+from .scores import scores
+from .truth import prepare_truth
+
+
+class Settings(Protocol):
+    """What is run: hashable and picklable, so that every worker builds its own methods.
+
+    Attributes:
+        meshes: folder of meshes. cache: folder of truths and features. views: inputs of each object; seed: of them.
+    """
+
+    meshes: Path
+    cache: Path
+    views: int
+    seed: int
+
+    def answerers(self, sources: dict[str, Source]) -> dict[str, Answerer]:
+        """The methods that are compared, by their names; the first one is told of along the way."""
+        ...
+
+
+class Judge:
+    """Truths and methods of one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.sources = {source.name: source for source in mesh_sources(settings.meshes)}
+        self.answerers = settings.answerers(self.sources)
+
+    def rows(self, name: str) -> list[dict]:
+        """One row for each view of an object."""
+        settings = self.settings
+        truth = prepare_truth(self.sources[name], views=settings.views, seed=settings.seed, cache=settings.cache)
+        rows = []
+        for view in range(settings.views):
+            row: dict = {"object": name, "view": view, "scan": name.startswith(SCAN_PREFIXES)}
+            for label, answerer in self.answerers.items():
+                answer = answerer(truth, view)
+                row[label] = scores(answer, truth, view) | {"failed": answer is None}
+            rows.append(row)
+        return rows
+
+
+def all_rows(settings: Settings, names: list[str], workers: int, *, told: str) -> list[dict]:
+    """Rows of all objects, by object and view; `told` is the score that is printed of each as it comes."""
+    rows: list[dict] = []
+    for found in _found(settings, names, workers):
+        rows += found
+        first = next(label for label, values in found[0].items() if isinstance(values, dict))
+        mean = sum(row[first][told] for row in found) / len(found)
+        print(f"{len(rows) // settings.views}/{len(names)} {found[0]['object']}: {first} {told} {mean:.3f}", flush=True)
+    return sorted(rows, key=lambda row: (row["object"], row["view"]))
+
+
+def write(out: Path, settings: dict[str, Any], summary: dict, rows: list[dict]) -> None:
+    """All figures as one JSON file."""
+    with atomic_file(out) as draft:
+        Path(draft).write_text(json.dumps({"settings": settings, "summary": summary, "rows": rows}, indent=1))
+
+
+def _found(settings: Settings, names: list[str], workers: int) -> Iterator[list[dict]]:
+    if workers == 1:
+        yield from map(_judge(settings).rows, names)
+        return
+    # Processes share the cores, so each computes with one thread.
+    with multiprocessing.get_context("spawn").Pool(workers, torch.set_num_threads, (1,)) as pool:
+        yield from pool.imap_unordered(functools.partial(_rows_here, settings), names)
+
+
+@functools.cache
+def _judge(settings: Settings) -> Judge:
+    """This process's truths and methods, built once."""
+    return Judge(settings)
+
+
+def _rows_here(settings: Settings, name: str) -> list[dict]:
+    return _judge(settings).rows(name)
