@@ -12,6 +12,7 @@ import torch
 from tests.data.capture_cases import RADIUS, ball_picture, orbit_cameras, write_transforms
 
 from monoform.camera import cameras_from_transforms
+from monoform.jobs.pose_scenes import open_scene
 from monoform.mesh.read import load
 from monoform.methods.nerf import load_scene
 
@@ -49,6 +50,12 @@ def trained(capture, tmp_path_factory):
     done = run("--data", capture, "-o", out, "--steps", 250, "--set", *QUICK)
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.mark.parametrize("part", [".", "weights"])
+def test_photos_can_be_found_in_it(trained, part):
+    scene = open_scene(trained / part)  # beside a mesh.glb, which results have too
+    assert scene.kind == "nerf" and len(scene.views) == 24
 
 
 def test_held_out_photos_are_predicted(trained):

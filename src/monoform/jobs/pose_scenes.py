@@ -18,7 +18,7 @@ from ..methods import Surroundings
 from ..render.mesh_rays import MeshRenderer
 from ..render.ray_renderer import RayColors, RayRenderer
 from ..scene import Photo, View, load
-from ..scene.result import MESH
+from ..scene.result import RESULT
 
 WHITE = 0.98  # share of a photo's border that is pure white where the photo shows an object on white
 
@@ -59,7 +59,7 @@ def open_scene(folder: str | Path) -> KnownScene:
         InputError: the folder holds none of these.
     """
     folder = Path(folder)
-    if (folder / MESH).is_file():
+    if (folder / RESULT).is_file():
         return _of_result(folder)
     from ..methods.nerf import load_scene
 
