@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from types import ModuleType
 
-from .. import methods
 from ..atomic import atomic_folder
 from ..errors import InputError
 from ..methods import method_class, method_names
@@ -84,7 +82,7 @@ def export(folder: str | Path, file: str | Path, *, method: str) -> list[Path]:
 def convertible() -> list[str]:
     """The methods that read their authors' checkpoints."""
     found = []
-    for name in sorted({*method_names(), *_rooms()}):
+    for name in method_names():
         try:
             _published(name)
         except InputError:
@@ -93,14 +91,8 @@ def convertible() -> list[str]:
     return found
 
 
-def _rooms() -> list[str]:
-    """The methods of the house, also those that are no reconstructors, like a scene's radiance field."""
-    return [module.name for module in iter_modules(methods.__path__) if module.ispkg]
-
-
 def _published(method: str) -> ModuleType:
-    registered = method in method_names() or method not in _rooms()
-    room = method_class(method).__module__.rpartition(".")[0] if registered else f"{methods.__name__}.{method}"
+    room = method_class(method).__module__.rpartition(".")[0]
     try:
         module = import_module(f"{room}.published")
     except ModuleNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .base import Method as Method
 from .base import MethodCard as MethodCard
 from .base import PoseEstimate as PoseEstimate
 from .base import PoseEstimator as PoseEstimator

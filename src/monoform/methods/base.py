@@ -1,4 +1,4 @@
-"""What a method offers to the jobs: three small contracts, one for each kind of method."""
+"""What a method offers to the jobs: a card, and a small contract for each kind of method."""
 
 from __future__ import annotations
 
@@ -37,11 +37,19 @@ class MethodCard:
     citation: tuple[str, ...]
 
 
-class Reconstructor(ABC):
-    """A method that turns views of one object into a reconstruction."""
+class Method:
+    """What is said of any method.
+
+    Attributes:
+        card: for choosing it. config_class: dataclass of its options.
+    """
 
     card: ClassVar[MethodCard]
     config_class: ClassVar[type]
+
+
+class Reconstructor(Method, ABC):
+    """A method that turns views of one object into a reconstruction."""
 
     @abstractmethod
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
@@ -100,11 +108,8 @@ class PoseEstimate:
     details: dict[str, float]
 
 
-class PoseEstimator(ABC):
+class PoseEstimator(Method, ABC):
     """A method that finds the camera of a photo of a known scene."""
-
-    card: ClassVar[MethodCard]
-    config_class: ClassVar[type]
 
     @abstractmethod
     def estimate(

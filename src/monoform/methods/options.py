@@ -42,7 +42,8 @@ def parse_words(kind: type, words: Sequence[str], what: str) -> dict[str, Any]:
 def option_rows(method: str) -> list[tuple[str, str, str]]:
     """Name, default and meaning of each option of a method."""
     config = method_class(method).config_class
-    return [(item.name, str(item.default), _meaning(config, item.name)) for item in fields(config)]
+    start = config()
+    return [(item.name, str(getattr(start, item.name)), _meaning(config, item.name)) for item in fields(config)]
 
 
 def _parse(name: str, text: str, kind: type) -> Any:

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ..errors import InputError
-from .base import Reconstructor
+from .base import Method, Reconstructor
 
 GROUP = "monoform.methods"
 
@@ -17,8 +17,8 @@ def method_names() -> list[str]:
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
-def method_class(name: str) -> type[Reconstructor]:
-    """The class of a method.
+def method_class(name: str) -> type[Method]:
+    """The class of a method, of whatever kind.
 
     Raises:
         InputError: no such method is installed, or its package cannot be imported.
@@ -33,12 +33,15 @@ def method_class(name: str) -> type[Reconstructor]:
 
 
 def create(name: str, **overrides: Any) -> Reconstructor:
-    """A method with its default options, some of them overridden.
+    """A method that reconstructs, with its default options, some of them overridden.
 
     Raises:
-        InputError: no such method, or no such option.
+        InputError: no such method, one of another kind, or no such option.
     """
     chosen = method_class(name)
+    if not issubclass(chosen, Reconstructor):
+        names = [each for each in method_names() if issubclass(method_class(each), Reconstructor)]
+        raise InputError(f"{name} makes no mesh of a photo: choose one of {', '.join(names)}.")
     known = {item.name: item.default for item in fields(chosen.config_class)}
     unknown = sorted(set(overrides) - set(known))
     if unknown:

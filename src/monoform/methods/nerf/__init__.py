@@ -10,6 +10,7 @@ from .hash_config import HashNetwork as HashNetwork
 from .hash_model import HashField as HashField
 from .hash_model import HashScene as HashScene
 from .hash_render import HashRenderer as HashRenderer
+from .infer import Nerf as Nerf
 from .model import NerfField as NerfField
 from .model import NerfNet as NerfNet
 from .model import NerfRenderer as NerfRenderer
