@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,10 +16,8 @@ from ...errors import InputError
 from ...mesh import Mesh
 
 Distance = Callable[[Float[Tensor, "n 3"]], Float[Tensor, " n"]]
-COARSE = 32  # least number of nodes along an axis in the first look
-_REACH = (
-    1.75  # a surface of slope 1 within a cell is no further from one of its nodes, in cells, than their square root
-)
+COARSE = 16  # least number of nodes along an axis in the first look
+_CAUTION = 1.0001  # rounding of bounds
 _NUDGE = 1e-3  # least distance of a surface vertex from a node, in cells: keeps vertices at distinct positions
 _CAP = 50.0  # surfaces cut by the box end 1/51 of a cell beyond it
 _AT_ONCE = 1 << 18
@@ -28,8 +27,8 @@ _AT_ONCE = 1 << 18
 class GridValues:
     """Distances at nodes i, j, k of a box, at -half_side + 2 half_side i / (nodes - 1).
 
-    values: exact at every cell that the surface crosses, elsewhere at least of the right sign. evaluated: how many
-    points were asked for.
+    values: exact at every cell that the surface crosses, elsewhere of the right sign and not too large.
+    evaluated: how many points were asked for.
     """
 
     values: Float[np.ndarray, "x y z"]
@@ -40,18 +39,17 @@ class GridValues:
 def dense_values(distance: Distance, nodes: int, *, half_side: float = 0.5, chunk: int = 1 << 16) -> GridValues:
     """All nodes, `chunk` at a time, as the published test does."""
     sampler = _Sampler(distance, nodes, half_side, chunk)
-    every = np.stack(np.unravel_index(np.arange(nodes**3), (nodes,) * 3), axis=1)
-    return GridValues(sampler.at(every, 1).reshape((nodes,) * 3), half_side, sampler.count)
+    return GridValues(sampler.at(_every((nodes,) * 3), 1).reshape((nodes,) * 3), half_side, sampler.count)
 
 
 def sparse_values(
     distance: Distance, nodes: int, *, half_side: float = 0.5, slope: float = 1.0, coarse: int = COARSE
 ) -> GridValues:
-    """A coarse grid first, then grids of half the spacing, each asked only near the surface, until the last one.
+    """A coarse grid first, then grids of half the spacing, each asked only where signs are in doubt.
 
-    A node is asked where the coarser grid says that the surface is within reach, and everywhere around cells that the
-    surface turns out to cross, so that the surface is the one of the dense grid wherever the field's slope is at most
-    `slope`.
+    What a field is at one node bounds what it is around: it changes by at most `slope` times the way. Where a neighbour
+    settles the sign in this way, a node is not asked. On the last grid, the nodes of all cells that the surface crosses
+    are, so that the surface is the one of the dense grid wherever the field's slope is at most `slope`.
 
     Args:
         slope: largest change of the field over a unit of length; 1 for a signed distance.
@@ -66,17 +64,62 @@ def sparse_values(
     while (nodes - 1) // (2 * stride) + 1 >= coarse:
         stride *= 2
     sampler = _Sampler(distance, nodes, half_side, _AT_ONCE)
-    values = _first(sampler, stride)
-    known = np.ones(values.shape, bool)
+    size = -(-(nodes - 1) // stride) + 1
+    bounds = sampler.at(_every((size,) * 3), stride).reshape((size,) * 3)
+    known = np.ones(bounds.shape, bool)
     while stride > 1:
         stride //= 2
-        size = -(-(nodes - 1) // stride) + 1
-        values, known = _twice(values)[:size, :size, :size], _spread(known)[:size, :size, :size]
-        near = np.abs(values) <= _REACH * slope * sampler.spacing * stride
-        _ask(sampler, values, known, near & ~known, stride)
-        while (missing := _crossed(values < 0) & ~known).any():
-            _ask(sampler, values, known, missing, stride)
-    return GridValues(np.ascontiguousarray(values[:nodes, :nodes, :nodes]), half_side, sampler.count)
+        bounds, known = _halved(sampler, bounds, known, stride, slope * sampler.spacing * stride * _CAUTION)
+    while (missing := _crossed(bounds < 0) & ~known).any():
+        bounds[missing] = sampler.at(np.argwhere(missing), 1)
+        known |= missing
+    return GridValues(np.ascontiguousarray(bounds[:nodes, :nodes, :nodes]), half_side, sampler.count)
+
+
+def _halved(
+    sampler: _Sampler, bounds: Float[np.ndarray, "x y z"], known: Bool[np.ndarray, "x y z"], stride: int, reach: float
+) -> tuple[Float[np.ndarray, "u v w"], Bool[np.ndarray, "u v w"]]:
+    """The grid at half the spacing: signed lower bounds of the distance, exact where they are known.
+
+    Axis after axis, a new node lies between two others. Its bound is the better of theirs, less one step, and that of
+    the corners around it in the grid before, less the way from there; where neither is left, the field is asked.
+
+    Args:
+        stride: of the new grid, in nodes of the last one. reach: by how much the field changes over it at most.
+    """
+    size = -(-(sampler.nodes - 1) // stride) + 1
+    corners, ways = bounds, np.zeros(bounds.shape, np.float32)
+    for axis in range(3):
+        cut = tuple(slice(size) if each <= axis else slice(None) for each in range(3))
+        corners = _between(corners, axis, _farther)[cut]
+        ways = _between(ways, axis, lambda a, _: a + 1)[cut]
+        bounds = _between(bounds, axis, lambda a, b: _less(_farther(a, b), reach))[cut]
+        known = _between(known, axis, lambda a, _: np.zeros_like(a))[cut]
+        bounds = np.where(known, bounds, _farther(bounds, _less(corners, np.sqrt(ways) * reach)))
+        doubtful = (bounds == 0) & ~known
+        steps = np.array([1 if each <= axis else 2 for each in range(3)])
+        bounds[doubtful] = sampler.at(np.argwhere(doubtful) * steps, stride)
+        known |= doubtful
+    return bounds, known
+
+
+def _between(values: np.ndarray, axis: int, made: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+    """The grid with new nodes between its own along an axis, made of the two beside them."""
+    moved = np.moveaxis(values, axis, 0)
+    fine = np.empty((2 * len(moved) - 1, *moved.shape[1:]), values.dtype)
+    fine[::2] = moved
+    fine[1::2] = made(moved[:-1], moved[1:])
+    return np.moveaxis(fine, 0, axis)
+
+
+def _farther(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Of two signed distances the larger one."""
+    return np.where(np.abs(first) > np.abs(second), first, second)
+
+
+def _less(bounds: np.ndarray, way: np.ndarray | float) -> np.ndarray:
+    """Signed lower bounds after a way; 0 where nothing is left."""
+    return np.sign(bounds) * np.maximum(np.abs(bounds) - way, 0)
 
 
 def estimated_slope(grid: GridValues) -> float:
@@ -109,34 +152,9 @@ class _Sampler:
         return result
 
 
-def _first(sampler: _Sampler, stride: int) -> Float[np.ndarray, "x y z"]:
-    size = -(-(sampler.nodes - 1) // stride) + 1
-    index = np.stack(np.unravel_index(np.arange(size**3), (size,) * 3), axis=1)
-    return sampler.at(index, stride).reshape((size,) * 3)
-
-
-def _ask(sampler: _Sampler, values: np.ndarray, known: np.ndarray, where: Bool[np.ndarray, "x y z"], s: int) -> None:
-    index = np.argwhere(where)
-    values[where] = sampler.at(index, s)
-    known[where] = True
-
-
-def _twice(values: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "u v w"]:
-    """The grid at half the spacing, new nodes being means of their neighbours."""
-    for axis in range(3):
-        moved = np.moveaxis(values, axis, 0)
-        fine = np.empty((2 * len(moved) - 1, *moved.shape[1:]), np.float32)
-        fine[::2] = moved
-        fine[1::2] = 0.5 * (moved[:-1] + moved[1:])
-        values = np.moveaxis(fine, 0, axis)
-    return values
-
-
-def _spread(known: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "u v w"]:
-    """Which nodes of the finer grid are nodes of this one, and known."""
-    fine = np.zeros([2 * count - 1 for count in known.shape], bool)
-    fine[::2, ::2, ::2] = known
-    return fine
+def _every(shape: tuple[int, ...]) -> Int[np.ndarray, "n 3"]:
+    """Indices of all nodes."""
+    return np.stack(np.unravel_index(np.arange(math.prod(shape)), shape), axis=1)
 
 
 def _crossed(inside: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:

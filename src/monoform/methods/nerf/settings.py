@@ -24,6 +24,7 @@ class SceneTraining:
         background: behind the content: white, black, learned for each direction; auto: white where photos have alpha.
         rays: pixels that are drawn in a step; samples: of them, at most this many are rendered (hash).
         rate: learning rate of the table (hash) or of the networks (frequency); network_rate: of a hash grid's networks.
+        decay: share of its values, times the rate, that the table loses in a step (hash).
         floor: share of the rate that is left at the end of a cosine.
         clear: weight of the entropy of coverages, which clears fog (hash).
         warmup: steps before empty space is looked for; update_every: steps from one look to the next; update_share:
@@ -50,6 +51,7 @@ class SceneTraining:
     samples: int = 32768
     rate: float = 1e-2
     network_rate: float = 5e-3
+    decay: float = 0.0
     floor: float = 0.02
     clear: float = 2e-3
     warmup: int = 200

@@ -37,11 +37,11 @@ class HashTask:
         settings = self.settings
         table = [self.net.encode.embeddings]
         named = [(name, one) for name, one in self.net.named_parameters() if not name.startswith("encode.")]
-        groups = [{"params": table, "lr": settings.rate}]
+        groups = [{"params": table, "lr": settings.rate, "weight_decay": settings.decay}]
         groups += [{"params": [one for name, one in named if name != "gains"], "lr": settings.network_rate}]
         if self.net.gains is not None:
             groups += [{"params": [self.net.gains], "lr": GAIN_RATE}]
-        optimiser = Optimiser(name="adam", rate=settings.rate, betas=BETAS, epsilon=EPSILON, fused=True)
+        optimiser = Optimiser(name="adamw", rate=settings.rate, betas=BETAS, epsilon=EPSILON, fused=True)
         schedule = Cosine(self.steps, warmup=min(20, self.steps - 1), floor=settings.floor)
         return [Phase("scene", groups, self._loss, optimiser=optimiser, schedule=schedule)]
 
