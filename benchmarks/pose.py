@@ -43,7 +43,7 @@ from monoform.scene import Photo
 from monoform.scene.result import write_json
 
 NEAR = Protocol(photos=8, starts=5, angle=20.0, offset=0.1, relative=True)
-FAR = replace(NEAR, angle=40.0, offset=0.2, starts=3)
+FAR = replace(NEAR, angle=40.0, offset=0.2, starts=2)
 SEARCH = replace(NEAR, search=True)
 FOCAL = 1.4
 

@@ -54,6 +54,15 @@ def test_a_pose_without_a_start() -> None:
     assert off(found)[0] < 0.2 and found.converged
 
 
+def test_a_start_that_leads_nowhere_is_left() -> None:
+    options, far = replace(QUICK, search=64, keep=6), at(starts(1, 150)[0])
+    kept = estimate(photo(), far, replace(options, elsewhere=False))
+    assert off(kept)[0] > 20 and not kept.converged
+    found = estimate(photo(), far, options)
+    assert off(found)[0] < 0.2 and found.converged
+    assert found.seconds[0] > 0 and (found.seconds.diff() >= 0).all()
+
+
 @pytest.mark.parametrize("kind", ["black", "another object", "upside down"])
 def test_photos_of_something_else_are_doubted(kind: str) -> None:
     image = {"black": torch.zeros_like(photo()), "another object": photo(0.7), "upside down": photo().flip(0)}[kind]

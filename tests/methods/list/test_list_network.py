@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,9 +17,10 @@ from monoform.methods.list.decoder import gathered, neighbour_offsets
 from monoform.methods.list.fast import FastDistances, looked_up
 from monoform.methods.list.frame import map_matrix, turned_to
 from monoform.methods.list.localise import frontal, network_query, project
-from monoform.methods.list.losses import chamfer_loss, matrix_loss, near_distance_loss
+from monoform.methods.list.losses import chamfer_loss, matrix_loss, near_distance_loss, side_loss
 from monoform.methods.list.model import ListNet
 from monoform.methods.list.packed import mirrored, windows_of
+from monoform.methods.list.stages import best_level
 from monoform.methods.list.tree import TreeLayer
 from monoform.methods.list.volume import occupancy
 
@@ -101,13 +104,14 @@ def test_a_linear_volume_shows_the_offsets_in_their_order() -> None:
     torch.testing.assert_close(found, torch.tensor([0.0, 0, 0, 0, 0, -0.1, 0.1]))  # x is a query's third coordinate
 
 
-@pytest.mark.parametrize("fold", [True, False])
-def test_quick_distances_are_the_plain_ones(fold: bool) -> None:
+@pytest.mark.parametrize(("fold", "level"), [(True, 0.0), (False, 0.0), (True, 0.3)])
+def test_quick_distances_are_the_plain_ones_from_the_level(fold: bool, level: float) -> None:
     net = tiny_net(3)
+    net.config = replace(net.config, level=level)
     with torch.no_grad():
         seen = net.see(torch.rand(2, 3, 32, 32))
         points = 1.2 * (torch.rand(2, 100, 3) - 0.5)
-        wanted = net.distances(seen, points) / net.config.sdf_scale
+        wanted = (net.distances(seen, points) - level) / net.config.sdf_scale
     for which in range(2):
         found = FastDistances(net, seen, which, fold=fold)(points[which])
         torch.testing.assert_close(found, wanted[which], atol=1e-5, rtol=1e-4)
@@ -188,8 +192,21 @@ def test_far_distances_and_far_pixels_count_no_more() -> None:
     truth = torch.tensor([[0.5, -0.5, 0.02]])
     assert float(near_distance_loss(torch.tensor([[9.0, -9, 0.2]]), truth, 10.0)) == pytest.approx(0, abs=1e-7)
     assert float(near_distance_loss(torch.tensor([[1.0, -1, 0.5]]), truth, 10.0)) == pytest.approx(0.1)
+    assert float(side_loss(0.2 * torch.ones(1, 3), truth, 10.0)) == pytest.approx(
+        (2 * np.log(1 + np.exp(-1)) + np.log(1 + np.exp(1))) / 3, rel=1e-5
+    ), "two of three are outside, and said to be as far out as the width"
     far = torch.tensor([[[1e6, 0.0], [3.0, 4.0]]])
     assert float(matrix_loss(far, torch.zeros(1, 2, 2), 10)) == pytest.approx(0.75)
+
+
+def test_the_level_is_where_inside_agrees_best(monkeypatch) -> None:
+    """A network that is 0.12 too large everywhere: its level says so."""
+    net = tiny_net(0)
+    points = torch.rand(4, 500, 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    distance = points.norm(dim=-1) - 0.3
+    monkeypatch.setattr(ListNet, "distances", lambda self, seen, asked: 10 * distance + 0.12)
+    solids = {"images": torch.zeros(4, 3, 32, 32), "points": points, "inside": distance < 0}
+    assert best_level(net.eval(), solids) == pytest.approx(0.12, abs=0.03)
 
 
 @pytest.mark.parametrize("moving", [False, True])

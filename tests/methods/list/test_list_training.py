@@ -11,10 +11,21 @@ from tests.data.test_sdf import shapenet
 from tests.methods.list.tiny_list import TINY, tiny_coarse, tiny_config
 
 from monoform import InputError
-from monoform.data import LabelOptions, PackOptions, ViewOptions, pack_meshes, procedural_sources
+from monoform.data import (
+    LabelOptions,
+    PackedObjects,
+    PackOptions,
+    Solid,
+    ViewOptions,
+    load_source,
+    pack_meshes,
+    procedural_sources,
+)
 from monoform.methods.list import config as list_config
 from monoform.methods.list.config import ListConfig
+from monoform.methods.list.frame import turned_to
 from monoform.methods.list.model import CoarseNet, ListNet, build
+from monoform.methods.list.packed import AWAY, packed_batch, packed_solids
 from monoform.methods.list.train import FIRST, SECOND, WEIGHTS, ListTraining, train_list
 from monoform.training import TrainOptions, load_pretrained
 from monoform.training.weights import save_pretrained
@@ -50,7 +61,9 @@ def losses(folder: Path, name: str) -> list[float]:
 def test_both_stages_learn_and_hand_over(pack: Path, tmp_path: Path) -> None:
     result = train_list(pack, tmp_path, options(80), QUICK)
     assert result.stopped == "done" and result.step == 80
-    first, second = (losses(tmp_path / each, name) for each, name in ((FIRST, "coarse/loss"), (SECOND, "list/loss")))
+    first, second = (
+        losses(tmp_path / each, name) for each, name in ((FIRST, "coarse/loss"), (SECOND, "list/distance"))
+    )
     assert first[-1] < 0.7 * first[0] and second[-1] < 0.8 * second[0]
     coarse, coarse_config = load_pretrained(build, ListConfig, tmp_path / FIRST / WEIGHTS)
     net, config = load_pretrained(build, ListConfig, tmp_path / WEIGHTS)
@@ -60,6 +73,29 @@ def test_both_stages_learn_and_hand_over(pack: Path, tmp_path: Path) -> None:
         assert torch.equal(tensor, net.im_encoder.state_dict()[name]), "the first stage is frozen, norms included"
     assert not torch.equal(net.im_encoder.conv1.weight, net.im_encoder2.conv1.weight)
     assert "2 views" in (tmp_path / WEIGHTS / "README.md").read_text()
+
+
+def test_points_of_a_batch_are_balanced_and_know_their_side(pack: Path) -> None:
+    """Half lie away from the surface; points anywhere in the box are inside where the mesh is."""
+    objects, config = PackedObjects(pack), tiny_config()
+    batch = packed_batch(
+        objects, torch.tensor([0, 1, 2]), config, torch.Generator().manual_seed(0), points=64, cloud=32, widen=False
+    )
+    assert batch["points"].shape == (3, 64, 3)
+    assert ((batch["sdf"].abs() > AWAY).float().mean(1) > 0.45).all()
+    generator = torch.Generator().manual_seed(0)
+    solids = packed_solids(objects, torch.tensor([0, 1, 2]), config, generator, points=400)
+    assert solids["images"].shape == batch["images"].shape and solids["points"].abs().max() <= 0.5
+    packed = objects.batch([0, 1, 2], torch.Generator().manual_seed(0), points=1, surface=128, views=1, maps=False)
+    world = turned_to(packed["world_from_camera"][:, 0], packed["surface_points"]).out_of(solids["points"])
+    for number in range(3):
+        name = objects.names[number]
+        source = next(each for each in procedural_sources(3) if each.name == name)
+        solid = Solid(load_source(source, seed=0), size=1 / 48)
+        there = solid.signed_distance(world[number].double().numpy())
+        clear = abs(there) > 0.1  # an object has 256 points here
+        agree = (there[clear] < 0) == solids["inside"][number].numpy()[clear]
+        assert agree.mean() > 0.97
 
 
 def test_an_interrupted_training_ends_with_the_same_bits(pack: Path, tmp_path: Path, monkeypatch) -> None:

@@ -14,7 +14,7 @@ from ...camera import Camera
 from ...inversion.least_squares import levenberg_marquardt
 from ...metrics.pose import rotation_error
 from ...render.ray_renderer import RayRenderer
-from .align import Aligned, Aligning
+from .align import Aligned, Aligning, Stage, align
 from .frames import SMOOTHING, level
 from .reference import SEEN, Reference, at_poses, look
 from .residuals import Alignment, camera_of
@@ -22,7 +22,8 @@ from .residuals import Alignment, camera_of
 WINDOW = 9  # pixels, of the windows in which detail is compared
 FAINT = 0.01  # a window whose colours vary less than this has no detail
 COMPARED = 160  # pixels of the longer side of the pictures that are compared
-FREE = 10.0  # so wide a prior holds nothing
+FREE = 0.5  # deviation of the logarithm of a focal length that is as good as free
+REFOCUSED = 160  # pixels of the longer side of the pictures in which the focal length is freed
 FURTHER = 12  # steps of least squares that tell where a pose would go
 OVERVIEW = 64  # pixels of the longer side of the picture that tells how much of the object is outside the photo
 
@@ -41,8 +42,8 @@ class Limits:
         drift: largest angle in radians that the pose would still turn if it went on.
     """
 
-    detail: float = 0.35
-    explained: float = 0.5
+    detail: float = 0.7
+    explained: float = 0.75
     spread: float = math.radians(8.0)
     rival: float = 1.1
     zoom: float = 0.12
@@ -125,12 +126,15 @@ def evidence(
     weight = (reference.weights[0] > 0).reshape(shape).to(reference.colours)
     rendered = (tone[0].exp() * reference.colours[0] + tone[1]).reshape(*shape, 3)
     problem = Alignment(found.reference, found.level, options.tone, options.zoom, options.delta)
+    local = REFOCUSED * options.stages[-1].local / options.stages[-1].longest
+    refocus = Stage(REFOCUSED, renders=3, steps=14, keep=1, local=local)
+    freed = align(renderer, image, camera, values["pose"], replace(options, stages=(refocus,), zoom=FREE))
     return Evidence(
         detail=_detail(rendered, size.colours, weight),
         explained=_explained(rendered, size.colours, weight),
         spread=_spread(found, limits),
-        zoom=_followed(replace(problem, zoom=FREE), values)[0],
-        drift=_followed(problem, values)[1],
+        zoom=float(freed.best.values["zoom"][0, 0] - values["zoom"][0, 0]),
+        drift=_drift(problem, values),
         overlap=overlap(renderer, found.camera),
         gain=float(tone[0].exp()),
     )
@@ -171,11 +175,10 @@ def _spread(found: Aligned, limits: Limits) -> float:
     return float((angles * (other.ratios < limits.rival)).max())
 
 
-def _followed(problem: Alignment, values: dict[str, Tensor]) -> tuple[float, float]:
-    """By what logarithm the focal length and by what angle the pose would change if it went on."""
+def _drift(problem: Alignment, values: dict[str, Tensor]) -> float:
+    """By what angle the pose would change if it went on."""
     found = levenberg_marquardt(values, problem.equations, problem.move, steps=FURTHER).values
-    zoom = float(found["zoom"][0, 0] - values["zoom"][0, 0])
-    return zoom, float(rotation_error(found["pose"], values["pose"])[0])
+    return float(rotation_error(found["pose"], values["pose"])[0])
 
 
 @torch.no_grad()

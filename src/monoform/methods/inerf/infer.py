@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
@@ -47,6 +48,7 @@ class InerfOptions:
         optimizer: lm: least squares on rendered pictures, coarse to fine; adam: the paper's.
         starts: poses that are tried around the given one; spread: degrees between them.
         search: poses that are tried all around where none is given; keep: how many of them go on.
+        elsewhere: whether all around is tried, too, where what was found from the start does not look like the photo.
         gain: standard deviation of the logarithm of the photo's brightness relative to the scene's; 0 holds it.
         fit_focal: whether the focal length is found too.
         longest: pixels of the photo's longer side that are used at most.
@@ -59,6 +61,7 @@ class InerfOptions:
     spread: float = 14.0
     search: int = 96
     keep: int = 12
+    elsewhere: bool = True
     gain: float = 0.2
     fit_focal: bool = False
     longest: int = 288
@@ -103,16 +106,39 @@ class Inerf(PoseEstimator):
                 return self._descended(photo, field, image, camera, surroundings, generator)
             if not search and not tells_distances(field, camera):
                 raise InputError(f"{NO_DISTANCES}: use the optimizer adam.")
-            centre = torch.tensor(surroundings.centre).to(camera.world_from_camera)
-            if search:
-                starts, options = self._everywhere(camera, centre, surroundings), self._aligning(search=True)
-            else:
-                angle = math.radians(self.config.spread)
-                starts = around(camera.world_from_camera[0], self.config.starts, angle, centre)
-                options = self._aligning(search=False)
-            found = align(field, image, camera, starts, options)
-            known = evidence(field, image, camera, found, options, self.config.limits)
-            return _estimate(photo, found, known, options, self.config.limits)
+            begun = time.perf_counter()
+            estimate = self._aligned(photo, field, image, camera, surroundings, search=search)
+            details, limits = estimate.details, self.config.limits
+            is_like = details["detail"] >= limits.detail and details["explained"] >= limits.explained
+            if search or is_like or not self.config.elsewhere:
+                return estimate
+            passed = time.perf_counter() - begun
+            other = self._aligned(photo, field, image, camera, surroundings, search=True)
+            if other.details["detail"] <= details["detail"]:
+                return estimate
+            return replace(other, seconds=other.seconds + passed)
+
+    def _aligned(
+        self,
+        photo: Photo,
+        field: RayRenderer,
+        image: Tensor,
+        camera: Camera,
+        surroundings: Surroundings,
+        *,
+        search: bool,
+    ) -> PoseEstimate:
+        """The best pose around the start, or of all."""
+        centre = torch.tensor(surroundings.centre).to(camera.world_from_camera)
+        options = self._aligning(search=search)
+        if search:
+            starts = self._everywhere(camera, centre, surroundings)
+        else:
+            angle = math.radians(self.config.spread)
+            starts = around(camera.world_from_camera[0], self.config.starts, angle, centre)
+        found = align(field, image, camera, starts, options)
+        known = evidence(field, image, camera, found, options, self.config.limits)
+        return _estimate(photo, found, known, options, self.config.limits)
 
     def _aligning(self, *, search: bool) -> Aligning:
         tried = [(32, 1, 10, self.config.keep), (40, 4, 12, 4)] if search else [(40, 6, 12, 3)]

@@ -109,6 +109,7 @@ class ListConfig:
         frame: object, where shapes stand as the meshes of the training stood; upright, where they are turned about the
             vertical so that the camera stands in front of them.
         margin: side of the pictures in longest sides of the object's mask; 0 where it is not known.
+        level: what the network gives on the surface; a network that is unsure of thin parts has them above 0.
         stage: coarse for the network of the first stage alone, list for the whole.
     """
 
@@ -117,6 +118,7 @@ class ListConfig:
     image_size: int = 224
     frame: Frame = "object"
     margin: float = 0.0
+    level: float = 0.0
     stage: Literal["coarse", "list"] = "list"
     compat: Compat = field(default_factory=Compat)
 

@@ -2,7 +2,7 @@
 
 The first layer is linear, as are resizing and looking up: its part for the picture is applied to the maps themselves,
 and a point then looks up as many numbers as the layer is wide instead of all channels. Volumes are looked up as
-weighted sums of rows. The result is that of `ListNet.distances` up to rounding.
+weighted sums of rows. The result is that of `ListNet.distances` up to rounding and the level.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ CHUNK = 8192  # points at a time: their features stay within the processor's cac
 
 
 class FastDistances:
-    """Distances in world units, negative inside, at points of the box of one picture.
+    """Distances in world units from the surface at the network's `level`, negative inside, at points of the box of one
+    picture.
 
     Args:
         net: in evaluation mode. seen: what it has seen. which: of its pictures.
@@ -73,7 +74,8 @@ class FastDistances:
         pixels = project(query[None], self.matrix)[0].clamp(0, self.side - 1) * (2 / (self.side - 1)) - 1
         local = looked_up(self.map_rows, self.map.shape[1:], pixels)
         x = x.add_(local) if self.fold else x.addmm_(local, self.of_local.mT)
-        return self.net.sdf_decoder.after_first(x.mT[None])[0] / self.net.config.sdf_scale
+        config = self.net.config
+        return (self.net.sdf_decoder.after_first(x.mT[None])[0] - config.level) / config.sdf_scale
 
 
 def looked_up(

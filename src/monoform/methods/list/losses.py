@@ -38,6 +38,14 @@ def near_distance_loss(
     return (scaled.clamp(-limit, limit) - (sdf_scale * truth).clamp(-limit, limit)).abs().mean()
 
 
+def side_loss(
+    scaled: Float[Tensor, "b n"], truth: Float[Tensor, "b n"], sdf_scale: float, *, width: float = 0.02
+) -> Float[Tensor, ""]:
+    """Cross entropy of lying inside, the logit being the distance in `width` world units: right sides count, however
+    small the distances are."""
+    return torch.nn.functional.binary_cross_entropy_with_logits(-scaled / (sdf_scale * width), (truth < 0).to(scaled))
+
+
 def occupancy_loss(
     probability: Float[Tensor, "*b"], truth: Float[Tensor, "*b"], weight: float = 0.9
 ) -> Float[Tensor, ""]:

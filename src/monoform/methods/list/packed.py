@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
+from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
@@ -16,6 +17,8 @@ HUE, FACTOR = 0.5, 0.3
 SHIFT, GROW = 0.04, 0.1  # of the window around the object, in its sides
 CLEAR = 0.52  # of the sphere beyond which no packed object reaches, in its world units
 FAR_SHARE = 16  # one of so many points is drawn from all of the box
+DRAWN = 3  # times as many points as are used; half of these lie
+AWAY = 0.02  # further from the surface than this, in sides of the box: packs hold few such points
 
 
 def packed_batch(
@@ -41,19 +44,14 @@ def packed_batch(
         true one.
     """
     network = config.network
-    packed = objects.batch(indices, generator, points=points, surface=_all(objects), views=1, maps=False)
-    images = packed["images"][:, 0].permute(0, 3, 1, 2)
-    windows = windows_of(images[:, 3], max(config.margin, 1.0), generator if widen else None)
-    colours = images[:, :3] * images[:, 3:]
-    if widen and recolour:
-        colours = _recoloured(colours, generator)
-    pictures = cut(colours, windows, config.image_size)
+    packed = objects.batch(indices, generator, points=DRAWN * points, surface=_all(objects), views=1, maps=False)
+    pictures, windows = _pictures(packed, config, generator if widen else None, recolour=recolour)
     frame = turned_to(packed["world_from_camera"][:, 0], packed["surface_points"], network.half_side)
     matrix = map_matrix(
         packed["world_from_camera"][:, 0], packed["intrinsics"][:, 0], windows, frame, config.image_size, network
     )
     some = torch.randperm(packed["surface_points"].shape[1], generator=generator)[:cloud]
-    near, sdf = _with_far(packed, frame, network.half_side, generator)
+    near, sdf = _with_far(*_balanced(packed, frame, points, generator), packed, frame, network.half_side, generator)
     made = {
         "images": pictures,
         "cloud": frame.into(packed["surface_points"][:, some]),
@@ -62,6 +60,40 @@ def packed_batch(
         "matrix": matrix,
     }
     return mirrored(made, network.map_side, generator) if widen else made
+
+
+def packed_solids(
+    objects: PackedObjects, indices: Tensor, config: ListConfig, generator: torch.Generator, *, points: int
+) -> dict[str, Tensor]:
+    """A random view of each object, and points anywhere in its box.
+
+    Returns:
+        images (b 3 s s) as `packed_batch` has them; points (b n 3) in the unit box; inside (b n) bool: whether the
+        nearest packed point is inside.
+    """
+    half = config.network.half_side
+    packed = objects.batch(indices, generator, points=1, surface=_all(objects), views=1, maps=False)
+    frame = turned_to(packed["world_from_camera"][:, 0], packed["surface_points"], half)
+    places = half * (2 * torch.rand(len(indices), points, 3, generator=generator) - 1)
+    inside = []
+    for index, world in zip(indices.tolist(), frame.out_of(places), strict=True):
+        known = objects.labels(index)
+        nearest = cKDTree(known["points"]).query(world.numpy())[1]
+        inside.append((known["sdf"][torch.from_numpy(nearest)] < 0) & (world.norm(dim=-1) < CLEAR))
+    pictures, _ = _pictures(packed, config, None)
+    return {"images": pictures, "points": places, "inside": torch.stack(inside)}
+
+
+def _pictures(
+    packed: dict[str, Tensor], config: ListConfig, generator: torch.Generator | None, *, recolour: bool = False
+) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3"]]:
+    """The objects on black, cut out, and their windows; moved at random, and recoloured, where there is a generator."""
+    images = packed["images"][:, 0].permute(0, 3, 1, 2)
+    windows = windows_of(images[:, 3], max(config.margin, 1.0), generator)
+    colours = images[:, :3] * images[:, 3:]
+    if generator is not None and recolour:
+        colours = _recoloured(colours, generator)
+    return cut(colours, windows, config.image_size), windows
 
 
 def windows_of(
@@ -119,11 +151,30 @@ def _all(objects: PackedObjects) -> int:
     return int(objects.labels(0)["surface_points"].shape[0])
 
 
-def _with_far(
-    packed: dict[str, Tensor], frame: BoxFrame, half_side: float, generator: torch.Generator
+def _balanced(
+    packed: dict[str, Tensor], frame: BoxFrame, count: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, "b n"]]:
-    """The packed points, the last few replaced by points anywhere in the box but outside the object's sphere."""
-    points, sdf = frame.into(packed["points"]), packed["sdf"] / frame.scale[:, None]
+    """Some of the packed points and their distances in the unit box, in random order; half of them away from the
+    surface."""
+    sdf = packed["sdf"] / frame.scale[:, None]
+    chance = torch.rand(sdf.shape, generator=generator)
+    first = (chance + (sdf.abs() < AWAY)).argsort(dim=1)[:, : count // 2]
+    chance.scatter_(1, first, 2.0)
+    chosen = torch.cat((first, chance.argsort(dim=1)[:, : count - count // 2]), dim=1)
+    chosen = chosen[:, torch.randperm(count, generator=generator)]
+    points = packed["points"].gather(1, chosen[..., None].expand(-1, -1, 3))
+    return frame.into(points), sdf.gather(1, chosen)
+
+
+def _with_far(
+    points: Float[Tensor, "b n 3"],
+    sdf: Float[Tensor, "b n"],
+    packed: dict[str, Tensor],
+    frame: BoxFrame,
+    half_side: float,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, "b n"]]:
+    """The points, the last few replaced by points anywhere in the box but outside the object's sphere."""
     count = points.shape[1] // FAR_SHARE
     far = half_side * (2 * torch.rand(len(points), count, 3, generator=generator) - 1)
     world = frame.out_of(far)

@@ -18,11 +18,13 @@ from .losses import (
     matrix_loss,
     near_distance_loss,
     occupancy_loss,
+    side_loss,
     sign_accuracy,
 )
 from .model import CoarseNet, ListNet
 from .volume import occupancy
 
+LEVELS = tuple(round(0.01 * number, 2) for number in range(-20, 51))  # of scaled distances that are tried
 Batches = Callable[[int, torch.Generator], dict[str, Tensor]]
 Judge = Callable[[nn.Module], dict[str, float]]
 
@@ -33,8 +35,9 @@ class StageOptions:
 
     Attributes:
         steps: of the stage. rate: highest learning rate. published: losses, optimiser and constant rate of the
-            original; else AdamW along a cosine, distances near the surface, and the camera where it is known.
-        matrix, occupancy: weights of these parts beside the distances, in the clean form.
+            original; else AdamW along a cosine, distances near the surface, on which side of it a point lies, and the
+            camera where it is known.
+        matrix, occupancy, side: weights of these parts beside the distances, in the clean form.
     """
 
     steps: int
@@ -42,6 +45,7 @@ class StageOptions:
     published: bool = False
     matrix: float = 2.0
     occupancy: float = 2e-3
+    side: float = 0.5
 
     def phase(self, name: str, module: nn.Module, loss: Callable) -> Phase:
         """One phase over what is not frozen."""
@@ -126,7 +130,8 @@ class ListTask:
             weights = {"occupancy": 1.0, "distance": 1.0}
         else:
             parts["distance"] = near_distance_loss(scaled, batch["sdf"], scale)
-            weights = {"occupancy": self.options.occupancy, "distance": 1.0}
+            parts["side"] = side_loss(scaled, batch["sdf"], scale)
+            weights = {"occupancy": self.options.occupancy, "distance": 1.0, "side": self.options.side}
             if "matrix" in batch:
                 parts["matrix"] = _matrix_part(net, seen.matrix, batch)
                 weights["matrix"] = self.options.matrix
@@ -164,3 +169,14 @@ def judged_distances(net: ListNet, batch: dict[str, Tensor]) -> dict[str, float]
     if "matrix" in batch:
         found["matrix"] = float(_matrix_part(net, seen.matrix, batch))
     return found
+
+
+@torch.no_grad()
+def best_level(net: ListNet, solids: dict[str, Tensor]) -> float:
+    """The level of the network's output whose inside agrees best with that of the solids, by their mean IoU."""
+    found = net.distances(net.see(solids["images"]), solids["points"])
+    scores = {}
+    for level in LEVELS:
+        ours, true = found < level, solids["inside"]
+        scores[level] = float(((ours & true).sum(1) / (ours | true).sum(1).clamp_min(1)).mean())
+    return max(scores, key=lambda level: scores[level])

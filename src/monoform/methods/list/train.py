@@ -24,12 +24,13 @@ from ...training import TrainOptions, TrainResult, load_pretrained, publish, tra
 from ...training.checkpoint import list_checkpoints
 from .config import ListConfig, preset
 from .model import CoarseNet, ListNet, build
-from .packed import packed_batch
-from .stages import Batches, CoarseTask, Judge, ListTask, StageOptions, judged_clouds, judged_distances
+from .packed import packed_batch, packed_solids
+from .stages import Batches, CoarseTask, Judge, ListTask, StageOptions, best_level, judged_clouds, judged_distances
 
 Format = Literal["auto", "pack", "shapenet", "pix3d"]
 FIRST, SECOND, WEIGHTS = "first_stage", "second_stage", "weights"
 JUDGED = 48  # held-out objects
+LEVELLED, LEVEL_POINTS = 96, 2048  # objects, and points of each, by which the level is chosen
 CARD = """# LIST, trained with monoform ({stage})
 
 {what} (Arshad and Beksi 2023). Code Apache-2.0.
@@ -172,7 +173,12 @@ def _second(
     stage = StageOptions(options.steps, settings.rate, settings.published)
     task = ListTask(net.train(), source.batches(settings.batch), stage, source.judge())
     result = train(task, out / SECOND, options=options)
-    publish(net, net.config, result, out / WEIGHTS, card=_card(source, result, settings, "LIST", settings.batch))
+    text = _card(source, result, settings, "LIST", settings.batch)
+    publish(net, net.config, result, out / WEIGHTS, card=text)
+    if source.solids is not None and not settings.published:
+        place = next(net.parameters()).device
+        solids = {name: values.to(place) for name, values in source.solids().items()}
+        publish(net, replace(net.config, level=best_level(net.eval(), solids)), result, out / WEIGHTS, card=text)
     return result
 
 
@@ -183,12 +189,14 @@ class Source:
     Attributes:
         objects: how many there are; told: about them, for the card.
         make: (size, generator) -> a batch. held_out: a batch for the evaluation; None for none.
+        solids: some of the training's objects with points in and out of them, for the level; None where there are none.
     """
 
     objects: int
     told: str
     make: Callable[[int, torch.Generator], dict[str, Tensor]]
     held_out: dict[str, Tensor] | None = None
+    solids: Callable[[], dict[str, Tensor]] | None = None
 
     def batches(self, size: int) -> Batches:
         """Batches of a stage."""
@@ -264,8 +272,13 @@ def _packed(data: Path, config: ListConfig, settings: ListTraining) -> Source:
             recolour=settings.recolour,
         )
 
+    def solids() -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        chosen = torch.randperm(len(objects), generator=generator)[:LEVELLED]
+        return packed_solids(objects, chosen, config, generator, points=LEVEL_POINTS)
+
     told = f"{len(objects)} packed objects of {objects.view_count} views ({', '.join(sorted(set(objects.licences)))})"
-    return Source(len(objects), told, make, _held_out(data, config, settings))
+    return Source(len(objects), told, make, _held_out(data, config, settings), solids)
 
 
 def _held_out(data: Path, config: ListConfig, settings: ListTraining) -> dict[str, Tensor] | None:

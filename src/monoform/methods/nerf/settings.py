@@ -51,7 +51,7 @@ class SceneTraining:
     samples: int = 32768
     rate: float = 1e-2
     network_rate: float = 5e-3
-    decay: float = 0.0
+    decay: float = 0.5
     floor: float = 0.02
     clear: float = 2e-3
     warmup: int = 200
