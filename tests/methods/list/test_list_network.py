@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from tests.methods.list.tiny_list import TINY, tiny_coarse, tiny_config, tiny_net
 
 from monoform import InputError
+from monoform.methods.list import fast
 from monoform.methods.list.config import ListConfig, Network, preset
 from monoform.methods.list.decoder import gathered, neighbour_offsets
 from monoform.methods.list.fast import FastDistances, looked_up
@@ -104,8 +105,11 @@ def test_a_linear_volume_shows_the_offsets_in_their_order() -> None:
     torch.testing.assert_close(found, torch.tensor([0.0, 0, 0, 0, 0, -0.1, 0.1]))  # x is a query's third coordinate
 
 
-@pytest.mark.parametrize(("fold", "level"), [(True, 0.0), (False, 0.0), (True, 0.3)])
-def test_quick_distances_are_the_plain_ones_from_the_level(fold: bool, level: float) -> None:
+@pytest.mark.parametrize(("fold", "level", "channels"), [(True, 0.0, 64), (False, 0.0, 64), (True, 0.3, 2)])
+def test_quick_distances_are_the_plain_ones_from_the_level(
+    fold: bool, level: float, channels: int, monkeypatch
+) -> None:
+    monkeypatch.setattr(fast, "FOLDED_CHANNELS", channels)
     net = tiny_net(3)
     net.config = replace(net.config, level=level)
     with torch.no_grad():
