@@ -148,4 +148,5 @@ def test_bad_input_is_told_in_one_sentence(data: Path, weights: Path, tmp_path: 
     assert "solid, winding or raw" in refused("prepare", "sdf", "--data", data, *out, "--sign", "x")
     assert "No mesh has the category" in refused("prepare", "sdf", "--data", data, *out, "--category", "x")
     assert "neither a pack" in refused("train", "list", "--data", tmp_path, *out)
-    assert "list needs weights" in refused("reconstruct", "photo.png", "--method", "list", *out)
+    missing = ("--set", f"weights={tmp_path / 'none'}")
+    assert "none" in refused("reconstruct", "photo.png", "--method", "list", *out, *missing)

@@ -126,8 +126,8 @@ def test_the_network_sees_the_object_on_black_and_square(solid) -> None:
 
 
 def test_weights_options_and_photos_that_do_not_do_are_refused(solid, weights, tmp_path) -> None:
-    with pytest.raises(InputError, match="list needs weights"):
-        List()
+    with pytest.raises(InputError, match="nowhere"):
+        List(ListOptions(weights=str(tmp_path / "nowhere")))
     for changes, sentence in (({"margin": 0.5}, "margin"), ({"fov": 0.0}, "fov"), ({"parts": -1}, "parts")):
         with pytest.raises(InputError, match=f"list's {sentence}"):
             List(ListOptions(weights=weights, **changes))
@@ -153,3 +153,14 @@ def test_a_network_that_sees_nothing_says_so(solid, weights, monkeypatch) -> Non
     photo, camera = seen_from(solid, 0.0, 0.0)
     with pytest.raises(InputError, match="sees no object"):
         reconstruct(photo, camera, weights)
+
+
+def test_the_weights_that_ship_see_a_solid(solid) -> None:
+    """An ellipsoid, twice as long as high, seen from the side: nothing of its kind is hard."""
+    photo, _ = seen_from(solid, 0.0, 0.2)
+    made = List().reconstruct([View(photo, None)], generator=torch.Generator())
+    assert made.provenance.weights == {"source": "monoform/list"}
+    inside = made.field.geometry(torch.zeros(1, 3))
+    assert float(inside) < 0
+    low, high = made.field.bounds
+    assert 0.3 < float((high - low)[2] / (high - low)[0]) < 1.5

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import ClassVar
 
 import cv2
@@ -37,6 +38,7 @@ CITATION = """@inproceedings{arshad2023list,
   booktitle = {ICCV},
   year = {2023}
 }"""
+SHIPPED = Path(__file__).parents[2] / "weights" / "list"
 MARGIN = 1.15  # of the picture around the object where the network does not say what it was trained on
 FIRST_LOOK = 64  # nodes along the box
 POINTS = 600  # of the surface, for the first camera
@@ -47,7 +49,8 @@ class ListOptions:
     """How a network is used.
 
     Attributes:
-        weights: folder or hub id of the network, for instance one that `monoform convert` has made.
+        weights: folder or hub id of the network, for instance one that `monoform convert` has made; "" takes the
+            small one that ships.
         margin: side of the square that the network sees, in longest sides of the object; 0 takes the network's own.
         fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
         parts: separate solids that are kept, the largest first; 0 takes as many as the mask has.
@@ -68,17 +71,17 @@ class List(Reconstructor):
     card: ClassVar[MethodCard] = MethodCard(
         name="list",
         summary="an implicit surface from one photo without a camera, for objects of the kind the weights know",
-        needs="weights: convert or train some (--set weights=DIR)",
+        needs="its small weights, which ship with monoform, or converted ones (--set weights=DIR)",
         licence="Apache-2.0; published weights: see their card",
-        weights=None,
-        size=0.0,
+        weights="list",
+        size=4.0,
         citation=(CITATION,),
     )
 
     def __init__(self, config: ListOptions | None = None) -> None:
         self.config = config or ListOptions()
         _check(self.config)
-        self.net = network(self.config.weights)
+        self.net = network(self.config.weights or str(SHIPPED))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
         """The surface that the network sees in the photo.
@@ -124,7 +127,12 @@ class List(Reconstructor):
         return Reconstruction(
             field=field,
             views=(View(photo, photo_camera(camera, photo)),),
-            provenance=Provenance("list", self.config, weights={"source": self.config.weights}, citation=(CITATION,)),
+            provenance=Provenance(
+                "list",
+                self.config,
+                weights={"source": self.config.weights or f"monoform/{SHIPPED.name}"},
+                citation=(CITATION,),
+            ),
             parts=parts,
             texture="baked",
         )
@@ -205,11 +213,6 @@ def _limits(world: Mesh) -> Float[np.ndarray, "2 3"]:
 
 
 def _check(options: ListOptions) -> None:
-    if not options.weights:
-        raise InputError(
-            "list needs weights, none ship with monoform: give a folder with --set weights=DIR, made by `monoform "
-            "convert` from a published checkpoint or by `monoform train list`."
-        )
     if options.margin != 0 and not 1 <= options.margin <= 4:
         raise InputError(f"list's margin is {options.margin}; it must lie in 1..4, or be 0 for the network's own.")
     if not 1 <= options.fov <= 120:

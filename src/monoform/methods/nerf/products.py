@@ -14,27 +14,44 @@ from jaxtyping import Float
 from ...camera import Camera, orbit
 from ...mesh import Mesh, bake, extract, largest, simplify, unwrap
 from ...render.video import write_video
+from .fused import fused
 from .scene import Scene
 
-LEVEL = 15.0  # density of the surface, per radius of the content
-RESOLUTION, FACES, TEXTURE = 256, 30_000, 1024
+RESOLUTION, FACES, TEXTURE = 144, 30_000, 1024
+LOOKS, LONGEST = 64, 240  # pictures from which the surface is put together, at most, and pixels of their longer side
 FIELD_OF_VIEW, ELEVATION = math.radians(30.0), math.radians(15.0)
 
 
 def scene_mesh(
     scene: Scene, *, resolution: int = RESOLUTION, faces: int = FACES, texture: int = TEXTURE, parts: int = 1
 ) -> Mesh:
-    """The surface where the density is 15 per radius, with a texture that is baked from the field.
+    """The surface that the scene shows to its training photos' cameras, with the colours that it shows them.
+
+    Level sets of the density are no surfaces: densities grow slowly where photos agree little. Without photos the
+    cameras stand all around.
 
     Args:
         resolution: cells along the bounds; faces: triangles; texture: side in pixels; parts: separate solids that stay.
 
     Raises:
-        InputError: no density is that high.
+        InputError: there is no surface.
     """
-    surface = extract(scene.field, resolution=resolution, level=LEVEL / scene.radius)
-    surface = simplify(largest(surface, n=parts), faces)
-    return bake.from_field(unwrap(surface, resolution=texture), scene.field, texture)
+    field = fused(scene.renderer(), _looking(scene), scene.field.bounds.cpu(), resolution=resolution)
+    surface = simplify(largest(extract(field, resolution=resolution), n=parts), faces)
+    return bake.from_field(unwrap(surface, resolution=texture), field, texture)
+
+
+def _looking(scene: Scene) -> list[Camera]:
+    """Small cameras that see the content from where it is known."""
+    views = scene.of_split("train")
+    if not views:
+        return list(scene_orbit(scene, frames=24, size=LONGEST))
+    found = []
+    for view in views[:: -(-len(views) // LOOKS)]:
+        width, height = view.camera.width, view.camera.height
+        share = min(1.0, LONGEST / max(width, height))
+        found.append(view.camera.resized(max(1, round(share * width)), max(1, round(share * height))))
+    return found
 
 
 def scene_orbit(scene: Scene, *, frames: int = 36, size: int = 256) -> Camera:

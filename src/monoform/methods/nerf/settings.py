@@ -69,7 +69,7 @@ class SceneTraining:
     width: int = 128
     judged: int = 8192
     gains: bool = False
-    mesh: int = 256
+    mesh: int = 144
     film: int = 256
 
     def __post_init__(self) -> None:

@@ -1,0 +1,140 @@
+"""A scene's surface as its own depths have it: what all cameras see, averaged as truncated signed distances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import grid_sample, normalize
+
+from ...camera import Camera
+from ...render.chunks import slices
+from ...render.ray_renderer import RayRenderer
+
+RAYS = 16_384
+FAR = 1e6  # where a pixel shows nothing
+FACING = 4  # power of the cosine between a view and the surface by which its colour counts
+OPAQUE = 0.5  # coverage from which a pixel has a surface
+WIDTH = 3.0  # cells on either side of a surface in which distances are averaged
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What one camera sees of a scene: colours, and distances from the camera, `FAR` where it sees nothing."""
+
+    camera: Camera
+    rgb: Float[Tensor, "h w 3"]
+    distance: Float[Tensor, "h w"]
+
+    def at(
+        self, points: Float[Tensor, "n 3"]
+    ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"], Bool[Tensor, " n"], Float[Tensor, "n 3"]]:
+        """Of points: the colour where they are seen, how far they are before what is, whether they are in the picture,
+        and unit vectors to the camera."""
+        pixels, depth = self.camera.project(points[None])
+        places = 2.0 * pixels[0] / pixels.new_tensor([self.camera.width, self.camera.height]) - 1.0
+        there = (depth[0] > 0) & (places.abs() <= 1.0).all(dim=-1)
+        rgb = grid_sample(
+            self.rgb.movedim(-1, 0)[None], places[None, None], padding_mode="border", align_corners=False
+        )[0, :, 0].mT
+        found = grid_sample(self.distance[None, None], places[None, None], mode="nearest", align_corners=False)[0, 0, 0]
+        back = self.camera.world_from_camera[0, :3, 3] - points
+        return rgb, found - back.norm(dim=-1), there, normalize(back, dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class FusedField:
+    """Signed distances on a grid over a box, and colours as the cameras see them that look at the surface.
+
+    Attributes:
+        values: at the nodes, in world units; negative inside. bounds: of the box. looks: of the cameras.
+    """
+
+    values: Float[Tensor, "x y z"]
+    bounds: Float[Tensor, "2 3"]
+    looks: tuple[Look, ...]
+
+    @property
+    def kind(self) -> Literal["density", "sdf"]:
+        """A signed distance, cut off on both sides."""
+        return "sdf"
+
+    @property
+    def representative_direction(self) -> None:
+        """Colours are those seen from above the surface."""
+        return None
+
+    @property
+    def cell(self) -> float:
+        """Side of a cell in world units."""
+        return float((self.bounds[1] - self.bounds[0])[0]) / (len(self.values) - 1)
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Between nodes linear; beyond the box that of its border."""
+        low, high = self.bounds
+        places = (2.0 * (points - low) / (high - low) - 1.0).flip(-1)
+        return grid_sample(
+            self.values[None, None], places[None, None, None], padding_mode="border", align_corners=True
+        )[0, 0, 0, 0]
+
+    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+        """sRGB 0..1, the mean of what cameras see there, by how straight they look at it; of all where none does."""
+        del directions
+        normals, near = self.normals(points), WIDTH * self.cell
+        total, weights = torch.zeros_like(points), torch.full_like(points[:, :1], 1e-12)
+        for look in self.looks:
+            rgb, before, there, back = look.at(points)
+            facing = (normals * back).sum(dim=-1).clamp_min(0.0) ** FACING
+            # What is hidden counts for next to nothing, yet for something.
+            weight = there * torch.where(before.abs() < near, facing, 1e-6)
+            total += weight[:, None] * rgb
+            weights += weight[:, None]
+        return (total / weights).clamp(0.0, 1.0)
+
+    def normals(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """Unit vectors along which the distance grows."""
+        step = self.cell * torch.eye(3).to(points)
+        ahead, behind = (self.geometry((points[:, None] + sign * step).flatten(0, 1)) for sign in (1.0, -1.0))
+        slope = (ahead - behind).unflatten(0, (-1, 3))
+        return normalize(slope + slope.new_tensor([0.0, 1e-9, 0.0]), dim=-1)
+
+
+@torch.no_grad()
+def fused(
+    renderer: RayRenderer, cameras: Sequence[Camera], bounds: Float[Tensor, "2 3"], *, resolution: int
+) -> FusedField:
+    """Average the truncated signed distances to what each camera sees (Curless and Levoy 1996).
+
+    A node that no camera sees, or that all of them see only behind a surface, is inside. One that a camera sees through
+    is outside, by as much as the others leave of that.
+
+    Args:
+        renderer: of the scene, whose rays tell distances.
+        cameras: one each, in the size in which they are rendered.
+        bounds: of a cube. resolution: cells along it.
+    """
+    low, high = bounds
+    axes = [torch.linspace(float(low[axis]), float(high[axis]), resolution + 1) for axis in range(3)]
+    points = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, 3)
+    reach = WIDTH * float(high[0] - low[0]) / resolution
+    total, count = torch.zeros(len(points)), torch.zeros(len(points))
+    looks = tuple(_look(renderer, camera) for camera in cameras)
+    for look in looks:
+        _, before, there, _ = look.at(points)
+        told = there & (before > -reach)
+        total += torch.where(told, before.clamp_max(reach), 0.0)
+        count += told
+    values = torch.where(count > 0, total / count.clamp_min(1.0), -reach)
+    return FusedField(values.reshape(3 * (resolution + 1,)), bounds, looks)
+
+
+def _look(renderer: RayRenderer, camera: Camera) -> Look:
+    origins, directions = (rays[0] for rays in camera.rays())
+    seen = [renderer(origins[part], directions[part]) for part in slices(len(origins), RAYS)]
+    rgb, alpha, distance = (torch.cat([getattr(each, name) for each in seen]) for name in ("rgb", "alpha", "distance"))
+    shape = camera.height, camera.width
+    return Look(camera, rgb.reshape(*shape, 3), torch.where(alpha > OPAQUE, distance, FAR).reshape(shape))
