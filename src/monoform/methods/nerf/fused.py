@@ -105,7 +105,12 @@ class FusedField:
 
 @torch.no_grad()
 def fused(
-    renderer: RayRenderer, cameras: Sequence[Camera], bounds: Float[Tensor, "2 3"], *, resolution: int
+    renderer: RayRenderer,
+    cameras: Sequence[Camera],
+    bounds: Float[Tensor, "2 3"],
+    *,
+    resolution: int,
+    device: torch.device | str = "cpu",
 ) -> FusedField:
     """Average the truncated signed distances to what each camera sees (Curless and Levoy 1996).
 
@@ -115,14 +120,14 @@ def fused(
     Args:
         renderer: of the scene, whose rays tell distances.
         cameras: one each, in the size in which they are rendered.
-        bounds: of a cube. resolution: cells along it.
+        bounds: of a cube. resolution: cells along it. device: of the renderer; all else is done on the CPU.
     """
     low, high = bounds
     axes = [torch.linspace(float(low[axis]), float(high[axis]), resolution + 1) for axis in range(3)]
     points = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, 3)
     reach = WIDTH * float(high[0] - low[0]) / resolution
     total, count = torch.zeros(len(points)), torch.zeros(len(points))
-    looks = tuple(_look(renderer, camera) for camera in cameras)
+    looks = tuple(_look(renderer, camera, device) for camera in cameras)
     for look in looks:
         _, before, there, _ = look.at(points)
         told = there & (before > -reach)
@@ -132,9 +137,11 @@ def fused(
     return FusedField(values.reshape(3 * (resolution + 1,)), bounds, looks)
 
 
-def _look(renderer: RayRenderer, camera: Camera) -> Look:
-    origins, directions = (rays[0] for rays in camera.rays())
+def _look(renderer: RayRenderer, camera: Camera, device: torch.device | str) -> Look:
+    origins, directions = (rays[0].to(device) for rays in camera.rays())
     seen = [renderer(origins[part], directions[part]) for part in slices(len(origins), RAYS)]
-    rgb, alpha, distance = (torch.cat([getattr(each, name) for each in seen]) for name in ("rgb", "alpha", "distance"))
+    rgb, alpha, distance = (
+        torch.cat([getattr(each, name) for each in seen]).cpu() for name in ("rgb", "alpha", "distance")
+    )
     shape = camera.height, camera.width
     return Look(camera, rgb.reshape(*shape, 3), torch.where(alpha > OPAQUE, distance, FAR).reshape(shape))

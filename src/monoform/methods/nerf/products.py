@@ -36,7 +36,8 @@ def scene_mesh(
     Raises:
         InputError: there is no surface.
     """
-    field = fused(scene.renderer(), _looking(scene), scene.field.bounds.cpu(), resolution=resolution)
+    bounds, device = scene.field.bounds, next(scene.net.parameters()).device
+    field = fused(scene.renderer(), _looking(scene), bounds.cpu(), resolution=resolution, device=device)
     surface = simplify(largest(extract(field, resolution=resolution), n=parts), faces)
     return bake.from_field(unwrap(surface, resolution=texture), field, texture)
 
