@@ -103,3 +103,10 @@ def test_grid_values_know_their_box() -> None:
     grid = GridValues(np.ones((3, 3, 3), np.float32), 2.0, 27)
     grid.values[1, 1, 1] = -1
     assert np.abs(surface_of(grid).vertices).max() == pytest.approx(1.0)
+
+
+def test_between_nodes_and_beyond_the_box() -> None:
+    grid = dense_values(lambda points: points @ torch.tensor([1.0, 2.0, 3.0]), 9)
+    inside = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    torch.testing.assert_close(grid.between(inside), inside @ torch.tensor([1.0, 2.0, 3.0]), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(grid.between(torch.tensor([[0.7, 0.0, 0.0]])), torch.tensor([0.5 + 0.2]))

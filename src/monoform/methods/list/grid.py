@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from skimage.measure import marching_cubes
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from ...errors import InputError
 from ...mesh import Mesh
@@ -34,6 +35,14 @@ class GridValues:
     values: Float[np.ndarray, "x y z"]
     half_side: float
     evaluated: int
+
+    def between(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Between nodes linear; beyond the box that of its border, and as much more as the way from there."""
+        inside = points.clamp(-self.half_side, self.half_side)
+        grid = torch.from_numpy(self.values).to(points)[None, None]
+        places = (inside / self.half_side).flip(-1)[None, None, None]
+        found = grid_sample(grid, places, padding_mode="border", align_corners=True)[0, 0, 0, 0]
+        return found + (points - inside).norm(dim=-1)
 
 
 def dense_values(distance: Distance, nodes: int, *, half_side: float = 0.5, chunk: int = 1 << 16) -> GridValues:

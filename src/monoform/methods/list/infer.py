@@ -40,7 +40,7 @@ CITATION = """@inproceedings{arshad2023list,
 }"""
 SHIPPED = Path(__file__).parents[2] / "weights" / "list"
 MARGIN = 1.15  # of the picture around the object where the network does not say what it was trained on
-FIRST_LOOK = 64  # nodes along the box
+NODES = 128  # along the box at least, in which the network is asked: as published, and finer than what small ones see
 POINTS = 600  # of the surface, for the first camera
 
 
@@ -108,14 +108,16 @@ class List(Reconstructor):
             seen = self.net.see(picture)
             distance = FastDistances(self.net, seen)
             slope = self._slope(distance)
-            surface = largest(self._surface(distance, slope), n=parts)
+            nodes = max(NODES, self.net.config.network.volume_nodes)
+            grid = sparse_values(distance, nodes, half_side=self.net.config.network.half_side, slope=slope)
+            surface = largest(surface_of(grid), n=parts)
             centre, scale = placing(surface)
             assert photo.mask is not None
             world = Mesh(scale * (surface.vertices - centre), surface.faces)
             pose = self._pose(seen, surface, world, window, photo, intrinsics[0].numpy().astype(np.float64))
             camera = Camera(torch.from_numpy(pose)[None].float(), intrinsics, *photo.size)
             field = ListField(
-                distance=distance,
+                distance=grid.between,
                 centre=torch.from_numpy(centre).float(),
                 scale=scale,
                 slope=slope,
@@ -150,11 +152,6 @@ class List(Reconstructor):
         network = self.net.config.network
         first = dense_values(distance, max(17, network.volume_nodes // 4 + 1), half_side=network.half_side)
         return float(np.clip(1.2 * estimated_slope(first), 1.0, 6.0))
-
-    def _surface(self, distance: Distance, slope: float) -> Mesh:
-        network = self.net.config.network
-        nodes = max(FIRST_LOOK, network.volume_nodes)
-        return surface_of(sparse_values(distance, nodes, half_side=network.half_side, slope=slope))
 
     def _pose(
         self,
