@@ -193,25 +193,29 @@ def test_models_and_doctor():
     assert "BAD" not in examined.stdout and "surface of a ball" in examined.stdout
 
 
-def test_what_compiled_code_makes_of_an_interrupt_is_an_interrupt():
+@pytest.mark.parametrize("error", ["ValueError", "InputError"])
+def test_what_compiled_code_makes_of_an_interrupt_is_an_interrupt(error):
     """A library that is broken off may raise something else than KeyboardInterrupt."""
     program = """
 import os, signal
 from importlib import import_module
 
 main = import_module("monoform.cli.main")
+from monoform import InputError
 
 def run(words):
     main.interruptible()
     try:
         os.kill(os.getpid(), signal.SIGINT)
     except KeyboardInterrupt:
-        raise ValueError("could not determine the shape")
+        raise ERROR("could not determine the shape")
 
 main._run = run
 main.main(["reconstruct"])
 """
-    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program.replace("ERROR", error)], check=False, capture_output=True, text=True
+    )
     assert done.returncode == 130
     assert done.stderr.count("\n") == 1
     assert "Interrupted" in done.stderr

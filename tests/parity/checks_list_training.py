@@ -118,6 +118,7 @@ def train_step_list(case: Case) -> None:
         optimiser.step()
     found = np.array(parts)
     np.testing.assert_allclose(found.sum(1)[0], case.arrays["losses"][0], rtol=1e-3)
+    np.testing.assert_allclose(found[0], case.arrays["parts"][0], rtol=1e-3)
     case.compare("losses", found.sum(1), rtol=LATER_LOSSES)
     case.compare("parts", found, rtol=LATER_LOSSES)
 

@@ -39,6 +39,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         _leave()
     except InputError as error:
+        if heard():  # a reader that was broken off takes its file for damaged
+            _leave()
         code = _say(str(error), BAD_INPUT)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -26,6 +26,7 @@ from monoform.methods.list.config import ListConfig
 from monoform.methods.list.frame import turned_to
 from monoform.methods.list.model import CoarseNet, ListNet, build
 from monoform.methods.list.packed import AWAY, packed_batch, packed_solids
+from monoform.methods.list.stages import StageOptions
 from monoform.methods.list.train import FIRST, SECOND, WEIGHTS, ListTraining, train_list
 from monoform.training import TrainOptions, load_pretrained
 from monoform.training.weights import save_pretrained
@@ -59,13 +60,16 @@ def losses(folder: Path, name: str) -> list[float]:
 
 
 def test_both_stages_learn_and_hand_over(pack: Path, tmp_path: Path) -> None:
-    result = train_list(pack, tmp_path, options(160), QUICK)
-    assert result.stopped == "done" and result.step == 160
+    result = train_list(pack, tmp_path, options(320), QUICK)
+    assert result.stopped == "done" and result.step == 320
     first = losses(tmp_path / FIRST, "coarse/loss")
     distance, side, occupied = (losses(tmp_path / SECOND, f"list/{name}") for name in ("distance", "side", "occupancy"))
-    # Half of the points lie so near to the surface that a hundred steps tell little of them.
+    # Half of the points lie so near to the surface that two hundred steps tell little of them.
     assert first[-1] < 0.7 * first[0] and occupied[-1] < 0.8 * occupied[0], (first, occupied)
     assert distance[-1] < 0.87 * distance[0] and side[-1] < 0.95 * side[0], (distance, side)
+    whole = losses(tmp_path / SECOND, "list/loss")
+    rest = [one - StageOptions.side * other for one, other in zip(whole, side, strict=True)]
+    assert rest[-1] < 0.8 * rest[0], rest
     coarse, coarse_config = load_pretrained(build, ListConfig, tmp_path / FIRST / WEIGHTS)
     net, config = load_pretrained(build, ListConfig, tmp_path / WEIGHTS)
     assert isinstance(coarse, CoarseNet) and isinstance(net, ListNet)

@@ -22,7 +22,7 @@ from ...metrics.list_protocol import surface_metrics
 from ...metrics.published_points import published_point_metrics
 from ...metrics.table import ObjectScores, markdown_of, summary_of
 from .fast import FastDistances
-from .grid import dense_values, estimated_slope, rescaled_as_published, sparse_values, surface_of
+from .grid import UNSURE, dense_values, estimated_slope, rescaled_as_published, sparse_values, surface_of
 from .model import CoarseNet, ListNet
 
 REQUEST, SUMMARY, TABLE, SCORES = "evaluation.json", "metrics.json", "metrics.md", "scores.json"
@@ -120,7 +120,7 @@ def predicted_surface(net: ListNet, picture: np.ndarray, options: ListEvaluation
         else:
             first = dense_values(distance, 33, half_side=network.half_side)
             slope = float(np.clip(1.2 * estimated_slope(first), 1.0, 6.0))
-            grid = sparse_values(distance, nodes, half_side=network.half_side, slope=slope)
+            grid = sparse_values(distance, nodes, half_side=network.half_side, slope=slope, coarse=UNSURE)
     if not (grid.values < 0).any() or not (grid.values > 0).any():
         return None
     mesh = surface_of(grid, closed=not options.published)

@@ -17,7 +17,8 @@ from ...errors import InputError
 from ...mesh import Mesh
 
 Distance = Callable[[Float[Tensor, "n 3"]], Float[Tensor, " n"]]
-COARSE = 16  # least number of nodes along an axis in the first look
+COARSE = 16  # least number of nodes along an axis in the first look,
+UNSURE = 32  # and where a network tells the distances, which are no true ones
 _CAUTION = 1.0001  # rounding of bounds
 _NUDGE = 1e-3  # least distance of a surface vertex from a node, in cells: keeps vertices at distinct positions
 _CAP = 50.0  # surfaces cut by the box end 1/51 of a cell beyond it

@@ -26,7 +26,7 @@ from ..base import MethodCard, Reconstructor
 from .config import ListConfig
 from .fast import FastDistances
 from .field import ListField
-from .grid import Distance, dense_values, estimated_slope, sparse_values, surface_of
+from .grid import UNSURE, Distance, dense_values, estimated_slope, sparse_values, surface_of
 from .localise import network_query, project
 from .model import ListNet, Seen, build
 from .packed import windows_of
@@ -109,7 +109,9 @@ class List(Reconstructor):
             distance = FastDistances(self.net, seen)
             slope = self._slope(distance)
             nodes = max(NODES, self.net.config.network.volume_nodes)
-            grid = sparse_values(distance, nodes, half_side=self.net.config.network.half_side, slope=slope)
+            grid = sparse_values(
+                distance, nodes, half_side=self.net.config.network.half_side, slope=slope, coarse=UNSURE
+            )
             surface = largest(surface_of(grid), n=parts)
             centre, scale = placing(surface)
             assert photo.mask is not None
