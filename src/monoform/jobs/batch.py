@@ -17,8 +17,8 @@ import torch
 
 from ..atomic import uninterrupted
 from ..errors import InputError
+from ..inputs import name_of
 from ..interrupts import listen, on_signals
-from ..scene import name_of
 from ..scene.result import read_summary
 from .posed_photos import PosedPhotos, mask_of
 from .reconstruct import ReconstructOptions, reconstruct_to_folder, request

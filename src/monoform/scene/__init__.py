@@ -11,4 +11,3 @@ from .result import SavedResult as SavedResult
 from .result import load as load
 from .silhouette import Silhouette as Silhouette
 from .silhouette import read_silhouette as read_silhouette
-from .sources import name_of as name_of

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from ..errors import InputError
-from .sources import decode
+from ..inputs.pictures import eight_bits, open_picture
 
 WORKING_SIDE = 1024
 
@@ -54,7 +54,7 @@ class Photo:
         Raises:
             InputError: the photo or the mask cannot be used; the sentence says why.
         """
-        decoded = decode(source)
+        decoded = open_picture(source)
         rgba = _rgba(decoded.image)
         height, width = rgba.shape[:2]
         alpha, origin = _known_mask(rgba, (width, height), mask, decoded.source)
@@ -168,11 +168,7 @@ def _continued(image: Float[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]
 
 def _rgba(image: Image.Image) -> np.ndarray:
     """Any PIL image as uint8 RGBA."""
-    if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if image.mode.startswith("I") and values.max() > 255 else max(values.max(), 1e-9)
-        image = Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
-    return np.asarray(image.convert("RGBA"))
+    return np.asarray(eight_bits(image).convert("RGBA"))
 
 
 def _known_mask(
@@ -181,7 +177,7 @@ def _known_mask(
     """The full-size mask in 0..1 from the user's file or from the alpha channel, and which of the two it was."""
     if given is not None:
         label = str(given) if isinstance(given, (str, Path)) else "The mask"
-        mask = _mask_values(_rgba(decode(given).image))
+        mask = _mask_values(_rgba(open_picture(given).image))
         if mask.shape != (size[1], size[0]):
             raise InputError(
                 f"{label} is {mask.shape[1]} x {mask.shape[0]} pixels but the photo is {size[0]} x {size[1]}: "

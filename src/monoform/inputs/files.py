@@ -1,0 +1,76 @@
+"""The bytes of a file that the user names: a regular file, of a size that can be held."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from ..errors import InputError
+
+MAX_BYTES = 256 * 1024 * 1024
+
+
+def require_regular_file(path: str | Path, *, advice: str = "check the name") -> int:
+    """The size in bytes of a regular file; devices, pipes, sockets and folders are none.
+
+    Args:
+        path: of the file; a link is followed.
+        advice: the end of the sentence where nothing is there.
+
+    Raises:
+        InputError: nothing is there, it cannot be reached, or it is no regular file.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file {path}: {advice}.") from error
+    except (OSError, ValueError) as error:  # a loop of links, a name too long, a zero byte in the name
+        raise unreadable(path, error) from error
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path} is a folder: give a file.")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path} is a device or a pipe: give a file.")
+    return found.st_size
+
+
+def read_bytes(path: str | Path, *, limit: int = MAX_BYTES, advice: str = "check the name") -> bytes:
+    """All bytes of a regular file.
+
+    Args:
+        path: of the file.
+        limit: bytes; a larger file is refused, and no more than that is read of one that grows.
+        advice: the end of the sentence where nothing is there.
+
+    Raises:
+        InputError: the file is missing, no regular file, too large, or cannot be read.
+    """
+    size = require_regular_file(path, advice=advice)
+    if size <= limit:
+        try:
+            with open(path, "rb") as file:
+                data = file.read(limit + 1)
+        except OSError as error:
+            raise unreadable(path, error) from error
+        size = len(data)
+        if size <= limit:
+            return data
+    raise InputError(f"{path} has {size / 1e6:.0f} MB; up to {limit / 1e6:.0f} MB are read.")
+
+
+def read_text(path: str | Path, *, limit: int = MAX_BYTES, advice: str = "check the name") -> str:
+    """The text of a UTF-8 file, without the byte order mark that some editors put before it.
+
+    Raises:
+        InputError: as `read_bytes`, or it is no UTF-8.
+    """
+    try:
+        return read_bytes(path, limit=limit, advice=advice).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text in UTF-8: write it again.") from error
+
+
+def unreadable(path: str | Path, error: Exception) -> InputError:
+    """The sentence for a file that the system does not let us read."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return InputError(f"{path} cannot be read: {reason}.")
