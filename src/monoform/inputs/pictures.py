@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -131,7 +131,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _opened(file: io.BufferedIOBase) -> Iterator[Image.Image]:
+def _opened(file: BinaryIO) -> Iterator[Image.Image]:
     """PIL's image of an open file, its head read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
