@@ -254,7 +254,7 @@ def test_damaged_packs_are_told(packed: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="format"):
         PackedObjects(tmp_path)
     (tmp_path / "pack.json").write_text((packed / "pack.json").read_text())
-    with pytest.raises(InputError, match=r"images\.npy cannot be read"):
+    with pytest.raises(InputError, match=r"images\.npy: prepare the data again"):
         PackedObjects(tmp_path)
     objects = PackedObjects(packed)
     with pytest.raises(InputError, match="views is 4"):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..inputs.arrays import Mapped, read_array
 from .labels import LabelOptions
 from .views import ViewOptions
 
@@ -56,17 +57,13 @@ def create_arrays(folder: Path, specs: tuple[ArraySpec, ...], count: int) -> Non
         np.lib.format.open_memmap(array_path(folder, spec.name), "w+", spec.dtype, (count, *spec.shape))
 
 
-def open_array(folder: Path, name: str, *, mode: Any = "r") -> np.ndarray:
+def open_array(folder: Path, name: str, *, mode: Mapped = "r") -> np.ndarray:
     """One array, mapped into memory.
 
     Raises:
         InputError: the file is missing or damaged.
     """
-    path = array_path(folder, name)
-    try:
-        return np.load(path, mmap_mode=mode)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as an array ({error}); prepare the data again.") from error
+    return read_array(array_path(folder, name), mode, advice="prepare the data again", missing="prepare the data again")
 
 
 def read_index(folder: str | Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..camera import Camera, cameras_from_transforms
 from ..errors import InputError
+from ..inputs import read_arrays
 from .capture import Capture, CaptureSplit, CaptureView, find_image, image_size, read_json
 
 SPLITS: tuple[CaptureSplit, ...] = ("train", "val", "test")
@@ -79,10 +80,13 @@ def _points(root: Path, up: Literal["y", "z"]) -> Float[Tensor, "n 3"] | None:
     file = root / POINTS
     if not file.is_file():
         return None
+    wrong = InputError(f"{file} has no array xyz of shape (n, 3); remove it or write it again.")
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            points = torch.from_numpy(np.asarray(archive["xyz"], np.float32)).reshape(-1, 3)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{file} has no array xyz of shape (n, 3); remove it or write it again.") from error
+        found = read_arrays(file).get("xyz")
+    except InputError as error:
+        raise wrong from error
+    if found is None or found.dtype.kind not in "iuf" or found.ndim != 2 or found.shape[1] != 3:
+        raise wrong
+    points = torch.from_numpy(found.astype(np.float32))
     points = points[torch.isfinite(points).all(dim=1)]
     return points if up == "y" else torch.stack((points[:, 0], points[:, 2], -points[:, 1]), dim=1)

@@ -16,9 +16,10 @@ from scipy.linalg import rq
 
 from ..camera.integer_centres import integer_centre_camera
 from ..errors import InputError
+from ..inputs import read_arrays
 from .dvr import CAMERAS, listed_places
 from .posed import Place, PosedObject, PosedObjects
-from .posed_files import image_files, matrix_of, read_arrays, read_images, resize_by_area, size_ratio
+from .posed_files import image_files, matrix_of, read_images, resize_by_area, size_ratio
 from .srn import Split
 
 LISTS = "new_"
@@ -54,7 +55,7 @@ class DtuObjects(PosedObjects):
 
     def _read(self, place: Place, files: list[Path], views: list[int]) -> PosedObject:
         file = place.folder / CAMERAS
-        arrays = read_arrays(file)
+        arrays = read_arrays(file, missing="it must hold the cameras of the object")
         parts = [_normalised(arrays, view, file) for view in range(len(files))]
         intrinsics = np.mean([part[0] for part in parts], axis=0)
         images = read_images([files[view] for view in views], "RGB")

@@ -14,12 +14,12 @@ import torch
 
 from ..camera.integer_centres import integer_centre_camera
 from ..errors import InputError
+from ..inputs import read_arrays
 from .posed import Place, PosedObject, PosedObjects
 from .posed_files import (
     boxes_of,
     image_files,
     matrix_of,
-    read_arrays,
     read_images,
     resize_by_area,
     rigid_pose,
@@ -65,7 +65,7 @@ class DvrObjects(PosedObjects):
 
     def _read(self, place: Place, files: list[Path], views: list[int]) -> PosedObject:
         file = place.folder / CAMERAS
-        arrays = read_arrays(file)
+        arrays = read_arrays(file, missing="it must hold the cameras of the object")
         images = read_images([files[view] for view in views], "RGB")
         masks = self._masks(place, files, views, images.shape[1:3])
         ratio = size_ratio(images, self.size)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ..camera import Camera, from_opengl
 from ..errors import InputError
+from ..inputs import read_array
 from .capture import SUFFIXES, Capture, CaptureView, image_size
 
 NEAREST = 0.75  # depth at which the nearest surface comes to lie, as 1 / NEAREST
@@ -93,12 +94,7 @@ def open_llff(root: Path) -> Capture:
 
 
 def _rows(file: Path) -> Float[np.ndarray, "v 17"]:
-    try:
-        rows = np.load(file, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {file}.") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{file} cannot be read as an array of numbers.") from error
+    rows = read_array(file, advice="write it again")
     if rows.ndim != 2 or rows.shape[1] != 17 or not len(rows) or rows.dtype.kind != "f":
         raise InputError(f"{file} has the shape {rows.shape}; LLFF writes 17 numbers for each photo.")
     rows = rows.astype(np.float64)

@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from ..errors import InputError
+from ..inputs import read_array
 from .sdf_files import SAMPLES, read_near, read_surface
 from .sdf_items import Draw, DrawOptions, ShapeItem, drawn_near
 from .sdf_samples import SIGMAS
@@ -111,10 +112,7 @@ class Pix3dObjects:
             InputError: the file is damaged or holds something else.
         """
         file = self.photos[index].picture
-        try:
-            pixels = np.load(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{file} cannot be read, it is no array of pixels; make it again.") from error
+        pixels = read_array(file, advice="make it again")
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
             raise InputError(
                 f"{file} is {pixels.dtype} of shape {pixels.shape} and not bytes (h, w, 3); make it again."

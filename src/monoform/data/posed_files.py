@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -112,21 +110,6 @@ def read_numbers(file: Path, what: str) -> list[list[float]]:
     if not all(np.isfinite(line).all() for line in lines):
         raise InputError(f"{file} holds a number that is not finite; it must hold {what}.")
     return lines
-
-
-def read_arrays(file: Path) -> dict[str, np.ndarray]:
-    """All arrays of an npz file.
-
-    Raises:
-        InputError: the file is missing, damaged, or holds something else than numbers.
-    """
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise InputError(f"{file} is missing; it must hold the cameras of the object.") from error
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{file} cannot be read ({error}); copy or make it again.") from error
 
 
 def matrix_of(arrays: dict[str, np.ndarray], name: str, file: Path) -> Float[np.ndarray, "4 4"]:

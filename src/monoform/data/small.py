@@ -12,11 +12,13 @@ from jaxtyping import Float, Float16, Int8, Int16
 
 from ..atomic import atomic_folder
 from ..errors import InputError
+from ..inputs import read_arrays
 from . import coded
 from .arrays import INDEX, open_array, read_index
 
 SMALL = "small"
 _FILE = "small.npz"
+MAX_SMALL_BYTES = 4 << 30
 _REACH = 0.75  # coordinates and distances are kept up to this
 _MAPS = ("depth", "back_depth", "normals", "back_colors")
 
@@ -93,8 +95,7 @@ def read_small(folder: Path) -> dict[str, np.ndarray]:
         InputError: the file is missing or damaged.
     """
     try:
-        with np.load(folder / _FILE) as file:
-            content = dict(file)
+        content = read_arrays(folder / _FILE, limit=MAX_SMALL_BYTES, advice="make the small pack again")
         middles = _middles(content["world_from_camera"])
         for name in ("images", *_MAPS):
             if f"{name}_ends" in content:

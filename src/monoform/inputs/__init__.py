@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .arrays import read_array as read_array
+from .arrays import read_arrays as read_arrays
 from .files import read_bytes as read_bytes
 from .files import read_text as read_text
 from .files import require_regular_file as require_regular_file

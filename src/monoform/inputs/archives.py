@@ -1,0 +1,74 @@
+"""Zip files that the user brings, opened so that neither their lists nor their records can outgrow the memory."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ..errors import InputError
+from .files import require_regular_file
+
+MAX_LIST_BYTES = 8 * 1024 * 1024  # of the list of members, each of which becomes an object of some 500 bytes
+STEP = 1 << 20
+
+
+class _ShortReads(io.BufferedReader):
+    """A file that hands out no more at once than the longest list of members."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_LIST_BYTES:
+            raise zipfile.BadZipFile("its list of members is too long")
+        return super().read(size)
+
+
+@contextmanager
+def open_archive(
+    path: str | Path, *, limit: int, advice: str, missing: str = "check the name"
+) -> Iterator[zipfile.ZipFile]:
+    """A zip file whose members unfold to at most `limit` bytes, by what its list says of them.
+
+    Whatever its readers raise while it is open becomes one sentence.
+
+    Args:
+        advice: what to do about a damaged file, the end of its sentence.
+        missing: what to do where there is none.
+
+    Raises:
+        InputError: the file is missing, no regular file, no zip file, damaged, or unfolds to more.
+    """
+    require_regular_file(path, advice=missing)
+    try:
+        with _ShortReads(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
+            total = sum(member.file_size for member in archive.infolist())
+            if total > limit:
+                raise InputError(f"{path} unfolds to {total / 1e6:.0f} MB; up to {limit / 1e6:.0f} MB are read.")
+            yield archive
+    except InputError:
+        raise
+    except Exception as error:  # zipfile, zlib, struct and the readers of members raise whatever they stumble over
+        raise damaged(path, error, advice) from error
+
+
+def read_exactly(file: IO[bytes], size: int) -> bytearray:
+    """So many bytes of a file or of a member, whose memory grows only as they come.
+
+    Raises:
+        EOFError: it ends before.
+    """
+    data = bytearray()
+    while len(data) < size:
+        part = file.read(min(STEP, size - len(data)))
+        if not part:
+            raise EOFError(f"{size} bytes should follow and {len(data)} do")
+        data += part
+    return data
+
+
+def damaged(path: str | Path, error: Exception, advice: str) -> InputError:
+    """The sentence for a file whose bytes are not what they should be."""
+    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    return InputError(f"{path} is damaged or truncated ({reason}); {advice}.")

@@ -1,0 +1,114 @@
+"""NumPy's files that the user brings: the head of every array is compared with its bytes before room is made for it."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+
+from ..errors import InputError
+from .archives import damaged, open_archive, read_exactly
+from .files import require_regular_file
+
+MAX_ARRAY_BYTES = 1 << 30
+KINDS = "biufcSU"
+ADVICE = "copy it or make it again"
+Mapped = Literal["r", "r+", "c"]
+
+
+def read_arrays(
+    path: str | Path, *, limit: int = MAX_ARRAY_BYTES, advice: str = ADVICE, missing: str = "check the name"
+) -> dict[str, np.ndarray]:
+    """All arrays of an npz file by their names, in the machine's byte order.
+
+    Args:
+        limit: bytes of all arrays together.
+        advice: what to do about a damaged file, the end of its sentence.
+        missing: what to do where there is none.
+
+    Raises:
+        InputError: the file is missing, damaged, too large, or an array holds something else than numbers and words.
+    """
+    with open_archive(path, limit=limit, advice=advice, missing=missing) as archive:
+        arrays = {}
+        for member in archive.infolist():
+            if not member.filename.endswith(".npy"):
+                continue
+            with archive.open(member) as file:
+                dtype, shape, order, offset = _head(file)
+                data = read_exactly(file, _bytes_of(dtype, shape, member.file_size - offset))
+            arrays[member.filename.removesuffix(".npy")] = _array(np.frombuffer(data, dtype), shape, order)
+        if not arrays:
+            raise ValueError("it holds no array")
+        return arrays
+
+
+def read_array(
+    path: str | Path,
+    mmap: Mapped | None = None,
+    *,
+    limit: int = MAX_ARRAY_BYTES,
+    advice: str = ADVICE,
+    missing: str = "check the name",
+) -> np.ndarray:
+    """The array of an npy file.
+
+    Args:
+        mmap: map it into memory in this mode instead of reading it, in the file's byte order and of any size.
+        limit: bytes, where it is read.
+        advice, missing: as `read_arrays`.
+
+    Raises:
+        InputError: as `read_arrays`.
+    """
+    require_regular_file(path, advice=missing)
+    try:
+        with open(path, "rb") as file:
+            dtype, shape, order, offset = _head(file)
+            size = _bytes_of(dtype, shape, os.fstat(file.fileno()).st_size - offset)
+            if mmap is not None and size > 0:
+                return np.memmap(path, dtype, mmap, offset, shape, order)
+            if size > limit:
+                raise InputError(f"{path} has {size / 1e6:.0f} MB; up to {limit / 1e6:.0f} MB are read.")
+            return _array(np.frombuffer(read_exactly(file, size), dtype), shape, order)
+    except InputError:
+        raise
+    except Exception as error:  # the head is a line of Python, whose parser has many ways to fail
+        raise damaged(path, error, advice) from error
+
+
+def _head(file: IO[bytes]) -> tuple[np.dtype, tuple[int, ...], Literal["C", "F"], int]:
+    """Kind of numbers, shape, order, and the bytes of the head itself."""
+    start = file.read(10)
+    version = np.lib.format.read_magic(io.BytesIO(start))
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"its version is {version[0]}.{version[1]}")
+    width = 2 if version == (1, 0) else 4
+    length = int.from_bytes((start + file.read(width - 2))[8 : 8 + width], "little")
+    if length > 10_000:
+        raise ValueError(f"its head has {length} bytes")
+    text = io.BytesIO(length.to_bytes(width, "little") + file.read(length))
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(text)
+    if dtype.kind not in KINDS or dtype.itemsize == 0:
+        raise ValueError(f"it holds {dtype} and no numbers")
+    return dtype, shape, "F" if fortran else "C", 8 + width + length
+
+
+def _bytes_of(dtype: np.dtype, shape: tuple[int, ...], there: int) -> int:
+    size = math.prod(shape) * dtype.itemsize
+    if len(shape) > 32 or not all(0 <= count < 1 << 48 for count in shape):
+        raise ValueError(f"its shape is {str(shape)[:80]}")
+    if size > there:
+        raise ValueError(f"its shape {shape} takes {size} bytes and {there} are there")
+    return size
+
+
+def _array(values: np.ndarray, shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:
+    """In shape, in the machine's byte order, of the numbers that PyTorch knows too."""
+    dtype = np.dtype(np.float64) if values.dtype == np.longdouble else values.dtype.newbyteorder("=")
+    return values.reshape(shape, order=order).astype(dtype, copy=False)
