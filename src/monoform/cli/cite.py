@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import tyro
 
+from .options import parse
+
 
 @dataclass(frozen=True)
 class Cite:
@@ -15,9 +17,14 @@ class Cite:
     """Name of a method or a result folder. Default: every method."""
 
 
+def read(words: list[str]) -> Cite:
+    """The options."""
+    return parse(Cite, "cite", words)
+
+
 def run(words: list[str]) -> int:
     """Print BibTeX."""
-    asked = tyro.cli(Cite, prog="monoform cite", args=words, description=Cite.__doc__)
+    asked = read(words)
     from ..jobs import cite
 
     print(cite(asked.what))

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import tyro
 
+from .options import parse
+
 
 @dataclass(frozen=True)
 class Convert:
@@ -27,9 +29,14 @@ class Convert:
     """float32 keeps every number; float16 takes half the space."""
 
 
+def read(words: list[str]) -> Convert:
+    """The options."""
+    return parse(Convert, "convert", words)
+
+
 def run(words: list[str]) -> int:
     """Convert, and say what was written."""
-    asked = tyro.cli(Convert, prog="monoform convert", args=words, description=Convert.__doc__)
+    asked = read(words)
     from ..jobs.convert import convert, export
     from .main import interruptible
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import tyro
+from .options import parse
 
 
 @dataclass(frozen=True)
@@ -12,9 +12,14 @@ class Doctor:
     """Show the machine and what is installed, and check that it computes right; leaves 1 where it does not."""
 
 
+def read(words: list[str]) -> Doctor:
+    """The options."""
+    return parse(Doctor, "doctor", words)
+
+
 def run(words: list[str]) -> int:
     """Print the findings."""
-    tyro.cli(Doctor, prog="monoform doctor", args=words, description=Doctor.__doc__)
+    read(words)
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

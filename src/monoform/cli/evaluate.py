@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import InputError
-from .evaluate_inerf import evaluate_inerf
-from .evaluate_list import evaluate_list
-from .evaluate_pixelnerf import evaluate_pixelnerf
+from .evaluate_inerf import EvaluateInerf, evaluate_inerf
+from .evaluate_list import EvaluateList, evaluate_list
+from .evaluate_pixelnerf import EvaluatePixelNerf, evaluate_pixelnerf
+from .options import choose, parse
 
-METHODS: dict[str, Callable[[list[str]], int]] = {
-    "inerf": evaluate_inerf,
-    "list": evaluate_list,
-    "pixelnerf": evaluate_pixelnerf,
+METHODS: dict[str, tuple[type, Callable[[Any], int], str]] = {
+    "inerf": (EvaluateInerf, evaluate_inerf, "poses of a scene's photos from perturbed starts"),
+    "list": (EvaluateList, evaluate_list, "surfaces of test pictures, by category"),
+    "pixelnerf": (EvaluatePixelNerf, evaluate_pixelnerf, "new views from given source views"),
 }
+
+
+def read(words: list[str]) -> Any:
+    """The options of the method that the first word names."""
+    if not words or words[0].startswith("-"):
+        raise InputError(f"evaluate needs the name of a method first: {', '.join(METHODS)}.")
+    if words[0] not in METHODS:
+        raise choose(words[0], METHODS, f"{words[0]!r} cannot be evaluated")
+    return parse(METHODS[words[0]][0], f"evaluate {words[0]}", words[1:])
 
 
 def run(words: list[str]) -> int:
     """Evaluate a method by its paper's protocol."""
-    if words and not words[0].startswith("-"):
-        if words[0] not in METHODS:
-            raise InputError(f"{words[0]!r} cannot be evaluated: choose one of {', '.join(METHODS)}.")
-        return METHODS[words[0]](words[1:])
-    print("usage: monoform evaluate METHOD ... -o OUT\n")
-    print("  inerf       poses of a scene's photos from perturbed starts")
-    print("  list        surfaces of test pictures, by category")
-    print("  pixelnerf   new views from given source views")
-    print("\n  monoform evaluate METHOD --help")
-    return 0 if words and words[0] in ("-h", "--help") else 2
+    if words[:1] in (["-h"], ["--help"]):
+        print("usage: monoform evaluate METHOD ... -o OUT\n")
+        print("\n".join(f"  {name:12}{line}" for name, (_, _, line) in METHODS.items()))
+        print("\n  monoform evaluate METHOD --help")
+        return 0
+    asked = read(words)
+    return METHODS[words[0]][1](asked)

@@ -52,16 +52,14 @@ class EvaluateInerf:
     """Seed of all randomness."""
 
 
-def evaluate_inerf(words: list[str]) -> int:
+def evaluate_inerf(asked: EvaluateInerf) -> int:
     """Evaluate, and print the table."""
-    description = EvaluateInerf.__doc__
-    asked = tyro.cli(EvaluateInerf, prog="monoform evaluate inerf", args=words, description=description)
     from ..jobs.estimate_pose import PoseOptions, descent_options
     from ..jobs.estimate_pose_protocol import Protocol, run_protocol, write_runs
     from ..jobs.pose_scenes import open_scene
     from ..methods.inerf import InerfOptions
     from .main import interruptible
-    from .progress import progress_bar
+    from ..progress import work
 
     if asked.optimizer not in ("lm", "adam", "both"):
         raise InputError(f"--optimizer is {asked.optimizer!r}; choose lm, adam or both.")
@@ -83,7 +81,7 @@ def evaluate_inerf(words: list[str]) -> int:
     for name in ("lm", "adam") if asked.optimizer == "both" else (asked.optimizer,):
         method = InerfOptions(optimizer=name, starts=asked.around, descent=descent)
         options = PoseOptions(method=method, seed=asked.seed)
-        with progress_bar(name) as progress:
+        with work(name) as progress:
             results[name] = run_protocol(scene, protocol, options, progress=progress)
     print(write_runs(asked.out, results, protocol), end="")
     return 0

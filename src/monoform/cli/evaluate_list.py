@@ -46,9 +46,8 @@ class EvaluateList:
     """Of the draws."""
 
 
-def evaluate_list(words: list[str]) -> int:
+def evaluate_list(asked: EvaluateList) -> int:
     """Evaluate, and print the table."""
-    asked = tyro.cli(EvaluateList, prog="monoform evaluate list", args=words, description=EvaluateList.__doc__)
     from ..data.disn import DisnObjects
     from ..data.pix3d import Pix3dObjects
     from ..errors import InputError
@@ -58,7 +57,7 @@ def evaluate_list(words: list[str]) -> int:
     from ..metrics.table import markdown_of
     from ..training import load_pretrained
     from .main import interruptible
-    from .progress import progress_bar
+    from ..progress import work
 
     if asked.split not in ("train", "test"):
         raise InputError(f"--split is {asked.split!r}; choose train or test.")
@@ -72,7 +71,7 @@ def evaluate_list(words: list[str]) -> int:
     names = ("view", "limit", "nodes", "dense", "published", "points", "inside_points", "emd_points", "seed")
     options = ListEvaluation(**{name: getattr(asked, name) for name in names})
     interruptible()
-    with progress_bar("objects") as show:
+    with work("objects") as show:
         summary = evaluate_list(net, objects, asked.out, options, progress=show)
     for reason in summary["skipped"][:20]:
         print(f"Left out: {reason}")

@@ -59,10 +59,8 @@ class EvaluatePixelNerf:
     """Seed of all randomness."""
 
 
-def evaluate_pixelnerf(words: list[str]) -> int:
+def evaluate_pixelnerf(asked: EvaluatePixelNerf) -> int:
     """Evaluate, and print the table."""
-    description = EvaluatePixelNerf.__doc__
-    asked = tyro.cli(EvaluatePixelNerf, prog="monoform evaluate pixelnerf", args=words, description=description)
     from ..data.dtu import BAD_EXPOSURES
     from ..data.open_posed import open_posed
     from ..data.view_lists import read_view_list
@@ -72,7 +70,7 @@ def evaluate_pixelnerf(words: list[str]) -> int:
     from ..methods.pixelnerf.model import PixelNerfNet
     from ..metrics.table import markdown_of
     from ..training import load_pretrained
-    from .progress import progress_bar
+    from ..progress import work
 
     if asked.precision not in ("float32", "bfloat16"):
         raise InputError(f"--precision is {asked.precision!r}; choose float32 or bfloat16.")
@@ -94,7 +92,7 @@ def evaluate_pixelnerf(words: list[str]) -> int:
     kind, size = asked.format, config.domain.size
     objects = open_posed(asked.data, asked.split, format=kind, unseen=asked.unseen, size=size)  # type: ignore[arg-type]
     distance = None if asked.lpips is None else _perceptual(*asked.lpips)
-    with progress_bar("objects") as progress:
+    with work("objects") as progress:
         summary = evaluate(net, objects, asked.out, options, perceptual=distance, progress=progress)
     for reason in summary["skipped"].values():
         print(f"Left out: {reason}")

@@ -11,6 +11,7 @@ import tyro
 
 from ..errors import InputError
 from .evaluate_pixelnerf import numbers
+from .options import parse
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,14 @@ class Film:
     """Seed of all randomness."""
 
 
+def read(words: list[str]) -> Film:
+    """The options."""
+    return parse(Film, "film", words)
+
+
 def run(words: list[str]) -> int:
     """Film, and say where the film is."""
-    asked = tyro.cli(Film, prog="monoform film", args=words, description=Film.__doc__)
+    asked = read(words)
     import torch
 
     from ..data.open_posed import open_posed

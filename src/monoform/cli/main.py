@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from ..errors import InputError
 from ..interrupts import heard, listen, on_signals
+from ..progress import shown, stop
 
 VERBS = {
     "reconstruct": "photos to textured meshes, each with the camera that took the photo",
@@ -68,7 +69,8 @@ def _run(words: list[str]) -> int:
         near = difflib.get_close_matches(verb, VERBS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(VERBS)}."
         raise InputError(f"There is no verb {verb!r}: {hint}")
-    return import_module(f".{verb}", __package__).run(words[1:])
+    with shown():
+        return import_module(f".{verb}", __package__).run(words[1:])
 
 
 def usage() -> str:
@@ -103,6 +105,7 @@ def interruptible() -> None:
 
 def _leave(*_: object) -> NoReturn:
     """Say so and end, without the interpreter's own exit, which may report the interrupt a second time."""
+    stop()
     sys.stdout.flush()
     print(
         "monoform: Interrupted: what was finished is kept, nothing is left half-written.", file=sys.stderr, flush=True

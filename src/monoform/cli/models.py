@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import tyro
 
+from .options import parse
+
 
 @dataclass(frozen=True)
 class Models:
@@ -15,9 +17,14 @@ class Models:
     """Name of a method."""
 
 
+def read(words: list[str]) -> Models:
+    """The options."""
+    return parse(Models, "models", words)
+
+
 def run(words: list[str]) -> int:
     """Print a table of methods, or of one method's options."""
-    asked = tyro.cli(Models, prog="monoform models", args=words, description=Models.__doc__)
+    asked = read(words)
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from ..errors import InputError
+from .options import parse
 
 if TYPE_CHECKING:
     from ..jobs.estimate_pose import FoundPose, PoseOptions
@@ -77,11 +78,17 @@ class Pose:
     """Seed of all randomness."""
 
 
+def read(words: list[str]) -> Pose:
+    """The options."""
+    asked = parse(Pose, "pose", words)
+    if (asked.scene is None) == (asked.source is None):
+        raise InputError("pose needs either --scene SCENE or --from SOURCE_PHOTO.")
+    return asked
+
+
 def run(words: list[str]) -> int:
     """Find all poses, say what came out, and leave 2 when a photo failed."""
-    asked = tyro.cli(Pose, prog="monoform pose", args=words, description=Pose.__doc__)
-    if (asked.scene is None) == (asked.source is None):
-        raise InputError("monoform pose needs either --scene SCENE or --from SOURCE_PHOTO.")
+    asked = read(words)
     from ..camera import Camera
     from ..jobs.batch import plan
     from ..jobs.estimate_pose import Disturbance, PoseOptions, descent_options, write_poses

@@ -9,6 +9,9 @@ from typing import Annotated, Any
 
 import tyro
 
+from ..errors import InputError
+from .options import choose, parse
+
 
 @dataclass(frozen=True)
 class Meshes:
@@ -62,21 +65,25 @@ def _kinds() -> dict[str, tuple[type, Callable[[Any], int], str]]:
     }
 
 
-def run(words: list[str]) -> int:
-    """Prepare, say what came out, and leave 2 when an object could not be used."""
-    from ..errors import InputError
-
+def read(words: list[str]) -> Any:
+    """The options of the kind that the first word names."""
     kinds = _kinds()
     if not words or words[0].startswith("-"):
-        lines = [f"  {name:9}{line}" for name, (_, _, line) in kinds.items()]
+        raise InputError(f"prepare needs a kind first: {', '.join(kinds)}.")
+    if words[0] not in kinds:
+        raise choose(words[0], kinds, f"There is nothing to prepare called {words[0]!r}")
+    return parse(kinds[words[0]][0], f"prepare {words[0]}", words[1:])
+
+
+def run(words: list[str]) -> int:
+    """Prepare, say what came out, and leave 2 when an object could not be used."""
+    if words[:1] in (["-h"], ["--help"]):
+        lines = [f"  {name:9}{line}" for name, (_, _, line) in _kinds().items()]
         print("\n".join(["usage: monoform prepare KIND ... | monoform prepare KIND --help", "", *lines, ""]))
         print("  monoform prepare meshes --data DIR -o OUT")
-        return 0 if not words or words[0] in ("-h", "--help") else 2
-    if words[0] not in kinds:
-        raise InputError(f"There is nothing to prepare called {words[0]!r}; the kinds are {', '.join(kinds)}.")
-    options, prepare, _ = kinds[words[0]]
-    asked: Any = tyro.cli(options, prog=f"monoform prepare {words[0]}", args=words[1:], description=options.__doc__)
-    return prepare(asked)
+        return 0
+    asked = read(words)
+    return _kinds()[words[0]][1](asked)
 
 
 def prepare_meshes(asked: Meshes) -> int:
@@ -103,7 +110,6 @@ def prepare_meshes(asked: Meshes) -> int:
 
 def _sources(asked: Meshes) -> list:
     from ..data import mesh_sources, procedural_sources, training_names, widened_sources
-    from ..errors import InputError
 
     if asked.copies < 0 or asked.procedural < 0:
         raise InputError(f"--copies is {asked.copies} and --procedural {asked.procedural}; neither can be negative.")
@@ -119,7 +125,6 @@ def _sources(asked: Meshes) -> list:
 
 def _options(asked: Meshes):
     from ..data import LabelOptions, PackOptions, ViewOptions
-    from ..errors import InputError
 
     for name in ("views", "size", "points", "surface", "voxels"):
         if getattr(asked, name) < 1:
@@ -130,7 +135,7 @@ def _options(asked: Meshes):
 
 
 def _packed(asked: Meshes, sources: list, options, pack_meshes) -> list[tuple[str, str]]:
-    from .progress import progress_bar
+    from ..progress import work
 
-    with progress_bar("objects") as show:
+    with work("objects") as show:
         return pack_meshes(sources, asked.out, options, workers=asked.workers, overwrite=asked.overwrite, progress=show)

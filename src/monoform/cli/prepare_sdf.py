@@ -52,7 +52,7 @@ def run(asked: Sdf) -> int:
     from ..data.sdf_samples import SdfOptions
     from ..errors import InputError
     from .main import interruptible
-    from .progress import progress_bar
+    from ..progress import work
 
     try:
         sigmas = tuple(float(word) for word in asked.sigmas.split())
@@ -66,7 +66,7 @@ def run(asked: Sdf) -> int:
         if not sources:
             raise InputError(f"No mesh has the category {asked.category!r}; there are {', '.join(known) or 'none'}.")
     interruptible()
-    with progress_bar("meshes") as show:
+    with work("meshes") as show:
         done = sample_meshes(sources[: asked.limit or None], asked.out, options, workers=asked.workers, progress=show)
     for name, reason in done.failed.items():
         print(f"{name} is left out: {reason}")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from .options import parse
+
 if TYPE_CHECKING:
     from ..jobs.batch import Outcome
 
@@ -63,9 +65,14 @@ class Reconstruct:
     """Options of the method as NAME=VALUE; `monoform models METHOD` lists them."""
 
 
+def read(words: list[str]) -> Reconstruct:
+    """The options."""
+    return parse(Reconstruct, "reconstruct", words)
+
+
 def run(words: list[str]) -> int:
     """Reconstruct, say what came out, and leave 2 when a photo failed."""
-    asked = tyro.cli(Reconstruct, prog="monoform reconstruct", args=words, description=Reconstruct.__doc__)
+    asked = read(words)
     # Heavy imports wait until the words are understood.
     from ..app.contact import write_summary
     from ..app.report import write_report

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ..errors import InputError
+from .options import choose, parse
 
 if TYPE_CHECKING:
     from ..training import TrainOptions, TrainResult
@@ -94,11 +95,17 @@ WHAT: dict[str, Trainer] = {
 }
 
 
+def read(words: list[str]) -> Train:
+    """The options."""
+    asked = parse(Train, "train", words)
+    if asked.what not in WHAT:
+        raise choose(asked.what, WHAT, f"{asked.what!r} cannot be trained")
+    return asked
+
+
 def run(words: list[str]) -> int:
     """Train, then write the weights of what is there."""
-    asked = tyro.cli(Train, prog="monoform train", args=words, description=Train.__doc__)
-    if asked.what not in WHAT:
-        raise InputError(f"{asked.what!r} cannot be trained: choose one of {', '.join(WHAT)}.")
+    asked = read(words)
     from ..training import TrainOptions
 
     options = TrainOptions(

@@ -9,6 +9,7 @@ from pathlib import Path
 import tyro
 
 from ..errors import InputError
+from .options import parse
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,14 @@ class View:
     """Print the page's address instead of opening it."""
 
 
+def read(words: list[str]) -> View:
+    """The options."""
+    return parse(View, "view", words)
+
+
 def run(words: list[str]) -> int:
     """Find or write the page, then open it."""
-    asked = tyro.cli(View, prog="monoform view", args=words, description=View.__doc__)
+    asked = read(words)
     address = _page(asked.result).resolve().as_uri()
     print(address)
     if not asked.print_only and not webbrowser.open(address):

@@ -1,0 +1,201 @@
+"""The words of a command line as a dataclass, and one sentence about words that do not fit it."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import tyro
+
+from ..errors import InputError
+
+T = TypeVar("T")
+NOUNS = {int: "a whole number", float: "a number", str: "a word", Path: "a path"}
+
+
+def parse(kind: type[T], verb: str, words: Sequence[str]) -> T:
+    """Words as the options of a verb; `--help` prints them and leaves.
+
+    Args:
+        kind: dataclass of the options, documented for tyro. verb: words before them, as in "prepare sdf".
+
+    Raises:
+        InputError: the words do not fit; the sentence says which and what does.
+    """
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            return tyro.cli(kind, prog=f"monoform {verb}", args=list(words), description=kind.__doc__)
+    except SystemExit as end:
+        if not end.code:
+            raise
+    raise InputError(_fault(kind, verb, words) or _unboxed(box.getvalue(), verb))
+
+
+def choose(word: str, known: Iterable[str], sentence: str) -> InputError:
+    """An error about a word that is none of those known, with the nearest of them."""
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=1)
+    return InputError(f"{sentence}: {f'did you mean {near[0]}?' if near else f'choose one of {_listed(known)}.'}")
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A field of the options: its flags (none where it is positional), how many values it takes, of which type."""
+
+    field: Field
+    flags: tuple[str, ...]
+    types: tuple[Any, ...]
+    least: int
+    most: float
+    metavar: str
+
+    @property
+    def required(self) -> bool:
+        return self.field.default is MISSING and self.field.default_factory is MISSING and self.least > 0
+
+    def fault(self, name: str, values: Sequence[str]) -> str | None:
+        """What is wrong with the values that follow it; `name` is what it was called by."""
+        if len(values) < self.least:
+            wanted = f"{self.least} values, {self.metavar}" if self.least > 1 else f"a value, {_noun(self.types[0])}"
+            return f"{name} needs {wanted}."
+        for number, value in enumerate(values):
+            kind = self.types[min(number, len(self.types) - 1)]
+            if not _fits(value, kind):
+                return f"{name} is {value!r}: give {_noun(kind)}."
+        return None
+
+
+def _fault(kind: type, verb: str, words: Sequence[str]) -> str | None:
+    """The first thing that is wrong with the words: an unknown option, a value, a missing option, a word too many."""
+    options = _options(kind)
+    by_flag = {flag: option for option in options for flag in option.flags}
+    given, loose = set(), []
+    index = 0
+    while index < len(words):
+        word = words[index]
+        index += 1
+        if not _is_flag(word):
+            loose.append(word)
+            continue
+        flag, equals, value = word.partition("=")
+        flag = flag if flag in by_flag else flag.replace("_", "-")
+        if flag not in by_flag:
+            return _unknown(flag, by_flag, verb)
+        option = by_flag[flag]
+        values = [value] if equals else []
+        while not equals and index < len(words) and len(values) < option.most and not _is_flag(words[index]):
+            values.append(words[index])
+            index += 1
+        fault = option.fault(flag, values)
+        if fault:
+            return fault
+        given.add(option.field.name)
+    positional = [option for option in options if not option.flags]
+    for option in positional:
+        taken, loose = _taken(loose, option)
+        fault = option.fault(option.metavar, taken) if taken else None
+        if fault:
+            return fault
+        given |= {option.field.name} if taken else set()
+    missing = [option for option in options if option.required and option.field.name not in given]
+    if missing:
+        return f"{verb} needs {_listed([_shown(option) for option in missing], 'and')}; {_help(verb)}"
+    if loose:
+        return f"{loose[0]!r} is one word too many: {_help(verb)}"
+    return None
+
+
+def _taken(words: list[str], option: _Option) -> tuple[list[str], list[str]]:
+    count = len(words) if option.most == float("inf") else int(option.most)
+    return words[:count], words[count:]
+
+
+def _options(kind: type) -> list[_Option]:
+    hints = get_type_hints(kind, include_extras=True)
+    found = []
+    for item in fields(kind):
+        hint, positional, named, aliases, metavar = hints[item.name], False, item.name, (), ""
+        if get_origin(hint) is Annotated:
+            for mark in get_args(hint)[1:]:
+                positional = positional or mark is tyro.conf.Positional
+                named = getattr(mark, "name", None) or named
+                aliases = getattr(mark, "aliases", None) or aliases
+                metavar = getattr(mark, "metavar", None) or metavar
+            hint = get_args(hint)[0]
+        flags = () if positional else (*aliases, f"--{named.replace('_', '-')}")
+        types, least, most = _shape(hint, named=not positional)
+        if bool in types and not positional:
+            flags += (f"--no-{named.replace('_', '-')}",)
+            flags = (flags[1], flags[0])
+        found.append(_Option(item, flags, types, least, most, metavar or ("PATH" if types == (Path,) else named.upper())))
+    return found
+
+
+def _shape(hint: Any, *, named: bool) -> tuple[tuple[Any, ...], int, float]:
+    """Types of the values that a hint asks for, and how many there are at least and at most."""
+    if get_origin(hint) in (Union, UnionType):
+        (hint,) = (part for part in get_args(hint) if part is not NoneType)
+    if hint is bool and named:
+        return (bool,), 0, 0
+    if get_origin(hint) is tuple:
+        parts = get_args(hint)
+        return ((parts[0],), 0, float("inf")) if parts[-1] is Ellipsis else (parts, len(parts), len(parts))
+    return (hint,), 1, 1
+
+
+def _fits(value: str, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in map(str, get_args(kind))
+    if kind in (int, float):
+        try:
+            kind(value)
+        except ValueError:
+            return False
+    return True
+
+
+def _noun(kind: Any) -> str:
+    return _listed([str(value) for value in get_args(kind)]) if get_origin(kind) is Literal else NOUNS.get(kind, "one")
+
+
+def _is_flag(word: str) -> bool:
+    """Whether a word is an option: -1 and -.5 are numbers, - alone is a word."""
+    return re.match(r"-[^\d.]", word) is not None
+
+
+def _unknown(flag: str, known: Iterable[str], verb: str) -> str:
+    # -mask and --mask, -output and --out: how many dashes there are is no part of the name.
+    names = {name.lstrip("-"): name for name in known}
+    near = difflib.get_close_matches(flag.lstrip("-"), names, n=1, cutoff=0.55)
+    return f"{verb} has no option {flag}{f': did you mean {names[near[0]]}?' if near else '; ' + _help(verb)}"
+
+
+def _shown(option: _Option) -> str:
+    flag = f"{option.flags[0]} " if option.flags else ""
+    return flag + option.metavar
+
+
+def _help(verb: str) -> str:
+    return f"`monoform {verb} --help` lists its options."
+
+
+def _listed(words: Sequence[str], last: str = "or") -> str:
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def _unboxed(text: str, verb: str) -> str:
+    """The first sentence inside a box, for what nobody thought of; most are words that stand in no right place."""
+    lines = [line.strip("╭╮╰╯│─ \t") for line in text.splitlines()[1:]]
+    told = next((line for line in lines if line), "its options cannot be read")
+    stray = re.match(r"Unrecognized options: ([^,]+)", told)
+    if stray:
+        return f"{stray[1]!r} stands where {verb} expects an option: {_help(verb)}"
+    return f"{verb}: {told.rstrip('.')}; {_help(verb)}"
