@@ -34,8 +34,12 @@ class Work:
         self.what, self.unit, self.total, self.note = what, unit, total, ""
         self.first = self.finished = first
         self.begun = time.perf_counter()
+        self._counts = False
 
     def __call__(self, finished: int, total: int | None = None, note: str | None = None) -> None:
+        if not self._counts and total is not None:  # what was finished before took no time now
+            self.first = max(self.first, finished - 1)
+        self._counts = True
         self.finished = finished
         self.total = self.total if total is None else total
         self.note = self.note if note is None else note
@@ -105,7 +109,7 @@ def shown() -> Iterator[None]:
 
 def stop() -> None:
     """Tell no more, and leave the terminal as it was."""
-    global _teller  # noqa: PLW0603
+    global _teller
     teller, _teller = _teller, None
     if teller is not None:
         teller.stop()

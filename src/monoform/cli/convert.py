@@ -38,13 +38,17 @@ def run(words: list[str]) -> int:
     """Convert, and say what was written."""
     asked = read(words)
     from ..jobs.convert import convert, export
+    from ..progress import work
     from .main import interruptible
 
     interruptible()
     if asked.checkpoint.is_dir():
-        print("\n".join(str(file) for file in export(asked.checkpoint, asked.out, method=asked.method)))
+        with work("writing the authors' format"):
+            files = export(asked.checkpoint, asked.out, method=asked.method)
+        print("\n".join(map(str, files)))
         return 0
-    made = convert(asked.checkpoint, asked.out, method=asked.method, config=asked.config, precision=asked.precision)
+    with work("converting the checkpoint"):
+        made = convert(asked.checkpoint, asked.out, method=asked.method, config=asked.config, precision=asked.precision)
     print(f"{made.folder}: {made.tensors} tensors, {made.parameters:,} parameters, {made.size / 1e6:.1f} MB")
     print(f"  use it: {made.use}")
     return 0

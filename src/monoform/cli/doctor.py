@@ -25,9 +25,11 @@ def run(words: list[str]) -> int:
     from rich.table import Table
 
     from ..jobs.doctor import examine
+    from ..progress import work
 
     table = Table("", "check", "found", box=None)
-    findings = examine()
+    with work("checking what this machine computes"):
+        findings = examine()
     for finding in findings:
         table.add_row("ok" if finding.good else "BAD", finding.name, escape(finding.found))
     Console().print(table)

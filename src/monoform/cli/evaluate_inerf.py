@@ -58,8 +58,8 @@ def evaluate_inerf(asked: EvaluateInerf) -> int:
     from ..jobs.estimate_pose_protocol import Protocol, run_protocol, write_runs
     from ..jobs.pose_scenes import open_scene
     from ..methods.inerf import InerfOptions
-    from .main import interruptible
     from ..progress import work
+    from .main import interruptible
 
     if asked.optimizer not in ("lm", "adam", "both"):
         raise InputError(f"--optimizer is {asked.optimizer!r}; choose lm, adam or both.")
@@ -81,7 +81,7 @@ def evaluate_inerf(asked: EvaluateInerf) -> int:
     for name in ("lm", "adam") if asked.optimizer == "both" else (asked.optimizer,):
         method = InerfOptions(optimizer=name, starts=asked.around, descent=descent)
         options = PoseOptions(method=method, seed=asked.seed)
-        with work(name) as progress:
+        with work(f"finding cameras with {name}", unit="run") as progress:
             results[name] = run_protocol(scene, protocol, options, progress=progress)
     print(write_runs(asked.out, results, protocol), end="")
     return 0

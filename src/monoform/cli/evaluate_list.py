@@ -55,9 +55,9 @@ def evaluate_list(asked: EvaluateList) -> int:
     from ..methods.list.evaluate import ListEvaluation, evaluate_list
     from ..methods.list.model import build
     from ..metrics.table import markdown_of
+    from ..progress import work
     from ..training import load_pretrained
     from .main import interruptible
-    from ..progress import work
 
     if asked.split not in ("train", "test"):
         raise InputError(f"--split is {asked.split!r}; choose train or test.")
@@ -71,7 +71,7 @@ def evaluate_list(asked: EvaluateList) -> int:
     names = ("view", "limit", "nodes", "dense", "published", "points", "inside_points", "emd_points", "seed")
     options = ListEvaluation(**{name: getattr(asked, name) for name in names})
     interruptible()
-    with work("objects") as show:
+    with work("measuring surfaces", unit="object") as show:
         summary = evaluate_list(net, objects, asked.out, options, progress=show)
     for reason in summary["skipped"][:20]:
         print(f"Left out: {reason}")

@@ -69,8 +69,9 @@ def evaluate_pixelnerf(asked: EvaluatePixelNerf) -> int:
     from ..methods.pixelnerf.fast import FastOptions
     from ..methods.pixelnerf.model import PixelNerfNet
     from ..metrics.table import markdown_of
-    from ..training import load_pretrained
     from ..progress import work
+    from ..training import load_pretrained
+    from .main import interruptible
 
     if asked.precision not in ("float32", "bfloat16"):
         raise InputError(f"--precision is {asked.precision!r}; choose float32 or bfloat16.")
@@ -92,7 +93,8 @@ def evaluate_pixelnerf(asked: EvaluatePixelNerf) -> int:
     kind, size = asked.format, config.domain.size
     objects = open_posed(asked.data, asked.split, format=kind, unseen=asked.unseen, size=size)  # type: ignore[arg-type]
     distance = None if asked.lpips is None else _perceptual(*asked.lpips)
-    with work("objects") as progress:
+    interruptible()
+    with work("rendering new views", unit="object") as progress:
         summary = evaluate(net, objects, asked.out, options, perceptual=distance, progress=progress)
     for reason in summary["skipped"].values():
         print(f"Left out: {reason}")

@@ -94,6 +94,7 @@ def run(words: list[str]) -> int:
     from ..jobs.estimate_pose import Disturbance, PoseOptions, descent_options, write_poses
     from ..jobs.pose_scenes import open_scene, source_scene
     from ..methods.inerf import InerfOptions
+    from ..progress import work
     from ..scene.result import read_json
     from .main import interruptible
 
@@ -117,11 +118,17 @@ def run(words: list[str]) -> int:
     )
     items = plan(asked.photos, asked.out)
     if asked.scene is not None:
-        scene, name = open_scene(asked.scene), str(asked.scene)
+        with work("opening the scene"):
+            scene, name = open_scene(asked.scene), str(asked.scene)
     else:
-        scene = source_scene(str(asked.source), asked.weights, mask=asked.mask, matting=asked.matting)
+        with work("looking at the source photo"):
+            scene = source_scene(str(asked.source), asked.weights, mask=asked.mask, matting=asked.matting)
         name = str(asked.source)
-    rows = [_one(str(item.photo), item.folder, scene, options, asked.truth, name) for item in items]
+    rows = []
+    with work("finding cameras of photos", len(items), unit="photo") as show:
+        for item in items:
+            rows.append(_one(str(item.photo), item.folder, scene, options, asked.truth, name))
+            show(len(rows))
     if asked.add_to is not None:
         from ..jobs.estimate_pose_capture import write_extended_capture
 

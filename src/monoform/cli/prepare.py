@@ -137,5 +137,5 @@ def _options(asked: Meshes):
 def _packed(asked: Meshes, sources: list, options, pack_meshes) -> list[tuple[str, str]]:
     from ..progress import work
 
-    with work("objects") as show:
+    with work("making training data", unit="object") as show:
         return pack_meshes(sources, asked.out, options, workers=asked.workers, overwrite=asked.overwrite, progress=show)

@@ -27,16 +27,16 @@ def run(asked: Check) -> int:
     from ..data.capture import detect_capture
     from ..data.check import check_data
     from ..data.check_capture import CAPTURES, check_capture
-    from .main import interruptible
     from ..progress import work
+    from .main import interruptible
 
     interruptible()
     capture = detect_capture(asked.data) if asked.format == "auto" else asked.format
     if capture in CAPTURES:
-        with work("photos") as show:
+        with work("reading the capture", unit="photo") as show:
             print(check_capture(asked.data, capture, quick=asked.quick, progress=show))  # type: ignore[arg-type]
         return 0
-    with work("objects") as show, warnings.catch_warnings():
+    with work("reading the data set", unit="object") as show, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is left out is printed below
         found = check_data(asked.data, asked.format, quick=asked.quick, progress=show)  # type: ignore[arg-type]
     for split in found:

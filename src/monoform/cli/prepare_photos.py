@@ -41,6 +41,7 @@ def run(asked: Photos) -> int:
     from ..errors import InputError
     from ..matting import segment
     from ..methods.pixelnerf.photos import PhotoFrame, normalise_photo
+    from ..progress import work
     from ..scene import Photo
     from .main import interruptible
 
@@ -49,19 +50,21 @@ def run(asked: Photos) -> int:
     frame = PhotoFrame(asked.size, asked.minor_scale, asked.major_scale)
     interruptible()
     failed, written = 0, set()
-    for source in asked.photos:
-        try:
-            photo = Photo.open(source, mask=asked.mask)
-            framed = normalise_photo(photo if photo.mask is not None else segment(photo), frame)
-            name = next(n for n in _names(photo.name) if n not in written)
-            written.add(name)
-            with atomic_file(asked.out / f"{name}_normalize.png") as path:
-                Image.fromarray((255 * framed.rgb).round().astype("uint8")).save(path)
-            left, top, side, _ = framed.crop
-            print(f"{name}: {side:.0f} pixels from column {left:.0f}, row {top:.0f}.")
-        except InputError as error:
-            failed += 1
-            print(f"{source} is left out: {error}")
+    with work("framing photos", len(asked.photos), unit="photo") as show:
+        for number, source in enumerate(asked.photos, start=1):
+            try:
+                photo = Photo.open(source, mask=asked.mask)
+                framed = normalise_photo(photo if photo.mask is not None else segment(photo), frame)
+                name = next(n for n in _names(photo.name) if n not in written)
+                written.add(name)
+                with atomic_file(asked.out / f"{name}_normalize.png") as path:
+                    Image.fromarray((255 * framed.rgb).round().astype("uint8")).save(path)
+                left, top, side, _ = framed.crop
+                print(f"{name}: {side:.0f} pixels from column {left:.0f}, row {top:.0f}.")
+            except InputError as error:
+                failed += 1
+                print(f"{source} is left out: {error}")
+            show(number)
     return 2 if failed else 0
 
 

@@ -55,8 +55,8 @@ def run(asked: Renders) -> int:
     from ..data import mesh_sources, procedural_cars, procedural_sources
     from ..data.layouts import INDEX, LayoutOptions, render_layout
     from ..errors import InputError
-    from .main import interruptible
     from ..progress import work
+    from .main import interruptible
 
     for name in ("procedural", "cars"):
         if getattr(asked, name) < 0:
@@ -79,7 +79,7 @@ def run(asked: Renders) -> int:
         print(
             "Shapes are compared first, so that nothing like a test object is trained on; --keep-likes leaves it out."
         )
-    with work("objects") as show:
+    with work("rendering meshes", unit="object") as show:
         done = render_layout(sources, asked.out, options, workers=asked.workers, progress=show)
     for name, reason in {**done.left_out, **done.failed}.items():
         print(f"{name} is left out: {reason}")

@@ -51,8 +51,8 @@ def run(asked: Sdf) -> int:
     from ..data.sdf_prepare import globbed_sources, sample_meshes
     from ..data.sdf_samples import SdfOptions
     from ..errors import InputError
-    from .main import interruptible
     from ..progress import work
+    from .main import interruptible
 
     try:
         sigmas = tuple(float(word) for word in asked.sigmas.split())
@@ -66,7 +66,7 @@ def run(asked: Sdf) -> int:
         if not sources:
             raise InputError(f"No mesh has the category {asked.category!r}; there are {', '.join(known) or 'none'}.")
     interruptible()
-    with work("meshes") as show:
+    with work("sampling meshes", unit="mesh") as show:
         done = sample_meshes(sources[: asked.limit or None], asked.out, options, workers=asked.workers, progress=show)
     for name, reason in done.failed.items():
         print(f"{name} is left out: {reason}")

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..atomic import atomic_file, uninterrupted
 from ..errors import InputError
+from ..progress import work
 from .dvr import SEEN
 from .layout_files import write_nmr_object, write_srn_object
 from .layout_splits import deal_splits, near_duplicates
@@ -166,8 +167,9 @@ def _render_object(
 def _splits(sources: Sequence[Source], options: LayoutOptions) -> tuple[dict[str, Split], dict[str, str]]:
     if options.split != "auto":
         return {source.name: options.split for source in sources}, {}
-    near = (lambda _name: []) if options.keep_likes else near_duplicates(sources, seed=options.seed)
-    return deal_splits(sources, near, share=options.share, seed=options.seed)
+    with work("comparing shapes, so that nothing like a test object is trained on"):
+        near = (lambda _name: []) if options.keep_likes else near_duplicates(sources, seed=options.seed)
+        return deal_splits(sources, near, share=options.share, seed=options.seed)
 
 
 def _remove_partial(folders: Iterable[Path]) -> None:

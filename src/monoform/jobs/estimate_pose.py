@@ -23,6 +23,7 @@ from ..mesh.texture import to_bytes
 from ..methods import PoseEstimate
 from ..methods.inerf import Descent, Inerf, InerfOptions
 from ..metrics.pose import rotation_error, translation_error
+from ..progress import work
 from ..render.video import write_video
 from ..scene import Photo, versions
 from ..scene.result import CAMERA, MASK, read_json, write_json, write_summary
@@ -125,14 +126,15 @@ def estimate_pose(
     opened = options.disturbance.applied(opened, options.seed)
     camera, search, notices = first_camera(opened, scene, options)
     began = time.perf_counter()
-    found = Inerf(options.method).estimate(
-        opened,
-        scene.renderer,
-        camera,
-        surroundings=scene.surroundings,
-        generator=torch.Generator().manual_seed(options.seed),
-        search=search,
-    )
+    with work("finding the camera"):
+        found = Inerf(options.method).estimate(
+            opened,
+            scene.renderer,
+            camera,
+            surroundings=scene.surroundings,
+            generator=torch.Generator().manual_seed(options.seed),
+            search=search,
+        )
     seconds = time.perf_counter() - began
     errors = {} if truth is None else pose_errors(found.camera.world_from_camera, truth, scene.surroundings.centre)
     return FoundPose(opened, found, seconds, errors, (*opened.notices, *notices))
@@ -218,7 +220,7 @@ def estimate_to_folder(
     """Find a pose and write camera.json, overlay.png, the film and the curve, and result.json, whole or not at all."""
     options = options or PoseOptions()
     found = estimate_pose(photo, scene, options, truth=truth)
-    with atomic_folder(folder) as place:
+    with work("drawing what was found"), atomic_folder(folder) as place:
         estimate = found.estimate
         spread = None if estimate.covariance is None else estimate.covariance.tolist()
         write_json(place / CAMERA, estimate.camera.to_dict(covariance=spread))

@@ -19,6 +19,7 @@ from ..matting import segment
 from ..mesh import Mesh
 from ..mesh.texture import to_bytes
 from ..methods import create
+from ..progress import work
 from ..render.video import write_video
 from ..scene import Photo, Reconstruction, SavedResult, View, versions
 from ..scene.result import write_files, write_summary
@@ -30,6 +31,15 @@ OVERLAY, TURNTABLE, SHEET = "overlay.png", "turntable.mp4", "views.jpg"
 FPS = 24.0
 DEFAULT_METHOD = "lift"
 Plain = str | int | float | bool | dict | None
+DOING = {  # what is said while a step is taken
+    "open": "opening the photo",
+    "mask": "finding the object in the photo",
+    "shape": "finding the shape",
+    "mesh": "making the mesh",
+    "overlay": "drawing the mesh over the photo",
+    "turntable": "filming the mesh",
+    "write": "writing the files",
+}
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,8 @@ def reconstruct_to_folder(
         summary["request"] = request(photo, mask, options)
         write_summary(place, summary)
         if finish is not None:
-            finish(place)
+            with work("writing the page"):
+                finish(place)
             write_summary(place, summary)
     return SavedResult(Path(folder), summary)
 
@@ -131,7 +142,8 @@ class Timings(dict[str, float]):
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:
         start = time.perf_counter()
-        yield
+        with work(DOING[step]):
+            yield
         self[step] = round(self.get(step, 0.0) + time.perf_counter() - start, 3)
 
 

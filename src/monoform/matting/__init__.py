@@ -7,11 +7,12 @@ import importlib.util
 from ..errors import InputError
 from ..scene import Photo
 from .grabcut import grabcut_mask
-from .network import has_weights, network_mask, network_probability
+from .network import has_weights, network_mask, network_probability, unsure_sides
 from .rembg import rembg_mask
 
-__all__ = ["BACKENDS", "grabcut_mask", "network_mask", "network_probability", "rembg_mask", "segment"]
+__all__ = ["BACKENDS", "grabcut_mask", "network_mask", "network_probability", "rembg_mask", "segment", "unsure_sides"]
 
+FOUND = "The mask was found automatically: look at mask.png."
 BACKENDS = ("auto", "rembg", "grabcut", "network")
 
 
@@ -38,7 +39,7 @@ def segment(photo: Photo, *, backend: str = "auto") -> Photo:
             f"No object can be told from the background in {photo.source}: give a mask with --mask FILE, "
             "or a photo whose background is plainer."
         )
-    return photo.with_mask(mask, backend, ("The mask was found automatically: look at mask.png.",))
+    return photo.with_mask(mask, backend, (FOUND,), unsure=unsure_sides(photo.rgb, mask))
 
 
 def _first_there() -> str:

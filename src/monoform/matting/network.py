@@ -14,11 +14,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..scene.silhouette import SIDES, cut_sides
 from ..training.weights import load_pretrained
 from .grabcut import border_saliency, content_box, mask_by_cut
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "matting"
 SURE = 0.95  # evidence from which a pixel is a fixed seed of GrabCut; below 1 - SURE it is fixed background
+RIM = 0.02  # share of the photo's shorter side that is its rim
 INPUTS = 5  # red, green, blue, and the place in the photo across and down
 
 
@@ -195,3 +197,20 @@ def network_mask(rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGH
         return found
 
     return mask_by_cut(rgb, (x0, y0, x1, y1), labels)
+
+
+def unsure_sides(
+    rgb: Float[np.ndarray, "h w 3"], mask: Float[np.ndarray, "h w"], *, weights: str | Path = WEIGHTS
+) -> tuple[str, ...]:
+    """Sides of the frame that a mask reaches where the network does not see the object; none without its weights.
+
+    Shadows, the ground and what is behind the object join it there most often: the borders of the photo, which the
+    masks here lean on, tell nothing at the borders.
+    """
+    reached = cut_sides(mask > 0.5)
+    if not reached or not has_weights(weights):
+        return ()
+    probability = network_probability(rgb, weights=weights)
+    width = max(2, round(RIM * min(mask.shape)))
+    rims = dict(zip(SIDES, (np.s_[:, :width], np.s_[:width], np.s_[:, -width:], np.s_[-width:]), strict=True))
+    return tuple(side for side in reached if probability[rims[side]][mask[rims[side]] > 0.5].mean() < 0.5)

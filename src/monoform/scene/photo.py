@@ -28,7 +28,8 @@ class Photo:
         width, height: size in pixels of the upright original.
         crop: (left, top, width, height) in pixels of the original: what the working image shows.
         focal: focal length in pixels of the original from EXIF, or None.
-        name: name for the result; source: what the user gave; notices: sentences for the user.
+        name: name for the result; source: what the user gave; notices: sentences for the user, doubts about the mask first.
+        unsure: sides of the frame that the mask reaches without being sure that the object does.
     """
 
     rgba: Float[np.ndarray, "h w 4"]
@@ -41,6 +42,7 @@ class Photo:
     name: str = "photo"
     source: str = "array"
     notices: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, source: object, *, mask: object = None, working_side: int = WORKING_SIDE) -> Photo:
@@ -88,11 +90,21 @@ class Photo:
         """Working pixels per pixel of the original, along x and y."""
         return self.size[0] / self.crop[2], self.size[1] / self.crop[3]
 
-    def with_mask(self, mask: Float[np.ndarray, "h w"], origin: str, notices: tuple[str, ...] = ()) -> Photo:
-        """The same photo with a mask of the working size."""
+    def with_mask(
+        self,
+        mask: Float[np.ndarray, "h w"],
+        origin: str,
+        notices: tuple[str, ...] = (),
+        *,
+        unsure: tuple[str, ...] | None = None,
+    ) -> Photo:
+        """The same photo with a mask of the working size; what is said about the mask is said first."""
         if mask.shape != self.rgba.shape[:2]:
             raise InputError(f"The mask has shape {mask.shape}, the photo {self.rgba.shape[:2]}.")
-        return replace(self, mask=mask.astype(np.float32), mask_origin=origin, notices=self.notices + notices)
+        unsure = self.unsure if unsure is None else unsure
+        return replace(
+            self, mask=mask.astype(np.float32), mask_origin=origin, notices=notices + self.notices, unsure=unsure
+        )
 
     def cropped(self, left: float, top: float, width: float, height: float, *, size: tuple[int, int]) -> Photo:
         """A window of the photo, given in pixels of the original, resampled to `size` (width, height).

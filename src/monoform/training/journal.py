@@ -1,20 +1,20 @@
-"""What a training writes down while it runs: metrics.jsonl, TensorBoard, a bar with the time left."""
+"""What a training writes down and says while it runs: metrics.jsonl, TensorBoard, how far it is."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from ..atomic import atomic_file, write_error
 from ..errors import InputError
+from ..progress import Work, shown, work
 from .update import diverged
 
 
@@ -80,16 +80,14 @@ class Journal:
         self.latest: dict[str, float] = {}
         self._begun = time.perf_counter()
         self._board: Any = _board(out / "tensorboard", first_step) if tensorboard and active else None
-        self._bar: Progress | None = None
+        self._open = ExitStack()
+        self._work: Work | None = None
         if not active:
             return
         _drop_later_lines(self.path, first_step)
-        console = Console(stderr=True)
-        if progress and console.is_terminal:
-            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
-            self._bar = Progress(*columns, console=console)
-            self._row = self._bar.add_task("", total=steps, completed=first_step, note="")
-            self._bar.start()
+        if progress:
+            self._open.enter_context(shown())
+            self._work = self._open.enter_context(work("training", steps, first=first_step, unit="step"))
 
     def line(self, step: int, kind: str, metrics: dict[str, float], **more: Any) -> None:
         """Write one line: the step it belongs to, "train" or "evaluate", and the numbers."""
@@ -106,21 +104,27 @@ class Journal:
         if self._board is not None:
             for name, value in metrics.items():
                 self._board.add_scalar(name, value, step)
-        if self._bar is not None and kind == "train":
-            losses = [f"{name.removesuffix('/loss')} {value:.4g}" for name, value in metrics.items() if "/loss" in name]
-            self._bar.update(self._row, note="  ".join(losses))
+        if self._work is not None and kind == "train":
+            self._work.note = _losses(metrics)
 
     def advance(self, step: int) -> None:
-        """Move the bar."""
-        if self._bar is not None:
-            self._bar.update(self._row, completed=step)
+        """Say how far it is."""
+        if self._work is not None:
+            self._work(step)
 
     def close(self) -> None:
-        """End the bar and flush TensorBoard."""
-        if self._bar is not None:
-            self._bar.stop()
+        """Say no more and flush TensorBoard."""
+        self._open.close()
         if self._board is not None:
             self._board.close()
+
+
+def _losses(metrics: dict[str, float]) -> str:
+    """The losses in words; of several phases each with its name."""
+    losses = {name.removesuffix("/loss"): value for name, value in metrics.items() if name.endswith("/loss")}
+    if len(losses) == 1:
+        return f"loss {next(iter(losses.values())):.4g}"
+    return ", ".join(f"loss of {name} {value:.4g}" for name, value in losses.items())
 
 
 def _wide(value: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from torch import nn
 
 from ..atomic import write_error
 from ..errors import InputError
+from ..progress import work
 from .checkpoint import (
     Checkpoint,
     checkpoint_path,
@@ -103,7 +105,7 @@ class Training:
         return TrainResult(self.step, reason or "done", path, dict(self.journal.latest), self.seconds)
 
     def close(self) -> None:
-        """End the thread and the bar."""
+        """End the thread and the journal."""
         self.feed.close()
         self.journal.close()
 
@@ -148,11 +150,9 @@ class Training:
             seed_globals(seed_for(self.options.seed, self.step, "evaluate"), self.fabric.device)
             try:
                 self.module.eval()
-                if self.ema is None:
+                averaged = nullcontext() if self.ema is None else self.ema.applied()
+                with averaged, work("judging what was not trained on"):
                     metrics = self.task.evaluate(self.module, self.step)
-                else:
-                    with self.ema.applied():
-                        metrics = self.task.evaluate(self.module, self.step)
             finally:
                 for part, mode in modes.items():
                     part.training = mode

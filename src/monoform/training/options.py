@@ -32,7 +32,7 @@ class TrainOptions:
         nodes: machines; under torchrun its own count holds.
         prefetch: make the next step's batches in a thread while this step computes.
         tensorboard: write OUT/tensorboard too.
-        progress: show a bar with the time left when standard error is a terminal.
+        progress: say how far it is on standard error: a bar on a terminal, elsewhere a line now and then.
     """
 
     steps: int

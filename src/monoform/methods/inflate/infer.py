@@ -62,7 +62,7 @@ class Inflate(Reconstructor):
         photo = views[0].photo
         if photo.mask is None:
             raise InputError("inflate needs the object's mask: let matting.segment find one, or give one.")
-        silhouette = read_silhouette(photo.mask)
+        silhouette = read_silhouette(photo.mask, unsure=photo.unsure)
         photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), silhouette.notices())
         field = self._field(photo, views[0].camera)
         camera = photo_camera(field.camera, photo)

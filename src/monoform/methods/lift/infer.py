@@ -93,7 +93,7 @@ class Lift(Reconstructor):
         photo = views[0].photo
         if photo.mask is None:
             raise InputError("lift needs the object's mask: let matting.segment find one, or give one.")
-        silhouette = read_silhouette(photo.mask)
+        silhouette = read_silhouette(photo.mask, unsure=photo.unsure)
         photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), silhouette.notices())
         with torch.inference_mode(False), torch.no_grad():
             intrinsics = working_intrinsics(photo, views[0].camera, math.radians(self.config.fov)).float().clone()

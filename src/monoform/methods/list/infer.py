@@ -99,7 +99,7 @@ class List(Reconstructor):
         photo = views[0].photo
         if photo.mask is None:
             raise InputError("list needs the object's mask: let matting.segment find one, or give one.")
-        silhouette = read_silhouette(photo.mask)
+        silhouette = read_silhouette(photo.mask, unsure=photo.unsure)
         photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), silhouette.notices())
         parts = self.config.parts or silhouette.parts
         with torch.inference_mode(False), torch.no_grad():

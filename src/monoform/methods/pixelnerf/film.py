@@ -15,6 +15,7 @@ from ...atomic import atomic_file
 from ...camera import Camera
 from ...data.posed import PosedObject
 from ...errors import InputError
+from ...progress import work
 from ...render.video import write_video
 from .cameras import from_published, published_rays, real_car_path, scan_path
 from .config import for_evaluation
@@ -71,11 +72,14 @@ def frames(net: PixelNerfNet, source: PosedObject, options: FilmOptions) -> Iter
     """The frames, one after another."""
     field = encode_object(net, source, options.render)
     generator = torch.Generator().manual_seed(options.seed) if net.config.compat.random_rendering else None
-    for camera in film_cameras(source, options):
-        rays = published_rays(camera, source.near, source.far)[0]
-        sampling = for_evaluation(net.config).sampling
-        seen = render_image(net, field, rays, sampling=sampling, generator=generator, options=options.render)
-        yield to_bytes(net, seen.rgb.clamp(0, 1))
+    cameras = film_cameras(source, options)
+    with work("making the film", len(cameras), unit="frame") as show:
+        for number, camera in enumerate(cameras, start=1):
+            rays = published_rays(camera, source.near, source.far)[0]
+            sampling = for_evaluation(net.config).sampling
+            seen = render_image(net, field, rays, sampling=sampling, generator=generator, options=options.render)
+            yield to_bytes(net, seen.rgb.clamp(0, 1))
+            show(number)
 
 
 def film_cameras(source: PosedObject, options: FilmOptions) -> Sequence[Camera]:

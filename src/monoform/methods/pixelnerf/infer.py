@@ -94,7 +94,7 @@ class PixelNerf(Reconstructor):
         for view in views:
             photo = view.photo
             if photo.mask is not None:
-                silhouette = read_silhouette(photo.mask)
+                silhouette = read_silhouette(photo.mask, unsure=photo.unsure)
                 parts = max(parts, silhouette.parts)
                 told = silhouette.notices() + (FOCAL_UNUSED,) * (len(views) == 1 and focal_alone(view.camera))
                 photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), told)
