@@ -135,7 +135,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self.stack: list[Work] = []
-        self.begun = time.perf_counter()
+        self.begun = 0.0  # of the first work
         self.said_at, self.said_of = 0.0, cast("Work | None", None)
         self.ended = threading.Event()
         self.lock = threading.Lock()
@@ -145,6 +145,7 @@ class _Lines:
         with self.lock:
             self.stack.append(work)
         if self.thread is None:
+            self.begun = work.begun
             self.thread = threading.Thread(target=self._watch, name="progress", daemon=True)
             self.thread.start()
 

@@ -135,9 +135,8 @@ def _options(kind: type) -> list[_Option]:
         if bool in types and not positional:
             flags += (f"--no-{named.replace('_', '-')}",)
             flags = (flags[1], flags[0])
-        found.append(
-            _Option(item, flags, types, least, most, metavar or ("PATH" if types == (Path,) else named.upper()))
-        )
+        metavar = metavar or ("PATH" if types == (Path,) else named.upper())
+        found.append(_Option(item, flags, types, least, most, metavar))
     return found
 
 

@@ -22,6 +22,7 @@ from ..methods import create
 from ..progress import work
 from ..render.video import write_video
 from ..scene import Photo, Reconstruction, SavedResult, View, versions
+from ..scene.meshing import MeshingOptions
 from ..scene.result import write_files, write_summary
 from .hypotheses import write_hypotheses
 from .pictures import four_views, overlay, turntable
@@ -71,6 +72,7 @@ class ReconstructOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.frames <= 10_000:
             raise InputError(f"--frames is {self.frames}; it must lie in 0..10000.")
+        MeshingOptions(faces=self.faces, texture=self.texture, resolution=self.resolution)  # refuses before any work
 
 
 def reconstruct(

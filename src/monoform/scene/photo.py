@@ -28,7 +28,8 @@ class Photo:
         width, height: size in pixels of the upright original.
         crop: (left, top, width, height) in pixels of the original: what the working image shows.
         focal: focal length in pixels of the original from EXIF, or None.
-        name: name for the result; source: what the user gave; notices: sentences for the user, doubts about the mask first.
+        name: name for the result; source: what the user gave; notices: sentences for the user, those about the
+            mask first.
         unsure: sides of the frame that the mask reaches without being sure that the object does.
     """
 
@@ -101,10 +102,8 @@ class Photo:
         """The same photo with a mask of the working size; what is said about the mask is said first."""
         if mask.shape != self.rgba.shape[:2]:
             raise InputError(f"The mask has shape {mask.shape}, the photo {self.rgba.shape[:2]}.")
-        unsure = self.unsure if unsure is None else unsure
-        return replace(
-            self, mask=mask.astype(np.float32), mask_origin=origin, notices=notices + self.notices, unsure=unsure
-        )
+        said, unsure = notices + self.notices, self.unsure if unsure is None else unsure
+        return replace(self, mask=mask.astype(np.float32), mask_origin=origin, notices=said, unsure=unsure)
 
     def cropped(self, left: float, top: float, width: float, height: float, *, size: tuple[int, int]) -> Photo:
         """A window of the photo, given in pixels of the original, resampled to `size` (width, height).
