@@ -130,11 +130,11 @@ def _options(kind: type) -> list[_Option]:
                 aliases = getattr(mark, "aliases", None) or aliases
                 metavar = getattr(mark, "metavar", None) or metavar
             hint = get_args(hint)[0]
-        flags = () if positional else (*aliases, f"--{named.replace('_', '-')}")
+        dashed = named.replace("_", "-")
+        flags: tuple[str, ...] = () if positional else (*aliases, f"--{dashed}")
         types, least, most = _shape(hint, named=not positional)
         if bool in types and not positional:
-            flags += (f"--no-{named.replace('_', '-')}",)
-            flags = (flags[1], flags[0])
+            flags = (f"--no-{dashed}", *flags)
         metavar = metavar or ("PATH" if types == (Path,) else named.upper())
         found.append(_Option(item, flags, types, least, most, metavar))
     return found

@@ -212,5 +212,7 @@ def unsure_sides(
         return ()
     probability = network_probability(rgb, weights=weights)
     width = max(2, round(RIM * min(mask.shape)))
-    rims = dict(zip(SIDES, (np.s_[:, :width], np.s_[:width], np.s_[:, -width:], np.s_[-width:]), strict=True))
-    return tuple(side for side in reached if probability[rims[side]][mask[rims[side]] > 0.5].mean() < 0.5)
+    rims = {side: np.zeros(mask.shape, bool) for side in SIDES}
+    rims["left"][:, :width], rims["top"][:width] = True, True
+    rims["right"][:, -width:], rims["bottom"][-width:] = True, True
+    return tuple(side for side in reached if probability[rims[side] & (mask > 0.5)].mean() < 0.5)
