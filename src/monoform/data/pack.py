@@ -167,7 +167,7 @@ def _finish(
     for row, source in enumerate(sources):
         if row not in failed:
             entry = asdict(source)
-            del entry["path"]
+            del entry["path"], entry["root"]
             entry["companion"] = Path(source.companion).stem if source.companion else None
             objects.append({"row": row, **entry})
     index = {

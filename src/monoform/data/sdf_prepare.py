@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..atomic import atomic_file
 from ..errors import InputError
-from ..mesh import Mesh
+from ..mesh import load
 from .pool import map_unordered
 from .sdf_files import CLOUD, SAMPLES, hdf5, write_samples
 from .sdf_samples import SdfOptions, sample_sdf
@@ -109,7 +109,7 @@ def _make(source: Source, out: Path, options: SdfOptions) -> str:
     """Sample one object; the reason if that cannot be done, else empty."""
     try:
         assert source.path is not None
-        samples = sample_sdf(Mesh.load(source.path), options, generator=source.generator(options.seed))
+        samples = sample_sdf(load(source.path, appearance=False), options, generator=source.generator(options.seed))
         mesh, folder = _folders(source, out)
         mesh.mkdir(parents=True, exist_ok=True)
         samples.mesh.export(mesh / SCALED)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..mesh import Mesh
-from ..mesh.read import SUFFIXES
+from ..mesh.read import SUFFIXES, load
 from .procedural import procedural_object
 from .procedural_cars import procedural_car
 from .widen import fitted, widened
@@ -26,7 +26,8 @@ class Source:
     """One object to be made.
 
     path: its mesh file, None for a procedural one. kind: of that, "car"; empty for any but cars. variant: 0 as it is,
-    above widened. companion: the mesh file of a second object that is put beside it.
+    above widened. companion: the mesh file of a second object that is put beside it. root: the folder within which the
+    mesh files may name their textures; None is the folder of each file.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Source:
     variant: int = 0
     companion: str | None = None
     kind: str = ""
+    root: str | None = None
 
     @property
     def base_name(self) -> str:
@@ -66,7 +68,7 @@ def mesh_sources(data: str | Path | Sequence[str | Path]) -> list[Source]:
             raise InputError(f"The data folder {folder} does not exist; check the path.")
         index = folder / "index.csv"
         files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-        sources = _indexed(index) if index.is_file() else [_plain(path) for path in files]
+        sources = _indexed(index) if index.is_file() else [_plain(path, folder) for path in files]
     else:
         sources = [_plain(Path(path)) for path in data]
     if not sources:
@@ -118,15 +120,15 @@ def load_source(source: Source, *, seed: int) -> Mesh:
     """
     generator = source.generator(seed)
     make = procedural_car if source.kind == "car" else procedural_object
-    mesh = make(generator=generator) if source.path is None else Mesh.load(source.path)
+    mesh = make(generator=generator) if source.path is None else load(source.path, root=source.root)
     if source.variant:
-        other = None if source.companion is None else Mesh.load(source.companion)
+        other = None if source.companion is None else load(source.companion, root=source.root)
         return widened(mesh, generator=generator, other=other)
     return fitted(mesh)
 
 
-def _plain(path: Path) -> Source:
-    return Source(path.stem, str(path), category=path.parent.name)
+def _plain(path: Path, root: Path | None = None) -> Source:
+    return Source(path.stem, str(path), category=path.parent.name, root=None if root is None else str(root))
 
 
 def _indexed(index: Path) -> list[Source]:
@@ -144,6 +146,7 @@ def _indexed(index: Path) -> list[Source]:
                 credit=row.get("source") or "",
                 texture_kind=row.get("texture_kind") or "",
                 front=row.get("front") or "",
+                root=str(index.parent),
             )
             for row in reader
         ]

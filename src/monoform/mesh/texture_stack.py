@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
+from .corner_baking import colors_as_texture
 from .mesh import Mesh
 
 _GUTTER = 4
 _LARGEST_SIDE = 8192
+_MOST_PIXELS = 1 << 27
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +33,10 @@ def stack_parts(parts: list[Part]) -> Mesh:
     if len(parts) == 1 or (all(t is textures[0] for t in textures) and len(textures) == len(parts)):
         uv = np.concatenate([_uv(part) for part in parts])
         return _joined(parts, uv=uv, texture=textures[0])
-    tiles, tile_uvs = zip(*[_tile(part) for part in parts], strict=True)
-    return _stacked(parts, list(tiles), list(tile_uvs))
+    parts = [_with_own_texture(part) for part in parts]
+    tiles: dict[object, np.ndarray] = {}
+    places = [_tile(part, tiles) for part in parts]
+    return _stacked(parts, tiles, places)
 
 
 def _with_vertex_colors(parts: list[Part]) -> Mesh:
@@ -76,42 +80,75 @@ def _shared_attributes(parts: list[Part]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part.mesh.vertex_attributes[name] for part in parts]) for name in sorted(names)}
 
 
-def _tile(part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """The image of one part, repeated as often as its coordinates ask for, and uv within that image."""
+def _with_own_texture(part: Part) -> Part:
+    """Vertex colours beside textures become a texture, too."""
+    if part.texture is None and part.mesh.vertex_colors is not None:
+        return Part(*colors_as_texture(part.mesh), None)
+    return part
+
+
+def _tile(part: Part, tiles: dict[object, np.ndarray]) -> tuple[object, np.ndarray]:
+    """The key in `tiles` of one part's image, added if it is new, and uv within that image.
+
+    An image is repeated as often as the coordinates ask for; parts that ask for the same share it.
+    """
     if part.texture is None:
-        mean = _colors(part).mean(axis=0).round().astype(np.uint8)
-        return np.tile(mean, (8, 8, 1)), np.full((len(part.mesh.vertices), 2), 0.5)
+        color = _colors(part)[0]
+        key: object = tuple(color.tolist())
+        tiles.setdefault(key, np.tile(color, (8, 8, 1)))
+        return key, np.full((len(part.mesh.vertices), 2), 0.5)
     uv = _uv(part) - np.floor(_uv(part).min(axis=0))
-    repeats = np.maximum(np.ceil(uv.max(axis=0)), 1).astype(int)
+    repeats = np.maximum(np.ceil(uv.max(axis=0)), 1)
     height, width = part.texture.shape[:2]
-    if max(repeats[0] * width, repeats[1] * height) > _LARGEST_SIDE:
+    if max(repeats[0] * width, repeats[1] * height) > max(_LARGEST_SIDE, width, height):
         raise InputError(
-            f"a texture of {width} x {height} pixels repeats {repeats[0]} x {repeats[1]} times beside other textures; "
-            "bake the materials into one image first."
+            f"a texture of {width} x {height} pixels repeats {repeats[0]:.0f} x {repeats[1]:.0f} times beside other "
+            "textures; bake the materials into one image first."
         )
-    return np.tile(part.texture, (repeats[1], repeats[0], 1)), uv / repeats
+    columns, rows = int(repeats[0]), int(repeats[1])
+    key = (id(part.texture), columns, rows)
+    if key not in tiles:
+        if (
+            sum(tile.shape[0] * tile.shape[1] for tile in tiles.values()) + rows * columns * height * width
+            > _MOST_PIXELS
+        ):
+            raise InputError(
+                f"its textures with their repetitions have more than {_MOST_PIXELS / 1e6:.0f} million pixels; bake the "
+                "materials into one image first."
+            )
+        tiles[key] = np.tile(part.texture, (rows, columns, 1))
+    return key, uv / repeats
 
 
-def _stacked(parts: list[Part], tiles: list[np.ndarray], uvs: list[np.ndarray]) -> Mesh:
+def _stacked(parts: list[Part], tiles: dict[object, np.ndarray], places: list[tuple[object, np.ndarray]]) -> Mesh:
     """Tiles on shelves of a square sheet, each with a border of its own edge colours."""
-    padded = [cv2.copyMakeBorder(t, _GUTTER, _GUTTER, _GUTTER, _GUTTER, cv2.BORDER_REPLICATE) for t in tiles]
-    side = int(np.ceil(np.sqrt(sum(t.shape[0] * t.shape[1] for t in padded))))
-    width = max(side, *(t.shape[1] for t in padded))
+    sizes = {key: (tile.shape[0] + 2 * _GUTTER, tile.shape[1] + 2 * _GUTTER) for key, tile in tiles.items()}
+    side = int(np.ceil(np.sqrt(sum(height * width for height, width in sizes.values()))))
+    sheet_width = max(side, *(width for _, width in sizes.values()))
     corners, x, y, shelf = {}, 0, 0, 0
-    for index in sorted(range(len(padded)), key=lambda i: -padded[i].shape[0]):
-        tile = padded[index]
-        if x + tile.shape[1] > width:
+    for key in sorted(sizes, key=lambda each: -sizes[each][0]):
+        height, width = sizes[key]
+        if x + width > sheet_width:
             x, y, shelf = 0, y + shelf, 0
-        corners[index] = (x, y)
-        x, shelf = x + tile.shape[1], max(shelf, tile.shape[0])
-    height = y + shelf
-    sheet = np.zeros((height, width, 3), np.uint8)
-    placed = []
-    for index, (tile, uv) in enumerate(zip(padded, uvs, strict=True)):
-        x, y = corners[index]
-        sheet[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
-        inner_height, inner_width = tiles[index].shape[:2]
-        u = (x + _GUTTER + uv[:, 0] * inner_width) / width
-        v = 1.0 - (y + _GUTTER + (1.0 - uv[:, 1]) * inner_height) / height
-        placed.append(np.stack([u, v], axis=1))
-    return _joined(parts, uv=np.concatenate(placed), texture=sheet)
+        corners[key] = (x, y)
+        x, shelf = x + width, max(shelf, height)
+    sheet = np.zeros((y + shelf, sheet_width, 3), np.uint8)
+    for key, (x, y) in corners.items():
+        padded = cv2.copyMakeBorder(tiles[key], _GUTTER, _GUTTER, _GUTTER, _GUTTER, cv2.BORDER_REPLICATE)
+        sheet[y : y + padded.shape[0], x : x + padded.shape[1]] = padded
+    return _joined(
+        parts, uv=np.concatenate([_on_sheet(sheet, tiles, corners, *place) for place in places]), texture=sheet
+    )
+
+
+def _on_sheet(
+    sheet: np.ndarray,
+    tiles: dict[object, np.ndarray],
+    corners: dict[object, tuple[int, int]],
+    key: object,
+    uv: np.ndarray,
+) -> np.ndarray:
+    (height, width), (x, y) = tiles[key].shape[:2], corners[key]
+    u = (x + _GUTTER + uv[:, 0] * width) / sheet.shape[1]
+    v = 1.0 - (y + _GUTTER + (1.0 - uv[:, 1]) * height) / sheet.shape[0]
+    return np.stack([u, v], axis=1)

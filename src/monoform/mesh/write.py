@@ -1,4 +1,4 @@
-"""A `Mesh` into a file, through trimesh; GLB files carry the texture and the photo's camera."""
+"""A `Mesh` into a file; GLB files carry the texture and the photo's camera."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from PIL import Image
 
 from ..atomic import atomic_file
 from ..errors import InputError
+from .formats.gltf_write import glb_bytes, gltf_normals
 from .mesh import Mesh
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def export(mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Pat
     A GLB gets `camera` as a node with the camera's pose in glTF axes (x right, y up, z backward), perspective or
     orthographic. glTF cameras look through the middle of the image with square pixels; the exact camera.json record
     is kept in the node's extras. Other formats have no place for a camera. STL has no colours, PLY only those of
-    vertices. A GLB keeps vertex attributes, float32, each under its name after an underscore (_CONFIDENCE).
+    vertices. A GLB holds vertex colours as linear light, as glTF asks for; OBJ and PLY hold them as they are. A GLB
+    keeps vertex attributes, float32, each under its name after an underscore (_CONFIDENCE).
 
     Raises:
         InputError: the mesh has no faces, the suffix is unknown, or the file cannot be written.
@@ -46,15 +48,11 @@ def export(mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Pat
 
 
 def _write_glb(mesh: Mesh, path: Path, camera: Camera | None) -> None:
-    scene = trimesh.Scene()
-    scene.add_geometry(_as_trimesh(mesh), geom_name="mesh", node_name="mesh")
-
     def finish(tree: dict[str, Any]) -> None:
-        tree["asset"]["generator"] = "monoform"
         if camera is not None:
             add_camera_node(tree, camera)
 
-    data = trimesh.exchange.gltf.export_glb(scene, include_normals=True, tree_postprocessor=finish)
+    data = glb_bytes(mesh, finish)
     with atomic_file(path) as temporary:
         temporary.write_bytes(data)
 
@@ -69,13 +67,7 @@ def add_camera_node(tree: dict[str, Any], camera: Camera) -> None:
         {"name": "photo_camera", "camera": 0, "matrix": matrix.T.reshape(-1).tolist(), "extras": {"camera": record}}
     )
     scene = tree["scenes"][tree.get("scene", 0)]
-    roots = scene.setdefault("nodes", [])
-    node = len(tree["nodes"]) - 1
-    world = tree["nodes"][roots[0]] if len(roots) == 1 else None
-    if world is not None and "mesh" not in world and "matrix" not in world:
-        world.setdefault("children", []).append(node)
-    else:
-        roots.append(node)
+    scene.setdefault("nodes", []).append(len(tree["nodes"]) - 1)
 
 
 def _gltf_camera(camera: Camera, intrinsics: np.ndarray) -> dict[str, Any]:
@@ -109,7 +101,7 @@ def _write_plain(mesh: Mesh, path: Path, camera: Camera | None) -> None:
 
 
 def _as_trimesh(mesh: Mesh, material_name: str = "baked") -> trimesh.Trimesh:
-    solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False, vertex_normals=_gltf_normals(mesh))
+    solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False, vertex_normals=gltf_normals(mesh))
     if mesh.uv is not None and mesh.texture is not None:
         material = trimesh.visual.material.PBRMaterial(
             name=material_name,
@@ -121,13 +113,4 @@ def _as_trimesh(mesh: Mesh, material_name: str = "baked") -> trimesh.Trimesh:
         solid.visual = trimesh.visual.TextureVisuals(uv=mesh.uv, material=material)
     elif mesh.vertex_colors is not None:
         solid.visual = trimesh.visual.ColorVisuals(solid, vertex_colors=mesh.vertex_colors)
-    for name, values in mesh.vertex_attributes.items():
-        solid.vertex_attributes[f"_{name.upper()}"] = np.asarray(values, np.float32)
     return solid
-
-
-def _gltf_normals(mesh: Mesh) -> np.ndarray:
-    """glTF normals must have length one, also at vertices whose faces cancel out."""
-    normals = mesh.normals.copy()
-    normals[np.linalg.norm(normals, axis=1) < 0.5] = (0.0, 1.0, 0.0)
-    return normals

@@ -1,0 +1,116 @@
+"""A `Mesh` as the bytes of a GLB file (glTF 2.0): one node, one primitive, the texture inside."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+from ...errors import InputError
+from ..light import linear_from_srgb
+from ..mesh import Mesh
+
+Tree = dict[str, Any]
+_FLOAT, _UINT = 5126, 5125
+_VERTICES, _INDICES = 34962, 34963
+_TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3"}
+
+
+def glb_bytes(mesh: Mesh, finish: Callable[[Tree], None]) -> bytes:
+    """The file; `finish` may add to its tree, nodes for one.
+
+    Colours of vertices become linear light (COLOR_0), as floats; texture coordinates get v downwards; vertex attributes
+    are float32, each under its name after an underscore.
+
+    Raises:
+        InputError: a coordinate is too large for float32.
+    """
+    tree: Tree = {
+        "asset": {"version": "2.0", "generator": "monoform"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"name": "mesh", "mesh": 0}],
+        "accessors": [],
+        "bufferViews": [],
+    }
+    body = bytearray()
+    attributes = {name: _accessor(tree, body, values, _VERTICES) for name, values in _attributes(mesh).items()}
+    indices = _accessor(tree, body, mesh.faces.reshape(-1, 1).astype(np.uint32), _INDICES)
+    primitive: Tree = {"attributes": attributes, "indices": indices, "mode": 4}
+    if "TEXCOORD_0" in attributes or "COLOR_0" in attributes:
+        primitive["material"] = 0
+        tree["materials"] = [_material(tree, body, mesh)]
+    tree["meshes"] = [{"name": "mesh", "primitives": [primitive]}]
+    finish(tree)
+    tree["buffers"] = [{"byteLength": len(body)}]
+    return _packed(tree, body)
+
+
+def _attributes(mesh: Mesh) -> dict[str, np.ndarray]:
+    if not (np.abs(mesh.vertices) <= np.finfo(np.float32).max).all():
+        raise InputError("A coordinate of the mesh is too large for a GLB file; scale the mesh down.")
+    found = {"POSITION": mesh.vertices, "NORMAL": gltf_normals(mesh)}
+    if mesh.uv is not None and mesh.texture is not None:
+        found["TEXCOORD_0"] = np.stack([mesh.uv[:, 0], 1.0 - mesh.uv[:, 1]], axis=1)
+    elif mesh.vertex_colors is not None:
+        found["COLOR_0"] = linear_from_srgb(mesh.vertex_colors / 255.0)
+    for name, values in mesh.vertex_attributes.items():
+        found[f"_{name.upper()}"] = np.asarray(values).reshape(-1, 1)
+    return {name: values.astype(np.float32) for name, values in found.items()}
+
+
+def _material(tree: Tree, body: bytearray, mesh: Mesh) -> Tree:
+    """Matte, seen from outside."""
+    surface: Tree = {"metallicFactor": 0.0, "roughnessFactor": 1.0}
+    if mesh.uv is not None and mesh.texture is not None:
+        picture = io.BytesIO()
+        Image.fromarray(mesh.texture).save(picture, format="PNG")
+        tree["images"] = [{"mimeType": "image/png", "bufferView": _view(tree, body, picture.getvalue())}]
+        tree["samplers"] = [{"magFilter": 9729, "minFilter": 9987, "wrapS": 10497, "wrapT": 10497}]
+        tree["textures"] = [{"source": 0, "sampler": 0}]
+        surface["baseColorTexture"] = {"index": 0}
+    return {"name": "baked", "pbrMetallicRoughness": surface, "doubleSided": False}
+
+
+def _accessor(tree: Tree, body: bytearray, values: np.ndarray, target: int) -> int:
+    view = _view(tree, body, np.ascontiguousarray(values).tobytes())
+    tree["bufferViews"][view]["target"] = target
+    tree["accessors"].append(
+        {
+            "bufferView": view,
+            "componentType": _FLOAT if values.dtype == np.float32 else _UINT,
+            "count": len(values),
+            "type": _TYPES[values.shape[1]],
+            "min": values.min(axis=0).tolist(),
+            "max": values.max(axis=0).tolist(),
+        }
+    )
+    return len(tree["accessors"]) - 1
+
+
+def _view(tree: Tree, body: bytearray, data: bytes) -> int:
+    tree["bufferViews"].append({"buffer": 0, "byteOffset": len(body), "byteLength": len(data)})
+    body += data + b"\0" * (-len(data) % 4)
+    return len(tree["bufferViews"]) - 1
+
+
+def _packed(tree: Tree, body: bytearray) -> bytes:
+    text = json.dumps(tree, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    head = struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + len(body))
+    return b"".join(
+        [head, struct.pack("<I4s", len(text), b"JSON"), text, struct.pack("<I4s", len(body), b"BIN\0"), body]
+    )
+
+
+def gltf_normals(mesh: Mesh) -> Float[np.ndarray, "v 3"]:
+    """glTF normals must have length one, also at vertices whose faces cancel out."""
+    normals = mesh.normals.copy()
+    normals[np.linalg.norm(normals, axis=1) < 0.5] = (0.0, 1.0, 0.0)
+    return normals
