@@ -122,7 +122,7 @@ def test_a_missing_file_is_named(files: tuple[Path, Path], tmp_path: Path) -> No
         Lpips.load(files[0], None)
     with pytest.raises(InputError, match="without torchvision's VGG-16 weights"):
         Lpips.load(None, files[1])
-    with pytest.raises(InputError, match=r"There is no file .*none\.pth; give a state dict of torchvision's vgg16"):
+    with pytest.raises(InputError, match=r"There is no file .*none\.pth: give a state dict of torchvision's vgg16"):
         Lpips.load(tmp_path / "none.pth", files[1])
 
 
@@ -132,10 +132,10 @@ def test_wrong_files_are_one_sentence(files: tuple[Path, Path], tmp_path: Path) 
     with pytest.raises(InputError, match=r"no tensor 'lin0\.model\.1\.weight'; give the linear layers"):
         Lpips.load(files[0], files[0])
     (tmp_path / "text.pth").write_text("no weights")
-    with pytest.raises(InputError, match=r"text\.pth cannot be read as weights"):
+    with pytest.raises(InputError, match=r"text\.pth cannot be read"):
         Lpips.load(tmp_path / "text.pth", files[1])
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(InputError, match="something else than tensors by name"):
+    with pytest.raises(InputError, match="no state dict"):
         Lpips.load(files[0], tmp_path / "list.pth")
     layers = {f"lin{i}.model.1.weight": torch.ones(1, channels, 1, 1) for i, channels in enumerate(CHANNELS)}
     save_file(layers | {"lin3.model.1.weight": torch.full((1, 512, 1, 1), torch.nan)}, tmp_path / "nan.safetensors")

@@ -69,7 +69,7 @@ def test_wrong_files_are_refused_in_one_sentence(tmp_path):
     cases = {
         "missing.pth": (None, "There is no file"),
         "text.pth": (b"hello", "cannot be read"),
-        "list.pth": ([1, 2], "something else"),
+        "list.pth": ([1, 2], "no state dict"),
         "other.pth": ({"a": torch.zeros(1)}, "has no tensor 'conv1.weight'"),
         "larger.pth": (dict(state) | {"conv1.weight": torch.zeros(64, 4, 7, 7)}, "another network"),
         "nan.pth": (damaged, "not finite"),

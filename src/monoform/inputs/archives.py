@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from ..errors import InputError
 from .files import require_regular_file
@@ -53,7 +52,7 @@ def open_archive(
         raise damaged(path, error, advice) from error
 
 
-def read_exactly(file: IO[bytes], size: int) -> bytearray:
+def read_exactly(file: io.BufferedIOBase, size: int) -> bytearray:
     """So many bytes of a file or of a member, whose memory grows only as they come.
 
     Raises:
@@ -71,4 +70,4 @@ def read_exactly(file: IO[bytes], size: int) -> bytearray:
 def damaged(path: str | Path, error: Exception, advice: str) -> InputError:
     """The sentence for a file whose bytes are not what they should be."""
     reason = " ".join(str(error).split())[:120] or type(error).__name__
-    return InputError(f"{path} is damaged or truncated ({reason}); {advice}.")
+    return InputError(f"{path} cannot be read, it is damaged or truncated ({reason}): {advice}.")

@@ -6,7 +6,7 @@ import io
 import math
 import os
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -39,8 +39,9 @@ def read_arrays(
             if not member.filename.endswith(".npy"):
                 continue
             with archive.open(member) as file:
-                dtype, shape, order, offset = _head(file)
-                data = read_exactly(file, _bytes_of(dtype, shape, member.file_size - offset))
+                dtype, shape, order, offset = _head(file)  # type: ignore[arg-type]
+                size = _bytes_of(dtype, shape, member.file_size - offset)
+                data = read_exactly(file, size)  # type: ignore[arg-type]
             arrays[member.filename.removesuffix(".npy")] = _array(np.frombuffer(data, dtype), shape, order)
         if not arrays:
             raise ValueError("it holds no array")
@@ -81,7 +82,7 @@ def read_array(
         raise damaged(path, error, advice) from error
 
 
-def _head(file: IO[bytes]) -> tuple[np.dtype, tuple[int, ...], Literal["C", "F"], int]:
+def _head(file: io.BufferedIOBase) -> tuple[np.dtype, tuple[int, ...], Literal["C", "F"], int]:
     """Kind of numbers, shape, order, and the bytes of the head itself."""
     start = file.read(10)
     version = np.lib.format.read_magic(io.BytesIO(start))

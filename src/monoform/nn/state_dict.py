@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..inputs.checkpoints import read_checkpoint
+from ..inputs.tensors import read_tensors
 
 
 def read_state_dict(file: str | Path, advice: str) -> dict[str, Tensor]:
@@ -21,21 +23,9 @@ def read_state_dict(file: str | Path, advice: str) -> dict[str, Tensor]:
     Raises:
         InputError: the file is missing, cannot be read, or holds something else.
     """
-    file = Path(file)
-    if not file.is_file():
-        raise InputError(f"There is no file {file}; {advice}.")
-    try:
-        if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(file)
-        else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # readers of damaged files raise whatever they stumble over
-        raise InputError(f"{file} cannot be read as weights; {advice}.") from error
-    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise InputError(f"{file} holds something else than tensors by name; {advice}.")
-    return {str(name): tensor for name, tensor in state.items()}
+    if Path(file).suffix == ".safetensors":
+        return read_tensors(file, advice, missing=advice)
+    return named_tensors(read_checkpoint(file, advice), file, advice)
 
 
 def tensor_of(state: Mapping[str, Tensor], name: str, shape: tuple[int, ...], file: str | Path, advice: str) -> Tensor:
@@ -54,38 +44,32 @@ def tensor_of(state: Mapping[str, Tensor], name: str, shape: tuple[int, ...], fi
     return tensor.float()
 
 
-def read_checkpoint(file: str | Path, advice: str, *, largest: int) -> Any:
-    """What `torch.save` wrote, of nothing but tensors, numbers, words and containers of them.
-
-    Args:
-        advice: what the user should give instead, the end of the sentence of an error.
-        largest: bytes; a file beyond is not read.
-
-    Raises:
-        InputError: the file is missing, far too large, or cannot be read.
-    """
-    file = Path(file)
-    if not file.is_file():
-        raise InputError(f"There is no checkpoint {file}: {advice}.")
-    if file.stat().st_size > largest:
-        raise InputError(f"{file} has {file.stat().st_size >> 20} MB, far more than such a checkpoint: {advice}.")
-    try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged and hostile files make the reader raise whatever they stumble over
-        raise InputError(f"{file} cannot be read, it is truncated or no checkpoint of tensors: {advice}.") from error
-
-
 def named_tensors(state: Any, source: str | Path, advice: str) -> dict[str, Tensor]:
-    """A state dict, without the prefix that training on several devices puts before its names.
+    """A state dict, without what training on several devices and compiling put into its names.
 
     Raises:
-        InputError: it is none.
+        InputError: it is none, or two of its names become one.
     """
     if not isinstance(state, Mapping) or not state:
         raise InputError(f"{source} holds a {type(state).__name__} and no state dict: {advice}.")
     if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()):
         raise InputError(f"{source} holds more than named tensors: {advice}.")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    named = {plain_name(name): tensor for name, tensor in state.items()}
+    if len(named) < len(state):
+        raise InputError(f"{source} has two tensors of one name, with and without a wrapper's prefix: {advice}.")
+    return named
+
+
+def plain_name(name: str) -> str:
+    """A tensor's name as its network has it, without the names of wrappers: `module` in front, `_orig_mod` anywhere.
+
+    >>> plain_name("_orig_mod.module.encoder._orig_mod.conv.weight")
+    'encoder.conv.weight'
+    """
+    parts = [part for part in name.split(".") if part != "_orig_mod"]
+    while len(parts) > 1 and parts[0] == "module":
+        del parts[0]
+    return ".".join(parts)
 
 
 def is_counter(name: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from ..atomic import atomic_file
 from ..errors import InputError
+from ..inputs.checkpoints import read_checkpoint
 
 FORMAT = "monoform training 1"
 _NAME = re.compile(r"step-(\d{9,})\.pt")
@@ -86,18 +86,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         InputError: the file is missing, truncated, or no checkpoint of a training.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"There is no checkpoint {path}.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch, pickle and zip each have their own
-        raise InputError(
-            f"The checkpoint {path} cannot be read: it is truncated or no checkpoint; remove it to go on from the one "
-            "before."
-        ) from error
+    content = read_checkpoint(
+        path, "remove it to go on from the one before", missing="give a file from a folder checkpoints/"
+    )
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path} is no checkpoint of a monoform training: give a file from a folder checkpoints/.")
     fields: dict[str, Any] = {name: content.get(name) for name in Checkpoint.__dataclass_fields__}

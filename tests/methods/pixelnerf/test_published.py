@@ -122,7 +122,7 @@ def test_wrong_files_are_refused_in_one_sentence(checkpoint, tmp_path):
             read_published(file, CONFIG)
         sentence = str(raised.value)
         assert str(file) in sentence and "\n" not in sentence and sentence.count(": ") >= 1
-    with pytest.raises(InputError, match="There is no checkpoint"):
+    with pytest.raises(InputError, match="There is no file"):
         read_published(tmp_path / "nothing", CONFIG)
     with pytest.raises(InputError, match="does not fit srn_car"):
         read_published(checkpoint, "srn_car")

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ...atomic import atomic_file
 from ...errors import InputError
-from ...nn.state_dict import fill, named_tensors, read_checkpoint
+from ...inputs.checkpoints import read_checkpoint
+from ...nn.state_dict import fill, named_tensors
 from .config import FrequencyNetwork, NerfConfig, TwoPass
 from .model import NerfNet
 
