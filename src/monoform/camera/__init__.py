@@ -35,3 +35,6 @@ from .rigid import rigid_inverse as rigid_inverse
 from .rigid import transform_points as transform_points
 from .transforms_json import cameras_from_transforms as cameras_from_transforms
 from .transforms_json import transforms_from_cameras as transforms_from_cameras
+from .turned import stored_camera as stored_camera
+from .turned import upright_camera as upright_camera
+from .turned import upward as upward

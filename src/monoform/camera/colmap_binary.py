@@ -29,6 +29,7 @@ MODELS = {
     8: ("SIMPLE_RADIAL_FISHEYE", 4),
     9: ("RADIAL_FISHEYE", 5),
     10: ("THIN_PRISM_FISHEYE", 12),
+    11: ("RAD_TAN_THIN_PRISM_FISHEYE", 16),
 }
 POINT = 8 * 3  # bytes of a feature point: x, y, number of its 3D point
 
@@ -93,7 +94,7 @@ def cameras_from_colmap_binary(
 
 
 def points_from_colmap_binary(points_bin: bytes) -> Float[Tensor, "n 3"]:
-    """World points of a points3D.bin.
+    """World points of a points3D.bin; those that are no numbers, failed triangulations, are left out.
 
     Raises:
         InputError: the file is truncated.
@@ -103,17 +104,17 @@ def points_from_colmap_binary(points_bin: bytes) -> Float[Tensor, "n 3"]:
         _, x, y, z, *_ = reader.read("Q3d3Bd")
         points.append((x, y, z))
         reader.skip(reader.read("Q")[0] * 8)
-    return torch.from_numpy(np.array(points, np.float32).reshape(-1, 3))
+    return _finite(points)
 
 
 def points_from_colmap_text(points_txt: str) -> Float[Tensor, "n 3"]:
-    """World points of a points3D.txt.
+    """World points of a points3D.txt; those that are no numbers, failed triangulations, are left out.
 
     Raises:
         InputError: a line cannot be read; the message shows it.
     """
     points = []
-    for line in points_txt.splitlines():
+    for line in points_txt.removeprefix("\ufeff").splitlines():
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
@@ -121,4 +122,10 @@ def points_from_colmap_text(points_txt: str) -> Float[Tensor, "n 3"]:
         except ValueError:
             raise InputError(f"COLMAP points3D.txt: the line {line[:80]!r} is not 'id x y z ...'.") from None
         points.append((x, y, z))
-    return torch.from_numpy(np.array(points, np.float32).reshape(-1, 3))
+    return _finite(points)
+
+
+def _finite(points: list[tuple[float, float, float]]) -> Float[Tensor, "n 3"]:
+    with np.errstate(over="ignore"):
+        found = np.array(points, np.float64).reshape(-1, 3).astype(np.float32)
+    return torch.from_numpy(found[np.isfinite(found).all(axis=1)])

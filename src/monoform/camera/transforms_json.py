@@ -18,9 +18,8 @@ from jaxtyping import Float
 from ..errors import InputError
 from .camera import Camera
 from .conventions import from_opengl, to_opengl, y_up_from_z_up, z_up_from_y_up
+from .transforms_lens import number_of, refuse_other_lenses
 
-PINHOLE_MODELS = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE")
-DISTORTIONS = ("k1", "k2", "k3", "k4", "p1", "p2")
 ROTATION_TOLERANCE = 1e-3
 
 
@@ -49,13 +48,15 @@ def cameras_from_transforms(
     for index, frame in enumerate(frames):
         if not isinstance(frame, Mapping):
             raise InputError(f"transforms.json: frames[{index}] is not an object with named fields.")
-        merged = {**content, **frame}
-        _refuse_distortion(merged, index)
+        # A null field is one that its writer left out; what a frame says goes before what the file says.
+        own, shared = ({name: value for name, value in one.items() if value is not None} for one in (frame, content))
+        merged = {**shared, **own}
+        refuse_other_lenses(merged, index)
         width, height = _image_size(merged, image_size, index)
-        pose = from_opengl(torch.from_numpy(_pose(frame, index)))[None]
+        pose = from_opengl(torch.from_numpy(_pose(own, index)))[None]
         pose = y_up_from_z_up(pose) if world_up == "z" else pose
-        intrinsics = torch.from_numpy(_intrinsics(merged, width, height, index))[None]
-        cameras.append((str(frame.get("file_path", "")), Camera(pose.to(dtype), intrinsics.to(dtype), width, height)))
+        intrinsics = torch.from_numpy(_intrinsics(own, shared, width, height, index))[None]
+        cameras.append((_name(own, index), Camera(pose.to(dtype), intrinsics.to(dtype), width, height)))
     return cameras
 
 
@@ -90,68 +91,67 @@ def transforms_from_cameras(
     return {"camera_model": "OPENCV", "frames": frames}
 
 
-def _refuse_distortion(frame: Mapping[str, Any], index: int) -> None:
-    model = frame.get("camera_model", "OPENCV")
-    if model not in PINHOLE_MODELS:
-        raise InputError(
-            f"transforms.json: frames[{index}] has camera_model {model!r}; only pinhole images can be read "
-            f"({', '.join(PINHOLE_MODELS)}), undistort them first."
-        )
-    for name in DISTORTIONS:
-        if _number(frame, name, index, default=0.0) != 0.0:
-            raise InputError(
-                f"transforms.json: frames[{index}] has lens distortion {name} = {frame[name]}; undistort it first."
-            )
-
-
-def _number(frame: Mapping[str, Any], name: str, index: int, default: float | None = None) -> float:
-    value = frame.get(name, default)
-    if value is None:
-        raise InputError(f"transforms.json: frames[{index}] lacks the field {name}; add it to the frame or the file.")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"transforms.json: {name} of frames[{index}] is {value!r}; it must be a finite number.")
-    return float(value)
+def _name(frame: Mapping[str, Any], index: int) -> str:
+    name = frame.get("file_path", "")
+    if not isinstance(name, str):
+        raise InputError(f"transforms.json: file_path of frames[{index}] is {name!r}; it must be the name of a photo.")
+    return name
 
 
 def _image_size(frame: Mapping[str, Any], image_size: tuple[int, int] | None, index: int) -> tuple[int, int]:
     if image_size is not None and "w" not in frame and "h" not in frame:
         return image_size
-    width, height = _number(frame, "w", index), _number(frame, "h", index)
+    width, height = number_of(frame, "w", index), number_of(frame, "h", index)
     if width < 1 or height < 1 or width % 1 or height % 1:
         raise InputError(f"transforms.json: frames[{index}] has size w = {width}, h = {height}; give whole pixels.")
     return int(width), int(height)
 
 
-def _intrinsics(frame: Mapping[str, Any], width: int, height: int, index: int) -> Float[np.ndarray, "3 3"]:
-    if "fl_x" in frame:
-        focal_x = _number(frame, "fl_x", index)
-    else:
-        if "camera_angle_x" not in frame:
-            raise InputError(f"transforms.json: frames[{index}] has neither fl_x nor camera_angle_x; add one of them.")
-        focal_x = _focal(frame, "camera_angle_x", width, index)
-    if "fl_y" not in frame and "camera_angle_y" in frame:
-        focal_y = _focal(frame, "camera_angle_y", height, index)
-    else:
-        focal_y = _number(frame, "fl_y", index, default=focal_x)
-    if focal_x <= 0 or focal_y <= 0:
-        raise InputError(
-            f"transforms.json: frames[{index}] has focal lengths {focal_x}, {focal_y}; give positive ones."
-        )
-    cx, cy = _number(frame, "cx", index, default=width / 2), _number(frame, "cy", index, default=height / 2)
+def _intrinsics(
+    frame: Mapping[str, Any], file: Mapping[str, Any], width: int, height: int, index: int
+) -> Float[np.ndarray, "3 3"]:
+    focal_x, focal_y = (
+        next((found for one in (frame, file) if (found := _focal(one, axis, extent, index)) is not None), None)
+        for axis, extent in (("x", width), ("y", height))
+    )
+    if focal_x is None and focal_y is None:
+        raise InputError(f"transforms.json: frames[{index}] has neither fl_x nor camera_angle_x; add one of them.")
+    focal_x, focal_y = focal_x or focal_y, focal_y or focal_x
+    assert focal_x is not None and focal_y is not None
+    merged = {**file, **frame}
+    cx, cy = number_of(merged, "cx", index, default=width / 2), number_of(merged, "cy", index, default=height / 2)
     return np.array([[focal_x, 0.0, cx], [0.0, focal_y, cy], [0.0, 0.0, 1.0]])
 
 
-def _focal(frame: Mapping[str, Any], name: str, extent: int, index: int) -> float:
-    angle = _number(frame, name, index)
-    if not 0.0 < angle < math.pi:
-        raise InputError(f"transforms.json: {name} of frames[{index}] is {angle}; it must lie in 0..pi radians.")
-    return 0.5 * extent / math.tan(0.5 * angle)
+def _focal(one: Mapping[str, Any], axis: str, extent: int, index: int) -> float | None:
+    """In pixels along an axis, by the fields of a frame or of the file; None where it says nothing."""
+    length, angle, degrees = f"fl_{axis}", f"camera_angle_{axis}", f"{axis}_fov"
+    if length in one:
+        focal = number_of(one, length, index)
+        if focal <= 0:
+            raise InputError(f"transforms.json: {length} of frames[{index}] is {focal}; give a positive focal length.")
+        return focal
+    name = next((name for name in (angle, degrees) if name in one), None)
+    if name is None:
+        return None
+    value = number_of(one, name, index)
+    radians = math.radians(value) if name == degrees else value
+    if not 0.0 < radians < math.pi:
+        limit = "0..180 degrees" if name == degrees else "0..pi radians"
+        raise InputError(f"transforms.json: {name} of frames[{index}] is {value}; it must lie in {limit}.")
+    return 0.5 * extent / math.tan(0.5 * radians)
 
 
 def _pose(frame: Mapping[str, Any], index: int) -> Float[np.ndarray, "4 4"]:
     name = f"transform_matrix of frames[{index}]"
+    moving = [frame[field] for field in ("transform_matrix_start", "transform_matrix_end") if field in frame]
+    if len(moving) == 2 and moving[0] != moving[1]:
+        raise InputError(
+            f"transforms.json: frames[{index}] moves from transform_matrix_start to transform_matrix_end; only still "
+            "cameras can be read."
+        )
     try:
-        pose = np.array(frame["transform_matrix"], dtype=np.float64)
+        pose = np.array(frame["transform_matrix"] if not moving else moving[0], dtype=np.float64)
     except KeyError:
         raise InputError(f"transforms.json: {name} is missing; add it.") from None
     except (TypeError, ValueError, OverflowError):

@@ -9,9 +9,13 @@ from .files import read_text as read_text
 from .files import require_regular_file as require_regular_file
 from .json_files import read_json as read_json
 from .json_files import require_finite as require_finite
+from .listing import is_clutter as is_clutter
+from .listing import listed as listed
+from .listing import listed_below as listed_below
 from .names import name_of as name_of
 from .names import safe_name as safe_name
 from .pictures import Picture as Picture
 from .pictures import open_picture as open_picture
+from .pictures import picture_orientation as picture_orientation
 from .pictures import picture_size as picture_size
 from .pictures import read_pixels as read_pixels

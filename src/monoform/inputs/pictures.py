@@ -1,6 +1,7 @@
 """The one door for pictures: a path, a URL, bytes, a PIL image or an array, read into one PIL image in sRGB.
 
 Only decoders that do nothing but decode are asked; size and format are known from the head before pixels are.
+HEIC, which phones write, is read where pillow-heif is installed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -20,10 +21,11 @@ from PIL import Image, ImageCms, ImageOps
 from ..errors import InputError
 from .download import MAX_SECONDS, download, is_url
 from .files import read_bytes, require_regular_file
+from .heif import UnreadFormat, foreign_sentence, register_heif
 from .names import name_of
 
 # Decoders that only decode: PIL's EPS reader, for one, starts an interpreter on the file.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "TGA", "JPEG2000", "ICO")
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF", "TGA", "JPEG2000", "ICO")
 MIN_SIDE = 16
 MAX_PIXELS = 100_000_000
 Orientation = Literal["upright", "stored"]
@@ -87,11 +89,19 @@ def picture_size(path: str | Path, *, orientation: Orientation = "stored") -> tu
     Raises:
         InputError: as `open_picture`.
     """
-    require_regular_file(path)
-    with _one_sentence(str(path)), open(path, "rb") as file, _opened(file) as image:
-        _check_size(image.size, str(path), 1)
+    with _head(path) as image:
         turned = orientation == "upright" and _exif_orientation(image) >= 5
         return image.size[::-1] if turned else image.size
+
+
+def picture_orientation(path: str | Path) -> int:
+    """How a file's pixels are stored by EXIF, 1..8, from the file's head; 1 is upright.
+
+    Raises:
+        InputError: as `open_picture`.
+    """
+    with _head(path) as image:
+        return _exif_orientation(image)
 
 
 def read_pixels(
@@ -125,18 +135,39 @@ def eight_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image, dtype=np.float32)
     if not np.isfinite(values).all():
         raise InputError("The image holds NaN or infinite values.")
-    wide = image.mode.startswith("I;16") or (image.mode == "I" and values.max() > 255)
-    top = 65535.0 if wide else 255.0 if image.mode == "I" else max(float(values.max()), 1e-9)
+    top = 65535.0 if image.mode.startswith("I;16") else _white_of(float(values.max()), image.mode == "F")
     return Image.fromarray(np.clip(np.round(values * (255.0 / top)), 0, 255).astype(np.uint8))
 
 
+def _white_of(largest: float, floats: bool) -> float:
+    """What is white in an image with this largest value: a scale that photos of one capture have in common."""
+    for white in (1.0, 255.0, 65535.0) if floats else (255.0, 65535.0):
+        if largest <= white:
+            return white
+    return largest
+
+
 @contextmanager
-def _opened(file: BinaryIO) -> Iterator[Image.Image]:
+def _head(path: str | Path) -> Iterator[Image.Image]:
+    require_regular_file(path)
+    with _one_sentence(str(path)), open(path, "rb") as file, _opened(file) as image:
+        _check_size(image.size, str(path), 1)
+        yield image
+
+
+@contextmanager
+def _opened(file: io.BytesIO | io.BufferedReader) -> Iterator[Image.Image]:
     """PIL's image of an open file, its head read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         Image.init()  # a format is known to PIL only once its reader is registered
-        with Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+        register_heif()
+        try:
+            opened = Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
+        except Image.UnidentifiedImageError as error:
+            file.seek(0)
+            raise foreign_sentence(file.read(64)) or error from error
+        with opened as image:
             yield image
 
 
@@ -151,6 +182,8 @@ def _one_sentence(source: str) -> Iterator[None]:
         raise InputError(
             f"{source} has more than {MAX_PIXELS // 10**6} million pixels: give a smaller copy."
         ) from error
+    except UnreadFormat as error:
+        raise InputError(f"{source} {error}.") from error
     except Image.UnidentifiedImageError as error:
         raise InputError(f"{source} is not an image that can be read (PNG, JPEG, WebP, TIFF, BMP, GIF).") from error
     except Exception as error:  # decoders raise anything at all on damaged bytes
@@ -170,6 +203,8 @@ def _loaded(image: Image.Image, name: str, source: str, orientation: Orientation
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         notices.append(f"The file holds {image.n_frames} frames; the first one is used.")  # type: ignore[attr-defined]
     image.load()
+    if image.format == "PPM" and image.mode == "I":  # 16 bits, whatever the largest value is
+        image = Image.fromarray(np.asarray(image).clip(0, 65535).astype(np.uint16))
     stored = _exif_orientation(image)
     focal = _focal_pixels(image)
     image = _to_srgb(ImageOps.exif_transpose(image) if orientation == "upright" else image)
@@ -178,6 +213,8 @@ def _loaded(image: Image.Image, name: str, source: str, orientation: Orientation
 
 def _exif_orientation(image: Image.Image) -> int:
     """How the pixels are stored by EXIF, 1..8; 1 where it does not say."""
+    if image.format == "TIFF":
+        return 1  # whose reader has turned them already
     try:
         found = int(image.getexif().get(0x0112) or 1)
     except Exception:  # EXIF blocks are as damaged as their writers left them
@@ -208,16 +245,30 @@ def _focal_pixels(image: Image.Image) -> float | None:
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
+    """Colors by the file's profile, brought to sRGB; as they are where it has none or a damaged one."""
     profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "CMYK"):
+    if not profile:
         return image
+    plain = _without_palette(image)
+    alpha = plain.getchannel("A") if plain.mode in ("RGBA", "LA") else None
+    colors = plain.convert(plain.mode[:-1]) if alpha else plain
     try:
         given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        mode = "RGBA" if image.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode=mode)
-        return converted or image
+        converted = ImageCms.profileToProfile(colors, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image
+    if converted is not None and alpha is not None:
+        converted.putalpha(alpha)
+    return converted or image
+
+
+def _without_palette(image: Image.Image) -> Image.Image:
+    """The image in a mode that color profiles are for."""
+    if has_transparency(image) and image.mode not in ("RGBA", "LA"):
+        return image.convert("RGBA")
+    if image.mode == "P":
+        return image.convert("RGB")
+    return eight_bits(image)
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

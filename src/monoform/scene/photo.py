@@ -12,14 +12,15 @@ from PIL import Image
 from scipy import ndimage
 
 from ..errors import InputError
-from ..inputs.pictures import eight_bits, open_picture
+from ..inputs.pictures import Orientation, eight_bits, open_picture
+from .masks import alpha_says, read_mask, require_solid
 
 WORKING_SIDE = 1024
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo, upright, reduced to a working size.
+    """One photo, upright unless it was opened otherwise, reduced to a working size.
 
     Attributes:
         rgba: colours and alpha of the working image, 0..1 sRGB, alpha not premultiplied.
@@ -44,29 +45,49 @@ class Photo:
     source: str = "array"
     notices: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
+    stored_as: int = 1
 
     @classmethod
-    def open(cls, source: object, *, mask: object = None, working_side: int = WORKING_SIDE) -> Photo:
+    def open(
+        cls,
+        source: object,
+        *,
+        mask: object = None,
+        working_side: int = WORKING_SIDE,
+        orientation: Orientation = "upright",
+        mask_drawn_on: Orientation = "upright",
+    ) -> Photo:
         """Read a photo, and its mask where one is known (alpha of the photo, or `mask`).
 
         Args:
             source: path, http(s) URL, bytes, PIL image, or array (h, w[, 1|3|4]) of uint8, uint16 or floats in 0..1.
-            mask: the same kinds; white or opaque where the object is, in the size of the upright photo.
+            mask: the same kinds; white or opaque where the object is, in the size of the upright photo or of the
+                stored pixels.
             working_side: longest side of the working image in pixels; larger photos are reduced to it.
+            orientation: "upright" turns the pixels as EXIF says; "stored" leaves them as they are in the file.
+            mask_drawn_on: which of the two a mask is for that says nothing itself and fits both.
 
         Raises:
             InputError: the photo or the mask cannot be used; the sentence says why.
         """
-        decoded = open_picture(source)
+        decoded = open_picture(source, orientation=orientation)
         rgba = _rgba(decoded.image)
         height, width = rgba.shape[:2]
-        alpha, origin = _known_mask(rgba, (width, height), mask, decoded.source)
+        alpha, origin = _alpha_mask(rgba, decoded.source), "alpha"
+        if mask is not None:
+            shape, stored_as = (width, height), decoded.exif_orientation
+            alpha = read_mask(mask, shape, stored_as=stored_as, shown=orientation, drawn_on=mask_drawn_on)
+            origin = "file"
         scale = min(1.0, working_side / max(width, height))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        working = None if alpha is None else cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+        if working is not None:
+            named = mask if isinstance(mask, (str, Path)) else "The mask" if origin == "file" else decoded.source
+            require_solid(working, str(named))
         return cls(
             rgba=_reduce(rgba, size),
-            mask=None if alpha is None else cv2.resize(alpha, size, interpolation=cv2.INTER_AREA),
-            mask_origin=origin,
+            mask=working,
+            mask_origin=None if working is None else origin,
             width=width,
             height=height,
             crop=(0.0, 0.0, float(width), float(height)),
@@ -74,6 +95,7 @@ class Photo:
             name=decoded.name,
             source=decoded.source,
             notices=decoded.notices,
+            stored_as=decoded.exif_orientation,
         )
 
     @property
@@ -182,34 +204,13 @@ def _rgba(image: Image.Image) -> np.ndarray:
     return np.asarray(eight_bits(image).convert("RGBA"))
 
 
-def _known_mask(
-    rgba: np.ndarray, size: tuple[int, int], given: object, source: str
-) -> tuple[np.ndarray | None, str | None]:
-    """The full-size mask in 0..1 from the user's file or from the alpha channel, and which of the two it was."""
-    if given is not None:
-        label = str(given) if isinstance(given, (str, Path)) else "The mask"
-        mask = _mask_values(_rgba(open_picture(given).image))
-        if mask.shape != (size[1], size[0]):
-            raise InputError(
-                f"{label} is {mask.shape[1]} x {mask.shape[0]} pixels but the photo is {size[0]} x {size[1]}: "
-                "give a mask of the photo's own size."
-            )
-        if mask.max() < 0.5:
-            raise InputError(f"{label} marks nothing: it should be white where the object is.")
-        return mask, "file"
-    alpha = rgba[..., 3].astype(np.float32) / 255
-    if (alpha < 0.5).mean() < 0.001:
-        return None, None
-    if alpha.max() < 0.5:
+def _alpha_mask(rgba: np.ndarray, source: str) -> np.ndarray | None:
+    """The photo's alpha in 0..1 as its mask, where it tells one."""
+    if not alpha_says(rgba[..., 3]):
+        return None
+    if rgba[..., 3].max() < 128:
         raise InputError(f"{source} is fully transparent: there is no object to see.")
-    return alpha, "alpha"
-
-
-def _mask_values(rgba: np.ndarray) -> np.ndarray:
-    """A mask image's values: its alpha where it has one, else its brightness."""
-    alpha = rgba[..., 3]
-    values = alpha if alpha.min() < 128 else rgba[..., :3].max(axis=2)
-    return values.astype(np.float32) / 255
+    return rgba[..., 3].astype(np.float32) / 255
 
 
 def _reduce(rgba: np.ndarray, size: tuple[int, int]) -> np.ndarray:
