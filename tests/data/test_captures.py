@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ def test_what_is_wrong_is_said(tmp_path):
         open_capture(tmp_path)
     (tmp_path / "images" / "01.png").write_bytes((tmp_path / "images" / "00.png").read_bytes()[:60])
     view = open_capture(tmp_path).views[1]
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="damaged or truncated"):
         read_image(view)
     (tmp_path / "transforms.json").write_text("[1, 2")
     with pytest.raises(InputError, match="cannot be read as JSON"):
@@ -181,8 +182,8 @@ def test_truncated_binary_models_are_refused(which, data):
 
 def test_distorted_and_unknown_binary_cameras_are_refused():
     cameras, images, _ = binary_model(["a.png"], orbit_cameras(1), surface_points(1))
-    for model, sentence in ((4, "distortion"), (77, "model number 77")):
-        data = bytearray(cameras) + bytes(32)  # the four more parameters of OPENCV
+    for model, sentence in ((4, "distortion"), (5, "FISHEYE is no pinhole"), (77, "model number 77")):
+        data = bytearray(cameras) + struct.pack("<4d", 0.0, 0.0, 1e-3, 0.0)  # the four more parameters of OPENCV
         data[12:16] = model.to_bytes(4, "little")
         with pytest.raises(InputError, match=sentence):
             cameras_from_colmap_binary(bytes(data), images)

@@ -76,5 +76,5 @@ def test_quick_decodes_the_ends_and_the_full_check_everything(tmp_path: Path) ->
     root = cases.write_srn(tmp_path / "cars_test", ("a", "b"))
     (root / "b/rgb/000001.png").write_bytes((root / "b/rgb/000001.png").read_bytes()[:60])
     assert check_data(tmp_path, quick=True)[0].views == 6
-    with pytest.raises(InputError, match=r"b/rgb/000001\.png cannot be decoded"):
+    with pytest.raises(InputError, match=r"b/rgb/000001\.png is damaged"):
         check_data(tmp_path)

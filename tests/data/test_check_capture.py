@@ -49,6 +49,6 @@ def test_a_damaged_photo_is_found_unless_it_is_quick(tmp_path):
     write_transforms(tmp_path, orbit_cameras())
     file = tmp_path / "images" / "04.png"
     file.write_bytes(file.read_bytes()[:120])
-    with pytest.raises(InputError, match=r"04\.png cannot be read"):
+    with pytest.raises(InputError, match=r"04\.png is damaged"):
         check_capture(tmp_path, "transforms")
     assert check_capture(tmp_path, "transforms", quick=True)

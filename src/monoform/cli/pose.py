@@ -90,12 +90,12 @@ def run(words: list[str]) -> int:
     """Find all poses, say what came out, and leave 2 when a photo failed."""
     asked = read(words)
     from ..camera import Camera
+    from ..inputs import read_json
     from ..jobs.batch import plan
     from ..jobs.estimate_pose import Disturbance, PoseOptions, descent_options, write_poses
     from ..jobs.pose_scenes import open_scene, source_scene
     from ..methods.inerf import InerfOptions
     from ..progress import work
-    from ..scene.result import read_json
     from .main import interruptible
 
     interruptible()
@@ -124,14 +124,16 @@ def run(words: list[str]) -> int:
         with work("looking at the source photo"):
             scene = source_scene(str(asked.source), asked.weights, mask=asked.mask, matting=asked.matting)
         name = str(asked.source)
+    if asked.add_to is not None:
+        from ..jobs.estimate_pose_capture import require_addable, write_extended_capture
+
+        require_addable(asked.add_to, scene, asked.photos)
     rows = []
     with work("finding cameras of photos", len(items), unit="photo") as show:
         for item in items:
             rows.append(_one(str(item.photo), item.folder, scene, options, asked.truth, name))
             show(len(rows))
     if asked.add_to is not None:
-        from ..jobs.estimate_pose_capture import write_extended_capture
-
         placed = [
             (Path(row["photo"]), Camera.from_dict(read_json(asked.out / row["folder"] / "camera.json")))
             for row in rows

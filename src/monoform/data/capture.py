@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from PIL import Image
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..camera import Camera
 from ..errors import InputError
+from ..inputs import picture_orientation, picture_size, read_pixels
+from ..scene.masks import alpha_says, read_mask
 
 CaptureLayout = Literal["transforms", "blender", "llff", "colmap"]
 CaptureSplit = Literal["train", "val", "test"]
 LAYOUTS: tuple[CaptureLayout, ...] = get_args(CaptureLayout)
-SUFFIXES = (".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG")
+_AGAINST, _UPRIGHT = -0.17, 0.35  # cosine of 100 degrees, sine of 20 degrees
+_IN_FRONT = 0.9  # share of the cameras
 HELD_OUT = 8  # every eighth view, where a layout knows no split
 
 
@@ -31,13 +32,15 @@ class CaptureView:
     Attributes:
         name: as the capture calls it; image: its file.
         split: what it is for.
-        camera: in pixels of the file.
+        camera: of the pixels as the file stores them, whatever EXIF says.
+        mask: file whose white pixels are the ones that count, or None for all.
     """
 
     name: str
     image: Path
     split: CaptureSplit
     camera: Camera
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,7 @@ class Capture:
         views: in the order of the files.
         points: of its surfaces, in the world, where the capture has some.
         near_far: nearest and farthest depth of each view, where the capture knows them.
+        split_told: whether the capture says what each photo is for; left_out: photos that it says are for nothing.
     """
 
     root: Path
@@ -56,6 +60,8 @@ class Capture:
     views: tuple[CaptureView, ...]
     points: Float[Tensor, "n 3"] | None = None
     near_far: Float[Tensor, "v 2"] | None = None
+    split_told: bool = False
+    left_out: int = 0
 
     def of_split(self, *splits: CaptureSplit) -> list[CaptureView]:
         """The views of some splits."""
@@ -67,13 +73,16 @@ class Capture:
         shown = ", ".join(f"{width} x {height}" for width, height in sizes[:4]) + (" ..." if len(sizes) > 4 else "")
         counts = ", ".join(f"{len(own)} {split}" for split in get_args(CaptureSplit) if (own := self.of_split(split)))
         points = "" if self.points is None else f", {len(self.points)} points"
-        return f"{self.layout}: {len(self.views)} photos of {shown} pixels ({counts}){points}."
+        masked = sum(view.mask is not None for view in self.views)
+        masks = f", {masked} masks (only their white pixels count)" if masked else ""
+        left_out = f" {self.left_out} photos are in none of its lists and left out." if self.left_out else ""
+        return f"{self.layout}: {len(self.views)} photos of {shown} pixels ({counts}){masks}{points}.{left_out}"
 
 
 def detect_capture(path: str | Path) -> CaptureLayout | None:
     """The layout of a folder or of a transforms file, by the names of its files; None where it is none of them."""
     path = Path(path)
-    if path.suffix == ".json" or (path / "transforms.json").is_file():
+    if path.suffix.lower() == ".json" or (path / "transforms.json").is_file():
         return "transforms"
     if (path / "transforms_train.json").is_file():
         return "blender"
@@ -134,17 +143,10 @@ def read_image(view: CaptureView, size: tuple[int, int] | None = None) -> Float[
     """
     import cv2
 
-    try:
-        with Image.open(view.image) as opened:
-            transparent = opened.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info
-            pixels = np.asarray(opened.convert("RGBA" if transparent else "RGB"), np.float32) / 255.0
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"The photo {view.image} cannot be read; write it again as PNG or JPEG.") from error
-    if pixels.shape[1::-1] != (view.camera.width, view.camera.height):
-        raise InputError(
-            f"The photo {view.image} has {pixels.shape[1]} x {pixels.shape[0]} pixels, its camera "
-            f"{view.camera.width} x {view.camera.height}; give the photos that the cameras were made for."
-        )
+    require_size(view)
+    pixels = read_pixels(view.image).astype(np.float32) / 255.0
+    if pixels.shape[2] == 4 and not alpha_says(np.rint(pixels[..., 3] * 255).astype(np.uint8)):
+        pixels = pixels[..., :3]
     if size is None or size == (view.camera.width, view.camera.height):
         return pixels
     if pixels.shape[2] == 4:  # colours are averaged by their alpha: what is transparent has none
@@ -155,43 +157,40 @@ def read_image(view: CaptureView, size: tuple[int, int] | None = None) -> Float[
     return np.clip(small, 0.0, 1.0)
 
 
-def find_image(root: Path, name: str) -> Path:
-    """The file of a photo that is named with or without its ending.
+def read_counted(view: CaptureView, size: tuple[int, int] | None = None) -> Bool[np.ndarray, "h w"] | None:
+    """Which pixels count by the view's mask, at (width, height) where that is asked for; None where there is no mask.
 
     Raises:
-        InputError: there is none.
+        InputError: the mask cannot be read, marks nothing, or has another size than its photo.
     """
-    given = root / name
-    for file in (given, *(given.parent / f"{given.name}{suffix}" for suffix in SUFFIXES)):
-        if file.is_file():
-            return file
-    raise InputError(f"There is no photo {given} (nor with .png or .jpg); check the names in the file of cameras.")
+    import cv2
+
+    if view.mask is None:
+        return None
+    own = (view.camera.width, view.camera.height)
+    mask = read_mask(view.mask, own, stored_as=picture_orientation(view.image), shown="stored", drawn_on="stored")
+    if size is not None and size != own:
+        mask = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+    # Where photos are made smaller, a pixel counts that is not mixed with one that does not.
+    return mask > (0.5 if size in (None, own) else 0.99)
 
 
-def image_size(file: Path) -> tuple[int, int]:
-    """(width, height) in pixels, from the file's head."""
-    try:
-        with Image.open(file) as opened:
-            return opened.size
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"The photo {file} cannot be read; write it again as PNG or JPEG.") from error
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """An object of named fields.
+def require_size(view: CaptureView) -> None:
+    """Refuse a photo that has another size than its camera, by its file's head.
 
     Raises:
-        InputError: the file is missing or no such JSON.
+        InputError: it has, or cannot be read.
     """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {file}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{file} cannot be read as JSON; write it again.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{file} holds no object with named fields; write it again.")
-    return content
+    found, wanted = picture_size(view.image), (view.camera.width, view.camera.height)
+    if found == wanted:
+        return
+    turned = ""
+    if found == wanted[::-1] and picture_orientation(view.image) > 4:
+        turned = " (turned by its EXIF, which the cameras of a capture do not see)"
+    raise InputError(
+        f"The photo {view.image} has {found[0]} x {found[1]} pixels{turned}, its camera {wanted[0]} x {wanted[1]}; "
+        "give the photos that the cameras were made for."
+    )
 
 
 def content_sphere(capture: Capture) -> tuple[tuple[float, float, float], float]:
@@ -208,7 +207,11 @@ def content_sphere(capture: Capture) -> tuple[tuple[float, float, float], float]
     cameras = [view.camera for view in capture.views]
     position = torch.cat([camera.position for camera in cameras]).double()
     forward = torch.cat([camera.world_from_camera[:, :3, 2] for camera in cameras]).double()
-    centre = looked_at(position, forward) if capture.near_far is None else _middle(position, forward, capture.near_far)
+    upward = torch.cat([-camera.world_from_camera[:, :3, 1] for camera in cameras]).double()
+    if capture.near_far is None or faces_inward(position, forward, upward):
+        centre = looked_at(position, forward)
+    else:
+        centre = _middle(position, forward, capture.near_far)
     depth = ((centre - position) * forward).sum(dim=-1)
     tangent = torch.tensor(
         [0.5 * max(c.width / float(c.intrinsics[0, 0, 0]), c.height / float(c.intrinsics[0, 1, 1])) for c in cameras]
@@ -223,6 +226,22 @@ def looked_at(position: Float[Tensor, "v 3"], forward: Float[Tensor, "v 3"]) -> 
     """The point nearest to all optical axes in the sense of least squares."""
     across = torch.eye(3).to(forward) - forward[:, :, None] * forward[:, None, :]
     return torch.linalg.lstsq(across.mean(dim=0), (across @ position[:, :, None]).mean(dim=0)).solution[:, 0]
+
+
+def faces_inward(position: Float[Tensor, "v 3"], forward: Float[Tensor, "v 3"], upward: Float[Tensor, "v 3"]) -> bool:
+    """Whether cameras stand around what they look at, rather than all on one side of it.
+
+    They do when some look against others, or when they look past their common upward direction from all sides, so that
+    the mean camera has no upright; and when what they look at is in front of them.
+    """
+    middle, up = forward.mean(dim=0), upward.mean(dim=0)
+    lengths = float(middle.norm() * up.norm())
+    against = float((forward @ forward.T).min()) < _AGAINST
+    upright = lengths > 0 and float(torch.linalg.cross(middle, up).norm()) > _UPRIGHT * lengths
+    if len(position) < 3 or (upright and not against):
+        return False
+    depth = ((looked_at(position, forward) - position) * forward).sum(dim=1)
+    return float((depth > 0).double().mean()) > _IN_FRONT
 
 
 def _middle(position: Tensor, forward: Tensor, near_far: Tensor) -> Tensor:
@@ -242,7 +261,8 @@ def _with_split(capture: Capture) -> Capture:
         raise InputError(f"{capture.root} names no photo.")
     if not capture.of_split("train"):
         raise InputError(f"{capture.root} has no photo to train on; its split names none.")
-    if len({view.split for view in capture.views}) > 1 or len(capture.views) < HELD_OUT:
+    told = capture.split_told or len({view.split for view in capture.views}) > 1
+    if told or len(capture.views) < HELD_OUT:
         return capture
     views: Sequence[CaptureView] = [
         replace(view, split="test") if number % HELD_OUT == HELD_OUT - 1 else view

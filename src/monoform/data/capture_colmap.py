@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from ..camera import Camera
+from ..camera import Camera, upward
 from ..camera.colmap import cameras_from_colmap
 from ..camera.colmap_binary import cameras_from_colmap_binary, points_from_colmap_binary, points_from_colmap_text
 from ..errors import InputError
-from .capture import Capture, CaptureView, find_image, image_size
+from ..inputs import picture_orientation, picture_size, read_bytes, read_text
+from ..inputs.photo_names import find_photo, plain_name
+from .capture import Capture, CaptureView
+from .capture_photos import camera_of_size, photo_folders
 
 PLACES = ("sparse/0", "sparse", "colmap/sparse/0", ".")
 KINDS = (".bin", ".txt")
@@ -38,42 +42,52 @@ def open_colmap(path: Path, *, upright: bool = True) -> Capture:
     folder, kind = found
     files = {name: folder / f"{name}{kind}" for name in ("cameras", "images", "points3D")}
     if kind == ".bin":
-        named = cameras_from_colmap_binary(files["cameras"].read_bytes(), files["images"].read_bytes())
-        points = points_from_colmap_binary(files["points3D"].read_bytes()) if files["points3D"].is_file() else None
+        named = cameras_from_colmap_binary(read_bytes(files["cameras"]), read_bytes(files["images"]))
+        points = points_from_colmap_binary(read_bytes(files["points3D"])) if files["points3D"].is_file() else None
     else:
-        named = cameras_from_colmap(_text(files["cameras"]), _text(files["images"]))
-        points = points_from_colmap_text(_text(files["points3D"])) if files["points3D"].is_file() else None
-    turn = _upright(named) if upright else torch.eye(3)
-    photos = path / "images" if (path / "images").is_dir() else path
+        named = cameras_from_colmap(read_text(files["cameras"]), read_text(files["images"]))
+        points = points_from_colmap_text(read_text(files["points3D"])) if files["points3D"].is_file() else None
+    named.sort(key=lambda pair: pair[0])
+    photos = _photos(path, [name for name, _ in named])
+    turn = upright_turn([c for _, c in named], [picture_orientation(photo) for photo in photos]) if upright else None
+    turn = torch.eye(3) if turn is None else turn
     views = []
-    for name, camera in sorted(named, key=lambda pair: pair[0]):
-        image = find_image(photos, name)
+    for (name, camera), image in zip(named, photos, strict=True):
         pose = camera.world_from_camera.clone()
         pose[:, :3] = turn @ pose[:, :3]
         camera = Camera(pose, camera.intrinsics, camera.width, camera.height)
-        size = image_size(image)
-        views.append(
-            CaptureView(
-                name, image, "train", camera if size == (camera.width, camera.height) else camera.resized(*size)
-            )
-        )
+        views.append(CaptureView(plain_name(name), image, "train", camera_of_size(camera, picture_size(image), image)))
     return Capture(path, "colmap", tuple(views), points=None if points is None or not len(points) else points @ turn.T)
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read as text.") from error
+def _photos(path: Path, names: list[str]) -> list[Path]:
+    """The file of each photo, in the first folder that has them all; smaller copies may have another ending.
+
+    Raises:
+        InputError: no folder has them all; the sentence names the first that is missing in the likeliest.
+    """
+    first: InputError | None = None
+    for folder in photo_folders(path):
+        for other_ending in (False, True):
+            try:
+                return [find_photo(folder, name, other_ending=other_ending) for name in names]
+            except InputError as error:
+                first = first or error
+    raise first or InputError(f"{path} has no photos.")
 
 
-def _upright(named: list[tuple[str, Camera]]) -> Tensor:
-    """The smallest turn that takes the mean upward direction of the photos to +y."""
-    if not named:
+def upright_turn(cameras: list[Camera], orientations: list[int]) -> Float[Tensor, "3 3"]:
+    """The smallest turn that takes the mean upward direction of the photos to +y.
+
+    Args:
+        orientations: of the photos by EXIF, which tells how they are seen upright.
+    """
+    if not cameras:
         return torch.eye(3)
-    upward = torch.nn.functional.normalize(-sum(c.world_from_camera[0, :3, 1] for _, c in named), dim=0)  # type: ignore[arg-type]
+    mean = sum(upward(camera, stored)[0] for camera, stored in zip(cameras, orientations, strict=True))
+    upward_direction = torch.nn.functional.normalize(torch.as_tensor(mean), dim=0)
     target = torch.tensor([0.0, 1.0, 0.0])
-    axis, cosine = torch.linalg.cross(upward, target), float(upward @ target)
+    axis, cosine = torch.linalg.cross(upward_direction, target), float(upward_direction @ target)
     if cosine < -0.9999:
         return torch.diag(torch.tensor([1.0, -1.0, -1.0]))
     x, y, z = axis.tolist()

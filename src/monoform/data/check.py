@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal, get_args
 import torch
 
 from ..errors import InputError
+from ..inputs import listed, listed_below, require_regular_file
 from .dtu import LISTS, DtuObjects
 from .dvr import SEEN, UNSEEN, DvrObjects
 from .posed import PosedObject, PosedObjects
@@ -58,7 +60,9 @@ def detect_format(data: str | Path) -> Format:
         "srn": srn,
         "dvr": _has_list(root, SEEN) or _has_list(root, UNSEEN),
         "dtu": _has_list(root, LISTS),
-        "two_object": any(next((root / split).rglob(TRANSFORMS), None) for split in SPLITS if (root / split).is_dir()),
+        "two_object": any(
+            next(listed_below(root / split, TRANSFORMS), None) for split in SPLITS if (root / split).is_dir()
+        ),
     }
     found = [name for name, seen in signs.items() if seen]
     if len(found) == 1:
@@ -158,4 +162,9 @@ def _refuse_averted_cameras(item: PosedObject, folder: Path) -> None:
 
 def _has_list(root: Path, start: str, *, filled: bool = False) -> bool:
     """Whether a category has a list whose name begins so (one that names an object)."""
-    return any(not filled or file.stat().st_size > 0 for file in sorted(root.glob(f"*/{start}*lst")))
+    return root.is_dir() and any(
+        file.name.startswith(start) and (not filled or require_regular_file(file) > 0)
+        for folder in listed(root)
+        if os.path.isdir(folder)
+        for file in listed(folder, (".lst",))
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..errors import InputError
-from .capture import LAYOUTS, CaptureLayout, content_sphere, image_size, open_capture, read_image
+from .capture import LAYOUTS, CaptureLayout, content_sphere, open_capture, read_counted, read_image, require_size
 
 CAPTURES: tuple[str, ...] = LAYOUTS
 Progress = Callable[[int, int, str], None]
@@ -32,10 +32,9 @@ def check_capture(
     for number, view in enumerate(capture.views):
         if not quick or number in (0, last):
             read_image(view)
-        elif image_size(view.image) != (view.camera.width, view.camera.height):
-            raise InputError(
-                f"The photo {view.image} has another size than its camera; give the photos of the cameras."
-            )
+            read_counted(view)
+        else:
+            require_size(view)
         if progress:
             progress(number + 1, len(capture.views), view.name)
     centre, radius = content_sphere(capture)

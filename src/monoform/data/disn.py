@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ..errors import InputError
-from .posed_files import read_pixels
+from ..inputs import listed as entries
+from ..inputs import read_pixels, read_text
 from .sdf_files import CLOUD, SAMPLES, read_cloud, read_near
 from .sdf_items import Draw, DrawOptions, ShapeItem, drawn_near
 from .sdf_samples import SIGMAS
@@ -95,7 +96,7 @@ class DisnObjects:
 
     def _found(self, category: str, name: str) -> ListedObject | str:
         pictures = self.root / IMAGES / category / name / VARIATION
-        files = tuple(sorted(pictures.glob("*.png"))) if pictures.is_dir() else ()
+        files = tuple(entries(pictures, (".png",))) if pictures.is_dir() else ()
         if not files:
             return f"{category}/{name} has no picture in {pictures}."
         samples = self.root / SAMPLED / category / name
@@ -152,15 +153,12 @@ def listed(root: Path, split: str, categories: Sequence[str] | None) -> dict[str
         raise InputError(f"{root} has no folder {LISTS}; put the lists CATEGORY_{split}.lst there.")
     ending = f"_{split}.lst"
     if categories is None:
-        categories = [file.name.removesuffix(ending) for file in sorted(folder.glob(f"*{ending}"))]
+        categories = [file.name.removesuffix(ending) for file in entries(folder) if file.name.endswith(ending)]
     if not categories:
         raise InputError(f"{folder} has no list CATEGORY{ending}; put at least one there.")
     result = {}
     for category in categories:
         file = folder / f"{category}{ending}"
-        try:
-            words = file.read_text(encoding="utf-8").split()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"The list {file} is missing or no text; put one object a line.") from error
+        words = read_text(file, advice="put one object a line").split()
         result[category] = list(dict.fromkeys(words))
     return result

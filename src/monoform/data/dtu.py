@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..inputs import read_arrays
 from .dvr import CAMERAS, listed_places
 from .posed import Place, PosedObject, PosedObjects
-from .posed_files import image_files, matrix_of, read_images, resize_by_area, size_ratio
+from .posed_files import image_files, matrix_of, read_composited, resize_by_area, size_ratio
 from .srn import Split
 
 LISTS = "new_"
@@ -58,7 +58,7 @@ class DtuObjects(PosedObjects):
         arrays = read_arrays(file, missing="it must hold the cameras of the object")
         parts = [_normalised(arrays, view, file) for view in range(len(files))]
         intrinsics = np.mean([part[0] for part in parts], axis=0)
-        images = read_images([files[view] for view in views], "RGB")
+        images, _ = read_composited([files[view] for view in views], self.background)
         ratio = np.array(size_ratio(images, self.size))
         resized = resize_by_area(images, self.size)
         focal, centre = intrinsics[(0, 1), (0, 1)] * ratio, intrinsics[:2, 2] * ratio

@@ -7,6 +7,7 @@ else its inverse `world_mat_i`, and `camera_mat_i`, the focal length for an imag
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ import torch
 
 from ..camera.integer_centres import integer_centre_camera
 from ..errors import InputError
-from ..inputs import read_arrays
+from ..inputs import listed, read_arrays, read_text
 from .posed import Place, PosedObject, PosedObjects
 from .posed_files import (
     boxes_of,
     image_files,
     matrix_of,
+    read_composited,
     read_images,
     resize_by_area,
     rigid_pose,
@@ -66,8 +68,10 @@ class DvrObjects(PosedObjects):
     def _read(self, place: Place, files: list[Path], views: list[int]) -> PosedObject:
         file = place.folder / CAMERAS
         arrays = read_arrays(file, missing="it must hold the cameras of the object")
-        images = read_images([files[view] for view in views], "RGB")
+        images, alpha = read_composited([files[view] for view in views], self.background)
         masks = self._masks(place, files, views, images.shape[1:3])
+        if masks is None and alpha is not None:
+            masks = alpha[..., None]
         ratio = size_ratio(images, self.size)
         resized = resize_by_area(images, self.size)
         side = focal_of_side_2(arrays, len(files), file)
@@ -116,15 +120,12 @@ def listed_places(root: Path, name: str) -> list[Place]:
     """
     if not root.is_dir():
         raise InputError(f"The data folder {root} does not exist; check the path.")
-    lists = sorted(folder / name for folder in root.iterdir() if (folder / name).is_file())
+    lists = [folder / name for folder in listed(root) if os.path.isfile(folder / name)]
     if not lists:
         raise InputError(f"No folder in {root} has a list {name}; each category needs one, with an object a line.")
     places = []
     for file in lists:
-        try:
-            lines = file.read_text().splitlines()
-        except (OSError, ValueError) as error:
-            raise InputError(f"{file} cannot be read ({error}); it must hold an object a line.") from error
+        lines = read_text(file, advice="it must hold an object a line").splitlines()
         for entry in dict.fromkeys(line.strip() for line in lines if line.strip()):
             if entry in (".", "..") or "/" in entry or "\\" in entry:
                 raise InputError(f"{file} names {entry!r}, which is no folder beside it; correct the line.")

@@ -11,8 +11,12 @@ from jaxtyping import Float
 
 from ..camera import Camera, from_opengl
 from ..errors import InputError
-from ..inputs import read_array
-from .capture import SUFFIXES, Capture, CaptureView, image_size
+from ..inputs import listed, picture_orientation, picture_size, read_array
+from ..inputs.listing import PICTURE_SUFFIXES
+from ..inputs.photo_names import ENDINGS
+from .capture import Capture, CaptureView, faces_inward, looked_at
+from .capture_colmap import upright_turn
+from .capture_photos import camera_of_size, photo_folders
 
 NEAREST = 0.75  # depth at which the nearest surface comes to lie, as 1 / NEAREST
 
@@ -76,21 +80,56 @@ def read_poses_bounds(
 
 
 def open_llff(root: Path) -> Capture:
-    """Photos of `images` or, where that is not there, of the largest `images_N`."""
-    folder, factor = _images(root)
-    files = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES)
-    if not files:
-        raise InputError(f"{folder} has no photo; put them there as PNG or JPEG.")
-    size = image_size(files[0])
-    read = read_poses_bounds(root / "poses_bounds.npy", factor=factor, size=size)
-    if len(read.poses) != len(files):
-        raise InputError(f"{root / 'poses_bounds.npy'} has {len(read.poses)} cameras for {len(files)} photos.")
-    views = []
-    for file, pose, (height, width, focal) in zip(files, read.poses, read.hwf, strict=True):
-        intrinsics = torch.tensor([[focal, 0.0, 0.5 * width], [0.0, focal, 0.5 * height], [0.0, 0.0, 1.0]])
-        camera = Camera(from_opengl(torch.from_numpy(pose)).float()[None], intrinsics[None].float(), *size)
-        views.append(CaptureView(file.name, file, "train", camera))
-    return Capture(root, "llff", tuple(views), near_far=torch.from_numpy(read.bounds).float())
+    """Photos of `images` or, where that is not there, of the largest `images_N`.
+
+    The world is scaled by the nearest depth, and its middle is that of the cameras, as in published code. Photos that
+    face forward have the mean camera for its axes; photos all around something have no mean camera, and are upright.
+    """
+    file = root / "poses_bounds.npy"
+    read = read_poses_bounds(file, recentre=False)
+    files, factor = _photos(root, file, len(read.poses))
+    raw = from_opengl(torch.from_numpy(read.poses))
+    around = faces_inward(raw[:, :3, 3], raw[:, :3, 2], -raw[:, :3, 1])
+    if not around:
+        read = read_poses_bounds(file)
+    size = picture_size(files[0])
+    cameras = []
+    for pose, (height, width, focal) in zip(read.poses, read.hwf, strict=True):
+        own = Camera(
+            from_opengl(torch.from_numpy(pose)).float()[None],
+            torch.tensor([[focal, 0.0, 0.5 * width], [0.0, focal, 0.5 * height], [0.0, 0.0, 1.0]])[None].float(),
+            max(1, round(width)),
+            max(1, round(height)),
+        )
+        if factor > 1 and abs(size[0] - width / factor) <= 1 and abs(size[1] - height / factor) <= 1:
+            # As published: the number in the folder's name, whatever the sizes were rounded to.
+            focal /= factor
+            matrix = torch.tensor([[focal, 0.0, 0.5 * size[0]], [0.0, focal, 0.5 * size[1]], [0.0, 0.0, 1.0]])
+            own = Camera(own.world_from_camera, matrix[None].float(), *size)
+        cameras.append(camera_of_size(own, size, files[0]))
+    if around:
+        turn = upright_turn(cameras, [picture_orientation(photo) for photo in files])
+        middle = torch.stack([camera.world_from_camera[0, :3, 3] for camera in cameras]).mean(dim=0)
+        for camera in cameras:
+            camera.world_from_camera[0, :3, 3] -= middle
+            camera.world_from_camera[:, :3] = turn @ camera.world_from_camera[:, :3]
+    views = tuple(CaptureView(file.name, file, "train", camera) for file, camera in zip(files, cameras, strict=True))
+    return Capture(root, "llff", views, near_far=torch.from_numpy(read.bounds).float())
+
+
+def _photos(root: Path, file: Path, count: int) -> tuple[list[Path], float]:
+    """The photos of the first folder that has one for each camera, and the number in its name."""
+    counts: list[tuple[int, str]] = []
+    for folder in photo_folders(root):
+        files = listed(folder, PICTURE_SUFFIXES) or listed(folder, ENDINGS)
+        if len(files) == count:
+            number = folder.name.removeprefix("images_")
+            return files, float(number) if number.isdigit() and int(number) > 0 else 1.0
+        if files:
+            counts.append((len(files), folder.name))
+    if not counts:
+        raise InputError(f"{root} has no photo in images, nor in images_8 and the like; put them there.")
+    raise InputError(f"{file} has {count} cameras for {counts[0][0]} photos in {counts[0][1]}.")
 
 
 def _rows(file: Path) -> Float[np.ndarray, "v 17"]:
@@ -101,18 +140,6 @@ def _rows(file: Path) -> Float[np.ndarray, "v 17"]:
     if not np.isfinite(rows).all() or rows[:, 15:].min() <= 0 or rows[:, [4, 9, 14]].min() <= 0:
         raise InputError(f"{file} has depths, sizes or focal lengths that are not positive and finite.")
     return rows
-
-
-def _images(root: Path) -> tuple[Path, float]:
-    folders = {1: root / "images"} if (root / "images").is_dir() else {}
-    for folder in root.glob("images_*"):
-        number = folder.name.removeprefix("images_")
-        if folder.is_dir() and number.isdigit() and int(number) > 0:
-            folders.setdefault(int(number), folder)
-    if not folders:
-        raise InputError(f"{root} has no folder images (nor images_8 and the like).")
-    factor = min(folders)
-    return folders[factor], float(factor)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -132,8 +159,6 @@ def _mean_pose(poses: Float[np.ndarray, "v 4 4"]) -> Float[np.ndarray, "4 4"]:
 def _spherified(
     poses: Float[np.ndarray, "v 4 4"], bounds: Float[np.ndarray, "v 2"]
 ) -> tuple[Float[np.ndarray, "v 4 4"], Float[np.ndarray, "v 2"]]:
-    from .capture import looked_at
-
     centre = looked_at(torch.from_numpy(poses[:, :3, 3]), torch.from_numpy(poses[:, :3, 2])).numpy()
     upward = _unit((poses[:, :3, 3] - centre).mean(axis=0))
     first = _unit(np.cross([0.1, 0.2, 0.3], upward))

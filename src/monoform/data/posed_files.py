@@ -4,61 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from PIL import Image
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..errors import InputError
+from ..inputs import listed, read_pixels, read_text, require_regular_file
+from ..inputs.listing import PICTURE_SUFFIXES
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
-_FORMATS = ("PNG", "JPEG")
 _RIGID = 1e-3
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The PNG and JPEG files of a folder, sorted by name; files whose names start with a dot are no images.
+    """The PNG and JPEG files of a folder, sorted by name; what systems leave there is no image.
 
     Raises:
         InputError: the folder is missing or holds none.
     """
-    try:
-        files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-    except OSError as error:
-        raise InputError(f"The image folder {folder} is missing or cannot be read; put the views there.") from error
-    files = [file for file in files if not file.name.startswith(".")]
+    files = listed(folder, PICTURE_SUFFIXES, what="image folder", advice="put the views there")
     if not files:
         raise InputError(f"{folder} holds no PNG or JPEG image; put the views there.")
     return files
 
 
-def read_pixels(file: Path, mode: str) -> np.ndarray:
-    """The uint8 pixels of an image in a PIL mode ("RGB", "RGBA", "L").
-
-    Raises:
-        InputError: the file is missing, truncated or no image.
-    """
-    try:
-        with Image.open(file, formats=_FORMATS) as image:
-            if image.mode.startswith(("I", "F")):
-                raise InputError(f"{file} has {image.mode} pixels; save it with 8 bits a channel.")
-            return np.asarray(image.convert(mode))
-    except FileNotFoundError as error:
-        raise InputError(f"{file} is missing; copy it again.") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file} cannot be decoded ({error}); copy or render it again.") from error
-
-
-def read_images(files: Sequence[Path], mode: str) -> Float[np.ndarray, "v h w c"]:
+def read_images(files: Sequence[Path], mode: Literal["RGB", "RGBA", "L"]) -> Float[np.ndarray, "v h w c"]:
     """Images of one object, 0..1.
 
     Raises:
         InputError: one cannot be read, or differs in size from the first.
     """
-    images = [read_pixels(file, mode) for file in files]
+    images = [_pixels(file, mode) for file in files]
     for file, image in zip(files, images, strict=True):
         if image.shape != images[0].shape:
             raise InputError(
@@ -67,6 +46,29 @@ def read_images(files: Sequence[Path], mode: str) -> Float[np.ndarray, "v h w c"
             )
     stack = np.stack(images).astype(np.float32) / np.float32(255)
     return stack if stack.ndim == 4 else stack[..., None]
+
+
+def _pixels(file: Path, mode: Literal["RGB", "RGBA", "L"]) -> UInt8[np.ndarray, "h w *c"]:
+    require_regular_file(file, advice="copy it again")
+    try:
+        return read_pixels(file, mode)
+    except InputError as error:
+        raise InputError(f"{str(error).rstrip('.')}; copy or render it again.") from error
+
+
+def read_composited(
+    files: Sequence[Path], background: float
+) -> tuple[Float[np.ndarray, "v h w 3"], Float[np.ndarray, "v h w"] | None]:
+    """Images of one object over a plain grey 0..1 where they are transparent, and their alpha; None if none is.
+
+    Raises:
+        InputError: as `read_images`.
+    """
+    rgba = read_images(files, "RGBA")
+    alpha = rgba[..., 3:]
+    if alpha.min() == 1.0:
+        return np.ascontiguousarray(rgba[..., :3]), None
+    return rgba[..., :3] * alpha + (1.0 - alpha) * np.float32(background), alpha[..., 0]
 
 
 def resize_by_area(images: Float[np.ndarray, "v h w c"], size: tuple[int, int] | None) -> Float[Tensor, "v H W c"]:
@@ -101,11 +103,10 @@ def read_numbers(file: Path, what: str) -> list[list[float]]:
     Raises:
         InputError: the file is missing, or holds something that is not a finite number.
     """
+    text = read_text(file, advice=f"it must hold {what}")
     try:
-        lines = [[float(word) for word in line.split()] for line in file.read_text().splitlines() if line.strip()]
-    except FileNotFoundError as error:
-        raise InputError(f"{file} is missing; it must hold {what}.") from error
-    except (OSError, ValueError) as error:
+        lines = [[float(word) for word in line.split()] for line in text.splitlines() if line.strip()]
+    except ValueError as error:
         raise InputError(f"{file} cannot be read as numbers ({error}); it must hold {what}.") from error
     if not all(np.isfinite(line).all() for line in lines):
         raise InputError(f"{file} holds a number that is not finite; it must hold {what}.")

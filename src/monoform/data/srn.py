@@ -2,7 +2,7 @@
 
 `PREFIX_train`, `PREFIX_val` and `PREFIX_test` hold the objects; each has `intrinsics.txt` (first line: focal length,
 principal point; last line: height, width), `rgb/*.png` and `pose/*.txt` (16 numbers, camera-to-world, y down, z
-forward, world Z up).
+forward, world Z up). Pictures with transparency are laid over white, as the published ones were.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from jaxtyping import Float
 from ..camera import y_up_from_z_up
 from ..camera.integer_centres import integer_centre_camera
 from ..errors import InputError
+from ..inputs import listed, require_regular_file
 from .posed import Place, PosedObject, PosedObjects
 from .posed_files import (
     boxes_of,
     image_files,
-    read_images,
+    read_composited,
     read_numbers,
     resize_by_area,
     rigid_pose,
@@ -66,7 +67,7 @@ class SrnObjects(PosedObjects):
     ) -> None:
         prefix = srn_prefix(Path(data))
         root = _objects_folder(prefix, split)
-        places = [Place(folder, folder.name, prefix.name) for folder in root.iterdir() if _is_object(folder)]
+        places = [Place(folder, folder.name, prefix.name) for folder in listed(root) if _is_object(folder)]
         if not places:
             raise InputError(f"{root} holds no object; each is a folder with intrinsics.txt, rgb and pose.")
         blank = {place.key: f"{place.folder}: all its views are white" for place in places if _is_blank(place.folder)}
@@ -82,7 +83,7 @@ class SrnObjects(PosedObjects):
 
     def _read(self, place: Place, files: list[Path], views: list[int]) -> PosedObject:
         focal, principal_point, stored = read_intrinsics(place.folder / "intrinsics.txt")
-        images = read_images([files[view] for view in views], "RGB")
+        images, alpha = read_composited([files[view] for view in views], self.background)
         if images.shape[1:3] != stored:
             raise InputError(
                 f"{place.folder / 'intrinsics.txt'} says {stored[1]} x {stored[0]} pixels but {files[views[0]].name} "
@@ -90,7 +91,8 @@ class SrnObjects(PosedObjects):
             )
         poses = np.stack([read_pose(place.folder / "pose" / f"{files[view].stem}.txt") for view in views])
         poses[:, :3, 3] *= self.world_scale
-        inside = (images != 1.0).all(axis=-1)
+        inside = (images != 1.0).all(axis=-1) if alpha is None else alpha >= 0.5
+        cover = inside.astype(np.float32) if alpha is None else alpha
         ratio = size_ratio(images, self.size)
         resized = resize_by_area(images, self.size)
         cameras = integer_centre_camera(
@@ -106,7 +108,7 @@ class SrnObjects(PosedObjects):
             views=tuple(views),
             images=resized,
             cameras=cameras,
-            masks=resize_by_area(inside[..., None].astype(np.float32), self.size)[..., 0],
+            masks=resize_by_area(cover[..., None], self.size)[..., 0],
             boxes=boxes_of(inside, ratio),
             near=self.near,
             far=self.far,
@@ -137,7 +139,7 @@ def srn_prefixes(data: Path) -> list[Path]:
         return []
     found = {
         folder.name.removesuffix(f"_{split}")
-        for folder in data.iterdir()
+        for folder in listed(data)
         for split in SPLITS
         if folder.name.endswith(f"_{split}") and folder.is_dir() and _holds_objects(folder)
     }
@@ -185,7 +187,7 @@ def _objects_folder(prefix: Path, split: Split) -> Path:
 
 
 def _holds_objects(folder: Path) -> bool:
-    return (folder / _CHAIRS_BELOW).is_dir() or any(_is_object(below) for below in folder.iterdir())
+    return (folder / _CHAIRS_BELOW).is_dir() or any(_is_object(below) for below in listed(folder))
 
 
 def _is_object(folder: Path) -> bool:
@@ -196,6 +198,9 @@ def _is_blank(folder: Path) -> bool:
     """Whether every view is white; told by the small files of plain pictures, so that others are not opened."""
     try:
         files = image_files(folder / "rgb")
-        return all(file.stat().st_size < _PLAIN_BYTES and (read_images([file], "RGB") == 1.0).all() for file in files)
+        return all(
+            require_regular_file(file) < _PLAIN_BYTES and (read_composited([file], 1.0)[0] == 1.0).all()
+            for file in files
+        )
     except InputError:
         return False  # reading the object will say what is wrong with it

@@ -6,13 +6,13 @@ path only the last part counts: `NAME_obj.png` beside the file, composited over 
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from ..camera import Camera, cameras_from_transforms, from_integer_centres
 from ..errors import InputError
+from ..inputs import listed_below, read_json
+from ..inputs.photo_names import plain_name, stem_of
 from .posed import Place, PosedObject, PosedObjects
 from .posed_files import boxes_of, read_images, resize_by_area, size_ratio
 from .srn import SPLITS, Split
@@ -40,7 +40,7 @@ class TwoObjectScenes(PosedObjects):
         root = Path(data) / split
         if not root.is_dir():
             raise InputError(f"The folder {root} does not exist; the scenes of the split {split} belong there.")
-        folders = [file.parent for file in root.rglob(TRANSFORMS)]
+        folders = [file.parent for file in listed_below(root, TRANSFORMS)]
         if not folders:
             raise InputError(f"There is no {TRANSFORMS} below {root}; each scene is a folder with one.")
         super().__init__([Place(folder, folder.relative_to(root).as_posix()) for folder in folders])
@@ -53,7 +53,7 @@ class TwoObjectScenes(PosedObjects):
         rgba = read_images([files[view] for view in views], "RGBA")
         alpha = rgba[..., 3:]
         white = rgba[..., :3] * alpha + (1.0 - alpha)
-        content = _content(place.folder / TRANSFORMS)
+        content = read_json(place.folder / TRANSFORMS)
         # The pictures of the files say how large they are; what is left of the frames is their order.
         sized = {**content, "w": rgba.shape[2], "h": rgba.shape[1]}
         try:
@@ -82,24 +82,14 @@ def _published_centre(cameras: list[Camera], width: int, height: int) -> Camera:
     return replace(resized, intrinsics=from_integer_centres(resized.intrinsics))
 
 
-def _content(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} cannot be read ({error}); write it again.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{file} holds no object with named fields; write it again.")
-    return content
-
-
 def _frame_names(file: Path) -> list[str]:
-    frames = _content(file).get("frames")
+    frames = read_json(file).get("frames")
     if not isinstance(frames, list) or not frames:
         raise InputError(f"{file}: the field frames is missing or empty; it must list the views.")
     names = []
     for number, frame in enumerate(frames):
         path = frame.get("file_path") if isinstance(frame, dict) else None
-        if not isinstance(path, str) or not PurePosixPath(path).name:
+        if not isinstance(path, str) or plain_name(path) in (".", "/"):
             raise InputError(f"{file}: frames[{number}] has no file_path; give the name of its picture.")
-        names.append(PurePosixPath(path).stem)
+        names.append(stem_of(path))
     return names

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError
+from ..inputs import read_text
 
 
 def read_view_list(file: str | Path) -> dict[str, tuple[int, ...]]:
@@ -13,12 +14,7 @@ def read_view_list(file: str | Path) -> dict[str, tuple[int, ...]]:
     Raises:
         InputError: the file cannot be read, a line is not of this form, or an object has two different entries.
     """
-    try:
-        lines = Path(file).read_text().splitlines()
-    except FileNotFoundError as error:
-        raise InputError(f"There is no view list {file}; check the path.") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"The view list {file} cannot be read ({error}).") from error
+    lines = read_text(file, advice="check the path of the view list").splitlines()
     views: dict[str, tuple[int, ...]] = {}
     for number, line in enumerate(lines, start=1):
         words = line.split()

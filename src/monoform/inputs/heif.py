@@ -16,7 +16,7 @@ class UnreadFormat(Exception):
 def register_heif() -> bool:
     """Make PIL read HEIC, once; whether pillow-heif is there to do it."""
     try:
-        from pillow_heif import register_heif_opener  # type: ignore[import-not-found]
+        from pillow_heif import register_heif_opener
     except ImportError:
         return False
     register_heif_opener()

@@ -17,12 +17,14 @@ def is_clutter(name: str) -> bool:
     return name.startswith(".") or name.lower() in LEFT_BY_SYSTEMS
 
 
-def listed(folder: str | Path, suffixes: tuple[str, ...] | None = None, *, what: str = "folder") -> list[Path]:
+def listed(
+    folder: str | Path, suffixes: tuple[str, ...] | None = None, *, what: str = "folder", advice: str = "check the path"
+) -> list[Path]:
     """The entries of a folder, sorted by name.
 
     Args:
         suffixes: of the files that are meant, in small letters; None for all entries.
-        what: it is, for the sentence.
+        what: it is, and advice: the end of the sentence, where it cannot be read.
 
     Raises:
         InputError: the folder is missing or cannot be read.
@@ -31,7 +33,7 @@ def listed(folder: str | Path, suffixes: tuple[str, ...] | None = None, *, what:
         names = sorted(os.listdir(folder))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"The {what} {folder} is missing or cannot be read ({reason}).") from error
+        raise InputError(f"The {what} {folder} is missing or cannot be read ({reason}): {advice}.") from error
     entries = [Path(folder) / name for name in names if not is_clutter(name)]
     return entries if suffixes is None else [entry for entry in entries if entry.suffix.lower() in suffixes]
 

@@ -64,6 +64,11 @@ class _Parts:
         return self.shared(other) == min(len(self.folders), len(other.folders))
 
 
+def stem_of(name: str) -> str:
+    """The last part of a name without the ending of a picture; other dots are part of the name."""
+    return _Parts.of(name).stem
+
+
 def matching(wanted: str, names: Sequence[str], *, elsewhere: bool = False) -> list[int]:
     """The positions of the names that can mean this photo; several where the name does not tell which.
 
@@ -157,17 +162,11 @@ def find_mask(photo: str | Path, folder: str | Path) -> Path:
     names = (f"{stem}_mask.png", f"{stem}.png", f"{photo.name}.png", f"{stem}_mask.jpg", f"{stem}.jpg", f"{stem}.jpeg")
     own = os.path.realpath(photo)
     for start in range(len(parents) + 1):
-        place = folder.joinpath(*parents[start:])
         for name in names:
-            if os.path.isfile(place / name) and os.path.realpath(place / name) != own:
-                return place / name
-    below = [
-        place / name
-        for place, _, files in os.walk(folder)
-        for name in names
-        if name in files
-        for place in [Path(place)]
-    ]
+            file = folder.joinpath(*parents[start:], name)
+            if os.path.isfile(file) and os.path.realpath(file) != own:
+                return file
+    below = [Path(inside, name) for inside, _, files in os.walk(folder) for name in names if name in files]
     below = [file for file in below if os.path.realpath(file) != own]
     if len({file.parent for file in below}) > 1:
         raise InputError(

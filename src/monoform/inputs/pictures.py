@@ -101,6 +101,8 @@ def picture_orientation(path: str | Path) -> int:
         InputError: as `open_picture`.
     """
     with _head(path) as image:
+        if image.format == "PNG" and not image.info.keys() & {"exif", "Raw profile type exif"}:
+            return 1  # PIL would decode all of it to look behind the pixels
         return _exif_orientation(image)
 
 

@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..inputs import name_of
 from ..interrupts import listen, on_signals
 from ..scene.result import read_summary
-from .posed_photos import PosedPhotos, mask_of
+from .posed_photos import PosedPhotos, masks_of
 from .reconstruct import ReconstructOptions, reconstruct_to_folder, request
 
 Finish = Callable[[Path], object]
@@ -66,24 +66,22 @@ def plan(photos: Sequence[str], out: Path, masks: str | None = None) -> list[Ite
     if not photos:
         raise InputError("No photo was given: name at least one file or URL.")
     items, taken = [], set()
-    for photo in photos:
+    for photo, mask in zip(photos, _masks_for(photos, masks), strict=True):
         name = base = name_of(photo)
         number = 2
         while name.lower() in taken:
             name, number = f"{base}-{number}", number + 1
         taken.add(name.lower())
-        items.append(Item(photo, out / name, _mask_for(photo, masks, len(photos))))
+        items.append(Item(photo, out / name, mask))
     return items
 
 
-def _mask_for(photo: str, masks: str | None, count: int) -> str | None:
-    if masks is None:
-        return None
-    if not Path(masks).is_dir():
-        if count > 1:
-            raise InputError(f"--mask {masks} is one mask for {count} photos: give a folder with one mask for each.")
-        return masks
-    return mask_of(photo, masks)
+def _masks_for(photos: Sequence[str], masks: str | None) -> list[str | None]:
+    if masks is None or Path(masks).is_dir():
+        return masks_of(photos, masks)
+    if len(photos) > 1:
+        raise InputError(f"--mask {masks} is one mask for {len(photos)} photos: give a folder with one mask for each.")
+    return [masks]
 
 
 def run(

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..atomic import atomic_folder
-from ..camera import Camera, cameras_from_transforms
+from ..camera import Camera
 from ..errors import InputError
 from ..mesh.texture import to_bytes
 from ..methods import PoseEstimate
@@ -26,9 +26,11 @@ from ..metrics.pose import rotation_error, translation_error
 from ..progress import work
 from ..render.video import write_video
 from ..scene import Photo, versions
-from ..scene.result import CAMERA, MASK, read_json, write_json, write_summary
+from ..scene.result import CAMERA, MASK, write_json, write_summary
 from .pose_pictures import animation, comparison, curve
 from .pose_scenes import KnownScene, cut_out, object_photo
+from .pose_truth import for_upright
+from .pose_truth import truth_of as truth_of
 
 OVERLAY, FILM, CURVE = "overlay.png", "convergence.mp4", "convergence.png"
 FOV = math.radians(40.0)  # of a photo of which nothing is known
@@ -145,6 +147,7 @@ def first_camera(photo: Photo, scene: KnownScene, options: PoseOptions) -> tuple
     start = options.start
     if start is None and scene.start is not None:
         start = scene.start(photo)
+    start = start and for_upright(start, photo)
     pose = torch.eye(4)[None] if start is None else start.world_from_camera
     if start is not None and (start.width, start.height) != (photo.width, photo.height):
         raise InputError(
@@ -160,6 +163,7 @@ def _intrinsics(
     photo: Photo, scene: KnownScene, options: PoseOptions, start: Camera | None
 ) -> tuple[Float[Tensor, "1 3 3"], tuple[str, ...]]:
     known = scene.surroundings.cameras
+    known = known and for_upright(known, photo)
     same = known is not None and known.width * photo.height == known.height * photo.width
     focal = options.focal
     if focal is not None and not 0.1 * max(photo.width, photo.height) < focal < 100 * max(photo.width, photo.height):
@@ -189,23 +193,6 @@ def pose_errors(pose: Float[Tensor, "1 4 4"], truth: Camera, centre: tuple[float
         "translation": offset,
         "translation_share": offset / max(away, 1e-9),
     }
-
-
-def truth_of(file: Path, photo: str) -> Camera:
-    """The true camera of a photo from a camera.json, or by the photo's name from a transforms.json.
-
-    Raises:
-        InputError: the file cannot be read or does not name the photo.
-    """
-    content = read_json(file)
-    if "frames" not in content:
-        return Camera.from_dict(content)
-    wanted = Path(photo)
-    up = "y" if "world y up" in str(content.get("convention", "")) else "z"
-    for name, camera in cameras_from_transforms(content, world_up=up):  # type: ignore[arg-type]
-        if Path(name).name in (wanted.name, wanted.stem):
-            return camera
-    raise InputError(f"{file} has no frame named {wanted.name}: give the file that lists this photo.")
 
 
 def estimate_to_folder(

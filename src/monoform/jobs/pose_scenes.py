@@ -25,11 +25,12 @@ WHITE = 0.98  # share of a photo's border that is pure white where the photo sho
 
 @dataclass(frozen=True, eq=False)
 class SceneView:
-    """One of a scene's own photos: its file, the split it is in, its camera in pixels of the file."""
+    """One of a scene's own photos: its file, the split it is in, its camera in pixels of the file, its mask's file."""
 
     image: Path
     split: str
     camera: Camera
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ def open_scene(folder: str | Path) -> KnownScene:
             "nerf has written."
         ) from error
     scene.net.requires_grad_(False)
-    views = tuple(SceneView(Path(view.image), view.split, view.camera) for view in scene.views)
+    views = tuple(SceneView(Path(view.image), view.split, view.camera, view.mask) for view in scene.views)
     cameras = [view.camera for view in views if view.split == "train"]
     sizes = {(camera.width, camera.height, camera.model) for camera in cameras}
     known = Camera.concatenate(cameras) if len(sizes) == 1 else None

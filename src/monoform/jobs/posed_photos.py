@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..camera import upright_camera
 from ..data import open_capture
+from ..data.capture import CaptureView, require_size
 from ..errors import InputError
+from ..inputs import picture_orientation
+from ..inputs.photo_names import find_mask
 from ..matting import segment
 from ..scene import Photo, View
 from ..scene.centred import centred
@@ -41,7 +47,8 @@ class PosedPhotos:
         """The photos with masks and cameras, in a world where the object lies in the sphere of radius 0.5.
 
         Args:
-            masks: folder with NAME.png or NAME_mask.png for each photo; None: their alpha, else found by `matting`.
+            masks: folder with NAME.png or NAME_mask.png for each photo, in the photos' sub-folders where these repeat;
+                None: the photos' alpha, else the capture's own masks, else found by `matting`.
 
         Raises:
             InputError: the capture, a photo or a mask cannot be used; the sentence names it.
@@ -50,27 +57,38 @@ class PosedPhotos:
         for number in self.chosen:
             if not 0 <= number < len(known):
                 raise InputError(f"{self.path} has {len(known)} views, counted from 0; {number} is not there.")
-        views = []
-        for number in self.chosen or range(len(known)):
-            file, camera = str(known[number].image), known[number].camera
-            photo = Photo.open(file, mask=masks and mask_of(file, masks))
-            if (photo.width, photo.height) != (camera.width, camera.height):
-                raise InputError(
-                    f"{file} has {photo.width} x {photo.height} pixels, its camera {camera.width} x {camera.height}; "
-                    "they must be the same."
-                )
-            views.append(View(segment(photo, backend=matting), camera))
-        return centred(views)
+        chosen = [known[number] for number in self.chosen or range(len(known))]
+        given = masks_of([str(view.image) for view in chosen], masks)
+        return centred([_view(view, mask, matting) for view, mask in zip(chosen, given, strict=True)])
 
 
-def mask_of(photo: str, folder: str) -> str:
-    """The mask of a photo in a folder of masks: NAME_mask.png or NAME.png.
+def _view(known: CaptureView, mask: str | None, matting: str) -> View:
+    """Photo and camera, both upright; both as they are stored where EXIF says mirrored, which no camera sees."""
+    require_size(known)
+    file, stored = str(known.image), picture_orientation(known.image)
+    upright = stored in (1, 3, 6, 8)
+    orientation: Literal["upright", "stored"] = "upright" if upright else "stored"
+    photo = Photo.open(file, mask=mask, orientation=orientation, mask_drawn_on="stored")
+    if photo.mask is None and known.mask is not None:
+        photo = Photo.open(file, mask=known.mask, orientation=orientation, mask_drawn_on="stored")
+    camera = upright_camera(known.camera, photo.stored_as, file) if upright else known.camera
+    return View(segment(photo, backend=matting), camera)
+
+
+def masks_of(photos: Sequence[str], folder: str | None) -> list[str | None]:
+    """The mask of each photo in a folder of masks; none where there is no folder.
 
     Raises:
-        InputError: neither is there.
+        InputError: a photo has none, or two photos have the same.
     """
-    stem = Path(photo).stem
-    for path in (Path(folder) / f"{stem}_mask.png", Path(folder) / f"{stem}.png"):
-        if path.is_file() and path.resolve() != Path(photo).resolve():
-            return str(path)
-    raise InputError(f"The folder {folder} holds no mask for {photo}: neither {stem}.png nor {stem}_mask.png is there.")
+    if folder is None:
+        return [None] * len(photos)
+    found: dict[str, str] = {}
+    for photo in photos:
+        mask = str(find_mask(photo, folder))
+        other = found.setdefault(mask, photo)
+        if os.path.abspath(other) != os.path.abspath(photo):
+            raise InputError(
+                f"{mask} would be the mask of {other} and of {photo}: lay the masks out in the folders of their photos."
+            )
+    return [str(find_mask(photo, folder)) for photo in photos]

@@ -31,6 +31,7 @@ class Photo:
         focal: focal length in pixels of the original from EXIF, or None.
         name: name for the result; source: what the user gave; notices: sentences for the user, those about the
             mask first.
+        stored_as: EXIF orientation of the file's pixels, 1..8; 1 where they are stored as they are seen.
         unsure: sides of the frame that the mask reaches without being sure that the object does.
     """
 
@@ -73,8 +74,9 @@ class Photo:
         decoded = open_picture(source, orientation=orientation)
         rgba = _rgba(decoded.image)
         height, width = rgba.shape[:2]
-        alpha, origin = _alpha_mask(rgba, decoded.source), "alpha"
-        if mask is not None:
+        if mask is None:
+            alpha, origin = _alpha_mask(rgba, decoded.source), "alpha"
+        else:
             shape, stored_as = (width, height), decoded.exif_orientation
             alpha = read_mask(mask, shape, stored_as=stored_as, shown=orientation, drawn_on=mask_drawn_on)
             origin = "file"

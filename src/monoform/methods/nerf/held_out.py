@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from PIL import Image
 
 from ...atomic import atomic_file
 from ...data.capture import CaptureView
+from ...inputs.photo_names import plain_name, stem_of
 from ...metrics import psnr, ssim
 from ...metrics.table import ObjectScores, markdown_of, summary_of
 from ...render.bounds import ray_sphere
@@ -27,9 +28,10 @@ ERROR_GAIN = 3.0
 class Scores:
     """Of each held-out photo, and their means.
 
-    psnr and ssim are of whole pictures; psnr_content of the pixels whose rays meet the content's sphere, ssim_content
-    of the box around these; psnr_object of the pixels that the scene covers by more than half, and psnr_object_gain of
-    the same after one gain for each colour, the best, has taken out the photo's own exposure and white balance.
+    psnr and ssim are of whole pictures, but for what a photo's mask leaves out (then there is no ssim); psnr_content of
+    the pixels whose rays meet the content's sphere, ssim_content of the box around these; psnr_object of the pixels
+    that the scene covers by more than half, and psnr_object_gain of the same after one gain for each colour, the best,
+    has taken out the photo's own exposure and white balance.
     """
 
     each: dict[str, dict[str, float]]
@@ -46,8 +48,9 @@ class Scores:
 def judge(scene: Scene, views: Sequence[CaptureView], *, reduced: float = 1.0, pictures: Path | None = None) -> Scores:
     """Render the views and compare them with their photos; pictures show photo, render and three times the error."""
     each = {}
-    for view in views:
-        image, camera = load_reduced(view, reduced)
+    names = picture_names([view.name for view in views])
+    for view, name in zip(views, names, strict=True):
+        image, counted, camera = load_reduced(view, reduced)
         seen, alpha = scene.render(camera)
         truth = image[..., :3]
         if image.shape[2] == 4:
@@ -58,10 +61,33 @@ def judge(scene: Scene, views: Sequence[CaptureView], *, reduced: float = 1.0, p
         origins, directions = camera.rays()
         _, _, hit = ray_sphere(origins[0], directions[0], scene.radius, scene.centre)
         inside = hit.reshape(camera.height, camera.width).numpy()
-        each[view.name] = _scores(ours, truth, inside) | _object_scores(ours, truth, alpha.numpy() > 0.5)
+        covered = alpha.numpy() > 0.5
+        if counted is not None:
+            covered = covered & counted
+        each[view.name] = _scores(ours, truth, inside, counted) | _object_scores(ours, truth, covered)
         if pictures is not None:
-            _write_comparison(pictures / f"{Path(view.name).stem}.png", truth, ours)
+            _write_comparison(pictures / name, truth, ours)
     return Scores(each)
+
+
+def picture_names(photos: Sequence[str]) -> list[Path]:
+    """The file of each photo's comparison: in the photo's own sub-folder, whose names repeat in others.
+
+    >>> [name.as_posix() for name in picture_names(["images/front/0007.jpg", "images/back/0007.jpg"])]
+    ['front/0007.png', 'back/0007.png']
+    """
+    plain = [[part for part in plain_name(name).split("/") if part not in ("", "..")] for name in photos]
+    folders = [parts[:-1] for parts in plain]
+    shared = 0
+    while folders and all(len(own) > shared and own[shared] == folders[0][shared] for own in folders):
+        shared += 1
+    taken: set[Path] = set()
+    names = []
+    for *inner, last in (parts[shared:] for parts in plain):
+        name = Path(*inner, f"{stem_of(last)}.png")
+        names.append(Path(*inner, f"{last}.png") if name in taken else name)
+        taken.add(name)
+    return names
 
 
 def background_of(scene: Scene, directions: Float[torch.Tensor, "r 3"]) -> Float[torch.Tensor, "r 3"]:
@@ -84,8 +110,17 @@ def write_scores(scores: Scores, folder: Path) -> None:
 
 
 def _scores(
-    ours: Float[np.ndarray, "h w 3"], truth: Float[np.ndarray, "h w 3"], inside: np.ndarray
+    ours: Float[np.ndarray, "h w 3"],
+    truth: Float[np.ndarray, "h w 3"],
+    inside: Bool[np.ndarray, "h w"],
+    counted: Bool[np.ndarray, "h w"] | None = None,
 ) -> dict[str, float]:
+    if counted is not None:
+        if not counted.any():
+            return {}
+        found = {"psnr": psnr(ours[counted], truth[counted])}
+        inside = inside & counted
+        return found | ({"psnr_content": psnr(ours[inside], truth[inside])} if inside.any() else {})
     found = {"psnr": psnr(ours, truth)}
     if min(truth.shape[:2]) >= 7:
         found["ssim"] = ssim(ours, truth)

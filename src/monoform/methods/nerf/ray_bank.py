@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from ...camera import Camera
-from ...data.capture import CaptureView, read_image
+from ...data.capture import CaptureView, read_counted, read_image
 from ...errors import InputError
 from ...render.bounds import ray_sphere
 
@@ -33,7 +33,7 @@ class RayBatch:
 
 
 class RayBank:
-    """All pixels of some photos whose rays meet a sphere, in bytes; rays are made when they are drawn.
+    """All pixels of some photos that count and whose rays meet a sphere, in bytes; rays are made when they are drawn.
 
     Args:
         views: photos; reduced: by how much each is made smaller.
@@ -51,12 +51,14 @@ class RayBank:
         self.cameras, pixels, chosen = [], [], []
         self.transparent = False
         for number, view in enumerate(views):
-            image, camera = load_reduced(view, reduced)
+            image, counted, camera = load_reduced(view, reduced)
             self.transparent |= image.shape[2] == 4
             if image.shape[2] == 3:
                 image = np.concatenate([image, np.ones_like(image[..., :1])], axis=2)
             origins, directions = camera.rays()
             _, _, hit = ray_sphere(origins[0], directions[0], radius, centre)
+            if counted is not None:
+                hit = hit & torch.from_numpy(counted.reshape(-1))
             inside = hit.nonzero()[:, 0]
             self.cameras.append(camera)
             pixels.append(torch.from_numpy(np.rint(image.reshape(-1, 4) * 255.0).astype(np.uint8))[inside])
@@ -88,7 +90,9 @@ class RayBank:
         return RayBatch(origins[:, 0], directions[:, 0], values[:, :3], values[:, 3], view)
 
 
-def load_reduced(view: CaptureView, reduced: float) -> tuple[Float[np.ndarray, "h w c"], Camera]:
-    """A photo and its camera, made smaller by a factor."""
+def load_reduced(
+    view: CaptureView, reduced: float
+) -> tuple[Float[np.ndarray, "h w c"], Bool[np.ndarray, "h w"] | None, Camera]:
+    """A photo, which of its pixels count (None for all), and its camera, made smaller by a factor."""
     size = (max(1, round(view.camera.width / reduced)), max(1, round(view.camera.height / reduced)))
-    return read_image(view, size), view.camera.resized(*size)
+    return read_image(view, size), read_counted(view, size), view.camera.resized(*size)

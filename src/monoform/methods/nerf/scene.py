@@ -13,8 +13,10 @@ from torch import Tensor
 
 from ...atomic import atomic_file
 from ...camera import Camera, cameras_from_transforms, transforms_from_cameras
-from ...data.capture import Capture, CaptureSplit, CaptureView, read_json
+from ...data.capture import Capture, CaptureSplit, CaptureView
+from ...data.capture_json import UP_AXIS
 from ...errors import InputError
+from ...inputs import read_json
 from ...nn.field import Field
 from ...render.chunks import slices
 from ...render.ray_renderer import RayRenderer
@@ -129,7 +131,9 @@ def write_cameras(folder: Path, capture: Capture, centre: tuple[float, float, fl
     for frame, view in zip(content["frames"], capture.views, strict=True):
         frame["split"] = view.split
         frame["file_path"] = str(view.image.resolve())
-    content |= {"content_centre_y_up": list(centre), "content_radius": radius}
+        if view.mask is not None:
+            frame["mask_path"] = str(view.mask.resolve())
+    content |= {UP_AXIS: "z", "content_centre_y_up": list(centre), "content_radius": radius}
     with atomic_file(folder / CAMERAS) as file:
         file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -145,7 +149,8 @@ def _read_cameras(folder: Path) -> tuple[tuple[CaptureView, ...], tuple[tuple[fl
         split = frame.get("split", "train")
         if split not in ("train", "val", "test"):
             raise InputError(f"{file}: {name} has the split {split!r}.")
-        views.append(CaptureView(Path(name).name, Path(name), split, camera))
+        mask = frame.get("mask_path")
+        views.append(CaptureView(Path(name).name, Path(name), split, camera, Path(mask) if mask else None))
     return tuple(views), _sphere(content, file)
 
 
