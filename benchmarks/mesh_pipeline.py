@@ -222,7 +222,7 @@ def main() -> int:
     print_table(rows)
     print(f"\n{time.perf_counter() - started:.0f} s in all, {options.workers} processes")
     if options.report is not None:
-        from monoform.atomic import atomic_file
+        from monoform.outputs import atomic_file
 
         with atomic_file(options.report) as temporary:
             temporary.write_text(json.dumps({"faces": options.faces, "limit": options.limit, "rows": rows}, indent=1))

@@ -24,7 +24,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from monoform.atomic import atomic_file
 from monoform.data.held import HeldObjects
 from monoform.data.open_posed import open_posed
 from monoform.data.posed import PosedObject, PosedObjects
@@ -33,6 +32,7 @@ from monoform.methods.pixelnerf.evaluate import EvaluationOptions, evaluate
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.metrics import psnr, ssim
 from monoform.metrics.table import ObjectScores, summary_of
+from monoform.outputs import atomic_file
 from monoform.training import load_pretrained
 
 Guess = Callable[[PosedObject, PosedObject, int], Tensor]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,8 +10,16 @@ import time
 
 import pytest
 
-from monoform.atomic import atomic_file, atomic_folder
 from monoform.errors import InputError
+from monoform.outputs import Kind, atomic_file, atomic_folder
+
+MADE = Kind("thing", "made.json", lambda record: record["names"])
+
+
+def made(folder, name):
+    """A folder of the kind MADE with one file."""
+    (folder / name).write_text(name)
+    (folder / "made.json").write_text(json.dumps({"names": [name]}))
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -34,23 +43,23 @@ def test_what_breaks_leaves_the_old_file(tmp_path, error):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_what_breaks_leaves_the_old_folder(tmp_path, error):
     with atomic_folder(tmp_path / "out") as folder:
-        (folder / "a").write_text("old")
-    with pytest.raises(error), atomic_folder(tmp_path / "out") as folder:
+        made(folder, "a")
+    with pytest.raises(error), atomic_folder(tmp_path / "out", MADE) as folder:
         (folder / "b").write_text("half")
         raise error
-    assert os.listdir(tmp_path) == ["out"] and os.listdir(tmp_path / "out") == ["a"]
+    assert os.listdir(tmp_path) == ["out"] and sorted(os.listdir(tmp_path / "out")) == ["a", "made.json"]
 
 
 def test_a_new_folder_takes_the_place_of_the_old_one(tmp_path):
     for name in ("a", "b"):
-        with atomic_folder(tmp_path / "out") as folder:
-            (folder / name).write_text(name)
-    assert os.listdir(tmp_path) == ["out"] and os.listdir(tmp_path / "out") == ["b"]
+        with atomic_folder(tmp_path / "out", MADE) as folder:
+            made(folder, name)
+    assert os.listdir(tmp_path) == ["out"] and sorted(os.listdir(tmp_path / "out")) == ["b", "made.json"]
 
 
 def test_a_failed_rename_puts_the_old_folder_back(tmp_path, monkeypatch):
     with atomic_folder(tmp_path / "out") as folder:
-        (folder / "a").write_text("old")
+        made(folder, "a")
     rename = os.rename
 
     def failing(source, target):
@@ -59,9 +68,9 @@ def test_a_failed_rename_puts_the_old_folder_back(tmp_path, monkeypatch):
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", failing)
-    with pytest.raises(InputError, match="No space left on device"), atomic_folder(tmp_path / "out") as folder:
-        (folder / "b").write_text("new")
-    assert os.listdir(tmp_path) == ["out"] and os.listdir(tmp_path / "out") == ["a"]
+    with pytest.raises(InputError, match="No space left on device"), atomic_folder(tmp_path / "out", MADE) as folder:
+        made(folder, "b")
+    assert os.listdir(tmp_path) == ["out"] and sorted(os.listdir(tmp_path / "out")) == ["a", "made.json"]
 
 
 def test_places_that_cannot_be_written_are_one_sentence(tmp_path):

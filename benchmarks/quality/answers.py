@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from monoform import InputError, Mesh, Photo, View
-from monoform.atomic import atomic_file
 from monoform.camera import Camera
 from monoform.data import PackedObjects, Solid, Source, load_source, training_names
 from monoform.mesh import RayCaster
 from monoform.mesh.sample import sample_surface
 from monoform.mesh.topology import volume
 from monoform.methods import Reconstructor
+from monoform.outputs import atomic_file
 
 from .truth import PROBES, SURFACE_POINTS, Truth
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import torch
 
-from monoform.atomic import atomic_file
 from monoform.data import Source, mesh_sources
 from monoform.data.splits import SCAN_PREFIXES
+from monoform.outputs import atomic_file
 
 from .answers import Answerer
 from .scores import scores

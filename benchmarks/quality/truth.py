@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from monoform.atomic import atomic_file
 from monoform.camera import Camera, orbit
 from monoform.data import Solid, Source, ViewOptions, load_source, render_views
 from monoform.mesh import Mesh
+from monoform.outputs import atomic_file
 from monoform.render import render_mesh
 
 SURFACE_POINTS = 10_000

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import os as _os
+import sys as _sys
 from importlib import import_module
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING
@@ -50,6 +52,11 @@ __all__ = [
     "reconstruct",
 ]
 __version__ = _version("monoform")
+
+# Threads that wait for each other sleep meanwhile: where other programs run too, spinning makes small steps many times
+# slower. OpenMP reads this when torch is loaded; what the user has set, and a torch that is loaded already, stay.
+if "torch" not in _sys.modules and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & _os.environ.keys():
+    _os.environ["OMP_WAIT_POLICY"], _os.environ["KMP_BLOCKTIME"] = "PASSIVE", "0"
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The one exception that carries a sentence for the user."""
+"""The exceptions that carry a sentence for the user."""
 
 from __future__ import annotations
 
@@ -9,3 +9,15 @@ class InputError(ValueError):
     The message is one clear sentence: what, which value, what to do. The command line prints it and exits with
     code 2; it never shows a traceback for it.
     """
+
+
+class WriteError(InputError):
+    """A file or folder cannot be written: a full disk, say. It concerns the whole command, not one of its items.
+
+    Attributes:
+        reason: what the system says.
+    """
+
+    def __init__(self, sentence: str, reason: str = "") -> None:
+        super().__init__(sentence)
+        self.reason = reason or sentence

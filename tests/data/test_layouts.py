@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.leftovers import left_behind
 
 from monoform.camera import Camera
 from monoform.data import Source, load_source, mesh_sources, procedural_sources, validation_names
@@ -113,7 +114,9 @@ def test_a_rerun_goes_on_and_other_options_are_refused(tmp_path: Path) -> None:
     picture = out / "procedural_train/procedural_00001/rgb/000000.png"
     before, kept = picture.read_bytes(), out / "procedural_train/procedural_00000"
     (kept / "witness").touch()
-    (kept.parent / ".procedural_00002.0123.partial/rgb").mkdir(parents=True)  # of a process that was ended
+    (kept.parent / left_behind("procedural_00002", ".partial") / "rgb").mkdir(
+        parents=True
+    )  # of a process that was ended
     shutil.rmtree(picture.parents[1])
     seen: list[tuple[int, int, str]] = []
     render_layout(sources, out, SMALL, workers=1, progress=lambda *values: seen.append(values))
@@ -124,7 +127,7 @@ def test_a_rerun_goes_on_and_other_options_are_refused(tmp_path: Path) -> None:
         render_layout(sources, out, replace(SMALL, views=4), workers=1)
     (tmp_path / "else").mkdir()
     (tmp_path / "else/file").touch()
-    with pytest.raises(InputError, match="not a rendered data set"):
+    with pytest.raises(InputError, match="no rendered data set"):
         render_layout(sources, tmp_path / "else", SMALL, workers=1)
     (out / "renders.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):

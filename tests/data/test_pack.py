@@ -179,6 +179,7 @@ def test_other_requests_do_not_mix(packed: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="other meshes or options"):
         pack_meshes(sources, packed, OPTIONS)
     (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/mine.txt").touch()
     with pytest.raises(InputError, match="not a packed data set"):
         pack_meshes(sources, tmp_path / "notes", OPTIONS)
     out = tmp_path / "pack"

@@ -111,9 +111,9 @@ def test_a_worker_clears_up_once_however_often_it_is_told(tmp_path):
     script.write_text(
         "import os, signal, sys, time\n"
         "from pathlib import Path\n"
-        "from monoform.atomic import atomic_folder\n"
-        "from monoform.jobs import batch\n"
-        "def slow(item, options, finish):\n"
+        "from monoform.outputs import atomic_folder\n"
+        "from monoform import workers\n"
+        "def slow(item):\n"
         "    try:\n"
         "        with atomic_folder(Path(sys.argv[1]) / 'mug'):\n"
         "            os.kill(os.getpid(), signal.SIGINT)\n"
@@ -122,9 +122,8 @@ def test_a_worker_clears_up_once_however_often_it_is_told(tmp_path):
         "        for number in (signal.SIGINT, signal.SIGTERM):\n"
         "            os.kill(os.getpid(), number)\n"
         "        Path(sys.argv[1], 'cleared').touch()\n"
-        "batch.run_one = slow\n"
-        "batch._start_worker(1)\n"
-        "batch._run_in_worker(None, None, None)\n"
+        "workers._start(1, False)\n"
+        "workers._run(slow, None)\n"
     )
     done = subprocess.run([sys.executable, str(script), str(tmp_path)], check=False, capture_output=True, timeout=60)
     assert done.returncode == 130, done.stderr

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.leftovers import left_behind
 from tests.training.training_cases import Bowl, Duel, duel_options
 from torch import nn
 
@@ -126,7 +127,7 @@ def test_options_that_decide_the_numbers_must_stay(copy: Path, changes: dict[str
 
 
 def test_what_a_killed_process_left_half_written_is_cleared(copy: Path) -> None:
-    partial = copy / "checkpoints" / ".step-000000005.abcd.pt"
+    partial = copy / "checkpoints" / left_behind("step-000000005.pt", ".pt")
     partial.write_bytes(b"half")
     train(Duel(), copy, options=duel_options(steps=5))
     assert not partial.exists()

@@ -206,7 +206,7 @@ def test_a_time_budget_ends_with_a_checkpoint(tmp_path: Path) -> None:
 def test_the_last_checkpoints_are_kept(tmp_path: Path) -> None:
     train(Bowl(), tmp_path, options=options(7, checkpoint_every=2, keep=2))
     assert [path.name for path in list_checkpoints(tmp_path)] == ["step-000000006.pt", "step-000000007.pt"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "metrics.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "metrics.jsonl", "training.json"]
 
 
 def test_tensorboard_is_written_when_asked_for(tmp_path: Path) -> None:

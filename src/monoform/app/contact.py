@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..atomic import atomic_file
 from ..errors import InputError
+from ..outputs import atomic_file, require_ours
 from . import fragments as html
 from .page import fill, package_text, policy
 from .pictures import picture_uri
 
 COLUMNS = ("name", "status", "message", "seconds", "iou", "faces", "watertight", "components", "folder")
+MARK = "<title>Results · monoform</title>"
 STATES = {"done": "done", "kept": "kept from before", "failed": "failed"}
 
 
@@ -46,6 +47,16 @@ def write_summary(out: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     with atomic_file(out / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
     return out / "index.html"
+
+
+def require_place(out: Path) -> None:
+    """Look whether the summary of a batch may be written into `out`.
+
+    Raises:
+        InputError: a file of its name is there that no batch wrote.
+    """
+    require_ours(out / "summary.csv", lambda file: file.read_bytes().startswith(",".join(COLUMNS).encode()))
+    require_ours(out / "index.html", lambda file: MARK in file.read_text(encoding="utf-8"))
 
 
 def _tally(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -20,8 +20,8 @@ LABELS = {
 
 
 def escape(value: object) -> str:
-    """Text for HTML, inside or outside quotes."""
-    return html.escape(str(value), quote=True)
+    """Text for HTML, inside or outside quotes; half letters, of names that are no UTF-8, are replaced."""
+    return html.escape(str(value).encode("utf-8", "replace").decode("utf-8"), quote=True)
 
 
 def link(target: str) -> str:

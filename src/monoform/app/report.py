@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..atomic import atomic_file
 from ..camera import Camera
 from ..errors import InputError
 from ..mesh import Mesh
+from ..outputs import atomic_file
 from ..scene.result import read_json
 from . import fragments as html
 from .cards import cards, section

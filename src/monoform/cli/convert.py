@@ -27,6 +27,8 @@ class Convert:
     list shapenet, or coarse for the first stage alone."""
     precision: str = "float32"
     """float32 keeps every number; float16 takes half the space."""
+    overwrite: bool = False
+    """Replace a file that is written back and is there already."""
 
 
 def read(words: list[str]) -> Convert:
@@ -44,7 +46,7 @@ def run(words: list[str]) -> int:
     interruptible()
     if asked.checkpoint.is_dir():
         with work("writing the authors' format"):
-            files = export(asked.checkpoint, asked.out, method=asked.method)
+            files = export(asked.checkpoint, asked.out, method=asked.method, overwrite=asked.overwrite)
         print("\n".join(map(str, files)))
         return 0
     with work("converting the checkpoint"):

@@ -55,9 +55,10 @@ class EvaluateInerf:
 def evaluate_inerf(asked: EvaluateInerf) -> int:
     """Evaluate, and print the table."""
     from ..jobs.estimate_pose import PoseOptions, descent_options
-    from ..jobs.estimate_pose_protocol import Protocol, run_protocol, write_runs
+    from ..jobs.estimate_pose_protocol import EVALUATED, Protocol, run_protocol, write_runs
     from ..jobs.pose_scenes import open_scene
     from ..methods.inerf import InerfOptions
+    from ..outputs import claimed
     from ..progress import work
     from .main import interruptible
 
@@ -77,11 +78,12 @@ def evaluate_inerf(asked: EvaluateInerf) -> int:
     )
     descent = descent_options(asked.steps, asked.rays, asked.sampling)
     scene = open_scene(asked.scene)
-    results = {}
-    for name in ("lm", "adam") if asked.optimizer == "both" else (asked.optimizer,):
-        method = InerfOptions(optimizer=name, starts=asked.around, descent=descent)
-        options = PoseOptions(method=method, seed=asked.seed)
-        with work(f"finding cameras with {name}", unit="run") as progress:
-            results[name] = run_protocol(scene, protocol, options, progress=progress)
-    print(write_runs(asked.out, results, protocol), end="")
+    with claimed(asked.out, EVALUATED):
+        results = {}
+        for name in ("lm", "adam") if asked.optimizer == "both" else (asked.optimizer,):
+            method = InerfOptions(optimizer=name, starts=asked.around, descent=descent)
+            options = PoseOptions(method=method, seed=asked.seed)
+            with work(f"finding cameras with {name}", unit="run") as progress:
+                results[name] = run_protocol(scene, protocol, options, progress=progress)
+        print(write_runs(asked.out, results, protocol), end="")
     return 0

@@ -56,6 +56,7 @@ def evaluate_list(asked: EvaluateList) -> int:
     from ..methods.list.model import build
     from ..metrics.table import markdown_of
     from ..progress import work
+    from ..text import printable
     from ..training import load_pretrained
     from .main import interruptible
 
@@ -74,6 +75,6 @@ def evaluate_list(asked: EvaluateList) -> int:
     with work("measuring surfaces", unit="object") as show:
         summary = evaluate_list(net, objects, asked.out, options, progress=show)
     for reason in summary["skipped"][:20]:
-        print(f"Left out: {reason}")
+        print(printable(f"Left out: {reason}"))
     print(markdown_of(summary), end="")
     return 0

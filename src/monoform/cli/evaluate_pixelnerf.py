@@ -70,6 +70,7 @@ def evaluate_pixelnerf(asked: EvaluatePixelNerf) -> int:
     from ..methods.pixelnerf.model import PixelNerfNet
     from ..metrics.table import markdown_of
     from ..progress import work
+    from ..text import printable
     from ..training import load_pretrained
     from .main import interruptible
 
@@ -97,7 +98,7 @@ def evaluate_pixelnerf(asked: EvaluatePixelNerf) -> int:
     with work("rendering new views", unit="object") as progress:
         summary = evaluate(net, objects, asked.out, options, perceptual=distance, progress=progress)
     for reason in summary["skipped"].values():
-        print(f"Left out: {reason}")
+        print(printable(f"Left out: {reason}"))
     print(markdown_of(summary), end="")
     return 0
 

@@ -50,6 +50,8 @@ class Film:
     """float32 or bfloat16, of the networks."""
     seed: int = 0
     """Seed of all randomness."""
+    overwrite: bool = False
+    """Replace a file of this name that film did not write."""
 
 
 def read(words: list[str]) -> Film:
@@ -66,8 +68,9 @@ def run(words: list[str]) -> int:
     from ..methods.pixelnerf.config import PixelNerfConfig
     from ..methods.pixelnerf.evaluate import EvaluationOptions
     from ..methods.pixelnerf.fast import FastOptions
-    from ..methods.pixelnerf.film import FilmOptions, write_film
+    from ..methods.pixelnerf.film import FilmOptions, sources_beside, write_film
     from ..methods.pixelnerf.model import PixelNerfNet
+    from ..outputs import is_marked, require_free_file
     from ..training import load_pretrained
 
     if asked.precision not in ("float32", "bfloat16") or asked.path not in ("circle", "scan"):
@@ -84,6 +87,8 @@ def run(words: list[str]) -> int:
         seed=asked.seed,
         render=FastOptions(precision=asked.precision),  # type: ignore[arg-type]
     )
+    for file in (asked.out, sources_beside(asked.out)):
+        require_free_file(file, overwrite=asked.overwrite, is_ours=is_marked)
     net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights)
     kind, size = asked.format, config.domain.size
     objects = open_posed(asked.data, asked.split, format=kind, unseen=asked.unseen, size=size)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from typing import NoReturn
 from ..errors import InputError
 from ..interrupts import heard, listen, on_signals
 from ..progress import shown, stop
+from ..text import printable
 
 VERBS = {
     "reconstruct": "photos to textured meshes, each with the camera that took the photo",
@@ -32,6 +33,9 @@ INTERRUPTED, BAD_INPUT = 130, 2
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with 0, 1 (a check failed), 2 (bad input) or 130 (interrupted)."""
     on_signals(_leave)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names may hold what the terminal has no letters for
     words = sys.argv[1:] if arguments is None else arguments
     try:
         code = _run(words)
@@ -94,7 +98,7 @@ def usage() -> str:
 
 
 def _say(sentence: str, code: int) -> int:
-    print(f"monoform: {sentence}", file=sys.stderr)
+    print(f"monoform: {printable(sentence)}", file=sys.stderr)
     return code
 
 

@@ -92,9 +92,10 @@ def run(words: list[str]) -> int:
     from ..camera import Camera
     from ..inputs import read_json
     from ..jobs.batch import plan
-    from ..jobs.estimate_pose import Disturbance, PoseOptions, descent_options, write_poses
+    from ..jobs.estimate_pose import POSES, Disturbance, PoseOptions, descent_options, is_poses, write_poses
     from ..jobs.pose_scenes import open_scene, source_scene
     from ..methods.inerf import InerfOptions
+    from ..outputs import require_ours
     from ..progress import work
     from .main import interruptible
 
@@ -117,6 +118,8 @@ def run(words: list[str]) -> int:
         seed=asked.seed,
     )
     items = plan(asked.photos, asked.out)
+    if len(items) > 1:
+        require_ours(asked.out / POSES, is_poses)
     if asked.scene is not None:
         with work("opening the scene"):
             scene, name = open_scene(asked.scene), str(asked.scene)
@@ -152,12 +155,13 @@ def _one(
     photo: str, folder: Path, scene: KnownScene, options: PoseOptions, truth: Path | None, name: str
 ) -> dict[str, Any]:
     from ..jobs.estimate_pose import estimate_to_folder, truth_of
+    from ..text import printable
 
     try:
         known = None if truth is None else truth_of(truth, photo)
         found = estimate_to_folder(photo, folder, scene, options, truth=known, scene_name=name)
     except InputError as error:
-        print(f"{folder.name}: {error}")
+        print(printable(f"{folder.name}: {error}"))
         return {"photo": photo, "error": str(error)}
     print(_line(folder, found))
     for doubt in found.estimate.doubts:

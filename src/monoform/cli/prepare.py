@@ -90,15 +90,19 @@ def prepare_meshes(asked: Meshes) -> int:
     """Pack what was asked for."""
     # Heavy imports wait until the words are understood.
     from ..data import pack_meshes
-    from ..data.small import SmallOptions, shrink
+    from ..data.small import SMALL_PACK, SmallOptions, shrink
+    from ..outputs import require_replaceable
+    from ..text import printable
     from .main import interruptible
 
     interruptible()
+    if asked.small is not None:
+        require_replaceable(asked.small, SMALL_PACK)
     sources = _sources(asked)
     options = _options(asked)
     failed = _packed(asked, sources, options, pack_meshes)
     for name, reason in failed:
-        print(f"{name} is left out: {reason}")
+        print(printable(f"{name} is left out: {reason}"))
     print(f"{len(sources) - len(failed)} objects are in {asked.out}.")
     if asked.small is not None:
         maps = SmallOptions(views=2, points=0, surface=0, maps=True)

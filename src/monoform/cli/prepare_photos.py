@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -31,44 +29,46 @@ class Photos:
     """Side of the square in lengths of the shorter axis of an ellipse around the object."""
     major_scale: float = 0.8
     """The same for the longer axis; the larger square counts."""
+    overwrite: bool = False
+    """Replace files of these names that it did not write."""
 
 
 def run(asked: Photos) -> int:
     """Frame each photo; one that cannot be used does not stop the others."""
     from PIL import Image
 
-    from ..atomic import atomic_file
-    from ..errors import InputError
+    from ..errors import InputError, WriteError
+    from ..inputs import name_of
     from ..matting import segment
     from ..methods.pixelnerf.photos import PhotoFrame, normalise_photo
+    from ..outputs import distinct, is_marked, require_free_file, save_picture
     from ..progress import work
     from ..scene import Photo
+    from ..text import printable
     from .main import interruptible
 
     if not asked.photos or (asked.mask is not None and len(asked.photos) > 1):
         raise InputError(f"{len(asked.photos)} photos are given; give at least one, and only one with --mask.")
     frame = PhotoFrame(asked.size, asked.minor_scale, asked.major_scale)
     interruptible()
-    failed, written = 0, set()
+    failed = 0
+    # Photos from several folders may share a name.
+    names = distinct(map(name_of, asked.photos), joint="_")
     with work("framing photos", len(asked.photos), unit="photo") as show:
-        for number, source in enumerate(asked.photos, start=1):
+        for number, (source, name) in enumerate(zip(asked.photos, names, strict=True), start=1):
             try:
+                path = asked.out / f"{name}_normalize.png"
+                inputs = (*asked.photos, asked.mask)
+                require_free_file(path, overwrite=asked.overwrite, inputs=inputs, is_ours=is_marked)
                 photo = Photo.open(source, mask=asked.mask)
                 framed = normalise_photo(photo if photo.mask is not None else segment(photo), frame)
-                name = next(n for n in _names(photo.name) if n not in written)
-                written.add(name)
-                with atomic_file(asked.out / f"{name}_normalize.png") as path:
-                    Image.fromarray((255 * framed.rgb).round().astype("uint8")).save(path)
+                save_picture(Image.fromarray((255 * framed.rgb).round().astype("uint8")), path, marked=True)
                 left, top, side, _ = framed.crop
                 print(f"{name}: {side:.0f} pixels from column {left:.0f}, row {top:.0f}.")
+            except WriteError:
+                raise
             except InputError as error:
                 failed += 1
-                print(f"{source} is left out: {error}")
+                print(printable(f"{source} is left out: {error}"))
             show(number)
     return 2 if failed else 0
-
-
-def _names(name: str) -> Iterator[str]:
-    """The name, then NAME_2 and so on: photos from several folders may share one."""
-    yield name
-    yield from (f"{name}_{number}" for number in count(2))

@@ -56,6 +56,7 @@ def run(asked: Renders) -> int:
     from ..data.layouts import INDEX, LayoutOptions, render_layout
     from ..errors import InputError
     from ..progress import work
+    from ..text import printable
     from .main import interruptible
 
     for name in ("procedural", "cars"):
@@ -82,7 +83,7 @@ def run(asked: Renders) -> int:
     with work("rendering meshes", unit="object") as show:
         done = render_layout(sources, asked.out, options, workers=asked.workers, progress=show)
     for name, reason in {**done.left_out, **done.failed}.items():
-        print(f"{name} is left out: {reason}")
+        print(printable(f"{name} is left out: {reason}"))
     counts = ", ".join(f"{count} {split}" for split, count in done.counts.items())
     print(f"{sum(done.counts.values())} objects are in {asked.out}: {counts}.")
     return 2 if done.failed else 0

@@ -52,6 +52,7 @@ def run(asked: Sdf) -> int:
     from ..data.sdf_samples import SdfOptions
     from ..errors import InputError
     from ..progress import work
+    from ..text import printable
     from .main import interruptible
 
     try:
@@ -69,6 +70,6 @@ def run(asked: Sdf) -> int:
     with work("sampling meshes", unit="mesh") as show:
         done = sample_meshes(sources[: asked.limit or None], asked.out, options, workers=asked.workers, progress=show)
     for name, reason in done.failed.items():
-        print(f"{name} is left out: {reason}")
+        print(printable(f"{name} is left out: {reason}"))
     print(f"{done.made + done.kept} objects are in {asked.out}, {done.kept} of them from before.")
     return 2 if done.failed else 0

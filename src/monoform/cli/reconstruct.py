@@ -74,9 +74,10 @@ def run(words: list[str]) -> int:
     """Reconstruct, say what came out, and leave 2 when a photo failed."""
     asked = read(words)
     # Heavy imports wait until the words are understood.
-    from ..app.contact import write_summary
+    from ..app.contact import require_place, write_summary
     from ..app.report import write_report
     from ..errors import InputError
+    from ..inputs import safe_name
     from ..jobs.batch import Item, plan
     from ..jobs.batch import run as run_batch
     from ..jobs.posed_photos import PosedPhotos
@@ -103,7 +104,9 @@ def run(words: list[str]) -> int:
         raise InputError(f"--views names the photos of one object; leave out {asked.photos[0]}.")
     else:
         posed = PosedPhotos(asked.views, asked.frame, asked.up)
-        items = [Item(posed, asked.out / posed.name, asked.mask)]
+        items = [Item(posed, asked.out / safe_name(posed.name), asked.mask)]
+    if len(items) > 1:
+        require_place(asked.out)
     outcomes = run_batch(items, options, workers=asked.workers, overwrite=asked.overwrite, finish=write_report)
     if len(items) == 1:
         outcome = next(outcomes)

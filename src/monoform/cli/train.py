@@ -106,7 +106,7 @@ def read(words: list[str]) -> Train:
 def run(words: list[str]) -> int:
     """Train, then write the weights of what is there."""
     asked = read(words)
-    from ..training import TrainOptions
+    from ..training import TrainOptions, run_folder
 
     options = TrainOptions(
         steps=asked.steps,
@@ -120,7 +120,8 @@ def run(words: list[str]) -> int:
         device=asked.device,  # type: ignore[arg-type]
         prefetch=True,
     )
-    result = WHAT[asked.what](asked.data, asked.out, options, asked.set)
+    with run_folder(asked.out):
+        result = WHAT[asked.what](asked.data, asked.out, options, asked.set)
     print(f"{result.step} of {asked.steps} steps, stopped: {result.stopped}. {result.metrics}")
     if (asked.out / "weights").is_dir():
         print(f"weights: {asked.out / 'weights'}")

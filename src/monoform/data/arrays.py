@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from .views import ViewOptions
 
 INDEX = "pack.json"
 FORMAT = 2
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,35 @@ def array_path(folder: Path, name: str) -> Path:
 
 
 def create_arrays(folder: Path, specs: tuple[ArraySpec, ...], count: int) -> None:
-    """Make the files with room for `count` objects; pages that are never written take no disk."""
+    """Make the files with room for `count` objects.
+
+    The room is reserved on the disk: a mapped page that the disk cannot take would kill the process that writes it.
+
+    Raises:
+        OSError: the disk has not enough room.
+    """
     for spec in specs:
-        np.lib.format.open_memmap(array_path(folder, spec.name), "w+", spec.dtype, (count, *spec.shape))
+        path = array_path(folder, spec.name)
+        np.lib.format.open_memmap(path, "w+", spec.dtype, (count, *spec.shape))
+        with path.open("r+b") as file:
+            _reserve(file.fileno(), path.stat().st_size)
+
+
+def _reserve(file: int, size: int) -> None:
+    """Let an open file, which may have holes, take all its bytes of the disk; what is in it stays."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file, 0, size)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+    header = os.pread(file, min(size, _BLOCK), 0) if hasattr(os, "pread") else os.read(file, min(size, _BLOCK))
+    os.lseek(file, 0, os.SEEK_SET)
+    for start in range(0, size, _BLOCK):
+        piece = header if start == 0 else bytes(min(_BLOCK, size - start))
+        while piece:
+            piece = piece[os.write(file, piece) :]
 
 
 def open_array(folder: Path, name: str, *, mode: Mapped = "r") -> np.ndarray:

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from ..atomic import atomic_folder
 from ..camera import Camera, to_integer_centres, z_up_from_y_up
+from ..outputs import atomic_folder, atomic_stream, save_picture
 from .dvr import CAMERAS
 
 
@@ -31,7 +31,7 @@ def write_srn_object(
         (partial / "rgb").mkdir()
         (partial / "pose").mkdir()
         for view, image in enumerate(shown):
-            Image.fromarray(image).save(partial / "rgb" / f"{view:06d}.png")
+            save_picture(Image.fromarray(image), partial / "rgb" / f"{view:06d}.png")
             numbers = " ".join(f"{value:.9g}" for value in poses[view].flatten().tolist())
             (partial / "pose" / f"{view:06d}.txt").write_text(f"{numbers}\n")
         lines = (f"{focal:.9g} {cx:.9g} {cy:.9g} 0.", "0. 0. 0.", "1.", f"{cameras.height} {cameras.width}")
@@ -56,9 +56,11 @@ def write_nmr_object(
         (partial / "image").mkdir()
         (partial / "mask").mkdir()
         for view, (image, share) in enumerate(zip(images, alpha, strict=True)):
-            Image.fromarray(image).save(partial / "image" / f"{view:04d}.png")
-            Image.fromarray(np.where(share >= 0.5, 255, 0).astype(np.uint8)).save(partial / "mask" / f"{view:04d}.png")
-        np.savez(partial / CAMERAS, **arrays)  # type: ignore[arg-type]
+            mask = np.where(share >= 0.5, 255, 0).astype(np.uint8)
+            save_picture(Image.fromarray(image), partial / "image" / f"{view:04d}.png")
+            save_picture(Image.fromarray(mask), partial / "mask" / f"{view:04d}.png")
+        with atomic_stream(partial / CAMERAS) as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
 
 
 def _shared_intrinsics(cameras: Camera) -> tuple[float, float, float]:

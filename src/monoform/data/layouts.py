@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,19 +12,24 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..atomic import atomic_file, uninterrupted
-from ..errors import InputError
+from ..errors import InputError, WriteError
+from ..outputs import Claim, Kind, atomic_file, claimed, sweep
 from ..progress import work
+from ..workers import map_unordered
 from .dvr import SEEN
 from .layout_files import write_nmr_object, write_srn_object
 from .layout_splits import deal_splits, near_duplicates
 from .layout_views import circle_cameras, lit_pictures, scattered_cameras, spiral_cameras
-from .pool import map_unordered
-from .sources import Source, load_source
+from .sources import Source, load_source, require_names
 from .srn import SPLITS, Split, bounds_of
 
 INDEX = "renders.json"
 _FORMAT = 1
+RENDERS = Kind(
+    "rendered data set of monoform",
+    INDEX,
+    lambda record: () if isinstance(record["splits"], dict) and isinstance(record["left_out"], dict) else None,
+)
 Progress = Callable[[int, int, str], None]
 
 
@@ -91,35 +95,45 @@ def render_layout(
         raise InputError("There is no object to render; give at least one.")
     if workers < 1:
         raise InputError(f"workers is {workers}; it must be at least 1.")
-    _refuse_paths(sources)
+    require_names(sources)
     request = _request(sources, options)
-    stored = _stored_index(out, request)
-    if stored is None:
+    other = f"{out} was rendered from other meshes or with other options; choose another folder."
+    with claimed(out, RENDERS, same=lambda record: record["request"] == request, other=other) as place:
+        return _render(place, request, sources, options, workers, progress)
+
+
+def _render(
+    place: Claim,
+    request: str,
+    sources: Sequence[Source],
+    options: LayoutOptions,
+    workers: int,
+    progress: Progress | None,
+) -> Rendered:
+    if place.stored is None:
         splits, left_out = _splits(sources, options)
-        _write_index(out, {"request": request, "options": asdict(options), "splits": splits, "left_out": left_out})
+        place.record({"request": request, "options": asdict(options), "splits": splits, "left_out": left_out})
     else:
-        splits, left_out = stored["splits"], stored["left_out"]
+        splits, left_out = place.stored["splits"], place.stored["left_out"]
     chosen = [source for source in sources if source.name in splits]
-    folders = {source.name: _folder(out, source, splits[source.name], options) for source in chosen}
+    folders = {source.name: _folder(place.folder, source, splits[source.name], options) for source in chosen}
     waiting = [source for source in chosen if not folders[source.name].is_dir()]
+    for parent in {folder.parent for folder in folders.values()}:
+        sweep(parent, again=True)
     make = partial(_render_object, splits=splits, folders=folders, options=options)
     failed: dict[str, str] = {}
-    try:
-        for number, (source, reason) in enumerate(map_unordered(make, waiting, workers=workers), start=1):
-            if reason:
-                failed[source.name] = reason
-            if progress:
-                progress(len(chosen) - len(waiting) + number, len(chosen), source.name)
-    finally:
-        with uninterrupted():
-            _remove_partial(folders.values())
+    for number, (source, reason) in enumerate(map_unordered(make, waiting, workers=workers), start=1):
+        if reason:
+            failed[source.name] = reason
+        if progress:
+            progress(len(chosen) - len(waiting) + number, len(chosen), source.name)
     made = [source for source in chosen if source.name not in failed]
     if not made:
         first = next(iter(failed.values()), "all are left out of training")
         raise InputError(f"None of the {len(sources)} objects could be rendered; the first: {first}")
     if options.layout == "nmr":
-        _write_lists(out, made, splits)
-    _write_index(out, _index(request, options, made, splits, left_out, failed))
+        _write_lists(place.folder, made, splits)
+    place.record(_index(request, options, made, splits, left_out, failed))
     counts = {split: sum(splits[source.name] == split for source in made) for split in SPLITS}
     return Rendered(counts, left_out, failed)
 
@@ -155,6 +169,8 @@ def _render_object(
     """Render one object into its folder; the reason if that cannot be done, else empty."""
     try:
         images, alpha, cameras = render_views_of(source, splits[source.name], options)
+    except WriteError:
+        raise
     except InputError as error:
         return str(error)
     if not (alpha > 0).any():
@@ -172,21 +188,6 @@ def _splits(sources: Sequence[Source], options: LayoutOptions) -> tuple[dict[str
         return deal_splits(sources, near, share=options.share, seed=options.seed)
 
 
-def _remove_partial(folders: Iterable[Path]) -> None:
-    """What processes that were ended have left half-written."""
-    for parent in {folder.parent for folder in folders}:
-        for left in parent.glob(".*.partial"):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _refuse_paths(sources: Sequence[Source]) -> None:
-    """Names become folders: one that is a path would lead elsewhere."""
-    for source in sources:
-        for word in (source.name, _category(source)):
-            if word in (".", "..") or "/" in word or "\\" in word:
-                raise InputError(f"An object has the name or category {word!r}; take out the path, it names a folder.")
-
-
 def _category(source: Source) -> str:
     return source.category or "objects"
 
@@ -202,29 +203,12 @@ def _write_lists(out: Path, made: Sequence[Source], splits: dict[str, Split]) ->
         for split in SPLITS:
             names = [s.name for s in made if _category(s) == category and splits[s.name] == split]
             with atomic_file(out / category / f"{SEEN}{split}.lst") as path:
-                path.write_text("".join(f"{name}\n" for name in sorted(names)))
+                path.write_text("".join(f"{name}\n" for name in sorted(names)), encoding="utf-8")
 
 
 def _request(sources: Sequence[Source], options: LayoutOptions) -> str:
     text = json.dumps([_FORMAT, [asdict(source) for source in sources], asdict(options)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _stored_index(out: Path, request: str) -> dict[str, Any] | None:
-    file = out / INDEX
-    if not file.is_file():
-        if out.is_dir() and any(out.iterdir()):
-            raise InputError(f"{out} exists and is not a rendered data set; choose another folder.")
-        return None
-    try:
-        stored = json.loads(file.read_text())
-        same = stored["request"] == request
-        usable = isinstance(stored["splits"], dict) and isinstance(stored["left_out"], dict)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file} is damaged ({error}); remove {out} and render again.") from error
-    if not (same and usable):
-        raise InputError(f"{out} was rendered from other meshes or with other options; choose another folder.")
-    return stored
 
 
 def _index(
@@ -241,8 +225,3 @@ def _index(
     ]
     content = {"request": request, "options": asdict(options), "splits": splits, "left_out": left_out}
     return {**content, "objects": objects, "failed": failed}
-
-
-def _write_index(out: Path, content: dict[str, Any]) -> None:
-    with atomic_file(out / INDEX) as path:
-        path.write_text(json.dumps(content, indent=1))

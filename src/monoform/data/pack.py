@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,17 +12,42 @@ from typing import Any
 
 import numpy as np
 
-from ..atomic import atomic_file, uninterrupted, write_error
-from ..errors import InputError
-from .arrays import FORMAT, INDEX, array_specs, create_arrays, open_array, read_index
+from ..errors import InputError, WriteError
+from ..interrupts import uninterrupted
+from ..outputs import (
+    Claim,
+    Kind,
+    atomic_file,
+    atomic_stream,
+    claimed,
+    names_in,
+    replace_folder,
+    require_replaceable,
+    told,
+    write_error,
+)
+from ..workers import map_unordered
+from .arrays import FORMAT, INDEX, array_path, array_specs, create_arrays, open_array, read_index
 from .backs import back_views
 from .labels import LabelOptions, label
-from .pool import map_unordered
 from .sources import Source, load_source
 from .views import ViewOptions, render_views
 
 _DONE = "done"  # one byte for each object, set when all its arrays are written
 Progress = Callable[[int, int, str], None]
+_ARRAYS = frozenset(f"{spec.name}.npy" for spec in array_specs(ViewOptions(), LabelOptions()))
+PACK = Kind(
+    "packed data set of monoform",
+    INDEX,
+    lambda record: _ARRAYS if "request" in record and "codec" not in record else None,
+)
+UNFINISHED = Kind(
+    "unfinished data set of monoform",
+    "request.json",
+    lambda record: _ARRAYS if isinstance(record["request"], str) else None,
+    spare=_ARRAYS | {f"{_DONE}.npy", INDEX},
+    finished=lambda folder: bool(open_array(folder, _DONE).any()) if array_path(folder, _DONE).is_file() else False,
+)
 
 
 @dataclass(frozen=True)
@@ -66,28 +89,48 @@ def pack_meshes(
     if workers < 1:
         raise InputError(f"workers is {workers}; it must be at least 1.")
     request = _request(sources, options)
-    if out.exists() and not _may_replace(out, request, overwrite):
+    inputs = tuple(source.path for source in sources)
+    if names_in(out) and not _may_replace(out, request, overwrite, inputs):
         return [(name, reason) for name, reason in read_index(out)["failed"]]
-    partial = out.parent / f".{out.name}.partial"
-    try:
-        _begin(partial, request, options, len(sources))
-        done = open_array(partial, _DONE, mode="r+")
-        waiting = [i for i in range(len(sources)) if not done[i]]
-        failed: dict[int, str] = {}
-        finished = len(sources) - len(waiting)
-        make = functools.partial(_make, folder=partial, options=options)
-        for (i, _), reason in map_unordered(make, [(i, sources[i]) for i in waiting], workers=workers):
-            finished += 1
-            if reason:
-                failed[i] = reason
-            if progress:
-                progress(finished, len(sources), f"{sources[i].name}: {reason}" if reason else sources[i].name)
-        if len(failed) == len(sources):
-            raise InputError(f"None of the {len(sources)} objects could be packed; the first: {failed[0]}")
-        _finish(partial, out, sources, failed, request, options)
-    except OSError as error:
-        raise write_error(out, error) from error
+    with claimed(out.parent / f".{out.name}.partial", UNFINISHED) as place:
+        try:
+            failed = _fill(place, request, sources, options, workers, progress)
+            _write_index(place.folder, sources, failed, request, options)
+        except OSError as error:
+            raise write_error(out, error) from error
+    with told(out), uninterrupted():
+        require_replaceable(out, PACK)
+        (place.folder / f"{_DONE}.npy").unlink()
+        (place.folder / UNFINISHED.record).unlink()
+        replace_folder(place.folder, out)
     return [(sources[i].name, failed[i]) for i in sorted(failed)]
+
+
+def _fill(
+    place: Claim,
+    request: str,
+    sources: Sequence[Source],
+    options: PackOptions,
+    workers: int,
+    progress: Progress | None,
+) -> dict[int, str]:
+    """Make every object that is not done; the reasons of those that could not be, by row."""
+    if place.stored is None or place.stored["request"] != request:
+        _begin(place, request, options, len(sources))
+    done = open_array(place.folder, _DONE, mode="r+")
+    waiting = [i for i in range(len(sources)) if not done[i]]
+    failed: dict[int, str] = {}
+    finished = len(sources) - len(waiting)
+    make = functools.partial(_make, folder=place.folder, options=options)
+    for (i, _), reason in map_unordered(make, [(i, sources[i]) for i in waiting], workers=workers):
+        finished += 1
+        if reason:
+            failed[i] = reason
+        if progress:
+            progress(finished, len(sources), f"{sources[i].name}: {reason}" if reason else sources[i].name)
+    if len(failed) == len(sources):
+        raise InputError(f"None of the {len(sources)} objects could be packed; the first: {failed[0]}")
+    return failed
 
 
 def _request(sources: Sequence[Source], options: PackOptions) -> str:
@@ -96,11 +139,12 @@ def _request(sources: Sequence[Source], options: PackOptions) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _may_replace(out: Path, request: str, overwrite: bool) -> bool:
+def _may_replace(out: Path, request: str, overwrite: bool, inputs: tuple[str | None, ...]) -> bool:
     """Whether `out` is to be made anew; False when it is complete as asked for."""
     if not (out / INDEX).is_file():
         raise InputError(f"{out} exists and is not a packed data set; choose another folder.")
     if overwrite:
+        require_replaceable(out, PACK, inputs=inputs)
         return True
     if read_index(out).get("request") != request:
         raise InputError(
@@ -109,15 +153,14 @@ def _may_replace(out: Path, request: str, overwrite: bool) -> bool:
     return False
 
 
-def _begin(partial: Path, request: str, options: PackOptions, count: int) -> None:
-    mark = partial / "request"
-    if mark.is_file() and mark.read_text() == request:
-        return
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    create_arrays(partial, array_specs(options.views, options.labels), count)
-    np.save(partial / f"{_DONE}.npy", np.zeros(count, np.uint8))
-    mark.write_text(request)
+def _begin(place: Claim, request: str, options: PackOptions, count: int) -> None:
+    """Make the arrays; those of another request, which was interrupted, make room."""
+    for name in UNFINISHED.spare:
+        (place.folder / name).unlink(missing_ok=True)
+    create_arrays(place.folder, array_specs(options.views, options.labels), count)
+    with atomic_stream(array_path(place.folder, _DONE)) as stream:
+        np.save(stream, np.zeros(count, np.uint8))
+    place.record({"request": request})
 
 
 def _make(item: tuple[int, Source], folder: Path, options: PackOptions) -> str:
@@ -128,6 +171,8 @@ def make_object(row: int, source: Source, folder: Path, options: PackOptions) ->
     """Draw and measure one object into its rows of the arrays; the reason if that cannot be done, else empty."""
     try:
         arrays = object_arrays(source, options)
+    except WriteError:
+        raise
     except InputError as error:
         return str(error)
     for name, values in arrays.items():
@@ -159,10 +204,10 @@ def object_arrays(source: Source, options: PackOptions) -> dict[str, np.ndarray]
     }
 
 
-def _finish(
-    partial: Path, out: Path, sources: Sequence[Source], failed: dict[int, str], request: str, options: PackOptions
+def _write_index(
+    partial: Path, sources: Sequence[Source], failed: dict[int, str], request: str, options: PackOptions
 ) -> None:
-    """Write the index and move the folder into place; rows of failed objects stay unused."""
+    """Write the index; rows of failed objects stay unused."""
     objects: list[dict[str, Any]] = []
     for row, source in enumerate(sources):
         if row not in failed:
@@ -179,9 +224,3 @@ def _finish(
     }
     with atomic_file(partial / INDEX) as path:
         path.write_text(json.dumps(index, indent=1))
-    with uninterrupted():
-        (partial / f"{_DONE}.npy").unlink()
-        (partial / "request").unlink()
-        if out.exists():
-            shutil.rmtree(out)
-        os.rename(partial, out)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 from jaxtyping import Float
 
-from ..atomic import atomic_file
 from ..errors import InputError
+from ..outputs import atomic_file
 from .sdf_samples import SdfSamples
 
 SAMPLES, CLOUD = "sampled_points.h5", "farthest_pointclouds.h5"
@@ -31,14 +32,20 @@ def hdf5() -> ModuleType:
 
 def write_samples(samples: SdfSamples, folder: Path) -> None:
     """Write both files as the release's programs read them."""
-    h5py = hdf5()
-    with atomic_file(folder / SAMPLES) as draft, h5py.File(draft, "w") as file:
-        file.create_dataset(SURFACE_KEY, data=samples.surface, compression="gzip", compression_opts=4)
-        for sigma, rows in samples.near.items():
-            file.create_dataset(f"{NEAR_KEY}{sigma:g}", data=rows, compression="gzip", compression_opts=4)
-    with atomic_file(folder / CLOUD) as draft, h5py.File(draft, "w") as file:
-        # The key says 5000 whatever the number: the release's reader asks for this name.
-        file.create_dataset(CLOUD_KEY, data=samples.surface[samples.farthest].astype(np.float32), compression="gzip")
+    near = {f"{NEAR_KEY}{sigma:g}": rows for sigma, rows in samples.near.items()}
+    _write(folder / SAMPLES, {SURFACE_KEY: samples.surface, **near})
+    # The key says 5000 whatever the number: the release's reader asks for this name.
+    _write(folder / CLOUD, {CLOUD_KEY: samples.surface[samples.farthest].astype(np.float32)})
+
+
+def _write(path: Path, content: dict[str, np.ndarray]) -> None:
+    """Built in memory: the library may end the whole process where the disk cannot take what it writes."""
+    memory = io.BytesIO()
+    with hdf5().File(memory, "w") as file:
+        for name, rows in content.items():
+            file.create_dataset(name, data=rows, compression="gzip", compression_opts=4)
+    with atomic_file(path) as draft:
+        draft.write_bytes(memory.getbuffer())
 
 
 def read_near(file: Path, sigmas: tuple[float, ...]) -> list[Float[np.ndarray, "n 4"]]:

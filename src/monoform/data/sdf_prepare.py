@@ -8,17 +8,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..atomic import atomic_file
-from ..errors import InputError
+from ..errors import InputError, WriteError
 from ..mesh import load
-from .pool import map_unordered
+from ..outputs import Kind, claimed, require_ours
+from ..workers import map_unordered
 from .sdf_files import CLOUD, SAMPLES, hdf5, write_samples
 from .sdf_samples import SdfOptions, sample_sdf
-from .sources import Source
+from .sources import Source, require_names
 
 INDEX = "samples.json"
 MESHES, SAMPLED, SCALED = "isosurface", "sampled_points", "isosurf_scaled.obj"
 Progress = Callable[[int, int, str], None]
+SAMPLED_FOLDER = Kind(
+    "folder of samples of monoform",
+    INDEX,
+    lambda record: (MESHES, SAMPLED) if "sigmas" in record else None,
+    # ShapeNet's and Pix3D's layouts: samples are put beside pictures.
+    beside=frozenset({MESHES, SAMPLED, "images", "splits", "img", "mask", "model", "pix3d.json"}),
+    finished=lambda folder: any((folder / MESHES).rglob(SCALED)) or any((folder / SAMPLED).rglob(SAMPLES)),
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,27 @@ def sample_meshes(
     hdf5()
     if not sources:
         raise InputError("There is no mesh to sample; give at least one.")
-    _claim(out, options)
+    require_names(sources)
+    asked = json.loads(json.dumps(asdict(options)))
+    other = f"{out} holds samples of other options, see {out / INDEX}; choose another folder."
+    with claimed(out, SAMPLED_FOLDER, same=lambda record: record == asked, other=other) as place:
+        if place.stored is None:
+            _require_no_others(sources, out)
+            place.record(asked)
+        return _sample(sources, out, options, workers, progress)
+
+
+def _require_no_others(sources: Sequence[Source], out: Path) -> None:
+    """Where no record tells that we made it, what lies in the place of a result is the user's."""
+    for source in sources:
+        mesh, samples = _folders(source, out)
+        for file in (mesh / SCALED, samples / SAMPLES, samples / CLOUD):
+            require_ours(file, lambda _: False)
+
+
+def _sample(
+    sources: Sequence[Source], out: Path, options: SdfOptions, workers: int, progress: Progress | None
+) -> Sampled:
     waiting = [source for source in sources if not _is_done(source, out)]
     finished, failed = len(sources) - len(waiting), {}
     kept = finished
@@ -80,18 +108,6 @@ def sample_meshes(
         if progress:
             progress(finished, len(sources), source.name)
     return Sampled(len(waiting) - len(failed), kept, failed)
-
-
-def _claim(out: Path, options: SdfOptions) -> None:
-    file, asked = out / INDEX, json.loads(json.dumps(asdict(options)))
-    try:
-        found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else asked
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} is damaged; remove the folder, or choose another one.") from error
-    if found != asked:
-        raise InputError(f"{out} holds samples of other options, see {file}; choose another folder.")
-    with atomic_file(file) as draft:
-        draft.write_text(json.dumps(asked, indent=1) + "\n", encoding="utf-8")
 
 
 def _folders(source: Source, out: Path) -> tuple[Path, Path]:
@@ -111,9 +127,10 @@ def _make(source: Source, out: Path, options: SdfOptions) -> str:
         assert source.path is not None
         samples = sample_sdf(load(source.path, appearance=False), options, generator=source.generator(options.seed))
         mesh, folder = _folders(source, out)
-        mesh.mkdir(parents=True, exist_ok=True)
         samples.mesh.export(mesh / SCALED)
         write_samples(samples, folder)
+    except WriteError:
+        raise
     except InputError as error:
         return str(error)
     return ""

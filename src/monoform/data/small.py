@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float16, Int8, Int16
 
-from ..atomic import atomic_folder
 from ..errors import InputError
 from ..inputs import read_arrays
+from ..outputs import Kind, atomic_folder, atomic_stream
 from . import coded
 from .arrays import INDEX, open_array, read_index
 
@@ -20,6 +20,7 @@ SMALL = "small"
 _FILE = "small.npz"
 MAX_SMALL_BYTES = 4 << 30
 _REACH = 0.75  # coordinates and distances are kept up to this
+SMALL_PACK = Kind("small data set of monoform", INDEX, lambda record: [_FILE] if record.get("codec") == SMALL else None)
 _MAPS = ("depth", "back_depth", "normals", "back_colors")
 
 
@@ -82,8 +83,9 @@ def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = Non
     index["options"]["views"]["count"] = views
     for row, entry in enumerate(index["objects"]):
         entry["row"] = row
-    with atomic_folder(out) as temporary:
-        np.savez_compressed(temporary / _FILE, allow_pickle=False, **content)
+    with atomic_folder(out, SMALL_PACK, inputs=(pack,)) as temporary:
+        with atomic_stream(temporary / _FILE) as stream:
+            np.savez_compressed(stream, allow_pickle=False, **content)
         (temporary / INDEX).write_text(json.dumps(index))
     return Path(out)
 

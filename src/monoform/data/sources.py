@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import InputError
 from ..mesh import Mesh
 from ..mesh.read import SUFFIXES, load
+from ..outputs import require_name
 from .procedural import procedural_object
 from .procedural_cars import procedural_car
 from .widen import fitted, widened
@@ -84,6 +85,17 @@ def _told_apart(sources: list[Source]) -> list[Source]:
         if count > 1:
             raise InputError(f"{count} meshes are named {name}; rename all but one, names tell them apart.")
     return named
+
+
+def require_names(sources: Sequence[Source]) -> None:
+    """Look at the names that become folders: one that is a path would lead elsewhere.
+
+    Raises:
+        InputError: a name or a category cannot be the name of one folder.
+    """
+    for source in sources:
+        require_name(source.name)
+        require_name(source.category or "objects")
 
 
 def widened_sources(sources: Sequence[Source], copies: int, *, composed: float = 0.1, seed: int = 0) -> list[Source]:

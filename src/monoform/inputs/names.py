@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import urllib.parse
 from pathlib import Path
 
+from ..text import cut
 from .download import is_url
+
+LONGEST = 150  # bytes; file systems take 255, and temporary names put something around it
+RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))})
 
 
 def name_of(source: object) -> str:
@@ -23,4 +28,6 @@ def safe_name(name: str) -> str:
     >>> safe_name("../a:b")
     'a_b'
     """
-    return re.sub(r"[^\w.\- ]+", "_", name).strip("._ ")[:100] or "photo"
+    plain = unicodedata.normalize("NFC", re.sub(r"[^\w.\- ]+", "_", name)).strip("._ ")
+    plain = cut(plain, LONGEST).strip("._ ") or "photo"
+    return f"{plain}_" if plain.split(".")[0].upper() in RESERVED else plain

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..atomic import uninterrupted
 from ..errors import InputError
 from ..inputs import name_of
-from ..interrupts import listen, on_signals
+from ..outputs import distinct
 from ..scene.result import read_summary
+from ..text import printable
+from ..workers import map_unordered
 from .posed_photos import PosedPhotos, masks_of
 from .reconstruct import ReconstructOptions, reconstruct_to_folder, request
 
 Finish = Callable[[Path], object]
+TAKEN = ("index.html", "summary.csv", "poses.json")  # what batches write beside the folders
 
 
 @dataclass(frozen=True)
@@ -65,15 +63,9 @@ def plan(photos: Sequence[str], out: Path, masks: str | None = None) -> list[Ite
     """
     if not photos:
         raise InputError("No photo was given: name at least one file or URL.")
-    items, taken = [], set()
-    for photo, mask in zip(photos, _masks_for(photos, masks), strict=True):
-        name = base = name_of(photo)
-        number = 2
-        while name.lower() in taken:
-            name, number = f"{base}-{number}", number + 1
-        taken.add(name.lower())
-        items.append(Item(photo, out / name, mask))
-    return items
+    names = distinct(map(name_of, photos), TAKEN)
+    found = _masks_for(photos, masks)
+    return [Item(photo, out / name, mask) for photo, name, mask in zip(photos, names, found, strict=True)]
 
 
 def _masks_for(photos: Sequence[str], masks: str | None) -> list[str | None]:
@@ -106,11 +98,10 @@ def run(
             yield _kept(item)
         else:
             waiting.append(item)
-    if workers == 1 or len(waiting) < 2:
-        for item in waiting:
-            yield run_one(item, options, finish)
-    else:
-        yield from _run_pool(waiting, options, min(workers, len(waiting)), finish)
+    each = partial(run_one, options=options, finish=finish)
+    threads = max(1, torch.get_num_threads() // workers)
+    for _, outcome in map_unordered(each, waiting, workers=workers, threads=threads, lost=_lost):
+        yield outcome
 
 
 def is_complete(item: Item, options: ReconstructOptions) -> bool:
@@ -129,58 +120,13 @@ def run_one(item: Item, options: ReconstructOptions, finish: Finish | None = Non
     try:
         saved = reconstruct_to_folder(item.photo, item.folder, mask=item.mask, options=options, finish=finish)
     except InputError as error:
-        return Outcome(item.folder.name, "failed", str(error), round(time.perf_counter() - start, 2))
+        return Outcome(item.folder.name, "failed", printable(error), round(time.perf_counter() - start, 2))
     seconds = round(time.perf_counter() - start, 2)
     return _outcome(item, "done", dict(saved.summary), seconds)
 
 
-def _run_pool(
-    items: Sequence[Item], options: ReconstructOptions, workers: int, finish: Finish | None
-) -> Iterator[Outcome]:
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(threads,))
-    try:
-        # A worker that is still starting cannot be interrupted cleanly: it waits until it listens.
-        with uninterrupted():
-            futures = {pool.submit(_run_in_worker, item, options, finish): item for item in items}
-        for future in as_completed(futures):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                name = futures[future].folder.name
-                yield Outcome(name, "failed", "Its process was ended from outside: is there enough memory?")
-    except BaseException:
-        for process in list((pool._processes or {}).values()):
-            if process.pid is not None:
-                os.kill(process.pid, signal.SIGINT)
-        pool.shutdown(wait=True, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-def _start_worker(threads: int) -> None:
-    on_signals(_leave)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-    torch.set_num_threads(threads)
-
-
-def _leave(*_: object) -> None:
-    os._exit(130)
-
-
-def _run_in_worker(item: Item, options: ReconstructOptions, finish: Finish | None) -> Outcome:
-    """An interrupted worker clears its half-written folder, then ends, whatever still waits in its queue.
-
-    The terminal interrupts it, and the parent, and a pool ends its workers once one has left: the first counts.
-    """
-    listen(once=True)
-    try:
-        return run_one(item, options, finish)
-    except KeyboardInterrupt:
-        os._exit(130)
-    finally:
-        on_signals(_leave)
+def _lost(item: Item) -> Outcome:
+    return Outcome(item.folder.name, "failed", "Its process was ended from outside: is there enough memory?")
 
 
 def _kept(item: Item) -> Outcome:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from ..atomic import atomic_folder
 from ..errors import InputError
 from ..methods import method_class, method_names
-from ..training.weights import WEIGHTS, save_pretrained
+from ..outputs import require_free_file, require_replaceable
+from ..training.weights import CONVERTED, save_pretrained, weights_kind
 
 NEEDED = ("read_published", "config_names", "card")
 
@@ -50,14 +49,11 @@ def convert(
         raise InputError(f"{method} has no configuration {config!r}: choose one of {', '.join(names)} with --config.")
     if precision not in ("float32", "float16"):
         raise InputError(f"Weights are stored as float32 or float16, not as {precision!r}.")
+    require_replaceable(Path(folder), weights_kind(CONVERTED), inputs=(checkpoint,))
     net, configuration = published.read_published(checkpoint, config)
-    with atomic_folder(folder) as place:
-        made = save_pretrained(net, configuration, place / "made", card=published.card(checkpoint, config, precision))
-        if precision == "float32":
-            _write_as_it_is(net.state_dict(), made / WEIGHTS)
-        for file in made.iterdir():
-            shutil.move(file, place / file.name)
-        made.rmdir()
+    card = published.card(checkpoint, config, precision)
+    exact = precision == "float32"
+    save_pretrained(net, configuration, folder, card=card, writer=CONVERTED, exact=exact)
     state = net.state_dict()
     size = sum(file.stat().st_size for file in Path(folder).iterdir())
     use = getattr(published, "USE", f"monoform reconstruct PHOTO --method {method} --set weights={{folder}} -o OUT")
@@ -65,10 +61,14 @@ def convert(
     return Converted(Path(folder), len(state), parameters, size, use.format(folder=folder))
 
 
-def export(folder: str | Path, file: str | Path, *, method: str) -> list[Path]:
+def export(folder: str | Path, file: str | Path, *, method: str, overwrite: bool = False) -> list[Path]:
     """Write a folder of weights as its method's authors' programs read them.
 
-    A method that can do so has `write_weights(folder, file)` -> files, in its module `published`.
+    A method that can do so has `write_weights(folder, file)` -> files, in its module `published`; where it writes
+    further files, also `written_beside(folder, file)` -> these.
+
+    Args:
+        overwrite: replace files that are there.
 
     Raises:
         InputError: the method writes no checkpoints of others, or the folder holds no weights of it.
@@ -76,6 +76,8 @@ def export(folder: str | Path, file: str | Path, *, method: str) -> list[Path]:
     published = _published(method)
     if not hasattr(published, "write_weights"):
         raise InputError(f"{method} writes no checkpoints in its authors' format; give a checkpoint, not a folder.")
+    for path in (Path(file), *getattr(published, "written_beside", lambda *_: ())(folder, file)):
+        require_free_file(path, overwrite=overwrite, inputs=(folder,))
     return published.write_weights(folder, file)
 
 
@@ -102,9 +104,3 @@ def _published(method: str) -> ModuleType:
     if not all(hasattr(module, name) for name in NEEDED):
         raise InputError(f"{method} reads no checkpoints of others: there is nothing to convert for it.")
     return module
-
-
-def _write_as_it_is(state: dict, file: Path) -> None:
-    from safetensors.torch import save_file
-
-    save_file({name: tensor.contiguous().clone() for name, tensor in state.items()}, file, metadata={"format": "pt"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping
@@ -12,27 +11,29 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from ..atomic import atomic_folder
 from ..camera import Camera
 from ..errors import InputError
 from ..mesh.texture import to_bytes
 from ..methods import PoseEstimate
 from ..methods.inerf import Descent, Inerf, InerfOptions
 from ..metrics.pose import rotation_error, translation_error
+from ..outputs import atomic_folder, save_picture
 from ..progress import work
 from ..render.video import write_video
 from ..scene import Photo, versions
-from ..scene.result import CAMERA, MASK, write_json, write_summary
+from ..scene.result import CAMERA, MASK, POSED, read_json, write_json, write_summary
+from ..text import printable
 from .pose_pictures import animation, comparison, curve
 from .pose_scenes import KnownScene, cut_out, object_photo
 from .pose_truth import for_upright
 from .pose_truth import truth_of as truth_of
 
 OVERLAY, FILM, CURVE = "overlay.png", "convergence.mp4", "convergence.png"
+POSES = "poses.json"  # of several photos
 FOV = math.radians(40.0)  # of a photo of which nothing is known
 NOISES = ("none", "gaussian", "s&p", "salt", "pepper", "poisson")
 
@@ -206,19 +207,23 @@ def estimate_to_folder(
 ) -> FoundPose:
     """Find a pose and write camera.json, overlay.png, the film and the curve, and result.json, whole or not at all."""
     options = options or PoseOptions()
-    found = estimate_pose(photo, scene, options, truth=truth)
-    with work("drawing what was found"), atomic_folder(folder) as place:
+    with atomic_folder(folder, POSED, inputs=(photo, scene_name)) as place:
+        found = estimate_pose(photo, scene, options, truth=truth)
         estimate = found.estimate
         spread = None if estimate.covariance is None else estimate.covariance.tolist()
         write_json(place / CAMERA, estimate.camera.to_dict(covariance=spread))
-        Image.fromarray(to_bytes(comparison(found.photo, estimate.camera, scene))).save(place / OVERLAY)
-        Image.fromarray(curve(estimate, truth)).save(place / CURVE)
+        _save(to_bytes(comparison(found.photo, estimate.camera, scene)), place / OVERLAY)
+        _save(curve(estimate, truth), place / CURVE)
         if found.photo.mask is not None:
-            Image.fromarray(to_bytes(found.photo.original_mask())).save(place / MASK)
+            _save(to_bytes(found.photo.original_mask()), place / MASK)
         if options.frames:
             write_video(animation(found.photo, estimate, scene, options.frames), place / FILM, fps=6.0)
         write_summary(place, summary_of(found, scene, options, photo, scene_name))
     return found
+
+
+def _save(pixels: UInt8[np.ndarray, "h w *c"], path: Path) -> None:
+    save_picture(Image.fromarray(pixels), path)
 
 
 def summary_of(found: FoundPose, scene: KnownScene, options: PoseOptions, photo: str, name: str) -> dict[str, Any]:
@@ -231,8 +236,13 @@ def summary_of(found: FoundPose, scene: KnownScene, options: PoseOptions, photo:
         deviation = {"rotation_degrees": math.degrees(float(parts[:3].norm())), "translation": float(parts[3:].norm())}
     return {
         "job": "pose",
-        "photo": {"name": found.photo.name, "source": photo, "width": found.photo.width, "height": found.photo.height},
-        "scene": {"source": name, "kind": scene.kind},
+        "photo": {
+            "name": printable(found.photo.name),
+            "source": printable(photo),
+            "width": found.photo.width,
+            "height": found.photo.height,
+        },
+        "scene": {"source": printable(name), "kind": scene.kind},
         "optimizer": options.method.optimizer,
         "converged": estimate.converged,
         "doubts": list(estimate.doubts),
@@ -256,5 +266,10 @@ def descent_options(steps: int | None, rays: int | None, sampling: str | None) -
 
 def write_poses(out: Path, rows: list[dict[str, Any]]) -> None:
     """Write poses.json: a line for each photo of a batch."""
-    json.dumps(rows, allow_nan=False)
-    write_json(out / "poses.json", {"photos": rows})
+    write_json(out / POSES, {"photos": rows})
+
+
+def is_poses(file: Path) -> bool:
+    """Whether a file is what `write_poses` writes."""
+    content = read_json(file)
+    return content.keys() == {"photos"} and all("photo" in row for row in content["photos"])

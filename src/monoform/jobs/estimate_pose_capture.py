@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def require_addable(folder: Path, scene: KnownScene, photos: Sequence[str | Path
         if Path(photo).is_file() and picture_orientation(photo) in (2, 4, 5, 7):
             raise InputError(f"{photo} is stored mirrored by its EXIF, which no camera sees: save it again upright.")
     file = folder / TRANSFORMS
+    if os.path.lexists(file) and (file.is_symlink() or not file.is_file()):
+        raise InputError(f"{file} is no file of ours: give another folder.")
     if file.is_file() and read_json(file).get("written_by") != WRITER:
         raise InputError(f"{file} is a capture of its own, which is not written over: give another folder.")
 
@@ -67,6 +70,5 @@ def write_extended_capture(folder: Path, scene: KnownScene, added: Sequence[tupl
         if mask is not None:
             frame["mask_path"] = str(mask.resolve())
     content |= {UP_AXIS: "z", "written_by": WRITER}
-    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / TRANSFORMS, content)
     return len(new)

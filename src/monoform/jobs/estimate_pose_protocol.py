@@ -13,17 +13,21 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image
 
-from ..atomic import atomic_file
 from ..camera import Camera
 from ..errors import InputError
 from ..methods.inerf import random_starts
 from ..metrics.pose import rotation_error, translation_error
+from ..outputs import Kind, atomic_file, save_picture
 from ..scene.result import write_json
 from .estimate_pose import FoundPose, PoseOptions, estimate_pose
 from .pose_pictures import share_curves
 from .pose_scenes import KnownScene, SceneView
 
 Progress = Callable[[int, int, str], None]
+RESULTS = ("poses.json", "poses.md", "success.png")
+EVALUATED = Kind(
+    "evaluation of poses", RESULTS[0], lambda record: RESULTS if {"protocol", "runs"} <= record.keys() else None
+)
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,6 @@ def table_of(summaries: Mapping[str, Mapping[str, float]]) -> str:
 
 def write_runs(out: Path, results: Mapping[str, Sequence[Run]], protocol: Protocol) -> str:
     """Write poses.json, poses.md and success.png; the table."""
-    out.mkdir(parents=True, exist_ok=True)
     summaries = {name: summary_of_runs(runs) for name, runs in results.items()}
     finite = {
         name: {key: value if math.isfinite(value) else None for key, value in summary.items()}
@@ -221,8 +224,7 @@ def write_runs(out: Path, results: Mapping[str, Sequence[Run]], protocol: Protoc
     table = table_of(summaries)
     with atomic_file(out / "poses.md") as path:
         path.write_text(table, encoding="utf-8")
-    with atomic_file(out / "success.png") as path:
-        Image.fromarray(success_picture(results)).save(path, format="PNG")
+    save_picture(Image.fromarray(success_picture(results)), out / "success.png")
     return table
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..mesh import Mesh
 from ..mesh.texture import to_bytes
+from ..outputs import save_picture
 from ..scene import Reconstruction
 from .pictures import four_views
 
@@ -34,7 +35,7 @@ def write_hypotheses(
         shape.export(folder / name, camera=other.camera)
         entries.append(_entry(name, other))
         rows.append(four_views(shape))
-    Image.fromarray(to_bytes(np.concatenate(rows))).save(folder / PICTURE, quality=90)
+    save_picture(Image.fromarray(to_bytes(np.concatenate(rows))), folder / PICTURE, quality=90)
     return entries
 
 

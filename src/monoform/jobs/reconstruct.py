@@ -12,18 +12,18 @@ from typing import Any
 import torch
 from PIL import Image
 
-from ..atomic import atomic_folder
 from ..camera import Camera
 from ..errors import InputError
 from ..matting import segment
 from ..mesh import Mesh
 from ..mesh.texture import to_bytes
 from ..methods import create
+from ..outputs import atomic_folder, save_picture
 from ..progress import work
 from ..render.video import write_video
 from ..scene import Photo, Reconstruction, SavedResult, View, versions
 from ..scene.meshing import MeshingOptions
-from ..scene.result import write_files, write_summary
+from ..scene.result import RECONSTRUCTED, write_files, write_summary
 from .hypotheses import write_hypotheses
 from .pictures import four_views, overlay, turntable
 from .posed_photos import PosedPhotos
@@ -118,7 +118,8 @@ def reconstruct_to_folder(
         finish: called with the folder when all other files are written, for instance to add a report page.
     """
     options, timings = options or ReconstructOptions(), Timings()
-    with atomic_folder(folder) as place:
+    inputs = (getattr(photo, "path", photo), mask, options.overrides.get("weights"))
+    with atomic_folder(folder, RECONSTRUCTED, inputs=inputs) as place:
         reconstruction = _reconstruct(photo, mask, options, timings)
         with timings("mesh"):
             mesh = reconstruction.mesh(faces=options.faces, texture=options.texture, resolution=options.resolution)
@@ -186,11 +187,11 @@ def _write(
 ) -> dict[str, Any]:
     with timings("overlay"):
         picture, iou = overlay(reconstruction, mesh)
-        Image.fromarray(to_bytes(picture)).save(place / OVERLAY)
+        save_picture(Image.fromarray(to_bytes(picture)), place / OVERLAY)
     with timings("turntable"):
         if options.frames:
             write_video(turntable(mesh, frames=options.frames), place / TURNTABLE, fps=FPS)
-        Image.fromarray(to_bytes(four_views(mesh))).save(place / SHEET, quality=90)
+        save_picture(Image.fromarray(to_bytes(four_views(mesh))), place / SHEET, quality=90)
     with timings("write"):
         summary = write_files(reconstruction, mesh, place)
         sizes = {"faces": options.faces, "texture": options.texture, "resolution": options.resolution}

@@ -68,7 +68,7 @@ def _xatlas(mesh: Mesh, resolution: int, time_limit: float) -> tuple[np.ndarray,
     np.save(question, np.array([resolution, _PADDING, chart_area]))
     try:
         done = subprocess.run(
-            [sys.executable, "-P", str(_WORKER)],
+            [sys.executable, "-P", str(_WORKER), str(min(time_limit, 1e6))],
             input=question.getvalue(),
             capture_output=True,
             timeout=time_limit,

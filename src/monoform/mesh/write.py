@@ -10,8 +10,8 @@ import numpy as np
 import trimesh
 from PIL import Image
 
-from ..atomic import atomic_file
 from ..errors import InputError
+from ..outputs import atomic_file
 from .formats.gltf_write import glb_bytes, gltf_normals
 from .mesh import Mesh
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+import subprocess
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from itertools import chain
 from pathlib import Path
+from typing import IO, cast
 
 import imageio_ffmpeg
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from ..atomic import atomic_file
 from ..errors import InputError
+from ..outputs import MARK, atomic_file, save_picture
 
 
 def write_video(
@@ -44,8 +53,7 @@ def write_video(
     first = next(pictures, None)
     if first is None:
         raise InputError(f"Cannot write {path}: there are no frames.")
-    with atomic_file(path) as temporary:
-        writer(first, pictures, temporary, fps, quality)
+    writer(first, pictures, path, fps, quality)
     return path
 
 
@@ -61,25 +69,55 @@ def _bytes(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 def _write_mp4(first: np.ndarray, rest: Iterator[np.ndarray], path: Path, fps: float, quality: float) -> None:
     height, width = first.shape[0] + first.shape[0] % 2, first.shape[1] + first.shape[1] % 2
-    encoder = imageio_ffmpeg.write_frames(
-        str(path),
-        (width, height),
-        fps=fps,
-        codec="libx264",
-        pix_fmt_in="rgb24",
-        pix_fmt_out="yuv420p",
-        quality=quality,
-        macro_block_size=1,
-        ffmpeg_log_level="error",
-        output_params=["-movflags", "+faststart"],
-    )
-    encoder.send(None)
-    try:
-        encoder.send(_even(first))
-        for frame in rest:
-            encoder.send(_even(frame))
-    finally:
-        encoder.close()
+    rate = Fraction(fps).limit_denominator()
+    source = f"-y -f rawvideo -vcodec rawvideo -s {width}x{height} -pix_fmt rgb24 -r {rate} -i - -an"
+    film = f"-vcodec libx264 -pix_fmt yuv420p -crf {int((1 - quality / 10) * 51)} -v error -movflags +faststart"
+    with atomic_file(path) as temporary:
+        target = f"file:{temporary.absolute()}"
+        mark = ["-metadata", f"comment={MARK.decode()}"]
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), *source.split(), *film.split(), *mark, target]
+        _encode(command, (_even(frame) for frame in chain([first], rest)))
+
+
+def _encode(command: list[str], frames: Iterator[np.ndarray]) -> None:
+    """Hand frames to an encoder.
+
+    Raises:
+        OSError: the encoder could not write; with the system's reason where it tells one.
+    """
+    # A group of its own: Ctrl-C at the terminal is ours to pass on, the encoder would close its file half-made.
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as encoder:
+        stdin, stderr = cast("IO[bytes]", encoder.stdin), cast("IO[bytes]", encoder.stderr)
+        said: list[bytes] = []
+        listener = threading.Thread(target=lambda: said.append(stderr.read()), daemon=True)
+        listener.start()
+        try:
+            for frame in frames:
+                stdin.write(frame.tobytes())
+            stdin.close()
+            encoder.wait()
+        except BrokenPipeError:  # it has given up, and says why
+            encoder.wait()
+        except BaseException:
+            encoder.kill()
+            raise
+        finally:
+            with suppress(OSError):
+                stdin.close()
+            listener.join()
+    if encoder.returncode:
+        raise _encoder_error(b"".join(said).decode(errors="replace"), encoder.returncode)
+
+
+def _encoder_error(said: str, code: int) -> OSError:
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO):
+        if os.strerror(number) in said:
+            return OSError(number, os.strerror(number))
+    if code == -getattr(signal, "SIGXFSZ", 0):
+        return OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return OSError(f"the film encoder ended with {code}: {(said.strip().splitlines() or ['nothing said'])[-1]}")
 
 
 def _even(frame: np.ndarray) -> np.ndarray:
@@ -90,4 +128,6 @@ def _even(frame: np.ndarray) -> np.ndarray:
 def _write_gif(first: np.ndarray, rest: Iterator[np.ndarray], path: Path, fps: float, quality: float) -> None:
     later = (Image.fromarray(frame) for frame in rest)
     duration = max(20, round(1000.0 / fps))  # most viewers slow down frames shorter than 20 ms
-    Image.fromarray(first).save(path, save_all=True, append_images=later, duration=duration, loop=0)
+    save_picture(
+        Image.fromarray(first), path, marked=True, save_all=True, append_images=later, duration=duration, loop=0
+    )

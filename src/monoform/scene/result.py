@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from ..atomic import atomic_file, atomic_folder
 from ..camera import Camera
 from ..errors import InputError
 from ..mesh import Mesh, report
 from ..mesh.texture import to_bytes
+from ..outputs import Kind, atomic_file, atomic_folder, save_picture
+from ..text import printable
 from .mesh_field import MeshField
 from .photo import Photo
 
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
     from .reconstruction import Reconstruction
 
 MESH, CAMERA, MASK, PHOTO, RESULT = "mesh.glb", "camera.json", "mask.png", "photo.jpg", "result.json"
+REPORT = "report.html"
+
+
+def _listed(record: Mapping[str, Any]) -> list[str] | None:
+    """The names that a result.json lists, and the page that is made of a result later; None for another's."""
+    names = record["files"]
+    return [*names, REPORT] if isinstance(names, list) and RESULT in names and "photo" in record else None
+
+
+RECONSTRUCTED = Kind("result of monoform", RESULT, lambda record: _listed(record) if "mesh" in record else None)
+POSED = Kind("pose of monoform", RESULT, lambda record: _listed(record) if record.get("job") == "pose" else None)
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,7 @@ class SavedResult:
 
 def save(reconstruction: Reconstruction, folder: str | Path) -> SavedResult:
     """Write the files of a reconstruction as a folder that appears whole or not at all; an older one is replaced."""
-    with atomic_folder(folder) as place:
+    with atomic_folder(folder, RECONSTRUCTED) as place:
         summary = write_files(reconstruction, reconstruction.mesh(), place)
         write_summary(place, summary)
     return SavedResult(Path(folder), summary)
@@ -48,17 +60,20 @@ def write_files(reconstruction: Reconstruction, mesh: Mesh, folder: Path) -> dic
     mesh.export(folder / MESH, camera=reconstruction.camera if has_camera else None)
     if has_camera:
         write_json(folder / CAMERA, reconstruction.camera.to_dict())
-    with atomic_file(folder / PHOTO) as path:
-        Image.fromarray(to_bytes(photo.rgb)).save(path, quality=92)
+    save_picture(Image.fromarray(to_bytes(photo.rgb)), folder / PHOTO, quality=92)
     summary: dict[str, Any] = reconstruction.provenance.to_dict() | {
-        "photo": {"name": photo.name, "source": photo.source, "width": photo.width, "height": photo.height},
+        "photo": {
+            "name": printable(photo.name),
+            "source": printable(photo.source),
+            "width": photo.width,
+            "height": photo.height,
+        },
         "notices": list(photo.notices),
         "mesh": report(mesh).to_dict() | {"parts": reconstruction.parts},
     }
     if photo.mask is not None:
         mask = photo.original_mask()
-        with atomic_file(folder / MASK) as path:
-            Image.fromarray(to_bytes(mask)).save(path)
+        save_picture(Image.fromarray(to_bytes(mask)), folder / MASK)
         summary["mask"] = {"origin": photo.mask_origin, "area": round(float((mask > 0.5).mean()), 6)}
     return summary
 

@@ -7,6 +7,7 @@ from .ema import Ema
 from .loop import train
 from .options import Diverged, TrainOptions, TrainResult
 from .phase import EvaluatedTask, Optimiser, Phase, Task
+from .run_folder import run_folder
 from .schedule import Constant, Cosine, Schedule, Steps
 from .weights import load_pretrained, publish, save_pretrained
 
@@ -28,6 +29,7 @@ __all__ = [
     "load_checkpoint",
     "load_pretrained",
     "publish",
+    "run_folder",
     "save_pretrained",
     "train",
 ]

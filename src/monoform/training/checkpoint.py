@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..atomic import atomic_file
 from ..errors import InputError
 from ..inputs.checkpoints import read_checkpoint
+from ..outputs import atomic_stream
 
 FORMAT = "monoform training 1"
 _NAME = re.compile(r"step-(\d{9,})\.pt")
@@ -64,20 +64,11 @@ def save_checkpoint(out: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
     """
     path = checkpoint_path(out, checkpoint.step)
     content = {"format": FORMAT, **{name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}}
-    with atomic_file(path) as temporary:
-        try:
-            torch.save(content, temporary)
-        except RuntimeError as error:  # what torch's writer makes of a full disk
-            raise OSError(str(error).splitlines()[0]) from error
+    with atomic_stream(path) as stream:
+        torch.save(content, stream)
     for old in list_checkpoints(out)[:-keep]:
         old.unlink(missing_ok=True)
     return path
-
-
-def clear_partial(out: Path) -> None:
-    """Remove what a killed process left half-written."""
-    for path in (out / "checkpoints").glob(".step-*.pt"):
-        path.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..atomic import atomic_file, write_error
 from ..errors import InputError
+from ..outputs import atomic_file, write_error
 from ..progress import Work, shown, work
 from .update import diverged
 
@@ -142,13 +142,14 @@ def _board(folder: Path, first_step: int) -> Any:
 
 def _drop_later_lines(path: Path, step: int) -> None:
     """Keep the lines up to `step`: what was logged behind the checkpoint happens again."""
+    if not path.is_file():
+        return
     kept = []
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                if step and json.loads(line)["step"] <= step:
-                    kept.append(line + "\n")
-            except (ValueError, KeyError, TypeError):
-                continue  # half a line of a session that was killed
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            if step and json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except (ValueError, KeyError, TypeError):
+            continue  # half a line of a session that was killed
     with atomic_file(path) as temporary:
         temporary.write_text("".join(kept), encoding="utf-8")

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from ..atomic import write_error
 from ..errors import InputError
+from ..outputs import sweep, told
 from ..progress import work
 from .checkpoint import (
     Checkpoint,
     checkpoint_path,
-    clear_partial,
     list_checkpoints,
     load_checkpoint,
     require_same_shapes,
@@ -29,6 +28,7 @@ from .options import Diverged, TrainOptions, TrainResult
 from .phase import EvaluatedTask, Task
 from .processes import copy_from_first, largest, start_fabric
 from .randomness import kept_globals, seed_for, seed_globals
+from .run_folder import run_folder
 from .stopping import REASONS, Stop
 from .update import PhaseState, Updater, prepare_phases
 
@@ -56,7 +56,7 @@ def train(task: Task, out: str | Path, *, options: TrainOptions) -> TrainResult:
     """
     stop = Stop(time.perf_counter(), options.max_seconds)
     fabric = start_fabric(options)
-    with stop, kept_globals(fabric.device):
+    with stop, kept_globals(fabric.device), run_folder(out, first=fabric.is_global_zero):
         training = Training(task, Path(out), options, fabric)
         try:
             return training.run(stop)
@@ -162,11 +162,9 @@ class Training:
     def _make_folder(self) -> None:
         if not self.fabric.is_global_zero:
             return
-        try:
+        with told(self.out):
             (self.out / "checkpoints").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_error(self.out, error) from error
-        clear_partial(self.out)
+        sweep(self.out / "checkpoints", again=True)
 
     def _save(self) -> None:
         self.window.read(check=self.options.nonfinite == "raise")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..workers import end_with_parent
 from .options import TrainOptions
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def start_fabric(options: TrainOptions) -> Fabric:
             f"Training cannot start on device {options.device} with {processes} x {nodes} processes: {error}"
         ) from error
     if fabric.world_size > 1:
+        if os.environ.get("LOCAL_RANK", "0") != "0" and not _is_launched_by_torch():
+            end_with_parent(at_once=True)  # the first process has started this one
         atexit.register(_leave_group)
     return fabric
 
@@ -57,8 +60,12 @@ def _leave_group() -> None:
         torch.distributed.destroy_process_group()
 
 
+def _is_launched_by_torch() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()
+
+
 def _counts(options: TrainOptions) -> tuple[int, int]:
-    if not (torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()):
+    if not _is_launched_by_torch():
         return options.processes, options.nodes
     local = int(os.environ["LOCAL_WORLD_SIZE"])
     return local, int(os.environ["WORLD_SIZE"]) // local

@@ -14,40 +14,56 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..atomic import atomic_folder
 from ..errors import InputError
+from ..outputs import Kind, atomic_folder
 from .checkpoint import load_checkpoint, require_same_shapes
 from .options import TrainResult
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+OWN = frozenset({WEIGHTS, CARD, "transforms.json", "held_out.json", "held_out.md", "held_out"})
+TRAINED, CONVERTED = "train", "convert"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 Config = TypeVar("Config")
 Module = TypeVar("Module", bound=nn.Module)
 
 
-def save_pretrained(module: nn.Module, config: Any, folder: str | Path, *, card: str) -> Path:
-    """Write a module to a folder that takes the place of any before: weights, config.json, README.md.
+def save_pretrained(
+    module: nn.Module, config: Any, folder: str | Path, *, card: str, writer: str = TRAINED, exact: bool = False
+) -> Path:
+    """Write a module to a folder that takes the place of one before: weights, config.json, README.md.
 
     Floating tensors are stored in half precision; those with values beyond its range (65504) stay as they are.
 
     Args:
         config: the dataclass from which the module was built, of plain values.
         card: what README.md says: data, licence, credits, metrics, failure cases.
+        writer: who writes; only a folder of the same writer is replaced.
+        exact: keep every number as it is.
 
     Raises:
-        InputError: the card is empty, a weight is not finite, or the folder cannot be written.
+        InputError: the card is empty, a weight is not finite, or what lies in `folder` may not be replaced.
+        WriteError: the folder cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     if not card.strip():
         raise InputError("Weights need a card that tells their data, licence and credits: it is empty.")
-    tensors = {name: _to_half(name, tensor) for name, tensor in module.state_dict().items()}
-    with atomic_folder(folder) as temporary:
-        save_file(tensors, temporary / WEIGHTS, metadata={"format": "pt"})
-        content = {"architecture": type(module).__name__, "config": dataclasses.asdict(config)}
+    tensors = {name: _stored(name, tensor, exact) for name, tensor in module.state_dict().items()}
+    with atomic_folder(folder, weights_kind(writer)) as temporary:
+        content = {"architecture": type(module).__name__, "config": dataclasses.asdict(config), "writer": writer}
         (temporary / CONFIG).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         (temporary / CARD).write_text(card.strip() + "\n", encoding="utf-8")
+        (temporary / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
     return Path(folder)
+
+
+def weights_kind(writer: str) -> Kind:
+    """Folders of weights by one writer; those that do not say whose they are count as trained."""
+    return Kind(
+        f"folder of weights by monoform {writer}",
+        CONFIG,
+        lambda record: OWN if "architecture" in record and record.get("writer", TRAINED) == writer else None,
+    )
 
 
 def publish(module: nn.Module, config: Any, result: TrainResult, folder: str | Path, *, card: str) -> None:
@@ -95,12 +111,14 @@ def load_pretrained(
     return module.to(device).eval(), config
 
 
-def _to_half(name: str, tensor: Tensor) -> Tensor:
+def _stored(name: str, tensor: Tensor, exact: bool) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     if not tensor.is_floating_point():
         return tensor.clone()
     if not bool(torch.isfinite(tensor).all()):
         raise InputError(f"The weight {name!r} is not finite: such a model is not saved.")
+    if exact:
+        return tensor.clone()
     half = tensor.to(torch.float16, copy=True)
     return half if bool(torch.isfinite(half).all()) else tensor.clone()
 

@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...atomic import atomic_file, atomic_folder
 from ...data.disn import DisnObjects
 from ...data.pix3d import Pix3dObjects
 from ...data.sdf_items import as_tensor
-from ...errors import InputError
+from ...errors import InputError, WriteError
 from ...mesh import Mesh, sample_surface
+from ...metrics.evaluation import evaluation, read_scores
 from ...metrics.list_protocol import surface_metrics
 from ...metrics.published_points import published_point_metrics
 from ...metrics.table import ObjectScores, markdown_of, summary_of
+from ...outputs import atomic_file, atomic_folder, require_name
 from .fast import FastDistances
 from .grid import UNSURE, dense_values, estimated_slope, rescaled_as_published, sparse_values, surface_of
 from .model import CoarseNet, ListNet
 
-REQUEST, SUMMARY, TABLE, SCORES = "evaluation.json", "metrics.json", "metrics.md", "scores.json"
+SUMMARY, TABLE, SCORES = "metrics.json", "metrics.md", "scores.json"
 TRUTHS = ("isosurface", "mesh")
 SCALED = "isosurf_scaled.obj"
 DROPPED = ("completeness2", "accuracy2")
@@ -75,38 +76,51 @@ def evaluate_list(
         InputError: the network's shapes stand as the camera sees them, a truth is missing, or `out` holds another
             evaluation.
     """
-    options, place = options or ListEvaluation(), Path(out)
+    options = options or ListEvaluation()
     if net.config.frame != "object":
         raise InputError(
             "These weights turn shapes towards the camera, and the data's truths do not: measure them with "
             "benchmarks/quality_list.py, or take weights of the configuration shapenet."
         )
-    _claim(place, options)
     rows, skipped = [], list(objects.missing)
-    names = objects.names[: options.limit or None]
-    for index, name in enumerate(names):
-        folder = place / name
-        try:
-            if not (folder / SCORES).is_file():
-                with atomic_folder(folder) as draft:
-                    scores = _measured(net, objects, index, draft, options)
-                    (draft / SCORES).write_text(json.dumps(scores, indent=1))
-            scores = json.loads((folder / SCORES).read_text())
-            rows.append(ObjectScores(name.split("/", 1)[1], name.split("/")[0], 1, scores))
-        except InputError as error:
-            skipped.append(f"{name}: {error}")
-        if progress:
-            progress(index + 1, len(names), name)
-    if not rows:
-        raise InputError(f"None of the {len(names)} objects could be measured: {skipped[0]}")
-    summary = summary_of(rows) | {"skipped": skipped, "options": asdict(options)}
+    names = [_checked(name) for name in objects.names[: options.limit or None]]
+    with evaluation(out, options) as place:
+        for index, name in enumerate(names):
+            folder = place / name
+            try:
+                if not (folder / SCORES).is_file():
+                    with atomic_folder(folder) as draft:
+                        scores = _measured(net, objects, index, draft, options)
+                        (draft / SCORES).write_text(json.dumps(scores, indent=1))
+                scores = read_scores(folder, SCORES)
+                rows.append(ObjectScores(name.split("/", 1)[1], name.split("/")[0], 1, scores))
+            except WriteError:
+                raise
+            except InputError as error:
+                skipped.append(f"{name}: {error}")
+            if progress:
+                progress(index + 1, len(names), name)
+        if not rows:
+            raise InputError(f"None of the {len(names)} objects could be measured: {skipped[0]}")
+        summary = summary_of(rows) | {"skipped": skipped, "options": asdict(options)}
+        _write_tables(place, summary, rows)
+    return summary
+
+
+def _checked(name: str) -> str:
+    """CATEGORY/OBJECT as a list has it; both become folders."""
+    for part in name.split("/"):
+        require_name(part)
+    return name
+
+
+def _write_tables(place: Path, summary: dict[str, Any], rows: list[ObjectScores]) -> None:
     with atomic_file(place / SUMMARY) as file:
         file.write_text(json.dumps(summary, indent=1))
     with atomic_file(place / TABLE) as file:
-        file.write_text(markdown_of(summary))
+        file.write_text(markdown_of(summary), encoding="utf-8")
     for category in summary["categories"]:
         _write_csv(place / f"{category}.csv", [row for row in rows if row.category == category])
-    return summary
 
 
 def predicted_surface(net: ListNet, picture: np.ndarray, options: ListEvaluation) -> Mesh | None:
@@ -168,18 +182,10 @@ def _truth(objects: DisnObjects | Pix3dObjects, index: int) -> Mesh:
     raise InputError(f"There is no {SCALED} in {root / TRUTHS[0] / place}; `monoform prepare sdf` makes it.")
 
 
-def _claim(place: Path, options: ListEvaluation) -> None:
-    file, asked = place / REQUEST, asdict(options)
-    if file.is_file() and json.loads(file.read_text()) != asked:
-        raise InputError(f"{place} holds an evaluation with other options; choose another folder.")
-    with atomic_file(file) as draft:
-        draft.write_text(json.dumps(asked, indent=1))
-
-
 def _write_csv(file: Path, rows: list[ObjectScores]) -> None:
     """One line an object, and their mean, as the original writes them."""
     names = list(dict.fromkeys(name for row in rows for name in row.scores))
-    with atomic_file(file) as draft, Path(draft).open("w", newline="") as stream:
+    with atomic_file(file) as draft, Path(draft).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["object", *names])
         for row in rows:

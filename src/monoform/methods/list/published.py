@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...atomic import atomic_file
 from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
 from ...nn.state_dict import fill, named_tensors
+from ...outputs import atomic_stream
 from ...training.weights import load_pretrained
 from .config import Compat, ListConfig, Network, preset
 from .model import CoarseNet, ListNet, build
@@ -85,17 +85,23 @@ def read_published(file: str | Path, config: str | ListConfig) -> tuple[CoarseNe
 def write_published(net: CoarseNet | ListNet, file: str | Path, *, epoch: int = 0) -> None:
     """Write a network as the authors' programs read it; the optimiser's state is empty."""
     content = {"epoch": epoch, "state_dict": _cpu(net.state_dict()), "optimizer": {}, "bestloss": float("inf")}
-    with atomic_file(file) as temporary:
-        torch.save(content, temporary)
+    with atomic_stream(file) as stream:
+        torch.save(content, stream)
 
 
 def write_split(net: CoarseNet, folder: str | Path, *, epoch: int = 0) -> tuple[Path, Path]:
     """Write the first stage as the two files with which the authors' second stage starts."""
     parts = {ENCODER_FILE: net.image_encoder, DECODER_FILE: net.point_decoder}
     for name, part in parts.items():
-        with atomic_file(Path(folder) / name) as temporary:
-            torch.save({"epoch": epoch, "state_dict": _cpu(part.state_dict())}, temporary)
+        with atomic_stream(Path(folder) / name) as stream:
+            torch.save({"epoch": epoch, "state_dict": _cpu(part.state_dict())}, stream)
     return Path(folder) / ENCODER_FILE, Path(folder) / DECODER_FILE
+
+
+def written_beside(folder: str | Path, file: str | Path) -> list[Path]:
+    """What `write_weights` writes beside `file`: the two files that a first stage is split into."""
+    stage = load_pretrained(build, ListConfig, folder)[1].stage
+    return [Path(file).parent / name for name in (ENCODER_FILE, DECODER_FILE)] if stage == "coarse" else []
 
 
 def write_weights(folder: str | Path, file: str | Path) -> list[Path]:

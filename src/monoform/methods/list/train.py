@@ -20,7 +20,7 @@ from ...data.sdf_items import DrawOptions, ShapeObjects, as_tensor, drawing
 from ...data.sdf_jitter import draw_byte_jitter, jittered
 from ...data.splits import excluded_names, validation_names
 from ...errors import InputError
-from ...training import TrainOptions, TrainResult, load_pretrained, publish, train
+from ...training import TrainOptions, TrainResult, load_pretrained, publish, run_folder, train
 from ...training.checkpoint import list_checkpoints
 from .config import ListConfig, preset
 from .model import CoarseNet, ListNet, build
@@ -118,6 +118,19 @@ def train_list(
     start = load_pretrained(build, ListConfig, settings.weights)[0].train() if settings.weights else None
     config = replace(preset(settings.config) if start is None else start.config, stage="list")
     source = _source(Path(data), config, settings)
+    with run_folder(out):
+        return _both(config, start, source, out, options, settings, begun)
+
+
+def _both(
+    config: ListConfig,
+    start: CoarseNet | ListNet | None,
+    source: Source,
+    out: Path,
+    options: TrainOptions,
+    settings: ListTraining,
+    begun: float,
+) -> TrainResult:
     steps = options.steps
     if start is None:
         steps = round((1 - settings.first_share) * options.steps)

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Bool, Float
 from PIL import Image
 
-from ...atomic import atomic_file
 from ...data.capture import CaptureView
 from ...inputs.photo_names import plain_name, stem_of
 from ...metrics import psnr, ssim
 from ...metrics.table import ObjectScores, markdown_of, summary_of
+from ...outputs import atomic_file, save_picture
 from ...render.bounds import ray_sphere
 from .ray_bank import load_reduced
 from .scene import Scene
@@ -146,5 +146,4 @@ def _object_scores(
 def _write_comparison(file: Path, truth: Float[np.ndarray, "h w 3"], ours: Float[np.ndarray, "h w 3"]) -> None:
     error = np.clip(ERROR_GAIN * np.abs(truth - ours), 0, 1)
     sheet = np.rint(255 * np.clip(np.concatenate([truth, ours, error], axis=1), 0, 1)).astype(np.uint8)
-    with atomic_file(file) as temporary:
-        Image.fromarray(sheet).save(temporary)
+    save_picture(Image.fromarray(sheet), file)

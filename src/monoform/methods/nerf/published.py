@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...atomic import atomic_file
 from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
 from ...nn.state_dict import fill, named_tensors
+from ...outputs import atomic_stream
 from .config import FrequencyNetwork, NerfConfig, TwoPass
 from .model import NerfNet
 
@@ -75,8 +75,8 @@ def write_published(net: NerfNet, file: str | Path, *, step: int = 0) -> None:
     for part, name in PARTS.items():
         state = getattr(net, part).state_dict()
         content[name] = {key: tensor.detach().cpu().clone() for key, tensor in state.items()}
-    with atomic_file(file) as temporary:
-        torch.save(content, temporary)
+    with atomic_stream(file) as stream:
+        torch.save(content, stream)
 
 
 def card(file: str | Path, config: str, precision: str) -> str:

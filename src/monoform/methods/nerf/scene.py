@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...atomic import atomic_file
 from ...camera import Camera, cameras_from_transforms, transforms_from_cameras
 from ...data.capture import Capture, CaptureSplit, CaptureView
 from ...data.capture_json import UP_AXIS
 from ...errors import InputError
 from ...inputs import read_json
 from ...nn.field import Field
+from ...outputs import atomic_file
 from ...render.chunks import slices
 from ...render.ray_renderer import RayRenderer
 from ...training.weights import CONFIG, load_pretrained

@@ -11,6 +11,7 @@ from torch import nn
 
 from ...data.capture import Capture, CaptureLayout, content_sphere, open_capture
 from ...errors import InputError
+from ...outputs import atomic_file
 from ...training import TrainOptions, TrainResult, publish, train
 from .config import FrequencyNetwork, NerfConfig, TwoPass
 from .hash_config import HashConfig, HashNetwork
@@ -70,7 +71,8 @@ def train_scene(
         if held:
             scores = judge(scene, held, reduced=settings.reduced, pictures=folder / "held_out")
             write_scores(scores, folder)
-            (folder / "README.md").write_text(_card(capture, net, result, settings, scores), encoding="utf-8")
+            with atomic_file(folder / "README.md") as file:
+                file.write_text(_card(capture, net, result, settings, scores), encoding="utf-8")
         _make_products(scene, Path(out), settings)
     return result
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from jaxtyping import Float
 from PIL import Image
 from torch.nn import functional
 
-from ...atomic import atomic_file, atomic_folder
 from ...camera import Camera
 from ...data.posed import PosedObject, PosedObjects
 from ...errors import InputError
 from ...metrics import psnr, ssim
+from ...metrics.evaluation import evaluation, read_scores
 from ...metrics.table import ObjectScores, markdown_of, summary_of
+from ...outputs import atomic_file, atomic_folder, atomic_stream, require_name, save_picture
 from .cameras import published_rays
 from .config import Sampling, for_evaluation
 from .fast import FastImage, FastOptions, render_image
@@ -27,7 +29,7 @@ from .fast_field import FastField
 from .model import PixelNerfNet
 from .pixels import truncate_to_8_bit
 
-SCORES, REQUEST, SUMMARY, TABLE = "scores.json", "evaluation.json", "metrics.json", "metrics.md"
+SCORES, SUMMARY, TABLE = "scores.json", "metrics.json", "metrics.md"
 COARSE_ONLY = Sampling(coarse=64, fine=128, depth=16)
 Distance = Callable[[Float[torch.Tensor, "h w 3"], Float[torch.Tensor, "h w 3"]], float]
 
@@ -108,34 +110,37 @@ def evaluate(
     Raises:
         InputError: a view is not there, or `out` holds another evaluation.
     """
-    options, place = options or EvaluationOptions(), Path(out)
-    _claim(place, options)
+    options = options or EvaluationOptions()
+    folders = _folders(objects.keys)
     rows, skipped = [], dict(objects.skipped)
-    for number, key in enumerate(objects.keys):
-        folder = place / key.replace("/", "_")
-        if not (folder / SCORES).is_file():
-            with atomic_folder(folder) as draft:
-                scores = _one(net, objects, number, draft, options, perceptual)
-                (draft / SCORES).write_text(json.dumps(scores, indent=2))
-        rows.append(_row(key, json.loads((folder / SCORES).read_text())))
-        if progress is not None:
-            progress(number + 1, len(objects), key)
-    summary = summary_of(rows) | {"skipped": skipped}
-    for name, text in ((SUMMARY, json.dumps(summary, indent=2)), (TABLE, markdown_of(summary))):
-        with atomic_file(place / name) as file:
-            file.write_text(text)
+    with evaluation(out, options) as place:
+        for number, key in enumerate(objects.keys):
+            folder = place / folders[number]
+            if not (folder / SCORES).is_file():
+                with atomic_folder(folder) as draft:
+                    scores = _one(net, objects, number, draft, options, perceptual)
+                    (draft / SCORES).write_text(json.dumps(scores, indent=2))
+            rows.append(_row(key, read_scores(folder, SCORES)))
+            if progress is not None:
+                progress(number + 1, len(objects), key)
+        summary = summary_of(rows) | {"skipped": skipped}
+        for name, text in ((SUMMARY, json.dumps(summary, indent=2)), (TABLE, markdown_of(summary))):
+            with atomic_file(place / name) as file:
+                file.write_text(text, encoding="utf-8")
     return summary
 
 
-def _claim(out: Path, options: EvaluationOptions) -> None:
-    """Mark the folder as this evaluation's: a rerun with other options must not mix with it."""
-    asked = json.loads(json.dumps(asdict(options)))
-    if (out / REQUEST).is_file():
-        if json.loads((out / REQUEST).read_text()) != asked:
-            raise InputError(f"{out} holds an evaluation with other options; give another folder.")
-        return
-    with atomic_file(out / REQUEST) as file:
-        file.write_text(json.dumps(asked, indent=2))
+def _folders(keys: Sequence[str]) -> list[str]:
+    """A folder's name for each object.
+
+    Raises:
+        InputError: a key is no name, or two objects would share a folder.
+    """
+    names = [require_name(key.replace("/", "_")) for key in keys]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InputError(f"{count} objects would be written to {name}: rename one of them or its category.")
+    return names
 
 
 def _row(key: str, content: dict[str, Any]) -> ObjectScores:
@@ -167,12 +172,13 @@ def _one(
         seen = render_view(net, field, camera, content, options, generator)
         picture = seen.rgb.clamp(0, 1)
         written = to_bytes(net, picture)
-        Image.fromarray(written).save(folder / f"{view:06d}.png")
+        save_picture(Image.fromarray(written), folder / f"{view:06d}.png")
         if options.depth:
-            np.save(folder / f"{view:06d}_depth.npy", seen.depth.numpy())
+            with atomic_stream(folder / f"{view:06d}_depth.npy") as stream:
+                np.save(stream, seen.depth.numpy())
         if options.compare:
             row = torch.cat((resized(source, 0, options.scale)[1], true, picture), dim=1)
-            Image.fromarray(to_bytes(net, row)).save(folder / f"{view:06d}_compare.png")
+            save_picture(Image.fromarray(to_bytes(net, row)), folder / f"{view:06d}_compare.png")
         images.append({"view": view, "scores": scores_of(picture, written, true, net, perceptual)})
     return {"sources": sources, "images": images}
 

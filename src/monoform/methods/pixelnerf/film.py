@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ...atomic import atomic_file
 from ...camera import Camera
 from ...data.posed import PosedObject
 from ...errors import InputError
+from ...outputs import save_picture
 from ...progress import work
 from ...render.video import write_video
 from .cameras import from_published, published_rays, real_car_path, scan_path
@@ -63,9 +63,15 @@ def write_film(net: PixelNerfNet, source: PosedObject, path: str | Path, options
     """
     options, path = options or FilmOptions(), Path(path)
     write_video(frames(net, source, options), path, fps=options.fps)
-    with atomic_file(path.with_name(f"{path.stem}_sources.png")) as file:
-        Image.fromarray(to_bytes(net, torch.cat(list(source.images), dim=1))).save(file)
+    save_picture(
+        Image.fromarray(to_bytes(net, torch.cat(list(source.images), dim=1))), sources_beside(path), marked=True
+    )
     return path
+
+
+def sources_beside(film: Path) -> Path:
+    """Where the source views of a film go."""
+    return film.with_name(f"{film.stem}_sources.png")
 
 
 def frames(net: PixelNerfNet, source: PosedObject, options: FilmOptions) -> Iterator[np.ndarray]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...atomic import atomic_file
 from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
 from ...nn.state_dict import fill, named_tensors
+from ...outputs import atomic_stream
 from .config import Compat, PixelNerfConfig, preset
 from .model import PixelNerfNet
 
@@ -71,8 +71,8 @@ def read_published(file: str | Path, config: str | PixelNerfConfig) -> tuple[Pix
 def write_published(net: PixelNerfNet, file: str | Path) -> None:
     """Write a network's state dict as the authors' programs read it."""
     state = {name: tensor.detach().cpu().clone() for name, tensor in net.state_dict().items()}
-    with atomic_file(file) as temporary:
-        torch.save(state, temporary)
+    with atomic_stream(file) as stream:
+        torch.save(state, stream)
 
 
 def card(file: str | Path, config: str, precision: str) -> str:
