@@ -15,8 +15,8 @@ from .mesh import Mesh
 from .texture import sample_texture
 
 _SMALLEST, _LARGEST = 4, 512
-_MOST_TEXELS = 1 << 26
-_MARGIN = 1.0  # texels between a patch's edge and its triangle: bilinear look-ups stay in the patch
+_MOST_TEXELS = 1 << 25
+_MARGIN = 0.5  # texels: corners lie on the centres of texels, so that bilinear look-ups stay in the patch
 _CHUNK = 1 << 20
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import InputError
 from .formats.gltf_read import read_gltf
 from .formats.neighbors import Neighbors
@@ -24,7 +26,7 @@ def load(path: str | Path, *, root: str | Path | None = None, appearance: bool =
     textures beside plain colours, are joined into one image. Opacity and other material channels are ignored.
 
     Args:
-        path: the file, with up to 10 million triangles.
+        path: the file, with up to 10 million triangles and 6 million vertices.
         root: the folder in which textures and buffers named by the file may lie; None is the folder of the file.
         appearance: whether colours are read; without, textures of OBJ, PLY and glTF need not be there.
 
@@ -38,9 +40,11 @@ def load(path: str | Path, *, root: str | Path | None = None, appearance: bool =
     files = Neighbors(path, None if root is None else Path(root))
     data = files.read_mesh()
     try:
-        parts = _parts(data, path.suffix.lower(), files, appearance)
-        if parts:
-            return stack_parts(parts)
+        with np.errstate(all="ignore"):  # numbers that overflow are found and refused as not finite
+            parts = _parts(data, path.suffix.lower(), files, appearance)
+            del data
+            if parts:
+                return stack_parts(parts)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except Exception as error:  # damaged files fail in many ways; the user needs one sentence

@@ -7,57 +7,58 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from ...errors import InputError
 from .gltf_document import Document, table, whole
 
-MAX_ELEMENTS = 30_000_000
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 
 def read_floats(
-    document: Document, index: object, widths: tuple[int, ...], *, normalized: bool = False
+    document: Document,
+    index: object,
+    widths: tuple[int, ...],
+    rows: Int[np.ndarray, " n"],
+    *,
+    normalized: bool = False,
 ) -> Float[np.ndarray, "n c"]:
-    """An accessor as numbers; whole ones that are normalised, or said to be by `normalized`, become -1..1 or 0..1."""
+    """Rows of an accessor as numbers; whole ones that are normalised, or said to be, become -1..1 or 0..1."""
     accessor = document.item("accessors", index)
-    values = _read(document, accessor, widths)
-    scaled = normalized or accessor.get("normalized") is True
-    if values.dtype.kind == "f" or not scaled:
+    values = _read(document, accessor, widths, rows)
+    if values.dtype.kind == "f" or not (normalized or accessor.get("normalized") is True):
         return values.astype(np.float64)
     return np.maximum(values / float(np.iinfo(values.dtype).max), -1.0)
 
 
 def read_indices(document: Document, index: object) -> Int[np.ndarray, " n"]:
     """An accessor as whole numbers, one for each element."""
-    values = _read(document, document.item("accessors", index), (1,))
+    values = _read(document, document.item("accessors", index), (1,), None)
     if values.dtype.kind == "f":
         raise ValueError(f"accessor {index} holds indices that are no whole numbers")
     return values[:, 0].astype(np.int64)
 
 
 def element_count(document: Document, index: object) -> int:
-    """How many elements an accessor says it has.
-
-    Raises:
-        InputError: they are too many.
-    """
-    count = whole(document.item("accessors", index).get("count"), "an accessor's count")
-    if count > MAX_ELEMENTS:
-        raise InputError(f"accessor {index} has {count} elements, of which {MAX_ELEMENTS} are read; simplify the mesh.")
-    return count
+    """How many elements an accessor says it has."""
+    return whole(document.item("accessors", index).get("count"), "an accessor's count")
 
 
-def _read(document: Document, accessor: dict[str, Any], widths: tuple[int, ...]) -> Shaped[np.ndarray, "n c"]:
+def _read(
+    document: Document, accessor: dict[str, Any], widths: tuple[int, ...], rows: np.ndarray | None
+) -> Shaped[np.ndarray, "n c"]:
+    """The rows asked for, all if None."""
     dtype, width = _kind(accessor, widths)
     count = whole(accessor.get("count"), "an accessor's count")
-    if count > MAX_ELEMENTS:
-        raise InputError(f"an accessor has {count} elements, of which {MAX_ELEMENTS} are read; simplify the mesh.")
+    if rows is not None and len(rows) and rows.max() >= count:
+        raise ValueError(f"an accessor has {count} elements, element {rows.max()} is named")
+    changes = "sparse" in accessor
+    document.count.add_numbers((count if rows is None or changes else len(rows)) * width)
     if "bufferView" in accessor:
         offset = whole(accessor.get("byteOffset", 0), "byteOffset")
         values = _elements(document, accessor["bufferView"], offset, count, dtype, width)
     else:
-        values = np.zeros((count, width), dtype)
-    return _with_exceptions(document, values, accessor["sparse"]) if "sparse" in accessor else values
+        values = np.broadcast_to(np.zeros(1, dtype), (count, width))
+    values = _with_exceptions(document, values, accessor["sparse"]) if changes else values
+    return values if rows is None else values[rows]
 
 
 def _kind(accessor: dict[str, Any], widths: tuple[int, ...]) -> tuple[np.dtype, int]:

@@ -11,6 +11,7 @@ from urllib.parse import unquote, unquote_to_bytes
 import numpy as np
 
 from ...errors import InputError
+from .limits import Count
 from .neighbors import MAX_BYTES, Neighbors
 
 # Those that change neither the surface nor its base colour, and those that are followed here.
@@ -40,6 +41,7 @@ class Document:
         text, self._chunk = _chunks(data)
         self.tree = _parsed(text)
         self.files = files
+        self.count = Count()
         self._buffers: dict[int, np.ndarray] = {}
         self._embedded_left = MAX_BYTES
         _check_version(self.tree)

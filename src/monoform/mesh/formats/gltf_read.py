@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from ...errors import InputError
 from ..corner_baking import tinted
 from ..light import bytes_from_linear
 from ..mesh import Mesh, repeats_a_vertex
 from ..texture_stack import Part
 from .gltf_accessors import element_count, read_floats, read_indices
 from .gltf_document import Document, entry, items, needs, numbers, table, whole
-from .gltf_material import Material, Materials, Placed
-from .limits import Count
+from .gltf_material import Materials, Placed
 from .neighbors import Neighbors
 
 _DRACO = "KHR_draco_mesh_compression"
@@ -31,11 +31,11 @@ def read_gltf(data: bytes, files: Neighbors, *, appearance: bool) -> list[Part]:
         ValueError: it is damaged.
     """
     document = Document(data, files)
-    materials, count = Materials(document) if appearance else None, Count()
+    materials = Materials(document) if appearance else None
     parts = []
     for mesh, world_from_mesh in _placed_meshes(document):
         for primitive in items(mesh.get("primitives", [])):
-            part = _part(document, materials, table(primitive), world_from_mesh, count)
+            part = _part(document, materials, table(primitive), world_from_mesh)
             if part is not None:
                 parts.append(part)
     return parts
@@ -56,6 +56,8 @@ def _placed_meshes(document: Document) -> Iterator[tuple[dict[str, Any], Float[n
             raise ValueError(f"node {number} is reached twice, nodes must form trees")
         seen.add(number)
         node = entry(nodes, number, "nodes")
+        if "mesh" not in node and not node.get("children"):
+            continue
         world_from_node = world_from_parent @ _local(node)
         if "mesh" in node:
             yield document.item("meshes", node["mesh"]), world_from_node
@@ -94,11 +96,7 @@ def _unit_quaternion(rotation: np.ndarray) -> np.ndarray:
 
 
 def _part(
-    document: Document,
-    materials: Materials | None,
-    primitive: dict[str, Any],
-    world_from_mesh: np.ndarray,
-    count: Count,
+    document: Document, materials: Materials | None, primitive: dict[str, Any], world_from_mesh: np.ndarray
 ) -> Part | None:
     mode = whole(primitive.get("mode", _TRIANGLES), "a primitive's mode")
     if mode not in (_TRIANGLES, _STRIP, _FAN):
@@ -107,22 +105,33 @@ def _part(
     _check_not_packed(document, primitive, attributes)
     vertex_count = element_count(document, attributes.get("POSITION"))
     index_count = element_count(document, primitive["indices"]) if "indices" in primitive else vertex_count
-    count.add(vertex_count, index_count // 3 if mode == _TRIANGLES else max(index_count - 2, 0))
+    document.count.add(0, index_count // 3 if mode == _TRIANGLES else max(index_count - 2, 0))
     indices = read_indices(document, primitive["indices"]) if "indices" in primitive else np.arange(vertex_count)
     faces = _faces(indices, mode)
     faces = faces[~repeats_a_vertex(faces)]
     if len(faces) == 0:
         return None
-    mesh = Mesh(
-        read_floats(document, attributes["POSITION"], (3,)),
-        faces,
-        vertex_attributes=_numbers_of_vertices(document, attributes, vertex_count),
-    )
+    if faces.max() >= vertex_count:
+        raise InputError(f"A mesh face names vertex {faces.max()} of {vertex_count}; the face list is damaged.")
+    rows, faces = _used(faces)
+    document.count.add(len(rows), 0)
+    vertices = read_floats(document, attributes["POSITION"], (3,), rows)
+    mesh = Mesh(vertices, faces, vertex_attributes=_numbers_of_vertices(document, attributes, rows))
+    mesh = mesh.transformed(world_from_mesh)
     if materials is None:
-        return Part(mesh.submesh(np.arange(len(faces))).transformed(world_from_mesh), None, None)
-    material = materials[primitive["material"]] if "material" in primitive else None
-    part = _painted(document, materials, material, attributes, mesh)
-    return Part(part.mesh.transformed(world_from_mesh), part.texture, part.color)
+        return Part(mesh, None, None)
+    return _painted(document, materials, primitive, rows, mesh)
+
+
+def _used(faces: Int[np.ndarray, "f 3"]) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, "f 3"]]:
+    """The vertices that faces use, and the faces with these numbered anew: primitives may share a long list."""
+    largest = int(faces.max()) + 1
+    if largest > 8 * faces.size:
+        rows, index = np.unique(faces, return_inverse=True)
+        return rows, index.reshape(-1, 3)
+    used = np.zeros(largest, bool)
+    used[faces] = True
+    return np.flatnonzero(used), (np.cumsum(used) - 1)[faces]
 
 
 def _check_not_packed(document: Document, primitive: dict[str, Any], attributes: dict[str, Any]) -> None:
@@ -150,74 +159,72 @@ def _faces(indices: Int[np.ndarray, " n"], mode: int) -> Int[np.ndarray, "f 3"]:
 
 
 def _painted(
-    document: Document, materials: Materials, material: Material | None, attributes: dict[str, Any], mesh: Mesh
+    document: Document, materials: Materials, primitive: dict[str, Any], rows: Int[np.ndarray, " n"], mesh: Mesh
 ) -> Part:
     """A primitive with its colour: factor times texture times COLOR_0, all as linear light (section 3.9.2)."""
-    light = _vertex_light(document, attributes, len(mesh.vertices))
+    attributes = primitive["attributes"]
+    material = materials[primitive["material"]] if "material" in primitive else None
+    light = _vertex_light(document, attributes, rows)
     plain = material is not None
     factor = np.ones(3) if material is None else material.factor
-    if light is not None and np.ptp(light[mesh.faces].reshape(-1, 3), axis=0).max() < 1e-4:
-        factor, light, plain = factor * light[mesh.faces[0, 0]], None, True
+    if light is not None and np.ptp(light, axis=0).max() < 1e-4:
+        factor, light, plain = factor * light[0], None, True
     if material is not None and material.texture is not None:
-        return _textured(document, materials, material.texture, attributes, mesh, factor, light)
-    every = np.arange(len(mesh.faces))
+        uv = _uv(document, attributes, material.texture, rows)
+        return _textured(materials, material.texture, replace(mesh, uv=uv), factor, light)
     if light is not None:
-        return Part(replace(mesh, vertex_colors=bytes_from_linear(light * factor)).submesh(every), None, None)
-    return Part(mesh.submesh(every), None, bytes_from_linear(factor) if plain else None)
+        return Part(replace(mesh, vertex_colors=bytes_from_linear(light * factor)), None, None)
+    return Part(mesh, None, bytes_from_linear(factor) if plain else None)
 
 
 def _textured(
-    document: Document,
-    materials: Materials,
-    placed: Placed,
-    attributes: dict[str, Any],
-    mesh: Mesh,
-    factor: Float[np.ndarray, " 3"],
-    light: Float[np.ndarray, "v 3"] | None,
+    materials: Materials, placed: Placed, mesh: Mesh, factor: Float[np.ndarray, " 3"], light: np.ndarray | None
 ) -> Part:
-    uv = _uv(document, attributes, placed, len(mesh.vertices))
-    used = replace(mesh, uv=uv).submesh(np.arange(len(mesh.faces)))
-    assert used.uv is not None
+    assert mesh.uv is not None
     image = materials.pixels(placed.image, factor if light is None else np.ones(3))
-    texture, uv = materials.repeating(image, used.uv, placed.wrap)
-    used = replace(used, uv=uv)
+    texture, uv = materials.repeating(image, mesh.uv, placed.wrap)
+    mesh = replace(mesh, uv=uv)
     if light is None:
-        return Part(used, texture, None)
-    return Part(*tinted(used, texture, (light * factor)[np.unique(mesh.faces)]), None)
+        return Part(mesh, texture, None)
+    return Part(*tinted(mesh, texture, light * factor), None)
 
 
-def _vertex_light(document: Document, attributes: dict[str, Any], count: int) -> Float[np.ndarray, "v 3"] | None:
+def _vertex_light(
+    document: Document, attributes: dict[str, Any], rows: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, "n 3"] | None:
     if "COLOR_0" not in attributes:
         return None
-    light = read_floats(document, attributes["COLOR_0"], (3, 4), normalized=True)[:, :3]
-    return _of_vertices(light, count, "COLOR_0").clip(0, 1)
+    return _finite(read_floats(document, attributes["COLOR_0"], (3, 4), rows, normalized=True)[:, :3]).clip(0, 1)
 
 
-def _uv(document: Document, attributes: dict[str, Any], placed: Placed, count: int) -> Float[np.ndarray, "v 2"]:
+def _uv(
+    document: Document, attributes: dict[str, Any], placed: Placed, rows: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, "n 2"]:
     """Coordinates with v upwards; where they are missing, those of the image's corner, which is what others show."""
     name = f"TEXCOORD_{placed.tex_coord}"
-    uv = read_floats(document, attributes[name], (2,)) if name in attributes else np.zeros((count, 2))
-    uv = _of_vertices(uv, count, name)
+    uv = np.zeros((len(rows), 2))
+    if name in attributes:
+        uv = _finite(read_floats(document, attributes[name], (2,), rows))
     if placed.matrix is not None:
         uv = uv @ placed.matrix[:, :2].T + placed.matrix[:, 2]
     return np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1)
 
 
-def _numbers_of_vertices(document: Document, attributes: dict[str, Any], count: int) -> dict[str, np.ndarray]:
+def _numbers_of_vertices(
+    document: Document, attributes: dict[str, Any], rows: Int[np.ndarray, " n"]
+) -> dict[str, np.ndarray]:
     """One number for each vertex, by a name without the underscore that glTF asks for."""
     found = {}
     for name, index in attributes.items():
         short = name.lstrip("_").lower()
         if name.startswith("_") and short.isidentifier() and document.item("accessors", index).get("type") == "SCALAR":
-            values = _of_vertices(read_floats(document, index, (1,))[:, 0], count, name)
+            values = read_floats(document, index, (1,), rows)[:, 0].astype(np.float32)
             if np.isfinite(values).all():
                 found[short] = values
     return found
 
 
-def _of_vertices(values: np.ndarray, count: int, name: str) -> np.ndarray:
-    if len(values) != count:
-        raise ValueError(f"{name[:40]} has {len(values)} rows for {count} vertices")
-    if values.dtype.kind == "f" and name.startswith(("COLOR", "TEXCOORD")) and not np.isfinite(values).all():
-        raise ValueError(f"{name[:40]} holds numbers that are not finite")
+def _finite(values: np.ndarray) -> np.ndarray:
+    if not np.isfinite(values).all():
+        raise ValueError("colours or texture coordinates hold numbers that are not finite")
     return values

@@ -10,7 +10,7 @@ from ...errors import InputError
 
 MAX_BYTES = 1 << 30
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")  # one letter is a drive
-_ABSOLUTE = re.compile(r"^(/|[A-Za-z]:)")
+_DRIVE = re.compile(r"^[A-Za-z]:")
 
 
 class Neighbors:
@@ -55,7 +55,7 @@ class Neighbors:
             raise InputError(f"the name of a {what}, {shown!r}, is no file name; export the mesh again.")
         if _SCHEME.match(plain):
             raise InputError(f"the {what} {shown!r} is an address; put the file into the mesh's folder and name it.")
-        inside = None if _ABSOLUTE.match(plain) else self._inside(plain)
+        inside = None if _DRIVE.match(plain) else self._inside(plain)
         found = _matching(*inside) if inside else _matching(self._folder, Path(Path(plain).name or "."))
         if found is not None and found.is_file():
             return found

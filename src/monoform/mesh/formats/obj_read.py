@@ -90,6 +90,8 @@ def _read_line(lines: _Lines, line: str) -> None:
     words = line.split()
     if not words:
         return
+    if "#" in line and words[0] not in ("usemtl", "mtllib"):  # a remark, where no name can hold the sign
+        words = line.partition("#")[0].split() or [""]
     match words[0]:
         case "v":
             _read_vertex(lines, [float(word) for word in words[1:]])
