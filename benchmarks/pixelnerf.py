@@ -29,8 +29,7 @@ from monoform.methods.pixelnerf.encoded import Encoded
 from monoform.methods.pixelnerf.fast import FastOptions, render_image
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.render import render
-from monoform.methods.pixelnerf.sampling import Draws
-from monoform.render import render_mesh
+from monoform.render import RaySampleNoise, render_mesh
 from monoform.training import load_pretrained, save_pretrained
 
 EXACT = {"skip": False, "opaque": 0.0}
@@ -182,7 +181,7 @@ def measure(label: str, net: PixelNerfNet, pictures: torch.Tensor, cameras: Came
     """One image in the published order, and quickly."""
     camera = cameras[5].resized(asked.size, asked.size)
     rays = one_image(camera, net.config)
-    draws = Draws.random(asked.size**2, net.config.sampling, torch.Generator().manual_seed(2)).to(rays)
+    draws = RaySampleNoise.random(asked.size**2, net.config.sampling.rays, torch.Generator().manual_seed(2)).to(rays)
     begun = time.perf_counter()
     twin = published(net, encode(net, pictures, cameras), rays, draws)
     seconds = time.perf_counter() - begun
@@ -193,7 +192,7 @@ def measure(label: str, net: PixelNerfNet, pictures: torch.Tensor, cameras: Came
         if not any(name.startswith(begin) for begin in asked.rows):
             continue
         begun = time.perf_counter()
-        image = render_image(net, encode(net, pictures, cameras), rays, draws=draws, options=options)
+        image = render_image(net, encode(net, pictures, cameras), rays, noise=draws, options=options)
         ratio = seconds / (time.perf_counter() - begun)
         share = image.evaluations / (draws.strata.numel() + len(draws.strata) * samples(net.config.sampling))
         print(
@@ -213,13 +212,13 @@ def one_image(camera: Camera, config: PixelNerfConfig) -> torch.Tensor:
     return published_rays(camera, config.domain.near, config.domain.far)[0]
 
 
-def published(net: PixelNerfNet, encoded: Encoded, rays: torch.Tensor, draws: Draws) -> torch.Tensor:
+def published(net: PixelNerfNet, encoded: Encoded, rays: torch.Tensor, draws: RaySampleNoise) -> torch.Tensor:
     """The twin: every sample of every ray, features looked up and multiplied at each."""
     flat, parts = rays.reshape(1, -1, 8), []
     with torch.no_grad():
         for start in range(0, flat.shape[1], TWIN_RAYS):
             part = slice(start, start + TWIN_RAYS)
-            parts.append(render(net, encoded, flat[:, part], draws=draws[part]).best.rgb[0])
+            parts.append(render(net, encoded, flat[:, part], noise=draws[part]).best.rgb[0])
     return torch.cat(parts).reshape(*rays.shape[:2], 3)
 
 

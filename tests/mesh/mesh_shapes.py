@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from monoform.mesh import Mesh, extract
+from monoform.nn import Field
 
 
 def from_trimesh(solid: trimesh.Trimesh) -> Mesh:
@@ -56,7 +57,7 @@ def _noise(seed: int, smooth: float, cells: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class NoiseField:
+class NoiseField(Field):
     """Smooth random values in a cube; solid wherever they are below 0."""
 
     seed: int
@@ -64,7 +65,10 @@ class NoiseField:
     cells: int = 24
     kind: Literal["density", "sdf"] = "sdf"
     representative_direction: Any = None
-    bounds: torch.Tensor = field(default_factory=lambda: torch.tensor([[-0.5] * 3, [0.5] * 3]))
+
+    @property
+    def bounds(self) -> torch.Tensor:
+        return torch.tensor([[-0.5] * 3, [0.5] * 3])
 
     def geometry(self, points: torch.Tensor) -> torch.Tensor:
         noise = _noise(self.seed, self.smooth, self.cells)
@@ -72,7 +76,7 @@ class NoiseField:
         values = map_coordinates(noise, places.T, order=1, mode="nearest")
         return torch.from_numpy(values).to(points)
 
-    def color(self, points: torch.Tensor, directions: torch.Tensor | None) -> torch.Tensor:
+    def values(self, points: torch.Tensor, directions: torch.Tensor | None = None) -> torch.Tensor:
         return points + 0.5
 
 

@@ -61,7 +61,7 @@ def test_a_field_s_colours_arrive_without_seams(time_limit: float) -> None:
     field = Sphere(0.4)
     mesh = bake.from_field(unwrap(icosphere(0.4, 4), resolution=256, time_limit=time_limit), field, 256)
     points, colors = colors_of(mesh)
-    expected = field.color(torch.from_numpy(points).float(), None).numpy()
+    expected = field.values(torch.from_numpy(points).float()).numpy()
     assert np.abs(colors - expected).max() < 0.03  # an unpainted gutter would show as a difference of 0.5 and more
 
 
@@ -85,7 +85,7 @@ def test_colours_move_from_mesh_to_mesh() -> None:
     target = bake.from_mesh(icosphere(0.41, 2), source, 128)
     points, colors = colors_of(target)
     near = 0.4 * points / np.linalg.norm(points, axis=1, keepdims=True)
-    assert np.abs(colors - field.color(torch.from_numpy(near).float(), None).numpy()).max() < 0.06
+    assert np.abs(colors - field.values(torch.from_numpy(near).float()).numpy()).max() < 0.06
 
 
 def test_the_two_sides_of_a_thin_plate_keep_their_colours() -> None:
@@ -124,7 +124,7 @@ def test_a_photo_is_painted_where_it_is_seen_and_nowhere_else(model: str) -> Non
     if model == "orthographic":
         view = np.broadcast_to(-camera.world_from_camera[0, :3, 2].numpy(), points.shape)
     facing = np.einsum("ij,ij->i", points / 0.4, view / np.linalg.norm(view, axis=1, keepdims=True))
-    expected = field.color(torch.from_numpy(points).float(), None).numpy()
+    expected = field.values(torch.from_numpy(points).float()).numpy()
     assert np.abs(colors - expected)[facing > 0.75].max() < 0.08
     np.testing.assert_allclose(colors[facing < 0.05], np.tile([0, 1, 1], ((facing < 0.05).sum(), 1)), atol=0.01)
 

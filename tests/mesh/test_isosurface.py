@@ -17,11 +17,12 @@ from tests.mesh.mesh_shapes import NoiseField
 
 from monoform import InputError
 from monoform.mesh import Mesh, extract, report
+from monoform.nn import Field
 from monoform.nn.analytic import Box, Sphere, Torus
 
 
 @dataclass
-class Blob:
+class Blob(Field):
     """A density that falls off linearly from the centre of a ball."""
 
     center: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -43,7 +44,7 @@ class Blob:
         distance = (points - torch.tensor(self.center)).norm(dim=-1)
         return (10.0 + self.steepness * (self.radius - distance)).clamp_min(0.0)
 
-    def color(self, points: torch.Tensor, directions: torch.Tensor | None) -> torch.Tensor:
+    def values(self, points: torch.Tensor, directions: torch.Tensor | None = None) -> torch.Tensor:
         return torch.zeros_like(points)
 
 
@@ -145,7 +146,7 @@ def test_parts_met_once_are_found_whole(seed: int, coarse: int) -> None:
 
 
 @dataclass
-class _Negated:
+class _Negated(Field):
     field: NoiseField
     kind: str = "density"
     representative_direction: Any = None
@@ -157,8 +158,8 @@ class _Negated:
     def geometry(self, points: torch.Tensor) -> torch.Tensor:
         return 1.0 - self.field.geometry(points)
 
-    def color(self, points: torch.Tensor, directions: torch.Tensor | None) -> torch.Tensor:
-        return self.field.color(points, directions)
+    def values(self, points: torch.Tensor, directions: torch.Tensor | None = None) -> torch.Tensor:
+        return self.field.values(points, directions)
 
 
 def test_a_surface_cut_by_the_bounds_is_closed() -> None:

@@ -86,7 +86,7 @@ def test_the_field_keeps_the_contract():
     found = reconstruct(*mug())
     assert isinstance(found.field, Field)
     points = torch.rand(500, 3, generator=torch.Generator().manual_seed(0)) - 0.5
-    colours = found.field.color(points, None)
+    colours = found.field.values(points)
     assert colours.shape == (500, 3) and colours.min() >= 0 and colours.max() <= 1
     behind = points * torch.tensor([1.0, 1.0, 0.0])
     assert (found.field.geometry(behind) < 0).any()

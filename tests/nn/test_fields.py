@@ -23,7 +23,7 @@ def test_fields_satisfy_the_protocol(field: Field) -> None:
     assert isinstance(field, Field)
     points = cloud(500)
     assert field.geometry(points).shape == (500,) and field.geometry(points).dtype == torch.float64
-    colors = field.color(points, None)
+    colors = field.values(points)
     assert bool(((colors >= 0) & (colors <= 1)).all())
     lower, upper = field.bounds
     outside = points[((points < lower) | (points > upper)).any(dim=-1)]
@@ -70,6 +70,6 @@ def test_box_has_a_gradient_on_its_faces_and_at_its_centre() -> None:
 
 
 def test_plain_colour_and_fog_density() -> None:
-    assert torch.allclose(Sphere(rgb=(0.1, 0.5, 0.9)).color(torch.zeros(1, 3), None), torch.tensor([[0.1, 0.5, 0.9]]))
+    assert torch.allclose(Sphere(rgb=(0.1, 0.5, 0.9)).values(torch.zeros(1, 3)), torch.tensor([[0.1, 0.5, 0.9]]))
     assert torch.equal(Fog(0.4, 3.0).geometry(torch.tensor([[0.0, 0.3, 0.0], [0.3, 0.3, 0.0]])), torch.tensor([3.0, 0]))
     assert math.isclose(float(Sphere(0.4).geometry(torch.zeros(1, 3))), -0.4, rel_tol=1e-6)

@@ -28,14 +28,14 @@ from monoform.methods.inerf import (
     sphere_axis,
     widened,
 )
-from monoform.methods.nerf import TwoPass, TwoPassRender, render_two_pass
+from monoform.methods.nerf import TwoPass, render_two_pass
 from monoform.methods.pixelnerf import from_published
 from monoform.methods.pixelnerf.encoded import Encoded
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.render import render
-from monoform.methods.pixelnerf.sampling import Draws
 from monoform.metrics.pose import rotation_error, translation_error
 from monoform.nn.nerf_mlp import NerfMlp
+from monoform.render import RayRender, RaySampleNoise
 from monoform.render.ray_renderer import RayColors
 
 LOSS, CLOSE_LOSS, FIRST_GRADIENT, GRADIENTS, POSES = 1e-4, 2e-6, 5e-3, 3e-2, 1e-3
@@ -140,7 +140,9 @@ def pixelnerf_steps(case: Case) -> None:
         limits = origins.new_tensor([settings["near"], settings["far"]]).expand(len(origins), 2)
         rays = torch.cat((origins, directions, limits), dim=-1)[None]
         draws = draws_of(case, f"step{step}/", rays, net.config.sampling)
-        key = digest(case, "source", "input_pose") + _bytes(rays, draws.strata, draws.bins, draws.within, draws.depth)
+        key = digest(case, "source", "input_pose") + _bytes(
+            rays, draws.strata, draws.levels, draws.within, draws.normal
+        )
         rgb, alpha, depth = _Replayed.apply(rays, lambda rays: _seen(net, encoded, rays, draws), key)
         first.append((rgb.detach(), depth.detach()))
         # A wrong step is known at once, and the steps after it are not waited for.
@@ -157,8 +159,8 @@ def pixelnerf_steps(case: Case) -> None:
     compare_steps(case, found, to_opengl, tolerance)
 
 
-def _seen(net: PixelNerfNet, encoded: Encoded, rays: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
-    best = render(net, encoded, rays, draws=draws).best
+def _seen(net: PixelNerfNet, encoded: Encoded, rays: Tensor, draws: RaySampleNoise) -> tuple[Tensor, Tensor, Tensor]:
+    best = render(net, encoded, rays, noise=draws).best
     return best.rgb[0], best.alpha[0], best.depth[0]
 
 
@@ -200,7 +202,7 @@ def vanilla_steps(case: Case) -> None:
     )
     state = remembered("vanilla", digest(case), lambda: fill_state(case.manifest))
     coarse, fine = (_network(config, state, name) for name in ("network_fn", "network_fine"))
-    seen: list[tuple[Tensor, Tensor, TwoPassRender]] = []
+    seen: list[tuple[Tensor, Tensor, RayRender]] = []
     samples = TwoPass(
         config["near"], config["far"], config["N_samples"], config["N_importance"], white=config["white_bkgd"]
     )
@@ -230,7 +232,10 @@ def vanilla_steps(case: Case) -> None:
     case.compare("acc0", first.best.alpha, atol=1e-4)
     case.compare("disp0", first.best.disparity, atol=1e-4)
     case.compare("coarse_rgb0", first.coarse.rgb, atol=1e-4)
-    case.compare("raw0", first.best.raw[:4], atol=1e-3)
+    points = origins[:4, None] + first.best.distances[:4, :, None] * directions[:4, None]
+    along = torch.nn.functional.normalize(directions[:4], dim=-1)[:, None].expand_as(points)
+    with torch.no_grad():
+        case.compare("raw0", fine(points, along), atol=1e-3)
     compare_steps(case, found, to_opengl, CLOSE_LOSS)
     # The start is the truth moved by a twist of whole hundredths.
     twist = se3_log(start @ rigid_inverse(case.tensor("gt_pose"))).mul(100).round() / 100

@@ -17,8 +17,10 @@ from monoform.camera import to_blender
 from monoform.data.capture import image_size, open_capture, read_image
 from monoform.data.llff import read_poses_bounds
 from monoform.data.start_poses import offset_pose
-from monoform.methods.nerf import composite_raw, inverse_cdf, ndc_rays, published_rays
+from monoform.methods.nerf import TwoPass, field_samples, ndc_rays, published_rays
 from monoform.nn.nerf_mlp import NerfMlp
+from monoform.render import importance
+from monoform.render.passes import composite
 
 NETWORK, PARTS, DATA = 1e-3, 1e-4, 1e-5
 NDC_SIZE = (30, 40, 37.5)  # height, width, focal length: in the case's text alone
@@ -37,8 +39,10 @@ def vanilla_pieces(case: Case) -> None:
         case.compare("raw_out", raw, atol=NETWORK)
         torch.testing.assert_close(net.density(case.tensor("x")), raw[:, 3].relu())
     levels = torch.linspace(0.0, 1.0, case.arrays["pdf_samples"].shape[1]).expand(len(case.arrays["bins"]), -1)
-    case.compare("pdf_samples", inverse_cdf(case.tensor("bins"), case.tensor("weights"), levels), atol=PARTS)
-    seen = composite_raw(case.tensor("comp_raw"), case.tensor("comp_z"), case.tensor("comp_rays_d"), white=True)
+    case.compare("pdf_samples", importance(case.tensor("bins"), case.tensor("weights"), levels), atol=PARTS)
+    distances, scale = case.tensor("comp_z"), case.tensor("comp_rays_d").norm(dim=-1, keepdim=True)
+    ends = distances[:, :1], distances[:, -1:]
+    seen = composite(field_samples(case.tensor("comp_raw")), distances, *ends, TwoPass(white=True).rays, scale=scale)
     ours = {
         "rgb": seen.rgb,
         "disp": seen.disparity,

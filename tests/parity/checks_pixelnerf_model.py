@@ -26,8 +26,7 @@ from monoform.methods.pixelnerf.mlp import ResnetFC, activation
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.published import PUBLISHED
 from monoform.methods.pixelnerf.published_config import network_from_published, sampling_from_published
-from monoform.methods.pixelnerf.render import Rendered, render, render_query
-from monoform.methods.pixelnerf.sampling import Draws
+from monoform.methods.pixelnerf.render import RayRender, render, render_query
 
 LATENT, MLP, QUERY = 1e-4, 1e-4, 2e-4  # the first relative to the largest feature
 DISTANCES, IMAGES = 1e-6, 2e-5
@@ -166,15 +165,15 @@ def net_query(case: Case) -> None:
         case.compare(
             "latent_samples", features[:, :: features.shape[1] // golden.shape[1]], atol=1e-4 * np.abs(golden).max()
         )
-        case.compare("coarse", net.query(encoded, xyz, directions, fine=False), atol=QUERY)
-        case.compare("fine", net.query(encoded, xyz, directions), atol=QUERY)
+        case.compare("coarse", as_published(net.query(encoded, xyz, directions, fine=False)), atol=QUERY)
+        case.compare("fine", as_published(net.query(encoded, xyz, directions)), atol=QUERY)
         one_each = case.tensor("focal_obj")[:, None].expand(-1, 2).repeat_interleave(views, dim=0)
         encoded = net.encode(unit(images), cameras(views, one_each))
-        case.compare("fine_objfocal", net.query(encoded, xyz, directions), atol=QUERY)
+        case.compare("fine_objfocal", as_published(net.query(encoded, xyz, directions)), atol=QUERY)
         single = net.encode(unit(images[:, :1]), cameras(1, ONE_VIEW_FOCAL))
-        case.compare("fine_1view", net.query(single, xyz, directions), atol=QUERY)
+        case.compare("fine_1view", as_published(net.query(single, xyz, directions)), atol=QUERY)
         local_net = network_of(case, model={"normalize_z": False})
-        case.compare("fine_1view_no_normz", local_net.query(single, xyz, directions), atol=QUERY)
+        case.compare("fine_1view_no_normz", as_published(local_net.query(single, xyz, directions)), atol=QUERY)
 
 
 @check("pixelnerf", "renderer")
@@ -193,21 +192,27 @@ def renderer(case: Case) -> None:
         points = rays[:, :, None, :3] + last[..., None] * rays[:, :, None, 3:6]
         along = rays[:, :, None, 3:6].expand_as(points)
         found = closed_form(points.flatten(1, 2), along.flatten(1, 2), fine=rendered.fine is not None)
-        case.compare(f"{group}/field_at_last", found.reshape(-1, last.shape[2], 4), atol=IMAGES, rtol=1e-5)
+        found = as_published(found).reshape(-1, last.shape[2], 4)
+        case.compare(f"{group}/field_at_last", found, atol=IMAGES, rtol=1e-5)
 
 
-def closed_form(points: Tensor, directions: Tensor, *, fine: bool) -> Tensor:
+def as_published(samples: FieldSamples) -> Tensor:
+    """Colour and density side by side."""
+    return torch.cat((samples.values, samples.geometry[..., None]), dim=-1)
+
+
+def closed_form(points: Tensor, directions: Tensor, *, fine: bool) -> FieldSamples:
     """The field that the case's text gives."""
     k = 1.3 if fine else 1.0
     shell = torch.sigmoid(12 * (0.55 - points.norm(dim=-1)))
     sigma = torch.relu(40 * k * shell * (0.6 + 0.4 * torch.sin(7 * points[..., 0] + 5 * points[..., 1])) - 2)
     rgb = torch.sigmoid(3 * k * points + directions + points.new_tensor([0.2, -0.1, 0.4]))
-    return torch.cat((rgb, sigma[..., None]), dim=-1)
+    return FieldSamples(sigma, rgb)
 
 
-def draws_of(case: Case, prefix: str, rays: Tensor, sampling: Sampling) -> Draws:
+def draws_of(case: Case, prefix: str, rays: Tensor, sampling: Sampling) -> RaySampleNoise:
     """The recorded draws; those that an option set does not need are absent."""
-    even = Draws.even(rays.shape[0] * rays.shape[1], sampling)
+    even = RaySampleNoise.even(rays.shape[0] * rays.shape[1], sampling.rays)
 
     def take(name: str, otherwise: Tensor) -> Tensor:
         if prefix + name not in case:
@@ -216,8 +221,11 @@ def draws_of(case: Case, prefix: str, rays: Tensor, sampling: Sampling) -> Draws
         assert name.startswith("n_") or ((drawn >= 0) & (drawn < 1)).all(), f"{prefix}{name} is not uniform in [0, 1)"
         return drawn
 
-    return Draws(
-        take("u_coarse", even.strata), take("u_cdf", even.bins), take("u_bin", even.within), take("n_depth", even.depth)
+    return RaySampleNoise(
+        take("u_coarse", even.strata),
+        take("u_cdf", even.levels),
+        take("u_bin", even.within),
+        take("n_depth", even.normal),
     )
 
 
@@ -260,13 +268,13 @@ def end_to_end_scene(case: Case) -> tuple[Tensor, Any, PixelNerfNet]:
     return rays, encoded, net
 
 
-def no_grad_render(net: PixelNerfNet, encoded: Any, rays: Tensor, draws: Draws) -> dict[str, Tensor]:
+def no_grad_render(net: PixelNerfNet, encoded: Any, rays: Tensor, draws: RaySampleNoise) -> dict[str, Tensor]:
     with torch.no_grad():
-        rendered = render(net, encoded, rays, draws=draws, points_per_call=1536)
+        rendered = render(net, encoded, rays, noise=draws, points_per_call=1536)
     return named(rendered)
 
 
-def named(rendered: Rendered) -> dict[str, Tensor]:
+def named(rendered: RayRender) -> dict[str, Tensor]:
     assert rendered.fine is not None
     passes = {"coarse": rendered.coarse, "fine": rendered.fine}
     return {
@@ -327,7 +335,7 @@ class Steps:
         names = dict(net.named_parameters())
         found = torch.autograd.grad(losses[2], list(names.values()), allow_unused=True)
         gradients = dict(zip(names, found, strict=True))
-        detached = Rendered(*(_detached(one) for one in (seen.coarse, seen.fine)))
+        detached = RayRender(*(_detached(one) for one in (seen.coarse, seen.fine)))
         means = {name: value.clone() for name, value in net.state_dict().items() if name.endswith("running_mean")}
         return net, detached, losses.detach(), gradients, means
 
@@ -358,10 +366,10 @@ class Steps:
         wanted.add("encoder.model.bn1.running_mean")
         return losses.detach(), {name: fresh.state_dict()[name].detach().clone() for name in wanted}
 
-    def _forward(self, net: PixelNerfNet, step: int) -> tuple[Rendered, Tensor]:
+    def _forward(self, net: PixelNerfNet, step: int) -> tuple[RayRender, Tensor]:
         draws = draws_of(self.case, f"step{step}/", self.rays, net.config.sampling)
         encoded = net.encode(self.images, self.cameras)
-        seen = render(net, encoded, self.rays, draws=draws)
+        seen = render(net, encoded, self.rays, noise=draws)
         assert seen.fine is not None
         parts = [(one.rgb - self.truth).square().mean() for one in (seen.coarse, seen.fine)]
         return seen, torch.stack([*parts, parts[0] + parts[1]])
@@ -419,7 +427,7 @@ def mesh(case: Case) -> None:
 
 
 @dataclass
-class GridUnits:
+class GridUnits(Field):
     """The fine field of the closed form, seen along -x / |x|, in units of a grid's cells."""
 
     origin: Tensor
@@ -441,7 +449,7 @@ class GridUnits:
 
     def geometry(self, points: Tensor) -> Tensor:
         world = self.origin + self.step * points
-        return closed_form(world[None], -torch.nn.functional.normalize(world, dim=-1)[None], fine=True)[0, :, 3]
+        return closed_form(world[None], -torch.nn.functional.normalize(world, dim=-1)[None], fine=True).geometry[0]
 
-    def color(self, points: Tensor, directions: Tensor | None) -> Tensor:
+    def values(self, points: Tensor, directions: Tensor | None = None) -> Tensor:
         return torch.zeros_like(points)

@@ -10,7 +10,7 @@ import torch
 from monoform.camera import Camera, look_at
 from monoform.mesh import Mesh
 from monoform.nn import Sphere
-from monoform.render import SamplingOptions, render_mesh, render_rays
+from monoform.render import RaySampling, render_mesh, render_rays
 from monoform.render.mesh_rays import MeshRenderer
 from monoform.render.ray_renderer import FieldRenderer, RayRenderer
 
@@ -34,7 +34,7 @@ def rays() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_a_field_renders_as_its_rays_do() -> None:
-    field, options = Sphere(), SamplingOptions(coarse=16, fine=8, background=(0.2, 0.3, 0.4))
+    field, options = Sphere(), RaySampling(coarse=16, fine=8, background=(0.2, 0.3, 0.4))
     renderer = FieldRenderer(field, options)
     assert isinstance(renderer, RayRenderer)
     seen, expected = renderer(*rays()), render_rays(field, *rays(), options)

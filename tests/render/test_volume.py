@@ -12,8 +12,8 @@ from torch import Tensor
 
 from monoform import InputError
 from monoform.camera import Camera, look_at, orbit, se3_exp
-from monoform.nn import Box, Fog, Sphere
-from monoform.render import SamplingOptions, normals, ray_sphere, rays_per_chunk, render_field, render_rays
+from monoform.nn import Box, Field, FieldSamples, Fog, Sphere
+from monoform.render import RaySampling, normals, ray_sphere, rays_per_chunk, render_field, render_rays
 
 CAMERA = orbit(2, elevation=0.3, distance=2.0, fov_y=0.6, width=20, height=16)
 
@@ -25,7 +25,7 @@ def rays_of(camera: Camera) -> tuple[Tensor, Tensor]:
 
 def test_ball_of_fog_has_its_closed_form_coverage_and_depth() -> None:
     fog = Fog(radius=0.4, density=4.0, rgb=(0.2, 0.4, 0.6))
-    render = render_field(fog, CAMERA, SamplingOptions(coarse=256, fine=256))
+    render = render_field(fog, CAMERA, RaySampling(coarse=256, fine=256))
     origins, directions = rays_of(CAMERA)
     near, far, _ = ray_sphere(origins, directions, fog.radius)
     chord = far - near
@@ -45,7 +45,7 @@ def test_ball_of_fog_has_its_closed_form_coverage_and_depth() -> None:
 def test_surface_of_a_ball_has_its_exact_depth_mask_and_normals(kind: str) -> None:
     ball = Sphere(0.4, center=(0.05, -0.02, 0.03), rgb=(0.2, 0.4, 0.6))
     camera = CAMERA if kind == "pinhole" else Camera.orthographic(CAMERA.world_from_camera, 1.1, 20, 16)
-    options = SamplingOptions()
+    options = RaySampling()
     render = render_field(ball, camera, options)
     origins, directions = rays_of(camera)
     near, far, hit = ray_sphere(origins, directions, ball.radius, ball.center)
@@ -76,7 +76,7 @@ def test_depth_agrees_with_the_camera_that_made_it() -> None:
 
 def test_memory_budget_changes_nothing_but_the_pieces() -> None:
     field = Box((0.3, 0.2, 0.25))
-    options = SamplingOptions(coarse=16, fine=8)
+    options = RaySampling(coarse=16, fine=8)
     whole = render_field(field, CAMERA, options)
     pieces = render_field(field, CAMERA, options, memory_bytes=24 * 100 * 7, bytes_per_point=100)
     for name in ("rgb", "alpha", "depth", "normal"):
@@ -91,7 +91,7 @@ def test_pieces_are_as_large_as_the_budget_allows() -> None:
             sizes.append(len(points))
             return super().geometry(points)
 
-    render_field(Spy(), CAMERA[0], SamplingOptions(coarse=10, fine=0), memory_bytes=10 * 64 * 5, bytes_per_point=64)
+    render_field(Spy(), CAMERA[0], RaySampling(coarse=10, fine=0), memory_bytes=10 * 64 * 5, bytes_per_point=64)
     assert max(sizes) == 50
     assert rays_per_chunk(10, memory_bytes=1, bytes_per_point=64) == 1
     with pytest.raises(InputError, match="0 samples"):
@@ -99,7 +99,7 @@ def test_pieces_are_as_large_as_the_budget_allows() -> None:
 
 
 @dataclass(frozen=True)
-class Blob:
+class Blob(Field):
     """A soft ball whose size can be learned."""
 
     size: Tensor
@@ -110,7 +110,7 @@ class Blob:
     def geometry(self, points: Tensor) -> Tensor:
         return 20.0 * torch.exp(-points.square().sum(-1) / self.size**2)
 
-    def color(self, points: Tensor, directions: Tensor | None) -> Tensor:
+    def values(self, points: Tensor, directions: Tensor | None = None) -> Tensor:
         return torch.sigmoid(4.0 * points + self.size)
 
 
@@ -119,7 +119,7 @@ def gradients(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     twist = torch.zeros(1, 6, dtype=dtype, requires_grad=True)
     pose = se3_exp(twist) @ CAMERA[0].world_from_camera.to(dtype)
     camera = replace(CAMERA[0].to(dtype), world_from_camera=pose)
-    rays = render_rays(Blob(size), *rays_of(camera), SamplingOptions(coarse=24, fine=0))
+    rays = render_rays(Blob(size), *rays_of(camera), RaySampling(coarse=24, fine=0))
     weights = torch.linspace(0.0, 1.0, rays.rgb.numel(), dtype=dtype).reshape(rays.rgb.shape)
     (rays.rgb * weights).mean().backward()
     return size.grad, twist.grad
@@ -167,23 +167,23 @@ def test_fine_samples_sharpen_the_depth() -> None:
     near, far, hit = ray_sphere(origins, directions, 0.4)
     hit &= far - near > 0.1
 
-    def error(options: SamplingOptions) -> float:
+    def error(options: RaySampling) -> float:
         return float((render_rays(ball, origins[hit], directions[hit], options).distance - near[hit]).abs().mean())
 
-    assert error(SamplingOptions(coarse=32, fine=32)) < 0.5 * error(SamplingOptions(coarse=64, fine=0))
+    assert error(RaySampling(coarse=32, fine=32)) < 0.5 * error(RaySampling(coarse=64, fine=0))
 
 
 def test_options_change_what_they_say() -> None:
-    black = render_field(Sphere(), CAMERA[0], SamplingOptions(background=(0.0, 0.0, 0.0)))
+    black = render_field(Sphere(), CAMERA[0], RaySampling(background=(0.0, 0.0, 0.0)))
     assert float(black.rgb[0, 0, 0].max()) == 0.0
-    soft = render_field(Sphere(), CAMERA[0], SamplingOptions(beta=0.05))
-    sharp = render_field(Sphere(), CAMERA[0], SamplingOptions(beta=0.002))
+    soft = render_field(Sphere(), CAMERA[0], RaySampling(beta=0.05))
+    sharp = render_field(Sphere(), CAMERA[0], RaySampling(beta=0.002))
     assert float(((soft.alpha > 0.05) & (soft.alpha < 0.95)).sum()) > float(
         ((sharp.alpha > 0.05) & (sharp.alpha < 0.95)).sum()
     )
     for wrong in ({"coarse": 1}, {"fine": -1}, {"beta": 0.0}, {"beta": math.nan}):
         with pytest.raises(InputError):
-            SamplingOptions(**wrong)
+            RaySampling(**wrong)
 
 
 def test_normals_point_out_of_both_kinds() -> None:
@@ -192,6 +192,34 @@ def test_normals_point_out_of_both_kinds() -> None:
     assert torch.allclose(normals(Sphere(0.3), points), expected, atol=1e-3)
     assert torch.allclose(normals(Blob(torch.tensor(0.2)), points), expected, atol=1e-3)
     assert torch.equal(normals(Fog(0.4), points), torch.zeros(2, 3))
+
+
+class Counted(Field):
+    """A ball of fog that counts its queries and adds two channels of its own: the height, and 1."""
+
+    kind: ClassVar[Literal["density"]] = "density"
+    representative_direction: ClassVar[None] = None
+
+    def __init__(self) -> None:
+        self.fog, self.asked = Fog(0.4, density=8.0), 0
+
+    @property
+    def bounds(self) -> Tensor:
+        return self.fog.bounds
+
+    def query(self, points: Tensor, directions: Tensor | None = None) -> FieldSamples:
+        self.asked += len(points)
+        more = torch.stack((points[:, 1], torch.ones_like(points[:, 1])), dim=1)
+        return FieldSamples(self.fog.geometry(points), torch.cat((self.fog.values(points), more), dim=1))
+
+
+def test_a_field_is_asked_once_for_each_sample_and_any_channels_are_accumulated() -> None:
+    field, (origins, directions) = Counted(), rays_of(CAMERA[0])
+    seen = render_rays(field, origins, directions, RaySampling(coarse=16, fine=8))
+    assert field.asked == len(origins) * 24
+    assert torch.allclose(seen.values[:, 4], seen.alpha, atol=1e-6)
+    height = (seen.weights * (origins[:, 1:2] + seen.distances * directions[:, 1:2])).sum(dim=1)
+    assert torch.allclose(seen.values[:, 3], height, atol=1e-5)
 
 
 def test_inside_the_object_everything_is_covered() -> None:

@@ -84,7 +84,7 @@ def from_field(mesh: Mesh, field: Field, resolution: int = 1024, *, chunk: int =
     with torch.no_grad():
         for start in range(0, len(points), chunk):
             part = torch.from_numpy(points[start : start + chunk]).to(place.device, torch.float32)
-            colors[start : start + chunk] = field.color(part, None).float().cpu().numpy()
+            colors[start : start + chunk] = field.values(part)[:, :3].float().cpu().numpy()
     return replace(mesh, texture=to_bytes(where.image(colors)))
 
 

@@ -8,6 +8,7 @@ from .analytic import Sphere as Sphere
 from .analytic import Torus as Torus
 from .encoding import FrequencyEncoding as FrequencyEncoding
 from .field import Field as Field
+from .field import FieldSamples as FieldSamples
 from .hashgrid import GridOptions as GridOptions
 from .hashgrid import HashGrid as HashGrid
 from .nerf_mlp import NerfMlp as NerfMlp

@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .field import Field
+
 Vector3 = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Sphere:
+class Sphere(Field):
     """The signed distance of a ball, coloured by position or plainly.
 
     Args:
@@ -38,12 +40,14 @@ class Sphere:
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         return (points - points.new_tensor(self.center)).norm(dim=-1) - self.radius
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+    def values(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
+    ) -> Float[Tensor, "n 3"]:
         return _color(points, self.rgb, self.bounds)
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(Field):
     """The exact signed distance of an axis-aligned box with the given half sizes in world units."""
 
     half_sizes: Vector3 = (0.3, 0.2, 0.25)
@@ -66,12 +70,14 @@ class Box:
         distance = torch.where(outside > 0, outside, torch.ones_like(outside)).sqrt()
         return torch.where(outside > 0, distance, torch.zeros_like(outside)) + inside
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+    def values(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
+    ) -> Float[Tensor, "n 3"]:
         return _color(points, self.rgb, self.bounds)
 
 
 @dataclass(frozen=True)
-class Torus:
+class Torus(Field):
     """The exact signed distance of a ring around +y: a shape with one hole."""
 
     major_radius: float = 0.3
@@ -91,12 +97,14 @@ class Torus:
         from_ring = points[:, [0, 2]].norm(dim=-1) - self.major_radius
         return torch.hypot(from_ring, points[:, 1]) - self.minor_radius
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+    def values(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
+    ) -> Float[Tensor, "n 3"]:
         return _color(points, self.rgb, self.bounds)
 
 
 @dataclass(frozen=True)
-class Fog:
+class Fog(Field):
     """A ball of constant density: rays through it have a closed-form answer.
 
     Args:
@@ -119,7 +127,9 @@ class Fog:
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         return self.density * (points.norm(dim=-1) <= self.radius).to(points)
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+    def values(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
+    ) -> Float[Tensor, "n 3"]:
         return _color(points, self.rgb, self.bounds)
 
 

@@ -1,21 +1,43 @@
-"""What every representation of an object offers: geometry and colour at points, and where it lives."""
+"""What every representation of an object answers: geometry and values at points, and where it lives."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
 
-@runtime_checkable
-class Field(Protocol):
-    """A volume with a shape and a colour, in world coordinates.
+@dataclass(frozen=True, eq=False)
+class FieldSamples:
+    """What a field holds at points.
 
     Attributes:
-        kind: "density" (per world unit, >= 0) or "sdf" (signed distance in world units, negative inside).
+        geometry: density per world unit, >= 0, or signed distance in world units, negative inside.
+        values: the first three are sRGB in 0..1; what follows is the field's own (features, normals, coordinates).
+    """
+
+    geometry: Float[Tensor, "*n"]
+    values: Float[Tensor, "*n c"]
+
+    @property
+    def rgb(self) -> Float[Tensor, "*n 3"]:
+        """sRGB in 0..1."""
+        return self.values[..., :3]
+
+
+@runtime_checkable
+class Field(Protocol):
+    """A volume with a shape and values, in world coordinates.
+
+    A class that derives from it says `query`, or `geometry` and `values` where these share no work. Points may have any
+    leading dimensions, for instance one for several objects.
+
+    Attributes:
+        kind: whether geometry is a "density" or an "sdf".
         bounds: lower and upper corner of the world box outside which there is nothing.
-        representative_direction: unit direction that meshing uses where geometry or colour depends on the view
+        representative_direction: unit direction that meshing uses where geometry or values depend on the view
             direction; None where it does not matter.
     """
 
@@ -28,10 +50,16 @@ class Field(Protocol):
     @property
     def representative_direction(self) -> Float[Tensor, " 3"] | None: ...
 
-    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Density or signed distance, as `kind` says."""
-        ...
+    def query(self, points: Float[Tensor, "*n 3"], directions: Float[Tensor, "*n 3"] | None = None) -> FieldSamples:
+        """Geometry and values as seen along unit `directions`; None asks for the representative direction."""
+        return FieldSamples(self.geometry(points), self.values(points, directions))
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
-        """sRGB in 0..1, as seen along unit `directions`; None asks for the representative direction."""
-        ...
+    def geometry(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
+        """The geometry alone, for what looks at shapes only."""
+        return self.query(points, None).geometry
+
+    def values(
+        self, points: Float[Tensor, "*n 3"], directions: Float[Tensor, "*n 3"] | None = None
+    ) -> Float[Tensor, "*n c"]:
+        """The values alone, for what colors a known surface."""
+        return self.query(points, directions).values

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from .occupancy import OccupancyGrid
+from .packed import PackedSamples
 
 MISS = torch.finfo(torch.float32).max
 
@@ -45,25 +46,16 @@ class MarchOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """Samples of r rays, one ray after the other.
+class MarchSamples(PackedSamples):
+    """Samples in steps along r rays, one ray after the other.
 
     Attributes:
-        ray: which ray each belongs to, ascending; counts: of each ray.
-        distance: along the ray, in lengths of its direction.
-        length: of the step that the sample stands for; gap: from the end of the sample before (of the ray's beginning)
-            to the end of this one.
+        length: of the step that the sample stands for.
+        gap: from the end of the sample before (of the ray's beginning) to the end of this one.
     """
 
-    ray: Int[Tensor, " m"]
-    counts: Int[Tensor, " r"]
-    distance: Float[Tensor, " m"]
     length: Float[Tensor, " m"]
     gap: Float[Tensor, " m"]
-
-    def points(self, origins: Float[Tensor, "r 3"], directions: Float[Tensor, "r 3"]) -> Float[Tensor, "m 3"]:
-        """Where they are; differentiable in the rays."""
-        return origins[self.ray] + self.distance[:, None] * directions[self.ray]
 
 
 def box_limits(
@@ -107,7 +99,7 @@ def march(
     *,
     noise: Float[Tensor, " r"] | None = None,
     most: int | None = None,
-) -> Samples:
+) -> MarchSamples:
     """All samples of rays of unit direction between near and far whose cells are occupied.
 
     A ray's steps follow each other from near on, whatever lies there: emptiness leaves steps out and moves none.
@@ -139,7 +131,7 @@ def march(
     before = torch.cat((ends[:1], ends[:-1]))
     starts = first[counts > 0]
     before[starts] = begin[rays[starts]]
-    return Samples(rays, counts, distance, length, ends - before)
+    return MarchSamples(rays, counts, distance, length, ends - before)
 
 
 def _lattice(grid: OccupancyGrid, begin: Tensor, far: Tensor, options: MarchOptions) -> Float[Tensor, "r k"]:

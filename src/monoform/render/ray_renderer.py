@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..nn.field import Field
-from .volume import SamplingOptions, render_rays
+from .sampling import RaySampling
+from .volume import render_rays
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +52,11 @@ class FieldRenderer:
 
     Attributes:
         field: what is seen.
-        options: samples per ray and background; None: the defaults.
+        sampling: samples per ray and background; None: the defaults.
     """
 
     field: Field
-    options: SamplingOptions | None = None
+    sampling: RaySampling | None = None
 
     def __call__(
         self,
@@ -64,5 +65,5 @@ class FieldRenderer:
         *,
         generator: torch.Generator | None = None,
     ) -> RayColors:
-        seen = render_rays(self.field, origins, directions, self.options, generator=generator)
+        seen = render_rays(self.field, origins, directions, self.sampling, generator=generator)
         return RayColors(seen.rgb, seen.alpha, seen.distance.detach())

@@ -9,50 +9,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..camera import Camera
-from ..errors import InputError
 from ..nn.field import Field
 from .bounds import ray_box
 from .chunks import GIBIBYTE, rays_per_chunk, slices
-from .compositing import composite, density_weights, expected_distance, over_background, sdf_weights
-from .sampling import importance, interval_edges, stratified
+from .passes import RayPass, Rays, render_passes
+from .sampling import RaySampleNoise, RaySampling
 
 NORMAL_STEP = 1e-3
 # Coverage below this is nothing: the mean of such weights is the place of their tails.
 SEEN = 1e-3
-
-
-@dataclass(frozen=True)
-class SamplingOptions:
-    """How rays are sampled.
-
-    Args:
-        coarse: evenly spread samples per ray.
-        fine: samples drawn where the coarse ones found something; 0 for none.
-        beta: world units; softness of the surface of a signed distance (1/s of NeuS).
-        background: sRGB.
-    """
-
-    coarse: int = 64
-    fine: int = 64
-    beta: float = 0.002
-    background: tuple[float, float, float] = (1.0, 1.0, 1.0)
-
-    def __post_init__(self) -> None:
-        if self.coarse < 2 or self.fine < 0:
-            raise InputError(f"Samples per ray are {self.coarse} and {self.fine}; give at least 2 coarse, 0 fine.")
-        if not self.beta > 0:
-            raise InputError(f"SamplingOptions beta is {self.beta}; it must be positive, in world units.")
-
-
-@dataclass(frozen=True, eq=False)
-class RayRender:
-    """What rays see: colour on the background, coverage, mean distance along the ray (0 where nothing is)."""
-
-    rgb: Float[Tensor, "r 3"]
-    alpha: Float[Tensor, " r"]
-    distance: Float[Tensor, " r"]
-    weights: Float[Tensor, "r n"]
-    distances: Float[Tensor, "r n"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,40 +46,27 @@ def render_rays(
     field: Field,
     origins: Float[Tensor, "r 3"],
     directions: Float[Tensor, "r 3"],
-    options: SamplingOptions | None = None,
+    sampling: RaySampling | None = None,
     *,
     generator: torch.Generator | None = None,
-) -> RayRender:
+) -> RayPass:
     """Render rays of unit direction; differentiable in the field and in the rays.
 
-    Sample positions are constants for autograd. Without a generator they are the same at every call.
+    The field is asked once for each sample. Sample positions are constants for autograd; without a generator they are
+    the same at every call.
     """
-    options = options or SamplingOptions()
+    sampling = sampling or RaySampling()
     near, far, _ = ray_box(origins.detach(), directions.detach(), field.bounds)
-    distances = stratified(near, far, options.coarse, generator)
-    geometry = _geometry(field, origins, directions, distances)
-    if options.fine:
-        # Softened to the sample spacing, a surface between two samples draws the fine ones to both of its sides.
-        spacing = ((far - near) / options.coarse).clamp_min(options.beta)[:, None]
-        edges, weights = _weights(field, geometry.detach(), distances, near, far, spacing)
-        fine = importance(edges, weights, options.fine, generator)
-        distances, order = torch.sort(torch.cat((distances, fine), dim=-1), dim=-1)
-        geometry = torch.cat((geometry, _geometry(field, origins, directions, fine)), dim=-1).gather(-1, order)
-    edges, weights = _weights(field, geometry, distances, near, far, torch.full_like(near, options.beta)[:, None])
-    if field.kind == "sdf":
-        distances = 0.5 * (edges[:, 1:] + edges[:, :-1])
-    along = directions[:, None].expand(-1, distances.shape[1], -1)
-    colors = field.color(_points(origins, directions, distances), along.reshape(-1, 3)).reshape(*distances.shape, 3)
-    alpha = weights.sum(dim=-1)
-    rgb = over_background(composite(weights, colors), alpha, options.background)
-    return RayRender(rgb, alpha, expected_distance(weights, distances), weights, distances)
+    noise = RaySampleNoise.draw(len(origins), sampling, generator)
+    rays = Rays(origins, directions, near[:, None], far[:, None])
+    return render_passes(rays, sampling, noise.to(origins), rays.sampler(field.query), kind=field.kind).best
 
 
 @torch.no_grad()
 def render_field(
     field: Field,
     camera: Camera,
-    options: SamplingOptions | None = None,
+    sampling: RaySampling | None = None,
     *,
     memory_bytes: int = GIBIBYTE,
     bytes_per_point: int | None = None,
@@ -124,14 +76,14 @@ def render_field(
     Args:
         field: what to render.
         camera: from where; every camera of the batch gives one image.
-        options: samples per ray and background.
+        sampling: samples per ray and background.
         memory_bytes: about what may be used at once.
         bytes_per_point: what the field needs for one point; by default that of a 512-wide network.
     """
-    options = options or SamplingOptions()
+    sampling = sampling or RaySampling()
     per_point = {} if bytes_per_point is None else {"bytes_per_point": bytes_per_point}
-    size = rays_per_chunk(options.coarse + options.fine, memory_bytes=memory_bytes, **per_point)
-    images = [_render_image(field, one, options, size) for one in camera]
+    size = rays_per_chunk(sampling.coarse + sampling.fine, memory_bytes=memory_bytes, **per_point)
+    images = [_render_image(field, one, sampling, size) for one in camera]
     shape = (len(camera), camera.height, camera.width)
     rgb, alpha, depth, normal = (torch.stack(parts) for parts in zip(*images, strict=True))
     return FieldRender(rgb.reshape(*shape, 3), alpha.reshape(shape), depth.reshape(shape), normal.reshape(*shape, 3))
@@ -147,47 +99,20 @@ def normals(field: Field, points: Float[Tensor, "n 3"], *, step: float = NORMAL_
 
 
 def _render_image(
-    field: Field, camera: Camera, options: SamplingOptions, size: int
+    field: Field, camera: Camera, sampling: RaySampling, size: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     origins, directions = (rays[0] for rays in camera.rays())
-    rgb = origins.new_tensor(options.background).repeat(len(origins), 1)
+    rgb = origins.new_tensor(sampling.background).repeat(len(origins), 1)
     alpha, normal = torch.zeros_like(rgb[:, 0]), torch.zeros_like(rgb)
     depth = torch.full_like(alpha, torch.inf)
     forward = camera.world_from_camera[0, :3, 2]
     hits = ray_box(origins, directions, field.bounds)[2].nonzero()[:, 0]
     for part in slices(len(hits), size):
         chosen = hits[part]
-        rays = render_rays(field, origins[chosen], directions[chosen], options)
+        rays = render_rays(field, origins[chosen], directions[chosen], sampling)
         rgb[chosen], alpha[chosen] = rays.rgb, rays.alpha
         seen = rays.alpha > SEEN
         depth[chosen] = torch.where(seen, rays.distance * (directions[chosen] @ forward), torch.inf)
         points = origins[chosen] + rays.distance[:, None] * directions[chosen]
         normal[chosen] = normals(field, points) * seen[:, None]
     return rgb, alpha, depth, normal
-
-
-def _points(
-    origins: Float[Tensor, "r 3"], directions: Float[Tensor, "r 3"], distances: Float[Tensor, "r n"]
-) -> Float[Tensor, "rn 3"]:
-    return (origins[:, None] + distances[..., None] * directions[:, None]).reshape(-1, 3)
-
-
-def _geometry(
-    field: Field, origins: Float[Tensor, "r 3"], directions: Float[Tensor, "r 3"], distances: Float[Tensor, "r n"]
-) -> Float[Tensor, "r n"]:
-    return field.geometry(_points(origins, directions, distances)).reshape(distances.shape)
-
-
-def _weights(
-    field: Field,
-    geometry: Float[Tensor, "r n"],
-    distances: Float[Tensor, "r n"],
-    near: Float[Tensor, " r"],
-    far: Float[Tensor, " r"],
-    beta: Float[Tensor, "r 1"],
-) -> tuple[Float[Tensor, "r edges"], Float[Tensor, "r intervals"]]:
-    """Intervals along the rays and their weights: around the samples of a density, between those of a distance."""
-    if field.kind == "sdf":
-        return distances, sdf_weights(geometry, beta)
-    edges = interval_edges(distances, near, far)
-    return edges, density_weights(geometry, edges.diff(dim=-1))

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..mesh import Mesh, RayCaster
 from ..mesh.sample import sample_surface
 from ..mesh.texture import surface_colors
+from ..nn.field import Field
 
 SAMPLES = 200_000
 # Along no axis, so that rays seldom meet the edges of boxes and grids.
@@ -22,7 +23,7 @@ _OUTWARDS = np.array([0.2853, 0.8817, 0.3758]) / np.linalg.norm([0.2853, 0.8817,
 
 
 @dataclass(frozen=True, eq=False)
-class MeshField:
+class MeshField(Field):
     """Distance to the nearest of many surface samples, negative where a ray meets the surface from within.
 
     The distance is exact up to the spacing of the samples (about 0.004 on an object of radius 0.5).
@@ -48,7 +49,9 @@ class MeshField:
         inside = hits.hit & (self.mesh.face_normals[hits.face] @ _OUTWARDS > 0)
         return torch.as_tensor(np.where(inside, -distance, distance), dtype=points.dtype, device=points.device)
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+    def values(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
+    ) -> Float[Tensor, "n 3"]:
         """sRGB of the nearest surface sample; grey where the mesh has no colours."""
         del directions
         _, nearest = self._tree.query(points.detach().cpu().numpy(), workers=-1)

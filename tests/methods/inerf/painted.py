@@ -13,12 +13,12 @@ from torch import Tensor
 from monoform.camera import Camera, look_at
 from monoform.methods.inerf import random_starts
 from monoform.nn.analytic import Box
-from monoform.render import SamplingOptions
+from monoform.render import RaySampling
 from monoform.render.ray_renderer import FieldRenderer
 
 
 @dataclass(frozen=True)
-class PaintedBox:
+class PaintedBox(Field):
     """A box whose colours are waves, so that no two of its sides look alike."""
 
     phase: float = 0.0
@@ -33,13 +33,13 @@ class PaintedBox:
     def geometry(self, points: Tensor) -> Tensor:
         return self.box.geometry(points)
 
-    def color(self, points: Tensor, directions: Tensor | None) -> Tensor:
+    def values(self, points: Tensor, directions: Tensor | None = None) -> Tensor:
         x, y, z = (points + self.phase).unbind(-1)
         red = 0.5 + 0.25 * torch.sin(9 * x + 4 * y) + 0.2 * torch.sin(31 * z)
         return torch.stack((red, 0.5 + 0.3 * torch.cos(13 * y - 7 * z), 0.4 + 0.3 * torch.sin(17 * z + 5 * x)), dim=-1)
 
 
-SAMPLING = SamplingOptions(coarse=24, fine=12, beta=0.004)
+SAMPLING = RaySampling(coarse=24, fine=12, beta=0.004)
 RENDERER = FieldRenderer(PaintedBox(), SAMPLING)
 TRUE_POSE = look_at(torch.tensor([[0.8, 0.6, 1.2]]))
 CAMERA = Camera.from_fov(TRUE_POSE, 0.7, 120, 90)

@@ -38,7 +38,7 @@ def test_a_ball_is_put_together_with_its_colours() -> None:
     distances = np.linalg.norm(mesh.vertices, axis=1)
     assert abs(distances - RADIUS).max() < 1.5 / 48 and abs(distances.mean() - RADIUS) < 0.3 / 48
     points = torch.nn.functional.normalize(torch.randn(200, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
-    torch.testing.assert_close(field.color(RADIUS * points, None), 0.5 + RADIUS * points, atol=0.06, rtol=0)
+    torch.testing.assert_close(field.values(RADIUS * points), 0.5 + RADIUS * points, atol=0.06, rtol=0)
     upright = (field.normals(RADIUS * points) * points).sum(-1)
     assert upright.min() > 0.9 and upright.mean() > 0.98
 

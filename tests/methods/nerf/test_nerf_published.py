@@ -67,7 +67,7 @@ def test_the_world_is_turned_upright(net):
     field = NerfField(net)
     ours, theirs = torch.tensor([[0.2, 1.0, 0.3]]), torch.tensor([[0.2, -0.3, 1.0]])
     torch.testing.assert_close(field.geometry(ours), net.fine.density(theirs))
-    seen = field.color(ours, torch.tensor([[0.0, 0.6, 0.8]]))
+    seen = field.values(ours, torch.tensor([[0.0, 0.6, 0.8]]))
     torch.testing.assert_close(seen, net.fine(theirs, torch.tensor([[0.0, -0.8, 0.6]]))[:, :3].sigmoid())
     assert not field.geometry(torch.tensor([[0.0, 1.6, 0.0]])).any()
 

@@ -16,8 +16,9 @@ from monoform.methods.pixelnerf.config import Sampling
 from monoform.methods.pixelnerf.fast import EVERYTHING, FastOptions, render_image
 from monoform.methods.pixelnerf.fast_field import ROWS, FastField
 from monoform.methods.pixelnerf.render import render
-from monoform.methods.pixelnerf.sampling import Draws
 from monoform.methods.pixelnerf.skipping import probe
+from monoform.nn import FieldSamples
+from monoform.render import RaySampleNoise
 
 NETWORKS = {
     "published layout": {},
@@ -41,23 +42,24 @@ def test_a_fast_field_gives_the_networks_numbers(name, views):
     field = FastField(net, encoded)
     for fine in (False, True):
         with torch.no_grad():
-            expected = net.query(encoded, points, directions, fine=fine)[0]
+            expected = net.query(encoded, points, directions, fine=fine)
         found = field.query(points[0], directions[0], fine=fine)
-        torch.testing.assert_close(found, expected, atol=2e-4, rtol=2e-4)
+        torch.testing.assert_close(found.geometry, expected.geometry[0], atol=2e-4, rtol=2e-4)
+        torch.testing.assert_close(found.values, expected.values[0], atol=2e-4, rtol=2e-4)
         raw = field.raw_densities(points[0], directions[0], fine=fine)
-        torch.testing.assert_close(raw.clamp_min(0), found[:, 3])
+        torch.testing.assert_close(raw.clamp_min(0), found.geometry)
 
 
 @pytest.mark.parametrize("sampling", [SAMPLING, Sampling(9, 0, 0), Sampling(9, 5, 5), Sampling(9, 4, 0, white=False)])
 def test_an_image_with_nothing_left_out_is_the_plain_one(sampling):
     net = net_of()
     encoded, rays = encode(net, views=2), rays_of(cameras_around(5, 8), net)[2]
-    draws = Draws.random(64, sampling, torch.Generator().manual_seed(0))
+    noise = RaySampleNoise.random(64, sampling.rays, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        plain = render(net, encoded, rays.reshape(1, -1, 8), sampling=sampling, draws=draws).best
+        plain = render(net, encoded, rays.reshape(1, -1, 8), sampling=sampling, noise=noise).best
     for memory in (1 << 28, 20_000):
         options = replace(EVERYTHING, memory_bytes=memory)
-        quick = render_image(net, encoded, rays, sampling=sampling, draws=draws, options=options)
+        quick = render_image(net, encoded, rays, sampling=sampling, noise=noise, options=options)
         torch.testing.assert_close(quick.rgb.reshape(1, -1, 3), plain.rgb, atol=2e-5, rtol=0)
         torch.testing.assert_close(quick.depth.reshape(1, -1), plain.depth, atol=2e-5, rtol=0)
         torch.testing.assert_close(quick.alpha.reshape(1, -1), plain.alpha, atol=2e-5, rtol=0)
@@ -94,7 +96,7 @@ class Shape(FastField):
 
     def query(self, points, directions, *, fine):
         colour = torch.sigmoid(3 * points + directions)
-        return torch.cat((colour, self.raw(points).clamp_min(0)[:, None]), dim=1)
+        return FieldSamples(self.raw(points).clamp_min(0), colour)
 
 
 def ball(x: float, y: float, radius: float, density: float = 300.0):

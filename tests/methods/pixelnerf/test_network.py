@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.methods.pixelnerf.tiny import cameras_around, config, encode, net_of, points_in_view
+from tests.methods.pixelnerf.tiny import cameras_around, config, encode, net_of, points_in_view, side_by_side
 
 from monoform import InputError
 from monoform.camera import Camera, rigid, so3_exp
@@ -48,8 +48,8 @@ def test_the_order_of_the_views_does_not_matter(pooling):
     order = torch.tensor([2, 0, 1])
     turned = Camera(cameras.world_from_camera[order], cameras.intrinsics[order], 24, 24)
     with torch.no_grad():
-        one = net.query(net.encode(images, cameras), points, directions)
-        other = net.query(net.encode(images[:, order], turned), points, directions)
+        one = side_by_side(net.query(net.encode(images, cameras), points, directions))
+        other = side_by_side(net.query(net.encode(images[:, order], turned), points, directions))
     torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
@@ -58,10 +58,10 @@ def test_objects_of_a_batch_do_not_see_each_other():
     encoded = encode(net, objects=2, views=2)
     points, directions = points_in_view(9, objects=2)
     with torch.no_grad():
-        together = net.query(encoded, points, directions)
+        together = side_by_side(net.query(encoded, points, directions))
         for number in range(2):
             alone = net.query(encoded[number], points[number : number + 1], directions[number : number + 1])
-            torch.testing.assert_close(together[number : number + 1], alone, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(together[number : number + 1], side_by_side(alone), atol=1e-5, rtol=1e-5)
 
 
 @settings(max_examples=10)
@@ -77,7 +77,7 @@ def test_a_turned_world_looks_the_same(rotation, centred):
     with torch.no_grad():
         here = net.query(net.encode(images, cameras), points, directions)
         there = net.query(net.encode(images, moved), points @ motion[:3, :3].T + shift, directions @ motion[:3, :3].T)
-    torch.testing.assert_close(here, there, atol=2e-3, rtol=2e-3)
+    torch.testing.assert_close(side_by_side(here), side_by_side(there), atol=2e-3, rtol=2e-3)
 
 
 def test_each_view_has_intrinsics_of_its_own():
@@ -126,7 +126,7 @@ def test_every_option_changes_the_answer(name):
     for changes in ({}, {name: OPTIONS[name]}):
         net = net_of(config(**changes))
         with torch.no_grad():
-            answers.append(net.query(encode(net, views=2), 2 * points, directions))
+            answers.append(side_by_side(net.query(encode(net, views=2), 2 * points, directions)))
     assert torch.isfinite(answers[1]).all() and (answers[1][..., :3] > 0).all() and (answers[1][..., 3] >= 0).all()
     assert not torch.allclose(answers[0], answers[1], atol=1e-4)
 
@@ -148,7 +148,7 @@ def test_gradients_reach_the_encoder_unless_they_are_stopped():
     for stopped in (False, True):
         net = net_of(config(stop_encoder_gradient=stopped))
         encoded = net.encode(torch.rand(1, 1, 24, 24, 3), cameras_around(1))
-        net.query(encoded, points, directions).sum().backward()
+        side_by_side(net.query(encoded, points, directions)).sum().backward()
         assert (net.encoder.model.conv1.weight.grad is None) == stopped
         assert net.mlp_fine.lin_in.weight.grad is not None and net.mlp_coarse.lin_in.weight.grad is None
 

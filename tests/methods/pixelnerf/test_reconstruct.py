@@ -122,9 +122,7 @@ def test_options_change_the_result(folder):
     changes = {"margin": 2.0, "elevation": 30.0, "carve": False}
     for name, value in changes.items():
         assert not torch.allclose(plain, reconstruct([view], folder, **{name: value}).field.geometry(points)), name
-    colours = [
-        reconstruct([view], folder, precision=name).field.color(points, None) for name in ("float32", "bfloat16")
-    ]
+    colours = [reconstruct([view], folder, precision=name).field.values(points) for name in ("float32", "bfloat16")]
     assert 0 < float((colours[0] - colours[1]).abs().max()) < 0.1
 
 
@@ -146,7 +144,7 @@ def test_density_is_seen_from_the_source_camera_or_averaged():
     expected = field.query(2 * points, along, fine=True)
     # Twice as dense per unit in a world of half the size.
     torch.testing.assert_close(seen.geometry(points), 2 * expected[:, 3], atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(seen.color(points, None), expected[:, :3])
+    torch.testing.assert_close(seen.values(points), expected[:, :3])
     mean = torch.stack(
         [field.query(2 * points, one.expand_as(points), fine=True)[:, 3] for one in sphere_directions(8)]
     ).mean(0)

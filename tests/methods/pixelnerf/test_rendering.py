@@ -14,57 +14,10 @@ from tests.methods.pixelnerf.tiny import SAMPLING, cameras_around, config, encod
 
 from monoform import InputError
 from monoform.methods.pixelnerf.config import Sampling
-from monoform.methods.pixelnerf.render import composite, render, render_query
-from monoform.methods.pixelnerf.sampling import (
-    Draws,
-    coarse_distances,
-    depth_distances,
-    important_distances,
-)
-
-
-def bounds(rays: int, near: float = 0.8, far: float = 1.8):
-    return torch.full((rays, 1), near, dtype=torch.float64), torch.full((rays, 1), far, dtype=torch.float64)
-
-
-@settings(max_examples=25)
-@given(st.integers(1, 30), st.booleans(), st.integers(0, 1000))
-def test_there_is_one_coarse_sample_in_each_stratum(count, disparity, seed):
-    near, far = bounds(7)
-    strata = torch.rand(7, count, generator=torch.Generator().manual_seed(seed)).double()
-    z = coarse_distances(near, far, strata, Sampling(count, 0, 0, linear_disparity=disparity))
-    edges = np.linspace(0, 1, count + 1)
-    edges = 1 / ((1 - edges) / 0.8 + edges / 1.8) if disparity else 0.8 + edges
-    assert (z.numpy() >= edges[:-1] - 1e-12).all() and (z.numpy() <= edges[1:] + 1e-12).all()
-
-
-def test_important_samples_are_drawn_in_proportion_to_the_weights():
-    near, far = bounds(1)
-    weights = torch.tensor([[0.0, 0.6, 0.0, 0.3, 0.1]]).double()
-    sampling, generator = Sampling(5, 40_000, 0), torch.Generator().manual_seed(0)
-    z = important_distances(weights, near, far, Draws.random(1, sampling, generator).to(near), sampling)[0]
-    shares = torch.histc((z - 0.8).float(), 5, 0, 1) / 40_000
-    torch.testing.assert_close(shares, weights[0].float(), atol=0.01, rtol=0)
-    within = (z - 0.8) * 5 % 1
-    torch.testing.assert_close(torch.histc(within.float(), 4, 0, 1) / 40_000, torch.full((4,), 0.25), atol=0.01, rtol=0)
-
-
-def test_depth_samples_stay_between_near_and_far_and_spread_as_asked():
-    near, far = bounds(1)
-    sampling = Sampling(4, 20_000, 20_000, depth_std=0.05)
-    draws = Draws.random(1, sampling, torch.Generator().manual_seed(0)).to(near)
-    z = depth_distances(torch.tensor([[1.3]]).double(), near, far, draws, sampling)
-    assert float(z.mean()) == pytest.approx(1.3, abs=2e-3) and float(z.std()) == pytest.approx(0.05, rel=0.03)
-    clamped = depth_distances(torch.tensor([[0.0]]).double(), near, far, draws, sampling)
-    assert torch.equal(clamped, near.expand_as(clamped))
-
-
-def test_even_draws_are_the_middles():
-    draws = Draws.even(2, Sampling(4, 6, 2))
-    assert (draws.strata == 0.5).all() and (draws.within == 0.5).all()
-    torch.testing.assert_close(draws.bins[0], torch.tensor([0.125, 0.375, 0.625, 0.875]))
-    # A quarter and three quarters of the normal distribution.
-    torch.testing.assert_close(draws.depth[1], torch.tensor([-0.67449, 0.67449]), atol=1e-4, rtol=0)
+from monoform.methods.pixelnerf.render import render, render_query
+from monoform.nn.field import FieldSamples
+from monoform.render import RaySampleNoise
+from monoform.render.passes import composite
 
 
 @settings(max_examples=25)
@@ -74,7 +27,9 @@ def test_compositing_is_a_loop_along_the_ray(seed, white, count):
     colours = torch.rand(3, count, 4, generator=generator).double() * torch.tensor([1, 1, 1, 30.0])
     distances = torch.sort(torch.rand(3, count, generator=generator).double() + 0.8)[0]
     far = torch.full((3, 1), 1.8, dtype=torch.float64)
-    rgb, depth, weights = composite(colours, distances, far, white=white)
+    samples = FieldSamples(colours[..., 3], colours[..., :3])
+    found = composite(samples, distances, torch.full_like(far, 0.8), far, Sampling(white=white).rays)
+    rgb, depth, weights = found.rgb, found.depth, found.weights
     for ray in range(3):
         passing, seen, way = 1.0, np.zeros(3), 0.0
         for number in range(count):
@@ -90,26 +45,26 @@ def test_compositing_is_a_loop_along_the_ray(seed, white, count):
 
 def test_a_plain_fog_has_the_coverage_that_absorption_says():
     def fog(points, directions, *, fine):
-        return torch.cat((torch.full_like(points, 0.25), torch.full_like(points[..., :1], 2.0)), dim=-1)
+        return FieldSamples(torch.full_like(points[..., 0], 2.0), torch.full_like(points, 0.25))
 
     rays = torch.tensor([[[0, 0, 2.0, 0, 0, -1, 0.8, 1.8]]])
     sampling = Sampling(coarse=64, fine=32, depth=16)
-    seen = render_query(fog, rays, sampling, Draws.even(1, sampling))
+    seen = render_query(fog, rays, sampling, RaySampleNoise.even(1, sampling.rays))
     first = float(seen.coarse.distances[0, 0, 0])
     assert float(seen.coarse.alpha) == pytest.approx(1 - math.exp(-2 * (1.8 - first)), abs=1e-5)
     alpha = float(seen.best.alpha)
     torch.testing.assert_close(seen.best.rgb[0, 0], torch.full((3,), 0.25 * alpha + 1 - alpha))
-    black = render_query(fog, rays, replace(sampling, white=False), Draws.even(1, sampling))
+    black = render_query(fog, rays, replace(sampling, white=False), RaySampleNoise.even(1, sampling.rays))
     torch.testing.assert_close(black.best.rgb[0, 0], torch.full((3,), 0.25 * alpha))
 
 
 def test_pieces_and_draws_do_not_change_the_image():
     net = net_of()
     encoded, rays = encode(net, views=2), rays_of(cameras_around(5, 6), net)[3:4].reshape(1, -1, 8)
-    draws = Draws.random(36, SAMPLING, torch.Generator().manual_seed(4))
+    noise = RaySampleNoise.random(36, SAMPLING.rays, torch.Generator().manual_seed(4))
     with torch.no_grad():
-        whole = render(net, encoded, rays, draws=draws)
-        cut = render(net, encoded, rays, draws=draws, points_per_call=37)
+        whole = render(net, encoded, rays, noise=noise)
+        cut = render(net, encoded, rays, noise=noise, points_per_call=37)
         same = render(net, encoded, rays, generator=torch.Generator().manual_seed(4))
         other = render(net, encoded, rays, generator=torch.Generator().manual_seed(5))
         even, again = (render(net, encoded, rays) for _ in range(2))
@@ -138,10 +93,10 @@ def test_gradients_are_those_of_differences():
     encoded = encode(net_of()).to(torch.float64)
     rays = rays_of(cameras_around(1, 3), net).double().reshape(1, -1, 8)
     weight = net.mlp_fine.lin_out.weight
-    draws = Draws.even(9, SAMPLING)
+    noise = RaySampleNoise.even(9, SAMPLING.rays)
 
     def loss():
-        return render(net, encoded, rays, draws=draws).fine.rgb.square().sum()
+        return render(net, encoded, rays, noise=noise).fine.rgb.square().sum()
 
     loss().backward()
     for place in ((0, 3), (3, 7)):

@@ -53,3 +53,8 @@ def points_in_view(count: int, *, objects: int = 1, seed: int = 1) -> tuple[torc
     points = torch.rand(objects, count, 3, generator=generator) * 0.8 - 0.4
     directions = torch.nn.functional.normalize(torch.randn(objects, count, 3, generator=generator), dim=-1)
     return points, directions
+
+
+def side_by_side(samples):
+    """Colours and density in one tensor."""
+    return torch.cat((samples.values, samples.geometry[..., None]), dim=-1)

@@ -10,10 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...camera import Camera
+from ...nn.field import Field
 
 
 @dataclass(frozen=True, eq=False)
-class InflateField:
+class InflateField(Field):
     """Signed distance (approximate, negative inside) and colour of an inflated silhouette.
 
     A point is inside where w^2 < h^2(u, v): (u, v) is its pixel in the photo's camera and w its offset from the
@@ -59,7 +60,7 @@ class InflateField:
         signed = torch.where(depth[0] > 0, signed, rho)
         return signed * (self.unit * min(1.0, self.thickness))
 
-    def color(
+    def values(
         self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
     ) -> Float[Tensor, "n 3"]:
         """Colour of the pixel in front of the point: behind, the photo is mirrored."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...camera import Camera
+from ...nn.field import Field
 from .crop import Crop
 from .model import Surfaces
 
@@ -101,7 +102,7 @@ def _shortening(depths: Float[Tensor, "1 2 f f"]) -> Float[Tensor, "1 2 f f"]:
 
 
 @dataclass(frozen=True, eq=False)
-class LiftField:
+class LiftField(Field):
     """The solid in the world.
 
     Attributes:
@@ -127,7 +128,9 @@ class LiftField:
         """Signed distance in world units, negative inside."""
         return self.scale * self.solid.geometry(*self._in_frame(points))
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+    def values(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
+    ) -> Float[Tensor, "n 3"]:
         """The network's colour, 0..1."""
         del directions
         return self.solid.color(*self._in_frame(points))

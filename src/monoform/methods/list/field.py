@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from ...camera import Camera
+from ...nn.field import Field
 from .grid import Distance
 
 
 @dataclass(frozen=True, eq=False)
-class ListField:
+class ListField(Field):
     """world = scale (box - centre), inside the sphere of radius 0.5.
 
     Attributes:
@@ -67,7 +68,9 @@ class ListField:
         per_pixel = depth[0] / self.camera.intrinsics[0, 0, 0]
         return torch.where(depth[0] > 0, (found[0, 0, 0] - away) * per_pixel, -1.0)
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+    def values(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
+    ) -> Float[Tensor, "n 3"]:
         """The photo's colour where the camera sees the point, or would see it through the object."""
         del directions
         pixels, _ = self.camera.project(points[None])

@@ -18,8 +18,5 @@ from .rays import ndc_rays as ndc_rays
 from .rays import published_rays as published_rays
 from .scene import Scene as Scene
 from .scene import load_scene as load_scene
-from .two_pass import Pass as Pass
-from .two_pass import TwoPassRender as TwoPassRender
-from .two_pass import composite_raw as composite_raw
-from .two_pass import inverse_cdf as inverse_cdf
+from .two_pass import field_samples as field_samples
 from .two_pass import render_two_pass as render_two_pass

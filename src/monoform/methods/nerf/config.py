@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ...errors import InputError
+from ...render import RaySampling
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,20 @@ class TwoPass:
             raise InputError(f"NeRF's rays go from {self.near} to {self.far}; near must be below far.")
         if self.linear_disparity and self.near <= 0:
             raise InputError("Samples that are even in disparity need near above 0.")
+
+    @property
+    def rays(self) -> RaySampling:
+        """The same as the pipeline takes it."""
+        return RaySampling(
+            coarse=self.coarse,
+            fine=self.fine,
+            spread="disparity" if self.linear_disparity else "linear",
+            strata="ends",
+            intervals="next",
+            last="endless",
+            importance="inner",
+            background=(float(self.white),) * 3,
+        )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, normalize
 
 from ...camera import Camera
+from ...nn.field import Field
 from ...render.chunks import slices
 from ...render.ray_renderer import RayRenderer
 
@@ -47,16 +48,23 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class FusedField:
+class FusedField(Field):
     """Signed distances on a grid over a box, and colours as the cameras see them that look at the surface.
 
     Attributes:
-        values: at the nodes, in world units; negative inside. bounds: of the box. looks: of the cameras.
+        distances: at the nodes, in world units; negative inside.
+        box: lower and upper corner.
+        looks: of the cameras.
     """
 
-    values: Float[Tensor, "x y z"]
-    bounds: Float[Tensor, "2 3"]
+    distances: Float[Tensor, "x y z"]
+    box: Float[Tensor, "2 3"]
     looks: tuple[Look, ...]
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        """The box."""
+        return self.box
 
     @property
     def kind(self) -> Literal["density", "sdf"]:
@@ -71,17 +79,19 @@ class FusedField:
     @property
     def cell(self) -> float:
         """Side of a cell in world units."""
-        return float((self.bounds[1] - self.bounds[0])[0]) / (len(self.values) - 1)
+        return float((self.bounds[1] - self.bounds[0])[0]) / (len(self.distances) - 1)
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Between nodes linear; beyond the box that of its border."""
         low, high = self.bounds
         places = (2.0 * (points - low) / (high - low) - 1.0).flip(-1)
         return grid_sample(
-            self.values[None, None], places[None, None, None], padding_mode="border", align_corners=True
+            self.distances[None, None], places[None, None, None], padding_mode="border", align_corners=True
         )[0, 0, 0, 0]
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
+    def values(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
+    ) -> Float[Tensor, "n 3"]:
         """sRGB 0..1, the mean of what cameras see there, by how straight they look at it; of all where none does."""
         del directions
         normals, near = self.normals(points), WIDTH * self.cell

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ...nn.encoding import FrequencyEncoding
+from ...nn.field import Field, FieldSamples
 from ...nn.hashgrid import HashGrid
 from ...nn.spherical_harmonics import spherical_harmonics
 from ...render.occupancy import OccupancyGrid
@@ -71,19 +72,14 @@ class HashScene(nn.Module):
         """World points in the grid's unit."""
         return (points - points.new_tensor(self.config.centre)) * (0.5 / self.config.radius)
 
-    def forward(
-        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
-    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 3"]]:
+    def forward(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]) -> FieldSamples:
         """Density in the grid's unit, and sRGB 0..1 as seen along unit directions."""
-        found = self.density_net(self.encode(points))
-        return self._density(found), self._color(found, spherical_harmonics(directions, self.config.network.degree))
+        return self.query(points, spherical_harmonics(directions, self.config.network.degree))
 
-    def look(
-        self, points: Float[Tensor, "n 3"], harmonics: Float[Tensor, "n h"]
-    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 3"]]:
-        """The same, with the spherical harmonics of the directions already known."""
+    def query(self, points: Float[Tensor, "n 3"], harmonics: Float[Tensor, "n h"]) -> FieldSamples:
+        """Density in the grid's unit and sRGB 0..1, given the spherical harmonics of unit view directions."""
         found = self.density_net(self.encode(points))
-        return self._density(found), self._color(found, harmonics)
+        return FieldSamples(self._density(found), self._color(found, harmonics))
 
     def density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Density in the grid's unit."""
@@ -120,7 +116,7 @@ def _precise(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-class HashField:
+class HashField(Field):
     """A scene on a hash grid as a `Field` in the world."""
 
     kind: Literal["density", "sdf"] = "density"
@@ -143,15 +139,20 @@ class HashField:
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Density per world unit; 0 outside the sphere and in the cells that are empty."""
-        places = self.net.to_grid(points)
-        inside = places.square().sum(dim=-1) < self.net.bound**2
-        inside &= self.net.occupancy.is_occupied(places.detach().clamp(-self.net.bound, self.net.bound))
-        return self.net.density(places) * inside * (0.5 / self.net.config.radius)
+        coords = self.net.to_grid(points)
+        return self.net.density(coords) * self._scale(coords)
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
-        """sRGB 0..1 seen along `directions`; None for from straight above the surface."""
-        places = self.net.to_grid(points)
-        return self.net(places, self._inwards(places) if directions is None else directions)[1]
+    def query(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None) -> FieldSamples:
+        """Density per world unit, and sRGB 0..1 seen along `directions`; None for from straight above the surface."""
+        coords = self.net.to_grid(points)
+        found = self.net(coords, self._inwards(coords) if directions is None else directions)
+        return FieldSamples(found.geometry * self._scale(coords), found.values)
+
+    def _scale(self, coords: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """From the grid's density to that of the world: 0 outside the sphere and in the cells that are empty."""
+        inside = coords.square().sum(dim=-1) < self.net.bound**2
+        inside &= self.net.occupancy.is_occupied(coords.detach().clamp(-self.net.bound, self.net.bound))
+        return inside * (0.5 / self.net.config.radius)
 
     def _inwards(self, places: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         """The directions in which density grows fastest."""

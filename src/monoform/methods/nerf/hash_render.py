@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from ...nn.spherical_harmonics import spherical_harmonics
 from ...render.bounds import ray_sphere
 from ...render.chunks import slices
 from ...render.occupancy import OccupancyGrid
-from ...render.ragged import before_in_ray, composite_samples
+from ...render.packed import PackedSamples, before_in_ray, composite_packed
 from ...render.ray_renderer import RayColors
 from .hash_model import HashScene
 
@@ -21,28 +21,6 @@ HIDDEN = 1e-3  # transmittance below which samples are left out
 WAVE = 12  # samples of each ray whose densities are asked for at once, from the front
 RAYS = 8192  # that are rendered at once
 PORTION = 1024  # rays whose samples are looked for at once in training
-
-
-@dataclass(frozen=True, eq=False)
-class Visible:
-    """Samples of r rays, one ray after the other.
-
-    Attributes:
-        ray: which ray each belongs to; counts: of each ray; distance: along the ray in the grid's unit.
-    """
-
-    ray: Int[Tensor, " m"]
-    counts: Int[Tensor, " r"]
-    distance: Float[Tensor, " m"]
-
-    def first(self, most: int) -> tuple[Visible, int]:
-        """The samples of the first rays whose samples together are at most `most`, and the number of these rays."""
-        ends = self.counts.cumsum(dim=0)
-        rays = max(1, int((ends <= most).sum()))
-        if rays == len(ends):
-            return self, rays
-        total = int(ends[rays - 1])
-        return Visible(self.ray[:total], self.counts[:rays], self.distance[:total]), rays
 
 
 @torch.no_grad()
@@ -54,7 +32,7 @@ def visible_samples(
     step: float,
     shift: Float[Tensor, " r"] | float = 0.5,
     through: bool = False,
-) -> Visible:
+) -> PackedSamples:
     """Samples in equal steps within the sphere, in occupied cells, up to where the scene lets nothing through.
 
     Args:
@@ -73,11 +51,13 @@ def visible_samples(
     kept = grid.occupied[rows] & (distance < far) & hit
     place, ray = kept.T.nonzero(as_tuple=True)[::-1]
     counts = kept.sum(dim=0)
-    found = Visible(ray, counts, distance[place, ray])
+    found = PackedSamples(ray, counts, distance[place, ray])
     return found if through else _in_front(net, origins, directions, found, step)
 
 
-def _in_front(net: HashScene, origins: Tensor, directions: Tensor, samples: Visible, step: float) -> Visible:
+def _in_front(
+    net: HashScene, origins: Tensor, directions: Tensor, samples: PackedSamples, step: float
+) -> PackedSamples:
     """The samples that are not behind what is opaque: rays go on in waves until nothing is let through.
 
     The densities are those of the scene itself. Those of the occupancy grid are maxima: by them, what is behind the
@@ -101,7 +81,7 @@ def _in_front(net: HashScene, origins: Tensor, directions: Tensor, samples: Visi
         seen[chosen] = before < limit
         passed.index_add_(0, own, thickness)
     ray = ray[seen]
-    return Visible(ray, torch.bincount(ray, minlength=len(origins)), samples.distance[seen])
+    return PackedSamples(ray, torch.bincount(ray, minlength=len(origins)), samples.distance[seen])
 
 
 @torch.no_grad()
@@ -114,9 +94,9 @@ def samples_within(
     step: float,
     most: int,
     through: bool = False,
-) -> tuple[Visible, int]:
+) -> tuple[PackedSamples, int]:
     """Visible samples of as many of the rays, from the first on, as have at most that many together; their number."""
-    found: list[Visible] = []
+    found: list[PackedSamples] = []
     left, rays = most, 0
     for part in slices(len(origins), PORTION):
         own, used = visible_samples(
@@ -124,12 +104,12 @@ def samples_within(
         ).first(left)
         if len(own.ray) > left and found:
             break
-        found.append(Visible(own.ray + rays, own.counts, own.distance))
+        found.append(PackedSamples(own.ray + rays, own.counts, own.distance))
         left, rays = left - len(own.ray), rays + used
         if used < part.stop - part.start or left <= 0:
             break
     together = (torch.cat([getattr(one, name) for one in found]) for name in ("ray", "counts", "distance"))
-    return Visible(*together), rays
+    return PackedSamples(*together), rays
 
 
 def _rows(grid: OccupancyGrid, origins: Tensor, directions: Tensor, distance: Tensor) -> Tensor:
@@ -144,34 +124,23 @@ def _rows(grid: OccupancyGrid, origins: Tensor, directions: Tensor, distance: Te
     return joined
 
 
-@dataclass(frozen=True, eq=False)
-class HashRays:
-    """What rays see of the scene: colour on the background, coverage, distance in the grid's unit."""
-
-    rgb: Float[Tensor, "r 3"]
-    alpha: Float[Tensor, " r"]
-    distance: Float[Tensor, " r"]
-
-
 def render_samples(
     net: HashScene,
     origins: Float[Tensor, "r 3"],
     directions: Float[Tensor, "r 3"],
-    samples: Visible,
+    samples: PackedSamples,
     *,
     step: float,
     background: Float[Tensor, "r 3"] | None = None,
-) -> HashRays:
+) -> RayColors:
     """Composite the scene at samples of unit rays in the grid's unit; differentiable in the scene and in the rays."""
-    along = directions.index_select(0, samples.ray)
-    points = origins.index_select(0, samples.ray) + samples.distance[:, None] * along
     harmonics = spherical_harmonics(directions, net.config.network.degree)
-    density, rgb = net.look(points, harmonics.index_select(0, samples.ray))
-    length = torch.full_like(density, step)
-    seen = composite_samples(density, rgb, length, samples.distance, samples.counts)
+    found = net.query(samples.points(origins, directions), harmonics.index_select(0, samples.ray))
+    length = torch.full_like(found.geometry, step)
+    seen = composite_packed(found.geometry, found.values, length, samples.distance, samples.counts)
     behind = net.background(directions) if background is None else background
     distance = seen.depth / seen.alpha.detach().clamp_min(1e-10)
-    return HashRays(seen.rgb + (1.0 - seen.alpha)[:, None] * behind, seen.alpha, distance)
+    return RayColors(seen.rgb + (1.0 - seen.alpha)[:, None] * behind, seen.alpha, distance)
 
 
 @dataclass(frozen=True, eq=False)

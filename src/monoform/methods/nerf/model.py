@@ -10,11 +10,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...camera.conventions import Y_UP_FROM_Z_UP
+from ...nn.field import Field, FieldSamples
 from ...nn.nerf_mlp import NerfMlp
+from ...render import RayRender
 from ...render.ray_renderer import RayColors
 from .config import NerfConfig, TwoPass
 from .rays import ndc_rays
-from .two_pass import TwoPassRender, render_two_pass
+from .two_pass import field_samples, render_two_pass
 
 
 class NerfNet(nn.Module):
@@ -40,7 +42,7 @@ class NerfNet(nn.Module):
         *,
         generator: torch.Generator | None = None,
         sampling: TwoPass | None = None,
-    ) -> TwoPassRender:
+    ) -> RayRender:
         """Both passes of rays of any length in the networks' own world; see `render_two_pass`."""
         options = sampling or self.config.sampling
         views = None
@@ -100,7 +102,7 @@ class NerfRenderer:
         return RayColors(seen.rgb, seen.alpha, distance.detach())
 
 
-class NerfField:
+class NerfField(Field):
     """The fine network as a `Field` in the house's world; not for scenes in normalised device coordinates."""
 
     kind: Literal["density", "sdf"] = "density"
@@ -126,13 +128,15 @@ class NerfField:
         inside = ((points >= self._bounds[0]) & (points <= self._bounds[1])).all(dim=-1)
         return self.net.last.density(points @ self._turn(points)) * inside
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
-        """sRGB 0..1 seen along `directions`; None for along the representative direction."""
+    def query(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None) -> FieldSamples:
+        """Density per world unit, 0 outside the bounds, and sRGB seen along `directions`."""
         if directions is None:
             assert self.representative_direction is not None
             directions = self.representative_direction.to(points).expand_as(points)
+        inside = ((points >= self._bounds[0]) & (points <= self._bounds[1])).all(dim=-1)
         turn = self._turn(points)
-        return torch.sigmoid(self.net.last(points @ turn, directions @ turn)[:, :3])
+        found = field_samples(self.net.last(points @ turn, directions @ turn))
+        return FieldSamples(found.geometry * inside, found.values)
 
     def _turn(self, like: Tensor) -> Float[Tensor, "3 3"]:
         return network_from_world(self.net.config.up, like).mT

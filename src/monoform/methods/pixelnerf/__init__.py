@@ -21,6 +21,4 @@ from .model import PixelNerfNet as PixelNerfNet
 from .pixels import pixels_in_boxes as pixels_in_boxes
 from .pixels import pool_views as pool_views
 from .pixels import truncate_to_8_bit as truncate_to_8_bit
-from .render import Rendered as Rendered
 from .render import render as render
-from .sampling import Draws as Draws

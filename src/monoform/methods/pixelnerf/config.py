@@ -7,6 +7,7 @@ from typing import Literal
 
 from ...errors import InputError
 from ...nn.resnet import Backbone
+from ...render import RaySampling
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,20 @@ class Sampling:
                 f"Samples per ray are {self.coarse} coarse and {self.fine} fine, {self.depth} of these around the "
                 "depth: give at least 1 coarse, and no more around the depth than fine."
             )
+
+    @property
+    def rays(self) -> RaySampling:
+        """The same as the pipeline takes it."""
+        return RaySampling(
+            coarse=self.coarse,
+            fine=self.fine,
+            around_depth=self.depth,
+            depth_std=self.depth_std,
+            spread="disparity" if self.linear_disparity else "linear",
+            intervals="next",
+            importance="bins",
+            background=(float(self.white),) * 3,
+        )
 
 
 @dataclass(frozen=True)

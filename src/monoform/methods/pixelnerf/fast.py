@@ -20,13 +20,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ...errors import InputError
+from ...nn.field import FieldSamples
+from ...render import RaySampleNoise, render_passes
 from ...render.chunks import slices as pieces
+from ...render.intervals import lengths_to_next
+from ...render.passes import SampleRays
 from .config import Sampling
 from .encoded import Encoded
 from .fast_field import FastField, Precision
 from .model import PixelNerfNet
-from .render import TINY, composite
-from .sampling import Draws, coarse_distances, depth_distances, important_distances
+from .render import as_rays
 from .skipping import Occupancy, probe
 
 SEGMENT = 16  # samples of a ray between two looks at how much still passes
@@ -88,7 +91,7 @@ def render_image(
     rays: Float[Tensor, "h w 8"],
     *,
     sampling: Sampling | None = None,
-    draws: Draws | None = None,
+    noise: RaySampleNoise | None = None,
     generator: torch.Generator | None = None,
     options: FastOptions | None = None,
 ) -> FastImage:
@@ -96,19 +99,17 @@ def render_image(
 
     Args:
         encoded: the object, or its `FastField` when several images of it are rendered.
-        sampling, draws, generator: as of `render`, which gives the same image from the same draws.
+        sampling, noise, generator: as of `render`, which gives the same image from the same noise.
     """
     options, sampling = options or FastOptions(), sampling or net.config.sampling
     field = encoded if isinstance(encoded, FastField) else FastField(net, encoded, precision=options.precision)
     height, width = rays.shape[:2]
-    if draws is None:
-        count = height * width
-        draws = Draws.even(count, sampling) if generator is None else Draws.random(count, sampling, generator)
+    noise = noise or RaySampleNoise.draw(height * width, sampling.rays, generator)
     occupancy = None
     if options.skip:
         occupancy = probe(field, rays, sampling, block=options.block, slices=options.slices, margin=options.margin)
     drawing = _Drawing(field, sampling, options.opaque, occupancy)
-    flat, draws = rays.reshape(-1, 8), draws.to(rays)
+    flat, noise = rays.reshape(-1, 8), noise.to(rays)
     numbers = torch.arange(len(flat), device=rays.device)
     rgb = torch.full_like(flat[:, :3], 1.0 if sampling.white else 0.0)
     depth, alpha = torch.zeros_like(flat[:, 0]), torch.zeros_like(flat[:, 0])
@@ -116,7 +117,7 @@ def render_image(
     size = max(1, options.memory_bytes // (BYTES_PER_SAMPLE * (sampling.coarse + sampling.fine)))
     for part in pieces(len(seen), size):
         chosen = seen[part]
-        rgb[chosen], depth[chosen], alpha[chosen] = drawing.rays(flat[chosen], draws[chosen], chosen, width)
+        rgb[chosen], depth[chosen], alpha[chosen] = drawing.rays(flat[chosen], noise[chosen], chosen, width)
     shape = (height, width)
     evaluations = drawing.evaluations + (2 * occupancy.probes if occupancy is not None else 0)
     return FastImage(rgb.reshape(*shape, 3), depth.reshape(shape), alpha.reshape(shape), evaluations)
@@ -137,30 +138,26 @@ class _Drawing:
         return (both[0] | both[1]).any(dim=1)
 
     def rays(
-        self, rays: Float[Tensor, "r 8"], draws: Draws, numbers: Int[Tensor, " r"], width: int
+        self, rays: Float[Tensor, "r 8"], noise: RaySampleNoise, numbers: Int[Tensor, " r"], width: int
     ) -> tuple[Float[Tensor, "r 3"], Float[Tensor, " r"], Float[Tensor, " r"]]:
         """Colour, depth and coverage of rays."""
-        near, far, sampling = rays[:, 6:7], rays[:, 7:8], self.sampling
-        distances = coarse_distances(near, far, draws.strata, sampling)
-        rgb, depth, weights = self._pass(rays, distances, numbers, width, fine=False)
-        if sampling.fine:
-            further = [distances]
-            if sampling.fine > sampling.depth:
-                further.append(important_distances(weights, near, far, draws, sampling))
-            if sampling.depth:
-                further.append(depth_distances(depth[:, None], near, far, draws, sampling))
-            distances = torch.sort(torch.cat(further, dim=-1), dim=-1)[0]
-            rgb, depth, weights = self._pass(rays, distances, numbers, width, fine=True)
-        return rgb, depth, weights.sum(dim=-1)
 
-    def _pass(
-        self, rays: Tensor, distances: Float[Tensor, "r k"], numbers: Tensor, width: int, *, fine: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        far = rays[:, 7:8]
-        wanted = self._wanted(rays, distances, numbers, width, fine)
-        colours = distances.new_zeros(*distances.shape, 4)
-        lengths = torch.cat((distances[:, 1:], far), dim=-1) - distances
-        passing = torch.ones_like(far[:, 0])
+        def sampler(fine: bool) -> SampleRays:
+            def sample(distances: Tensor) -> FieldSamples:
+                return self._samples(rays, distances, self._wanted(rays, distances, numbers, width, fine), fine)
+
+            return sample
+
+        seen = render_passes(as_rays(rays), self.sampling.rays, noise, sampler(False), sampler(True)).best
+        return seen.rgb, seen.depth, seen.alpha
+
+    def _samples(
+        self, rays: Tensor, distances: Float[Tensor, "r k"], wanted: Bool[Tensor, "r k"], fine: bool
+    ) -> FieldSamples:
+        """The field at wanted samples that something still passes to; nothing elsewhere."""
+        density, rgb = torch.zeros_like(distances), distances.new_zeros(*distances.shape, 3)
+        lengths = lengths_to_next(distances, rays[:, 7:8], "far")
+        passing = torch.ones_like(distances[:, 0])
         segment = SEGMENT if self.opaque > 0 else distances.shape[1]
         for start in range(0, distances.shape[1], segment):
             part = slice(start, start + segment)
@@ -169,11 +166,11 @@ class _Drawing:
                 continue
             sample = sample + start
             directions = rays[ray, 3:6]
-            points = rays[ray, :3] + distances[ray, sample, None] * directions
-            colours[ray, sample] = self.field.query(points, directions, fine=fine)
+            found = self.field.query(rays[ray, :3] + distances[ray, sample, None] * directions, directions, fine=fine)
+            density[ray, sample], rgb[ray, sample] = found.geometry, found.values
             self.evaluations += len(ray)
-            passing = passing * (torch.exp(-lengths[:, part] * colours[:, part, 3]) + TINY).prod(dim=1)
-        return composite(colours, distances, far, white=self.sampling.white)
+            passing = passing * torch.exp(-(lengths[:, part] * density[:, part]).sum(dim=1))
+        return FieldSamples(density, rgb)
 
     def _wanted(
         self, rays: Tensor, distances: Float[Tensor, "r k"], numbers: Tensor, width: int, fine: bool

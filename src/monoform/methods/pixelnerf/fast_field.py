@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...errors import InputError
+from ...nn.field import FieldSamples
 from .encoded import Encoded
 from .mlp import Residual, ResnetFC, activation
 from .model import PixelNerfNet, heads
@@ -58,16 +59,14 @@ class FastField:
                 self.fine = _Perceptron(net.mlp_fine, encoded, DTYPES[precision])
 
     @torch.no_grad()
-    def query(
-        self, points: Float[Tensor, "p 3"], directions: Float[Tensor, "p 3"], *, fine: bool
-    ) -> Float[Tensor, "p 4"]:
-        """Colour 0..1 and density at world points, seen along unit directions."""
-        found = points.new_empty(len(points), 4)
+    def query(self, points: Float[Tensor, "p 3"], directions: Float[Tensor, "p 3"], *, fine: bool) -> FieldSamples:
+        """Density and sRGB 0..1 at world points, seen along unit directions."""
+        raw = points.new_empty(len(points), 4)
         size = max(1, ROWS // self.views)
         for start in range(0, len(points), size):
             part = slice(start, start + size)
-            found[part] = heads(self._raw(points[part], directions[part], fine))
-        return found
+            raw[part] = self._raw(points[part], directions[part], fine)
+        return heads(raw)
 
     @torch.no_grad()
     def raw_densities(

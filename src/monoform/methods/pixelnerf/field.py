@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from ...camera import Camera
 from ...mesh.isosurface import DENSITY_LEVEL
+from ...nn.field import Field, FieldSamples
 from ...render import ray_box
 from ...scene.outline import signed_distance
 from .fast_field import FastField
@@ -47,7 +48,7 @@ class Outline:
 
 
 @dataclass(frozen=True, eq=False)
-class PixelNerfField:
+class PixelNerfField(Field):
     """What a network says of an object, in the world of its reconstruction.
 
     Density depends on the view direction. Geometry takes the direction from the first source camera to the point, or
@@ -79,25 +80,21 @@ class PixelNerfField:
         """Where the first source camera looks."""
         return -self.field.encoded.camera_from_world[0, 2, :3].float().cpu()
 
-    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Density per world unit."""
-        if self.looking == "camera":
-            density = self._density(points, self._from_source(points))
-        else:
+    def query(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None) -> FieldSamples:
+        """Density per world unit, and sRGB, seen along `directions`; None: as `looking` says, sRGB from the camera."""
+        found = self._ask(points, self._from_source(points) if directions is None else directions)
+        density = found.geometry
+        if directions is None and self.looking == "average":
             spread = sphere_directions(AVERAGED).to(points)
-            density = torch.stack([self._density(points, one.expand_as(points)) for one in spread]).mean(dim=0)
+            density = torch.stack([self._ask(points, one.expand_as(points)).geometry for one in spread]).mean(dim=0)
         for outline in self.outlines:
             # At the outline itself the density is that of the surface.
             density = torch.minimum(density, self.level * (1 + outline.at(points)).clamp_min(0))
-        return density
+        return FieldSamples(density, found.values)
 
-    def color(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None) -> Float[Tensor, "n 3"]:
-        """Colour, 0..1, seen along `directions`; None: from the first source camera."""
-        along = self._from_source(points) if directions is None else directions
-        return self.field.query(points / self.scale, along, fine=True)[:, :3]
-
-    def _density(self, points: Tensor, directions: Tensor) -> Float[Tensor, " n"]:
-        return self.field.query(points / self.scale, directions, fine=True)[:, 3] / self.scale
+    def _ask(self, points: Tensor, directions: Tensor) -> FieldSamples:
+        found = self.field.query(points / self.scale, directions, fine=True)
+        return FieldSamples(found.geometry / self.scale, found.values)
 
     def _from_source(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         world = self.field.encoded.camera_from_world[0]

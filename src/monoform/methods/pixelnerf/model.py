@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ...camera import Camera
 from ...errors import InputError
 from ...nn.encoding import FrequencyEncoding
+from ...nn.field import FieldSamples
 from .config import PixelNerfConfig
 from .encoded import Encoded, as_batch
 from .encoder import GlobalEncoder, SpatialEncoder, look_up
@@ -72,8 +73,8 @@ class PixelNerfNet(nn.Module):
         directions: Float[Tensor, "b p 3"],
         *,
         fine: bool = True,
-    ) -> Float[Tensor, "b p 4"]:
-        """Colour 0..1 and density >= 0 (per world unit) at world points, seen along unit directions."""
+    ) -> FieldSamples:
+        """Density per world unit and sRGB 0..1 at world points, seen along unit directions."""
         inputs, local = self.inputs(encoded, points, directions)
         features = self.features(encoded, encoded.pixels(local))
         network = self.mlp_fine if fine else self.mlp_coarse
@@ -108,6 +109,6 @@ class PixelNerfNet(nn.Module):
         return self.train(step > 0 or not self.config.compat.first_step_in_evaluation)
 
 
-def heads(raw: Float[Tensor, "*rows 4"]) -> Float[Tensor, "*rows 4"]:
-    """Colour by the logistic function, density by ReLU."""
-    return torch.cat((torch.sigmoid(raw[..., :3]), torch.relu(raw[..., 3:])), dim=-1)
+def heads(raw: Float[Tensor, "*rows 4"]) -> FieldSamples:
+    """Density by ReLU, colour by the logistic function."""
+    return FieldSamples(torch.relu(raw[..., 3]), torch.sigmoid(raw[..., :3]))

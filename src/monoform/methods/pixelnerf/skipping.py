@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from ...render.intervals import between
 from .config import Sampling
 from .fast_field import FastField
-from .sampling import between
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def probe(
     height, width = rays.shape[:2]
     probed = rays[_every(height, block)][:, _every(width, block)]
     fractions = (torch.arange(slices).to(rays) + 0.5) / slices
-    distances = between(probed[..., 6:7], probed[..., 7:8], fractions, sampling)
+    distances = between(probed[..., 6:7], probed[..., 7:8], fractions, sampling.rays.spread)
     points = probed[:, :, None, :3] + distances[..., None] * probed[:, :, None, 3:6]
     directions = probed[:, :, None, 3:6].expand_as(points)
     found = [

@@ -18,6 +18,7 @@ from ...data.srn import Split
 from ...errors import InputError
 from ...metrics import psnr
 from ...nn.resnet import load_resnet
+from ...render import RayPass
 from ...training import (
     Constant,
     Cosine,
@@ -33,7 +34,7 @@ from ...training import (
 from .config import PixelNerfConfig, preset
 from .model import PixelNerfNet
 from .pixels import pixels_in_boxes
-from .render import Pass, render
+from .render import render
 
 CARD = """# pixelNeRF, trained with monoform
 
@@ -194,7 +195,7 @@ class PixelNerfTask:
         told["psnr"] = -10 * torch.log10((seen - batch.colours).square().mean())
         return torch.stack(list(parts.values())).sum(), told
 
-    def _error(self, seen: Pass, colours: Float[Tensor, "b r 3"]) -> Tensor:
+    def _error(self, seen: RayPass, colours: Float[Tensor, "b r 3"]) -> Tensor:
         difference = seen.rgb - colours
         return difference.abs().mean() if self.options.absolute else difference.square().mean()
 

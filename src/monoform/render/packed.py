@@ -14,7 +14,36 @@ STOP = 1e-4  # a ray ends with the sample that leaves less than this of what is 
 
 
 @dataclass(frozen=True, eq=False)
-class RaggedRender:
+class PackedSamples:
+    """Samples of r rays, one ray after the other.
+
+    Attributes:
+        ray: which ray each belongs to, ascending.
+        counts: of each ray.
+        distance: along the ray, in lengths of its direction.
+    """
+
+    ray: Int[Tensor, " m"]
+    counts: Int[Tensor, " r"]
+    distance: Float[Tensor, " m"]
+
+    def points(self, origins: Float[Tensor, "r 3"], directions: Float[Tensor, "r 3"]) -> Float[Tensor, "m 3"]:
+        """Where they are; differentiable in the rays."""
+        along = directions.index_select(0, self.ray)
+        return origins.index_select(0, self.ray) + self.distance[:, None] * along
+
+    def first(self, most: int) -> tuple[PackedSamples, int]:
+        """The samples of the first rays whose samples together are at most `most`, and the number of these rays."""
+        ends = self.counts.cumsum(dim=0)
+        rays = max(1, int((ends <= most).sum()))
+        if rays == len(ends):
+            return self, rays
+        total = int(ends[rays - 1])
+        return PackedSamples(self.ray[:total], self.counts[:rays], self.distance[:total]), rays
+
+
+@dataclass(frozen=True, eq=False)
+class PackedRender:
     """What rays see: colour over black, coverage, and the sum of weight times distance (without gradient)."""
 
     rgb: Float[Tensor, "r c"]
@@ -22,7 +51,7 @@ class RaggedRender:
     depth: Float[Tensor, " r"]
 
 
-def composite_samples(
+def composite_packed(
     density: Float[Tensor, " m"],
     rgb: Float[Tensor, "m c"],
     length: Float[Tensor, " m"],
@@ -30,7 +59,7 @@ def composite_samples(
     counts: Int[Tensor, " r"],
     *,
     stop: float = STOP,
-) -> RaggedRender:
+) -> PackedRender:
     """Composite samples that lie one ray after the other (NeRF, equation 3).
 
     A ray stops after the sample that brings its transmittance below `stop`; samples behind count for nothing, and the
@@ -42,7 +71,7 @@ def composite_samples(
     """
     rays = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts, output_size=len(density))
     rgb_sum, alpha, depth = _Composite.apply(density, rgb, length, distance, counts, rays, stop)
-    return RaggedRender(rgb_sum, alpha, depth)
+    return PackedRender(rgb_sum, alpha, depth)
 
 
 def sum_rays(values: Float[Tensor, " m"], rays: Int[Tensor, " m"], count: int) -> Float[Tensor, " r"]:

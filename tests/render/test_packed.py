@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from monoform.render.compositing import density_weights
-from monoform.render.ragged import composite_samples
+from monoform.render.compositing import weights_from_density
+from monoform.render.packed import composite_packed
 
 COUNTS = torch.tensor([4, 0, 7, 1, 0, 3])
 
@@ -30,7 +30,7 @@ def plain(density, rgb, length, distance) -> tuple[torch.Tensor, ...]:
     colors, alphas, depths, first = [], [], [], 0
     for count in COUNTS.tolist():
         part = slice(first, first + count)
-        weights = density_weights(density[None, part], length[None, part])[0]
+        weights = weights_from_density(density[None, part], length[None, part])[0]
         colors.append((weights[:, None] * rgb[part]).sum(0))
         alphas.append(weights.sum())
         depths.append((weights * distance[part]).sum())
@@ -40,7 +40,7 @@ def plain(density, rgb, length, distance) -> tuple[torch.Tensor, ...]:
 
 def test_values_and_gradients_are_those_of_each_ray_alone() -> None:
     density, rgb, length, distance = drawn(scale=1.0)
-    seen = composite_samples(density, rgb, length, distance, COUNTS, stop=0.0)
+    seen = composite_packed(density, rgb, length, distance, COUNTS, stop=0.0)
     colors, alphas, depths = plain(density, rgb, length, distance)
     for ours, theirs in ((seen.rgb, colors), (seen.alpha, alphas), (seen.depth, depths)):
         torch.testing.assert_close(ours, theirs)
@@ -58,7 +58,7 @@ def test_what_is_behind_an_opaque_sample_counts_for_nothing() -> None:
     density = torch.tensor([0.5, 200.0, 3.0, 3.0], dtype=torch.float64, requires_grad=True)
     rgb = torch.rand(4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
     ones = torch.ones(4, dtype=torch.float64)
-    seen = composite_samples(density, rgb, ones, ones, counts)
+    seen = composite_packed(density, rgb, ones, ones, counts)
     torch.testing.assert_close(seen.alpha, torch.ones(1, dtype=torch.float64))
     for_density, for_rgb = torch.autograd.grad(seen.rgb.sum(), (density, rgb))
     assert for_density[0] != 0 and not for_density[2:].any()

@@ -1,0 +1,194 @@
+"""From samples along rays to what is seen: a coarse pass, and a fine one where the coarse found something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..nn.field import FieldSamples
+from .compositing import accumulate, expected_distance, weights_from_density, weights_from_sdf
+from .intervals import interval_edges, lengths_to_next, middles
+from .sampling import RaySampleNoise, RaySampling, coarse_distances, fine_distances
+
+
+@runtime_checkable
+class Query(Protocol):
+    """What a field holds at points, seen along unit directions: `Field.query`, or a network of one's own."""
+
+    def __call__(self, points: Float[Tensor, "*b p 3"], directions: Float[Tensor, "*b p 3"]) -> FieldSamples: ...
+
+
+@runtime_checkable
+class SampleRays(Protocol):
+    """What a field holds at distances along the rays that are being rendered."""
+
+    def __call__(self, distances: Float[Tensor, "*r k"]) -> FieldSamples: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Rays:
+    """Rays and where they are sampled.
+
+    Attributes:
+        origins: in the field's world.
+        directions: of any length.
+        near: where sampling begins, in lengths of the direction.
+        far: where it ends.
+        views: unit view directions, where they are not those of the rays.
+    """
+
+    origins: Float[Tensor, "*r 3"]
+    directions: Float[Tensor, "*r 3"]
+    near: Float[Tensor, "*r 1"]
+    far: Float[Tensor, "*r 1"]
+    views: Float[Tensor, "*r 3"] | None = None
+
+    def sampler(self, query: Query, points_per_call: int | None = None) -> SampleRays:
+        """Asks a query for all samples, in pieces where that is wanted."""
+        views = self.directions if self.views is None else self.views
+
+        def sample(distances: Tensor) -> FieldSamples:
+            points = self.origins[..., None, :] + distances[..., None] * self.directions[..., None, :]
+            along = views[..., None, :].expand_as(points)
+            points, along = points.flatten(-3, -2), along.flatten(-3, -2)
+            pieces = _pieces(points.shape[-2], points_per_call)
+            parts = [query(points[..., part, :], along[..., part, :]) for part in pieces]
+            geometry = torch.cat([part.geometry for part in parts], dim=-1)
+            values = torch.cat([part.values for part in parts], dim=-2)
+            return FieldSamples(geometry.reshape(distances.shape), values.reshape(*distances.shape, -1))
+
+        return sample
+
+
+@dataclass(frozen=True, eq=False)
+class RayPass:
+    """What rays see in one pass.
+
+    Attributes:
+        values: sRGB on the background, and the accumulated further channels.
+        alpha: coverage 0..1.
+        depth: sum of weight x distance, not divided by the coverage.
+        weights: of the samples.
+        distances: of the samples, in lengths of the rays' directions.
+    """
+
+    values: Float[Tensor, "*r c"]
+    alpha: Float[Tensor, "*r"]
+    depth: Float[Tensor, "*r"]
+    weights: Float[Tensor, "*r k"]
+    distances: Float[Tensor, "*r k"]
+
+    @property
+    def rgb(self) -> Float[Tensor, "*r 3"]:
+        """sRGB on the background."""
+        return self.values[..., :3]
+
+    @property
+    def distance(self) -> Float[Tensor, "*r"]:
+        """Mean distance of what is seen; 0 where nothing is."""
+        return expected_distance(self.weights, self.distances)
+
+    @property
+    def disparity(self) -> Float[Tensor, "*r"]:
+        """alpha / depth, at most 1e10."""
+        return 1.0 / (self.depth / self.alpha.clamp_min(torch.finfo(self.alpha.dtype).tiny)).clamp_min(1e-10)
+
+
+@dataclass(frozen=True, eq=False)
+class RayRender:
+    """The coarse pass, and the fine one where there is one."""
+
+    coarse: RayPass
+    fine: RayPass | None
+
+    @property
+    def best(self) -> RayPass:
+        """The fine pass, else the coarse one."""
+        return self.coarse if self.fine is None else self.fine
+
+
+def render_passes(
+    rays: Rays,
+    sampling: RaySampling,
+    noise: RaySampleNoise,
+    coarse: SampleRays,
+    fine: SampleRays | None = None,
+    *,
+    kind: Literal["density", "sdf"] = "density",
+    depth_gradient: bool = False,
+) -> RayRender:
+    """Render rays; differentiable in the field and in the rays, sample positions are constants for autograd.
+
+    Args:
+        rays: what to render.
+        sampling: how.
+        noise: of the same rays.
+        coarse: samples the field.
+        fine: samples a second network, at all distances of both passes; None: the same field, which is asked once for
+            each sample.
+        kind: what the geometry is.
+        depth_gradient: whether samples around the coarse depth carry its gradient.
+    """
+    near, far, scale = rays.near, rays.far, rays.directions.norm(dim=-1, keepdim=True)
+    distances = coarse_distances(near, far, noise.strata, sampling)
+    samples = coarse(distances)
+    first = composite(samples, distances, near, far, sampling, scale=scale, kind=kind)
+    if not sampling.fine:
+        return RayRender(first, None)
+    weights = first.weights
+    if kind == "sdf":
+        # Softened to the sample spacing, a surface between two samples draws the fine ones to both of its sides.
+        weights = weights_from_sdf(samples.geometry.detach(), ((far - near) / sampling.coarse).clamp_min(sampling.beta))
+    depth = first.depth if depth_gradient else first.depth.detach()
+    further = fine_distances(near, far, distances, weights, depth, noise, sampling)
+    together, order = torch.sort(torch.cat((distances, further), dim=-1), dim=-1)
+    samples = _merged(samples, coarse(further), order) if fine is None else fine(together)
+    return RayRender(first, composite(samples, together, near, far, sampling, scale=scale, kind=kind))
+
+
+def composite(
+    samples: FieldSamples,
+    distances: Float[Tensor, "*r k"],
+    near: Float[Tensor, "*r 1"],
+    far: Float[Tensor, "*r 1"],
+    sampling: RaySampling,
+    *,
+    scale: Float[Tensor, "*r 1"] | float = 1.0,
+    kind: Literal["density", "sdf"] = "density",
+) -> RayPass:
+    """What rays see of ascending samples.
+
+    Args:
+        scale: world units per unit of the distances.
+    """
+    values = samples.values
+    if kind == "sdf":  # of the intervals between the samples
+        weights = weights_from_sdf(samples.geometry, sampling.beta)
+        distances, values = middles(distances), 0.5 * (values[..., 1:, :] + values[..., :-1, :])
+    else:
+        if sampling.intervals == "around":
+            lengths = interval_edges(distances, near, far).diff(dim=-1)
+        else:
+            lengths = lengths_to_next(distances, far, sampling.last)
+        weights = weights_from_density(samples.geometry, lengths * scale)
+    alpha = weights.sum(dim=-1)
+    seen = accumulate(weights, values)
+    behind = seen.new_tensor(sampling.background)
+    seen = torch.cat((seen[..., :3] + (1.0 - alpha)[..., None] * behind, seen[..., 3:]), dim=-1)
+    return RayPass(seen, alpha, (weights * distances).sum(dim=-1), weights, distances)
+
+
+def _merged(first: FieldSamples, second: FieldSamples, order: Tensor) -> FieldSamples:
+    geometry = torch.cat((first.geometry, second.geometry), dim=-1).gather(-1, order)
+    values = torch.cat((first.values, second.values), dim=-2)
+    return FieldSamples(geometry, values.gather(-2, order[..., None].expand_as(values)))
+
+
+def _pieces(total: int, size: int | None) -> Iterator[slice]:
+    step = size or max(total, 1)
+    return (slice(start, start + step) for start in range(0, total, step))
