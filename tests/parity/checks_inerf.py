@@ -235,7 +235,8 @@ def vanilla_steps(case: Case) -> None:
     points = origins[:4, None] + first.best.distances[:4, :, None] * directions[:4, None]
     along = torch.nn.functional.normalize(directions[:4], dim=-1)[:, None].expand_as(points)
     with torch.no_grad():
-        case.compare("raw0", fine(points, along), atol=1e-3)
+        raw = fine(points.flatten(0, 1), along.flatten(0, 1))
+    case.compare("raw0", raw.reshape(*points.shape[:2], 4), atol=1e-3)
     compare_steps(case, found, to_opengl, CLOSE_LOSS)
     # The start is the truth moved by a twist of whole hundredths.
     twist = se3_log(start @ rigid_inverse(case.tensor("gt_pose"))).mul(100).round() / 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,9 @@ from monoform.methods.pixelnerf.mlp import ResnetFC, activation
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.published import PUBLISHED
 from monoform.methods.pixelnerf.published_config import network_from_published, sampling_from_published
-from monoform.methods.pixelnerf.render import RayRender, render, render_query
+from monoform.methods.pixelnerf.render import render, render_query
+from monoform.nn import Field, FieldSamples
+from monoform.render import RayRender, RaySampleNoise
 
 LATENT, MLP, QUERY = 1e-4, 1e-4, 2e-4  # the first relative to the largest feature
 DISTANCES, IMAGES = 1e-6, 2e-5
@@ -394,7 +396,7 @@ DRAWN = ("u_coarse", "u_cdf", "u_bin", "n_depth")
 
 
 def _detached(seen: Any) -> Any:
-    return type(seen)(*(getattr(seen, name).detach() for name in ("rgb", "depth", "weights", "distances")))
+    return replace(seen, **{field.name: getattr(seen, field.name).detach() for field in fields(seen)})
 
 
 @check("pixelnerf", "mesh")

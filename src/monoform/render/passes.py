@@ -134,7 +134,8 @@ def render_passes(
         kind: what the geometry is.
         depth_gradient: whether samples around the coarse depth carry its gradient.
     """
-    near, far, scale = rays.near, rays.far, rays.directions.norm(dim=-1, keepdim=True)
+    near, far = rays.near, rays.far
+    scale = rays.directions.norm(dim=-1, keepdim=True) if sampling.metric else torch.ones_like(near)
     distances = coarse_distances(near, far, noise.strata, sampling)
     samples = coarse(distances)
     first = composite(samples, distances, near, far, sampling, scale=scale, kind=kind)

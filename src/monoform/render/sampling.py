@@ -29,6 +29,7 @@ class RaySampling:
         strata: "bins" places a sample in each of equal bins; "ends" includes near and far (code of NeRF).
         intervals: what a sample stands for: the way "around" it, half way to its neighbors, or to the "next" one.
         last: of the way to the next: that of the last sample.
+        metric: whether densities are per world unit; else per length of a ray's direction, whatever that is.
         importance: where fine samples are drawn: anywhere by the weights "around" the coarse ones, by those of the
             "inner" ones between their middles (code of NeRF), or anew in the "bins" of the coarse ones (pixelNeRF).
         pooled: widen the weights before (Mip-NeRF, Barron et al. 2021, section 3.1).
@@ -44,6 +45,7 @@ class RaySampling:
     strata: Literal["bins", "ends"] = "bins"
     intervals: Literal["around", "next"] = "around"
     last: Last = "far"
+    metric: bool = True
     importance: Literal["around", "inner", "bins"] = "around"
     pooled: bool = False
     beta: float = 0.002

@@ -105,6 +105,7 @@ class Sampling:
             depth_std=self.depth_std,
             spread="disparity" if self.linear_disparity else "linear",
             intervals="next",
+            metric=False,
             importance="bins",
             background=(float(self.white),) * 3,
         )
