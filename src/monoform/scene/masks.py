@@ -102,7 +102,7 @@ def require_solid(mask: Float[np.ndarray, "h w"], label: str) -> None:
         InputError: no pixel of the mask has all its neighbours in the mask.
     """
     inside = (mask > 0.5).astype(np.uint8)
-    if not cv2.erode(inside, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1).any():
+    if not cv2.erode(inside, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0).any():
         raise InputError(f"{label} marks nothing solid: an area is needed, not dots or lines.")
 
 
