@@ -32,6 +32,16 @@ def cut_short() -> None:
     Path("short.jpg").write_bytes(Path("whole.jpg").read_bytes()[:600])
 
 
+def checkers() -> None:
+    rows, columns = np.mgrid[:48, :64]
+    Image.fromarray(((rows + columns) % 2 * 255).astype(np.uint8)).save("checkers.png")
+
+
+def photo_in(folder: str) -> None:
+    Path(folder).mkdir()
+    picture(f"{folder}/cup.png")
+
+
 CASES: dict[str, tuple[Callable[[], object], list[str]]] = {
     "no file": (lambda: None, ["mgu.jpg"]),
     "a folder": (lambda: Path("photos").mkdir(), ["photos"]),
@@ -43,6 +53,11 @@ CASES: dict[str, tuple[Callable[[], object], list[str]]] = {
     "plain": (lambda: picture("wall.png"), ["wall.png", "--matting", "grabcut"]),
     "mask of another size": (lambda: (mug(), picture("mask.png", 32, 24)), ["mug.png", "--mask", "mask.png"]),
     "empty mask": (lambda: (mug(), picture("black.png", color=(0, 0, 0))), ["mug.png", "--mask", "black.png"]),
+    "checkerboard": (lambda: (mug(), checkers()), ["mug.png", "--mask", "checkers.png"]),
+    "one mask for photos of one name": (
+        lambda: (Path("masks").mkdir(), picture("masks/cup.png"), *(photo_in(one) for one in ("front", "back"))),
+        ["front/cup.png", "back/cup.png", "--mask", "masks"],
+    ),
     "no mask for a photo": (
         lambda: (mug(), Path("masks").mkdir(), picture("masks/mug.png"), picture("cup.png")),
         ["mug.png", "cup.png", "--mask", "masks"],

@@ -65,11 +65,11 @@ def test_refusals_are_sentences(result_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no mesh\.glb"):
         write_report(tmp_path)
     (result_folder / "result.json").write_text("{")
-    with pytest.raises(InputError, match=r"result\.json is damaged"):
+    with pytest.raises(InputError, match=r"result\.json cannot be read as JSON"):
         write_report(result_folder)
     (result_folder / "result.json").write_text("{}")
     (result_folder / "overlay.png").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"overlay\.png cannot be read as a picture"):
+    with pytest.raises(InputError, match=r"overlay\.png is not an image"):
         write_report(result_folder)
     assert not (result_folder / "report.html").exists()
 

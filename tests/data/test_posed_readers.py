@@ -290,3 +290,46 @@ def test_no_warning_without_a_reason(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert not SrnObjects(tmp_path / "cars", "test").skipped
+
+
+def test_transparent_renders_lie_over_white_in_every_layout(tmp_path: Path) -> None:
+    """Blender hides black where a picture is transparent; published pictures have white there."""
+    rng = np.random.default_rng(0)
+    alpha = np.zeros((cases.SIZE, cases.SIZE), np.uint8)
+    alpha[3:9, 2:8], alpha[5, 2:8] = 255, 64
+    color = rng.integers(0, 255, (cases.SIZE, cases.SIZE, 3))
+    color[4, 4] = 255  # white belongs to the object too
+    hidden = np.dstack([np.where(alpha[..., None] > 0, color, 0), alpha]).astype(np.uint8)
+    white = color / 255 * (alpha / 255)[..., None] + 1 - (alpha / 255)[..., None]
+    cases.write_srn(tmp_path / "srn" / "cars_test", ("a",))
+    cases.write_dvr(tmp_path / "dvr", "0001", ("a",), masks=False)
+    for file in [*tmp_path.glob("srn/*/*/rgb/*"), *tmp_path.glob("dvr/*/*/image/*")]:
+        Image.fromarray(hidden).save(file)
+    for objects in (SrnObjects(tmp_path / "srn", "test", size=None), DvrObjects(tmp_path / "dvr", "test")):
+        item = objects[0]
+        np.testing.assert_allclose(item.images[0], white, atol=1e-6)
+        assert item.masks is not None and item.boxes is not None
+        np.testing.assert_allclose(item.masks[0], alpha / 255, atol=1e-6)
+        assert item.boxes[0].tolist() == [2, 3, 7, 8]
+
+
+def test_transparent_views_of_nothing_are_left_out(tmp_path: Path) -> None:
+    cases.write_srn(tmp_path / "cars_test", ("a", "b"))
+    for file in (tmp_path / "cars_test" / "b" / "rgb").iterdir():
+        Image.new("RGBA", (cases.SIZE, cases.SIZE), (0, 0, 0, 0)).save(file)
+    with pytest.warns(UserWarning, match="all its views are white"):
+        assert SrnObjects(tmp_path / "cars", "test", size=None).keys == ("cars/a",)
+
+
+def test_what_systems_leave_is_no_view_and_no_object(tmp_path: Path) -> None:
+    root = cases.write_srn(tmp_path / "cars_test", ("a",))
+    for name in ("._000000.png", ".DS_Store", "Thumbs.db"):
+        (root / "a" / "rgb" / name).write_bytes(b"Mac OS X")
+    (root / "._a").write_bytes(b"Mac OS X")
+    (root / "__MACOSX" / "rgb").mkdir(parents=True)
+    assert [len(item) for item in SrnObjects(tmp_path / "cars", "test", size=None)] == [3]
+    file = root / "a" / "rgb" / "000001.png"
+    file.unlink()
+    file.symlink_to(file.name)
+    with pytest.raises(InputError, match=r"000001\.png cannot be read: Too many levels"):
+        SrnObjects(tmp_path / "cars", "test", size=None).load("a")

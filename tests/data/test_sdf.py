@@ -234,7 +234,7 @@ def test_wrong_shapenet_folders_are_refused(tmp_path: Path) -> None:
         DisnObjects(tmp_path)
     with pytest.raises(InputError, match="no list"):
         DisnObjects(tmp_path, "test")
-    with pytest.raises(InputError, match="is missing or no text"):
+    with pytest.raises(InputError, match="put one object a line"):
         DisnObjects(tmp_path, "train", categories=["7"])
 
 
@@ -264,7 +264,7 @@ def test_pix3d_items_and_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds a dict"):
         Pix3dObjects(tmp_path, "train")
     (tmp_path / "splits/train.json").write_text("[")
-    with pytest.raises(InputError, match="missing or damaged"):
+    with pytest.raises(InputError, match="it should hold a list of names"):
         Pix3dObjects(tmp_path, "train")
 
 

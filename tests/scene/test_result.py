@@ -27,7 +27,7 @@ def saved(tmp_path_factory):
 def test_what_is_not_there(saved, tmp_path):
     with pytest.raises(InputError, match="no result folder"):
         monoform.load(tmp_path / "none")
-    with pytest.raises(InputError, match=r"result.json is missing"):
+    with pytest.raises(InputError, match=r"no file .*result\.json: the result is not complete"):
         monoform.load(tmp_path)
     copy = tmp_path / "copy"
     shutil.copytree(saved, copy)

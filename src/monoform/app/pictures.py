@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
-from ..errors import InputError
+from ..inputs import read_pixels
 
 JPEG_QUALITY = 90
 
@@ -26,11 +26,7 @@ def picture_uri(picture: Path, *, longest: int, quality: int = JPEG_QUALITY) -> 
     Raises:
         InputError: the file is no picture that can be read.
     """
-    try:
-        with Image.open(picture) as opened:
-            image = ImageOps.exif_transpose(opened).convert("RGBA")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{picture.name} cannot be read as a picture ({error}); make the result again.") from error
+    image = Image.fromarray(read_pixels(picture, "RGBA", orientation="upright"))
     ground = Image.new("RGBA", image.size, "white")
     return _encode(Image.alpha_composite(ground, image).convert("RGB"), longest, quality)
 

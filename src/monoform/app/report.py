@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..camera import Camera
 from ..errors import InputError
+from ..inputs import read_pixels
 from ..mesh import Mesh
 from ..outputs import atomic_file
 from ..scene.result import read_json
@@ -103,8 +103,7 @@ def _object_box(mask: Path, camera: Camera) -> list[float]:
     whole = [0.0, 0.0, float(camera.width), float(camera.height)]
     if not mask.is_file():
         return whole
-    with Image.open(mask) as opened:
-        inside = np.asarray(opened.convert("L")) > 127
+    inside = read_pixels(mask, "L") > 127
     if not inside.any():
         return whole
     columns, rows = np.flatnonzero(inside.any(axis=0)), np.flatnonzero(inside.any(axis=1))

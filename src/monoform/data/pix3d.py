@@ -7,7 +7,6 @@ where MODEL is "FOLDER.FILE" of the record's mesh, such as IKEA_BEDDINGE.model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,7 +17,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from ..errors import InputError
-from ..inputs import read_array
+from ..inputs import read_array, read_json_value
 from .sdf_files import SAMPLES, read_near, read_surface
 from .sdf_items import Draw, DrawOptions, ShapeItem, drawn_near
 from .sdf_samples import SIGMAS
@@ -132,10 +131,7 @@ class Pix3dObjects:
 
 
 def _read_json(file: Path, what: str) -> list[Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{file} is missing or damaged; it should hold {what}.") from error
+    found = read_json_value(file, advice=f"it should hold {what}", missing=f"it should hold {what}")
     if not isinstance(found, list):
         raise InputError(f"{file} holds a {type(found).__name__}; it should hold {what}.")
     return found

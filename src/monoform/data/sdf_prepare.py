@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import InputError, WriteError
+from ..inputs import is_clutter
 from ..mesh import load
 from ..outputs import Kind, claimed, require_ours
 from ..workers import map_unordered
@@ -44,7 +45,7 @@ def globbed_sources(folder: str | Path, pattern: str) -> list[Source]:
     Raises:
         InputError: nothing fits, or two objects of a category have one name.
     """
-    files = sorted(path for path in Path(folder).glob(pattern) if path.is_file())
+    files = sorted(path for path in Path(folder).glob(pattern) if path.is_file() and not is_clutter(path.name))
     if not files:
         raise InputError(f"No file below {folder} fits the pattern {pattern!r}.")
     sources = [Source(path.parent.name, str(path), category=path.parent.parent.name) for path in files]

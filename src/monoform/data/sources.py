@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..inputs import listed_below
 from ..mesh import Mesh
 from ..mesh.read import SUFFIXES, load
 from ..outputs import require_name
@@ -68,7 +69,7 @@ def mesh_sources(data: str | Path | Sequence[str | Path]) -> list[Source]:
         if not folder.is_dir():
             raise InputError(f"The data folder {folder} does not exist; check the path.")
         index = folder / "index.csv"
-        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        files = sorted(path for path in listed_below(folder) if path.suffix.lower() in SUFFIXES)
         sources = _indexed(index) if index.is_file() else [_plain(path, folder) for path in files]
     else:
         sources = [_plain(Path(path)) for path in data]

@@ -8,6 +8,7 @@ from .files import read_bytes as read_bytes
 from .files import read_text as read_text
 from .files import require_regular_file as require_regular_file
 from .json_files import read_json as read_json
+from .json_files import read_json_value as read_json_value
 from .json_files import require_finite as require_finite
 from .listing import is_clutter as is_clutter
 from .listing import listed as listed

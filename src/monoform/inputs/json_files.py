@@ -15,7 +15,19 @@ LARGEST = 1e300
 
 
 def read_json(path: str | Path, *, advice: str = "write it again", missing: str = "check the name") -> dict[str, Any]:
-    """The named fields of a JSON file.
+    """The named fields of a JSON file; otherwise as `read_json_value`.
+
+    Raises:
+        InputError: it is no object with named fields.
+    """
+    content = read_json_value(path, advice=advice, missing=missing)
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no object with named fields; {advice}.")
+    return content
+
+
+def read_json_value(path: str | Path, *, advice: str = "write it again", missing: str = "check the name") -> Any:
+    """What a JSON file holds.
 
     Args:
         path: of the file, UTF-8 with or without a byte order mark.
@@ -23,8 +35,8 @@ def read_json(path: str | Path, *, advice: str = "write it again", missing: str 
         missing: what to do where there is none.
 
     Raises:
-        InputError: the file is missing, damaged, no object with named fields, or holds a number that is not finite; the
-            sentence names the file, and the field where there is one.
+        InputError: the file is missing, damaged, or holds a number that is not finite; the sentence names the file, and
+            the field where there is one.
     """
     text = read_text(path, limit=MAX_JSON_BYTES, advice=missing)
     try:
@@ -33,8 +45,6 @@ def read_json(path: str | Path, *, advice: str = "write it again", missing: str 
         raise InputError(f"{path} cannot be read as JSON (nested too deep); {advice}.") from error
     except ValueError as error:
         raise InputError(f"{path} cannot be read as JSON ({_where(error)}); {advice}.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds no object with named fields; {advice}.")
     require_finite(content, path)
     return content
 

@@ -7,6 +7,7 @@ HEIC, which phones write, is read where pillow-heif is installed.
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,6 +78,8 @@ def open_picture(
     if is_url(source):
         return _decoded(download(str(source), timeout), name_of(source), str(source), orientation, smallest)
     if isinstance(source, (str, Path)):
+        if os.path.isdir(source):
+            raise InputError(f"{source} is a folder: give the photos in it, for example {source}/*.jpg.")
         return _decoded(read_bytes(source), name_of(source), str(source), orientation, smallest)
     raise InputError(
         f"A photo cannot be read from {type(source).__name__}: give a path, a URL, bytes, a PIL image or an array."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from .. import inputs
 from ..camera import Camera
 from ..errors import InputError
 from ..mesh import Mesh, report
@@ -125,16 +126,12 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file, or one sentence about what is wrong with it."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: the result is not complete, reconstruct the photo again.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error}): reconstruct the photo again.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is damaged: it holds {type(content).__name__}, not an object.")
-    return content
+    """A JSON object from a result folder, or one sentence about what is wrong with it."""
+    return inputs.read_json(
+        path,
+        advice="reconstruct the photo again",
+        missing="the result is not complete, reconstruct the photo again",
+    )
 
 
 def _load_photo(folder: Path, summary: Mapping[str, Any], camera: Camera | None) -> Photo:
