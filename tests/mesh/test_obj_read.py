@@ -92,7 +92,7 @@ def test_options_of_textures(tmp_path: Path, options: str, expected: list[int]) 
         ("newmtl a\nmap_Kd file:///etc/passwd\n", "is an address"),
         ("newmtl a\nmap_Kd -mm 0.2 0.5 tex.png\n", "map_Kd -mm 0.2 0.5"),
         ("newmtl a\nmap_Kd -t 1 1 1 tex.png\n", "map_Kd -t 1 1 1"),
-        ("newmtl a\nmap_Kd box.mtl\n", "no picture"),
+        ("newmtl a\nmap_Kd box.mtl\n", "not an image"),
         ("newmtl a\nKd spectral file.rfl\n", "Kd spectral"),
         ("newmtl a\nKd red\n", "cannot be read"),
         (None, r"material file 'box\.mtl' is not there"),

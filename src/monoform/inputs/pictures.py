@@ -54,13 +54,19 @@ class Picture:
 
 
 def open_picture(
-    source: object, *, orientation: Orientation = "upright", smallest: int = MIN_SIDE, timeout: float = MAX_SECONDS
+    source: object,
+    *,
+    orientation: Orientation = "upright",
+    profile: bool = True,
+    smallest: int = MIN_SIDE,
+    timeout: float = MAX_SECONDS,
 ) -> Picture:
     """Read a picture of at most 100 million pixels.
 
     Args:
         source: path, http(s) URL, bytes, PIL image, or array (h, w), (h, w, 1|3|4) of uint8, uint16 or floats in 0..1.
         orientation: "upright" turns the pixels as EXIF says; "stored" leaves them, as solvers for cameras do.
+        profile: whether colors are brought to sRGB by the file's profile; glTF says that textures are sRGB without.
         smallest: pixels of the shorter side at least.
         timeout: seconds in all for a URL.
 
@@ -72,15 +78,15 @@ def open_picture(
         _check_size(image.size, "The image array", smallest)
         return Picture(image, "photo", "array")
     if isinstance(source, Image.Image):
-        return _loaded(source, "photo", "image", orientation, smallest)
+        return _loaded(source, "photo", "image", orientation, smallest, profile)
     if isinstance(source, bytes):
-        return _decoded(source, "photo", "bytes", orientation, smallest)
+        return _decoded(source, "photo", "bytes", orientation, smallest, profile)
     if is_url(source):
-        return _decoded(download(str(source), timeout), name_of(source), str(source), orientation, smallest)
+        return _decoded(download(str(source), timeout), name_of(source), str(source), orientation, smallest, profile)
     if isinstance(source, (str, Path)):
         if os.path.isdir(source):
             raise InputError(f"{source} is a folder: give the photos in it, for example {source}/*.jpg.")
-        return _decoded(read_bytes(source), name_of(source), str(source), orientation, smallest)
+        return _decoded(read_bytes(source), name_of(source), str(source), orientation, smallest, profile)
     raise InputError(
         f"A photo cannot be read from {type(source).__name__}: give a path, a URL, bytes, a PIL image or an array."
     )
@@ -195,14 +201,16 @@ def _one_sentence(source: str) -> Iterator[None]:
         raise InputError(f"{source} is damaged or truncated: {str(error) or type(error).__name__}.") from error
 
 
-def _decoded(data: bytes, name: str, source: str, orientation: Orientation, smallest: int) -> Picture:
+def _decoded(data: bytes, name: str, source: str, orientation: Orientation, smallest: int, profile: bool) -> Picture:
     if not data:
         raise InputError(f"{source} is empty (zero bytes).")
     with _one_sentence(source), _opened(io.BytesIO(data)) as image:
-        return _loaded(image, name, source, orientation, smallest)
+        return _loaded(image, name, source, orientation, smallest, profile)
 
 
-def _loaded(image: Image.Image, name: str, source: str, orientation: Orientation, smallest: int) -> Picture:
+def _loaded(
+    image: Image.Image, name: str, source: str, orientation: Orientation, smallest: int, profile: bool
+) -> Picture:
     _check_size(image.size, source, smallest)
     notices = []
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
@@ -212,7 +220,8 @@ def _loaded(image: Image.Image, name: str, source: str, orientation: Orientation
         image = Image.fromarray(np.asarray(image).clip(0, 65535).astype(np.uint16))
     stored = _exif_orientation(image)
     focal = _focal_pixels(image)
-    image = _to_srgb(ImageOps.exif_transpose(image) if orientation == "upright" else image)
+    image = ImageOps.exif_transpose(image) if orientation == "upright" else image
+    image = _to_srgb(image) if profile else image
     return Picture(image, name, source, focal, stored, tuple(notices))
 
 

@@ -1,6 +1,6 @@
-"""Colours that change from corner to corner, as a texture of their own: a square patch of texels for each face.
+"""Colors that change from corner to corner, as a texture of their own: a square patch of texels for each face.
 
-Vertex colours that tint a texture, and vertex colours beside other parts' textures, are no texture yet. Here they
+Vertex colors that tint a texture, and vertex colors beside other parts' textures, are no texture yet. Here they
 become one whatever the texture coordinates were; they may overlap and repeat.
 """
 
@@ -23,7 +23,7 @@ _CHUNK = 1 << 20
 def tinted(
     mesh: Mesh, texture: UInt8[np.ndarray, "h w 3"] | None, light: Float[np.ndarray, "v 3"]
 ) -> tuple[Mesh, UInt8[np.ndarray, "s s 3"]]:
-    """A mesh whose colour is its texture (white if None) times `light`, linear light in 0..1 for each vertex.
+    """A mesh whose color is its texture (white if None) times `light`, linear light in 0..1 for each vertex.
 
     Returns the mesh, with vertices and coordinates of its own for each face, and its image, in which a face has about
     as many texels as it had.
@@ -61,7 +61,7 @@ def tinted(
 
 
 def colors_as_texture(mesh: Mesh) -> tuple[Mesh, UInt8[np.ndarray, "s s 3"]]:
-    """A mesh with vertex colours as one with a texture; see `tinted`."""
+    """A mesh with vertex colors as one with a texture; see `tinted`."""
     assert mesh.vertex_colors is not None
     return tinted(mesh, None, linear_from_srgb(mesh.vertex_colors / 255.0))
 
@@ -78,7 +78,7 @@ def _patch_sides(mesh: Mesh, texture: np.ndarray | None) -> Int[np.ndarray, " f"
         sides = np.maximum(sides // 2, _SMALLEST)
     if (sides**2).sum() > _MOST_TEXELS:
         raise InputError(
-            f"{len(sides)} faces with vertex colours and a texture are too many for one image; bake the colours into "
+            f"{len(sides)} faces with vertex colors and a texture are too many for one image; bake the colors into "
             "the texture first."
         )
     return sides

@@ -21,14 +21,14 @@ SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 def load(path: str | Path, *, root: str | Path | None = None, appearance: bool = True) -> Mesh:
     """Read a GLB, glTF, OBJ, PLY or STL file as one mesh in the file's own units.
 
-    All nodes of a scene are joined with their transforms applied; polygons become triangles. Colours are those for
-    display (sRGB): factors and vertex colours of glTF, which are linear light, are converted. Several textures, or
-    textures beside plain colours, are joined into one image. Opacity and other material channels are ignored.
+    All nodes of a scene are joined with their transforms applied; polygons become triangles. Colors are those for
+    display (sRGB): factors and vertex colors of glTF, which are linear light, are converted. Several textures, or
+    textures beside plain colors, are joined into one image. Opacity and other material channels are ignored.
 
     Args:
         path: the file, with up to 10 million triangles and 6 million vertices.
         root: the folder in which textures and buffers named by the file may lie; None is the folder of the file.
-        appearance: whether colours are read; without, textures of OBJ, PLY and glTF need not be there.
+        appearance: whether colors are read; without, textures of OBJ, PLY and glTF need not be there.
 
     Raises:
         InputError: the file is missing, not a mesh, has no faces, has coordinates that are not finite, lacks one of its

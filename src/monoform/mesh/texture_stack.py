@@ -18,7 +18,7 @@ _MOST_PIXELS = 1 << 27
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A mesh with its texture, or its plain colour, or vertex colours in the mesh, or none of these."""
+    """A mesh with its texture, or its plain color, or vertex colors in the mesh, or none of these."""
 
     mesh: Mesh
     texture: np.ndarray | None
@@ -26,7 +26,7 @@ class Part:
 
 
 def stack_parts(parts: list[Part]) -> Mesh:
-    """Join parts into one mesh; uses vertex colours where no part has a texture."""
+    """Join parts into one mesh; uses vertex colors where no part has a texture."""
     textures = [part.texture for part in parts if part.texture is not None]
     if not textures:
         return _with_vertex_colors(parts)
@@ -81,7 +81,7 @@ def _shared_attributes(parts: list[Part]) -> dict[str, np.ndarray]:
 
 
 def _with_own_texture(part: Part) -> Part:
-    """Vertex colours beside textures become a texture, too."""
+    """Vertex colors beside textures become a texture, too."""
     if part.texture is None and part.mesh.vertex_colors is not None:
         return Part(*colors_as_texture(part.mesh), None)
     return part
@@ -121,7 +121,7 @@ def _tile(part: Part, tiles: dict[object, np.ndarray]) -> tuple[object, np.ndarr
 
 
 def _stacked(parts: list[Part], tiles: dict[object, np.ndarray], places: list[tuple[object, np.ndarray]]) -> Mesh:
-    """Tiles on shelves of a square sheet, each with a border of its own edge colours."""
+    """Tiles on shelves of a square sheet, each with a border of its own edge colors."""
     sizes = {key: (tile.shape[0] + 2 * _GUTTER, tile.shape[1] + 2 * _GUTTER) for key, tile in tiles.items()}
     side = int(np.ceil(np.sqrt(sum(height * width for height, width in sizes.values()))))
     sheet_width = max(side, *(width for _, width in sizes.values()))

@@ -27,8 +27,8 @@ def export(mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Pat
 
     A GLB gets `camera` as a node with the camera's pose in glTF axes (x right, y up, z backward), perspective or
     orthographic. glTF cameras look through the middle of the image with square pixels; the exact camera.json record
-    is kept in the node's extras. Other formats have no place for a camera. STL has no colours, PLY only those of
-    vertices. A GLB holds vertex colours as linear light, as glTF asks for; OBJ and PLY hold them as they are. A GLB
+    is kept in the node's extras. Other formats have no place for a camera. STL has no colors, PLY only those of
+    vertices. A GLB holds vertex colors as linear light, as glTF asks for; OBJ and PLY hold them as they are. A GLB
     keeps vertex attributes, float32, each under its name after an underscore (_CONFIDENCE).
 
     Raises:

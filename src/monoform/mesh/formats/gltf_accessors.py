@@ -21,7 +21,7 @@ def read_floats(
     *,
     normalized: bool = False,
 ) -> Float[np.ndarray, "n c"]:
-    """Rows of an accessor as numbers; whole ones that are normalised, or said to be, become -1..1 or 0..1."""
+    """Rows of an accessor as numbers; whole ones that are normalized, or said to be, become -1..1 or 0..1."""
     accessor = document.item("accessors", index)
     values = _read(document, accessor, widths, rows)
     if values.dtype.kind == "f" or not (normalized or accessor.get("normalized") is True):

@@ -14,7 +14,7 @@ from ...errors import InputError
 from .limits import Count
 from .neighbors import MAX_BYTES, Neighbors
 
-# Those that change neither the surface nor its base colour, and those that are followed here.
+# Those that change neither the surface nor its base color, and those that are followed here.
 KNOWN = frozenset(
     """
     KHR_mesh_quantization KHR_texture_transform KHR_materials_pbrSpecularGlossiness KHR_materials_unlit

@@ -1,4 +1,4 @@
-"""Base colours of glTF materials: linear factors, textures, and where textures lie."""
+"""Base colors of glTF materials: linear factors, textures, and where textures lie."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Placed:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What can be seen of a material: its base colour as linear light, times the texture if there is one."""
+    """What can be seen of a material: its base color as linear light, times the texture if there is one."""
 
     factor: Float[np.ndarray, " 3"]
     texture: Placed | None
@@ -66,7 +66,7 @@ class Materials:
         return Material(color, self._placed(table(look[texture])) if texture in look else None)
 
     def pixels(self, image: int, factor: Float[np.ndarray, " 3"]) -> UInt8[np.ndarray, "h w 3"]:
-        """The colours of an image times a factor of linear light; the same array whenever both are the same."""
+        """The colors of an image times a factor of linear light; the same array whenever both are the same."""
         key = (image, tuple(factor.tolist()))
         if key not in self._dimmed:
             picture = self._picture(image)

@@ -1,4 +1,4 @@
-"""Triangles of a glTF scene, with node transforms and base colours (glTF 2.0, sections 3.5 and 3.7)."""
+"""Triangles of a glTF scene, with node transforms and base colors (glTF 2.0, sections 3.5 and 3.7)."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _faces(indices: Int[np.ndarray, " n"], mode: int) -> Int[np.ndarray, "f 3"]:
 def _painted(
     document: Document, materials: Materials, primitive: dict[str, Any], rows: Int[np.ndarray, " n"], mesh: Mesh
 ) -> Part:
-    """A primitive with its colour: factor times texture times COLOR_0, all as linear light (section 3.9.2)."""
+    """A primitive with its color: factor times texture times COLOR_0, all as linear light (section 3.9.2)."""
     attributes = primitive["attributes"]
     material = materials[primitive["material"]] if "material" in primitive else None
     light = _vertex_light(document, attributes, rows)
@@ -226,5 +226,5 @@ def _numbers_of_vertices(
 
 def _finite(values: np.ndarray) -> np.ndarray:
     if not np.isfinite(values).all():
-        raise ValueError("colours or texture coordinates hold numbers that are not finite")
+        raise ValueError("colors or texture coordinates hold numbers that are not finite")
     return values

@@ -25,7 +25,7 @@ _TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3"}
 def glb_bytes(mesh: Mesh, finish: Callable[[Tree], None]) -> bytes:
     """The file; `finish` may add to its tree, nodes for one.
 
-    Colours of vertices become linear light (COLOR_0), as floats; texture coordinates get v downwards; vertex attributes
+    Colors of vertices become linear light (COLOR_0), as floats; texture coordinates get v downwards; vertex attributes
     are float32, each under its name after an underscore.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Material files of OBJ: plain colours and texture names, both for display (sRGB) as their viewers show them."""
+"""Material files of OBJ: plain colors and texture names, both for display (sRGB) as their viewers show them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORDS = {"-blendu", "-blendv", "-clamp", "-cc", "-imfchan", "-type", "-colorspa
 class MtlMaterial:
     """A material as a viewer shows it.
 
-    color: Kd in 0..1, None if not given. texture: the name in map_Kd, which takes the colour's place. offset, scale:
+    color: Kd in 0..1, None if not given. texture: the name in map_Kd, which takes the color's place. offset, scale:
     of its coordinates. clamp: the texture does not repeat.
     """
 
@@ -32,7 +32,7 @@ def read_mtl(text: str) -> dict[str, MtlMaterial]:
 
     Raises:
         InputError: a texture has options that cannot be followed.
-        ValueError: a colour is no number.
+        ValueError: a color is no number.
     """
     materials: dict[str, MtlMaterial] = {}
     current = MtlMaterial()
@@ -54,10 +54,10 @@ def read_mtl(text: str) -> dict[str, MtlMaterial]:
 def _color(text: str) -> np.ndarray | None:
     words = text.split()
     if not words or words[0].lower() in ("spectral", "xyz"):
-        raise InputError(f"a material's colour is {'Kd ' + text[:40]!r}; give it as red, green and blue.")
+        raise InputError(f"a material's color is {'Kd ' + text[:40]!r}; give it as red, green and blue.")
     values = np.array([float(word) for word in words[:3]])
     if not np.isfinite(values).all():
-        raise ValueError(f"a material's colour is {'Kd ' + text[:40]!r}")
+        raise ValueError(f"a material's color is {'Kd ' + text[:40]!r}")
     return np.resize(values, 3).clip(0, 1) if len(values) in (1, 3) else None
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ...errors import InputError
+from ...inputs.files import read_bytes
 
 MAX_BYTES = 1 << 30
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")  # one letter is a drive
@@ -33,7 +34,9 @@ class Neighbors:
         Raises:
             InputError: it is missing, no regular file, or too large.
         """
-        return self._read(self.path, f"Mesh file {self.path}")
+        if not os.path.lexists(self.path):
+            raise InputError(f"Mesh file {self.path} does not exist; check the path.")
+        return self._read(self.path)
 
     def read(self, name: str, what: str) -> bytes:
         """The bytes of the file `name`, which is a `what` ("texture") of the mesh.
@@ -41,7 +44,7 @@ class Neighbors:
         Raises:
             InputError: it is not there, leads outside, or is too large.
         """
-        return self._read(self.find(name, what), f"the {what} {name!r}")
+        return self._read(self.find(name, what))
 
     def find(self, name: str, what: str) -> Path:
         """The place of the file `name`.
@@ -70,21 +73,10 @@ class Neighbors:
                 return root, wanted.relative_to(root)
         return None
 
-    def _read(self, path: Path, subject: str) -> bytes:
-        try:
-            if path.is_dir():
-                raise InputError(f"{subject} is a folder; give a file.")
-            size = path.stat().st_size
-            if not path.is_file():
-                raise InputError(f"{subject} is no regular file; give a file on a disk.")
-            if size > self._left:
-                raise InputError(f"{subject} has {size / 1e6:.0f} MB; a mesh with its files has up to 1074 MB.")
-            self._left -= size
-            return path.read_bytes()
-        except FileNotFoundError as error:
-            raise InputError(f"{subject} does not exist; check the path.") from error
-        except OSError as error:
-            raise InputError(f"{subject} cannot be read: {error.strerror or error}.") from error
+    def _read(self, path: Path) -> bytes:
+        data = read_bytes(path, limit=self._left)
+        self._left -= len(data)
+        return data
 
 
 def _matching(folder: Path, name: Path) -> Path | None:

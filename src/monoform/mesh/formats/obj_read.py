@@ -1,4 +1,4 @@
-"""Wavefront OBJ: polygons with materials, or with colours at their vertices."""
+"""Wavefront OBJ: polygons with materials, or with colors at their vertices."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _without_repeats(corners: np.ndarray, faces: np.ndarray, owner: np.ndarray) 
 
 
 def _vertex_colors(lines: _Lines, count: int) -> np.ndarray | None:
-    """Display colours 0..1, or 0..255 where one of them is above 1; None unless every vertex has one."""
+    """Display colors 0..1, or 0..255 where one of them is above 1; None unless every vertex has one."""
     colors = np.array(lines.colors, np.float64).reshape(-1, 3)
     if count == 0 or len(colors) != count or not np.isfinite(colors).all():
         return None
@@ -175,7 +175,7 @@ class _Looks:
         faces: Int[np.ndarray, "f 3"],
         uv_faces: Int[np.ndarray, "f 3"],
     ) -> Part:
-        """The faces of one material; a texture goes before vertex colours, and these before a plain colour."""
+        """The faces of one material; a texture goes before vertex colors, and these before a plain color."""
         look = self._materials.get(self._names[material]) if material != _NONE else None
         if look is not None and look.texture is not None:
             return self._textured(look, look.texture, vertices, faces, uv_faces)

@@ -1,4 +1,4 @@
-"""PLY: vertices, polygons, display colours of vertices or faces, and a texture where a comment names one."""
+"""PLY: vertices, polygons, display colors of vertices or faces, and a texture where a comment names one."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _painted(
     triangles: Int[np.ndarray, "f 3"],
     owner: Int[np.ndarray, " f"],
 ) -> Part:
-    """A texture goes before vertex colours, and these before face colours."""
+    """A texture goes before vertex colors, and these before face colors."""
     vertex, face = tables["vertex"], tables["face"]
     if header.textures:
         uv = _uv(vertex, face, mesh, triangles)
