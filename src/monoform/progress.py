@@ -63,6 +63,8 @@ class Work:
             parts.append(f"took {in_words(time.perf_counter() - self.begun)}")
         elif left:
             parts.append(f"about {in_words(left)} left")
+        elif time.perf_counter() - self.begun > SILENT_SECONDS:
+            parts.append(f"{in_words(time.perf_counter() - self.begun)} so far")
         return f"{self.what}: {', '.join(parts)}" if parts else self.what
 
 

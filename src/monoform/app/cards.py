@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ..camera import Camera
 from . import fragments as html
+from .words import origin_in_words
 
 FILES = {
     "mesh.glb": "textured mesh with the photo's camera, for any 3D program",
@@ -35,13 +36,15 @@ def cards(folder: Path, result: dict[str, Any], camera: Camera | None) -> str:
     if _is_bounds(mesh.get("bounds")):
         low, high = mesh.pop("bounds")
         mesh["size (x, y, z)"] = [float(b) - float(a) for a, b in zip(low, high, strict=True)]
-    alignment = section(result, "overlay") | section(result, "mask")
+    alignment = section(result, "mask") | section(result, "overlay")
+    if "origin" in alignment:
+        alignment["origin"] = origin_in_words(alignment["origin"]) or "not known"
     if isinstance(alignment.get("area"), float):
         alignment["share of the photo"] = f"{alignment.pop('area'):.1%}"
     return "".join(
         [
             html.card("Mesh", html.table(mesh)),
-            html.card("Alignment and mask", html.table(alignment)),
+            html.card("Mask and alignment", html.table(alignment)),
             html.card("Camera", _camera_card(camera) if camera else ""),
             html.card("Time", html.bars(timings)),
             html.card("Files", _files(folder)),

@@ -12,8 +12,9 @@ from ..outputs import atomic_file, require_ours
 from . import fragments as html
 from .page import fill, package_text, policy
 from .pictures import picture_uri
+from .words import fit_in_words, is_guessed
 
-COLUMNS = ("name", "status", "message", "seconds", "iou", "faces", "watertight", "components", "folder")
+COLUMNS = ("name", "status", "message", "mask", "seconds", "iou", "faces", "watertight", "components", "folder")
 MARK = "<title>Results · monoform</title>"
 STATES = {"done": "done", "kept": "kept from before", "failed": "failed"}
 
@@ -64,7 +65,10 @@ def _tally(rows: Sequence[Mapping[str, Any]]) -> str:
     seconds = sum(row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float))
     parts = [f"{len(rows)} photo{'s' if len(rows) != 1 else ''}"]
     parts += [f"{count} {words}" for words, count in counts.items() if count]
-    return " · ".join(parts + ([f"{seconds:.1f} s of work"] if seconds else []))
+    parts += [f"{seconds:.1f} s of work"] if seconds else []
+    guessed = sum(row["status"] != "failed" and is_guessed(row.get("mask")) for row in rows)
+    parts += [f"{guessed} mask{'s' if guessed != 1 else ''} found automatically: look at them first"] if guessed else []
+    return " · ".join(parts)
 
 
 def _failures(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -86,8 +90,8 @@ def _tile(out: Path, row: Mapping[str, Any]) -> str:
     if report.is_file():
         address = html.link(f"{folder}/report.html")
         picture, title = f'<a href="{address}">{picture}</a>', f'<a href="{address}">{title}</a>'
-    message = f"<p>{html.escape(row['message'])}</p>" if row.get("message") else ""
-    text = f"{title}<p>{html.escape(_facts(row))}</p>{message}"
+    message = f"<p class=doubt>{html.escape(row['message'])}</p>" if row.get("message") else ""
+    text = f"{title}{message}<p>{html.escape(_facts(row))}</p>"
     return f"<article class=card>{picture}<div class=text>{text}</div></article>"
 
 
@@ -106,11 +110,11 @@ def _thumbnail(folder: Path, name: str) -> str:
 def _facts(row: Mapping[str, Any]) -> str:
     iou, faces, components, seconds = (row.get(key) for key in ("iou", "faces", "components", "seconds"))
     facts = [
-        f"IoU {iou:.3f}" if isinstance(iou, int | float) else "",
         f"{faces:,} faces" if isinstance(faces, int) else "",
         {True: "watertight", False: "not watertight"}.get(row.get("watertight", ""), ""),
         f"{components} pieces" if isinstance(components, int) and components != 1 else "",
         f"{seconds:.1f} s" if isinstance(seconds, int | float) else "",
         STATES["kept"] if row["status"] == "kept" else "",
+        fit_in_words(iou),
     ]
     return " · ".join(fact for fact in facts if fact)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 LABELS = {
-    "iou": "Overlap with the mask (IoU)",
+    "iou": "Mesh follows the mask (IoU)",
     "euler_number": "Euler number",
     "components": "Separate pieces",
     "area": "Surface area (world units²)",

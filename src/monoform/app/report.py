@@ -18,6 +18,7 @@ from .cards import cards, section
 from .packed_mesh import pack, reduced
 from .page import fill, json_for_html, package_text, policy
 from .pictures import data_uri, picture_uri, texture_uri
+from .words import fit_in_words, is_guessed, origin_in_words
 
 PAGE_LIMIT = 8_000_000  # characters; a longer page leaves the film out and links it instead
 PICTURES = {  # caption, class
@@ -117,11 +118,13 @@ def _object_box(mask: Path, camera: Camera) -> list[float]:
 def _summary(result: dict[str, Any], faces: int, shown: int) -> str:
     total = sum(x for x in section(result, "timings").values() if isinstance(x, int | float))
     iou = section(result, "overlay").get("iou")
+    origin = section(result, "mask").get("origin")
     facts = [
+        f"Mask {origin_in_words(origin)}" if is_guessed(origin) else "",
         f"Method: {result['method']}" if result.get("method") else "",
         f"{faces:,} faces" + (f" ({shown:,} of them on this page)" if shown < faces else ""),
-        f"overlap with the photo's mask {iou:.3f}" if isinstance(iou, int | float) else "",
         f"{total:.1f} s" if total else "",
+        fit_in_words(iou),
     ]
     return " · ".join(fact for fact in facts if fact)
 
@@ -130,7 +133,8 @@ def _notices(result: dict[str, Any]) -> str:
     notices = result.get("notices")
     if not isinstance(notices, list) or not notices:
         return ""
-    return f'<section class=notices aria-label="Notices">{html.bullets(notices)}</section>'
+    title = "<h2>Look at the mask first</h2>" if is_guessed(section(result, "mask").get("origin")) else ""
+    return f'<section class=notices aria-label="Notices">{title}{html.bullets(notices)}</section>'
 
 
 def _photo_layer(uri: str | None) -> str:

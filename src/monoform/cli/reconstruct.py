@@ -23,7 +23,7 @@ class Reconstruct:
     """
 
     photos: tyro.conf.Positional[tuple[str, ...]]
-    """Paths or http(s) URLs; none with --views."""
+    """Paths or http(s) URLs, or folders, of which every photo is taken; none with --views."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Where the result folders go, each named after its photo."""
     method: str = "lift"
@@ -76,6 +76,7 @@ def run(words: list[str]) -> int:
     # Heavy imports wait until the words are understood.
     from ..app.contact import require_place, write_summary
     from ..app.report import write_report
+    from ..app.words import is_guessed
     from ..errors import InputError
     from ..inputs import safe_name
     from ..jobs.batch import Item, plan
@@ -120,33 +121,35 @@ def run(words: list[str]) -> int:
     write_summary(asked.out, rows)
     failed = sum(outcome.status == "failed" for outcome in done)
     print(f"{len(done) - failed} of {len(done)} photos done; {asked.out / 'index.html'} shows them.")
+    guessed = sum(outcome.status != "failed" and is_guessed(outcome.mask) for outcome in done)
+    if guessed:
+        print(f"{guessed} of the masks were found automatically: look at them first.")
     return 2 if failed else 0
 
 
 def _print_one(outcome: Outcome, out: Path) -> None:
     folder = out / outcome.name
     kept = " (already there; --overwrite makes it anew)" if outcome.status == "kept" else f" in {outcome.seconds:.1f} s"
-    print(f"{folder}{kept}: {outcome.faces} faces, overlay IoU {outcome.iou:.3f}")
-    if outcome.message:
-        print(f"  {outcome.message}")
+    print(f"{folder}{kept}: {_result(outcome)}")
     print(f"  look at it: {folder / 'report.html'}")
 
 
-def _print_many(outcomes: Iterator[Outcome], count: int) -> list[Outcome]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _result(outcome: Outcome) -> str:
+    """What is to be doubted first, then the numbers."""
+    from ..app.words import fit_in_words
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    faces = "" if outcome.faces is None else f"{outcome.faces:,} faces"
+    numbers = ", ".join(part for part in (faces, fit_in_words(outcome.iou)) if part)
+    return " ".join(part for part in (outcome.message, numbers and f"{numbers}.") if part)
+
+
+def _print_many(outcomes: Iterator[Outcome], count: int) -> list[Outcome]:
+    from ..progress import work
+
     done = []
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("photos", total=count)
+    with work("reconstructing photos", count, unit="photo") as show:
         for outcome in outcomes:
             done.append(outcome)
-            progress.advance(task)
-            result = "" if outcome.iou is None else f"IoU {outcome.iou:.3f}, {outcome.faces} faces. "
-            progress.console.print(
-                f"{outcome.name}: {outcome.status}, {outcome.seconds:.1f} s. {result}{outcome.message}",
-                markup=False,
-                highlight=False,
-            )
+            show(len(done))
+            print(f"{outcome.name}: {outcome.status}, {outcome.seconds:.1f} s. {_result(outcome)}")
     return done

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from ..inputs import name_of
+from ..inputs.photo_folders import named_photos
 from ..outputs import distinct
 from ..scene.result import read_summary
 from ..text import printable
@@ -45,6 +45,7 @@ class Outcome:
     faces: int | None = None
     watertight: bool | None = None
     components: int | None = None
+    mask: str | None = None
     folder: str | None = None
 
     def row(self) -> dict[str, Any]:
@@ -56,6 +57,7 @@ def plan(photos: Sequence[str], out: Path, masks: str | None = None) -> list[Ite
     """A folder for each photo, named after it; photos of one name get numbers.
 
     Args:
+        photos: files, URLs, and folders of photos.
         masks: the mask of a single photo, or a folder with NAME.png or NAME_mask.png for each photo.
 
     Raises:
@@ -63,9 +65,11 @@ def plan(photos: Sequence[str], out: Path, masks: str | None = None) -> list[Ite
     """
     if not photos:
         raise InputError("No photo was given: name at least one file or URL.")
-    names = distinct(map(name_of, photos), TAKEN)
-    found = _masks_for(photos, masks)
-    return [Item(photo, out / name, mask) for photo, name, mask in zip(photos, names, found, strict=True)]
+    named = named_photos(photos, leave=out)
+    names = distinct((name for _, name in named), TAKEN)
+    files = [photo for photo, _ in named]
+    found = _masks_for(files, masks)
+    return [Item(photo, out / name, mask) for photo, name, mask in zip(files, names, found, strict=True)]
 
 
 def _masks_for(photos: Sequence[str], masks: str | None) -> list[str | None]:
@@ -144,5 +148,6 @@ def _outcome(item: Item, status: str, summary: dict[str, Any], seconds: float) -
         faces=mesh.get("faces"),
         watertight=mesh.get("watertight"),
         components=mesh.get("components"),
+        mask=(summary.get("mask") or {}).get("origin"),
         folder=item.folder.name,
     )

@@ -45,8 +45,8 @@ class Silhouette:
             said.append(f"The object is cut by the frame ({', '.join(self.cut_by)}): what lies outside is unknown.")
         if self.unsure:
             said.append(
-                f"The mask reaches the edge of the photo ({', '.join(self.unsure)}) and is not sure there: it may hold "
-                "a shadow or what is behind the object; where mask.png shows more than the object, give --mask."
+                f"The mask reaches the photo's edge ({', '.join(self.unsure)}), perhaps with a shadow or the background "
+                "in it: look at mask.png, and give --mask where it is wrong."
             )
         return tuple(said)
 
