@@ -10,10 +10,11 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
+T = TypeVar("T")
 Show = Callable[[int, int, str], None]  # how many are finished, of how many, and the name of the last
 
 SILENT_SECONDS = 3.0  # what is over sooner needs no words
@@ -93,6 +94,14 @@ def work(what: str, total: int | None = None, *, first: int = 0, unit: str = "")
         yield item
     finally:
         teller.end(item)
+
+
+def one_by_one(items: Sequence[T], what: str, *, unit: str = "") -> Iterator[T]:
+    """The items one by one; meanwhile `what` is being done."""
+    with work(what, len(items), unit=unit) as show:
+        for number, item in enumerate(items, start=1):
+            yield item
+            show(number)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,8 @@ class Train:
     steps: int = 4000
     """Optimiser steps of the whole training."""
     minutes: float | None = None
-    """Stop cleanly, with a checkpoint, before this time is spent."""
+    """Stop cleanly, with a checkpoint, before this time is spent; of a scene with scores, mesh and film, which are
+    shortened or left out, with a sentence, where the time is too short for them."""
     seed: int = 0
     """Seed of all randomness."""
     precision: str = "32-true"
@@ -106,6 +108,9 @@ def read(words: list[str]) -> Train:
 def run(words: list[str]) -> int:
     """Train, then write the weights of what is there."""
     asked = read(words)
+    begun = time.perf_counter()
+    if asked.minutes is not None and not 0 < asked.minutes < float("inf"):
+        raise InputError(f"--minutes is {asked.minutes}; it must be positive.")
     from ..training import TrainOptions, run_folder
 
     options = TrainOptions(
@@ -117,6 +122,7 @@ def run(words: list[str]) -> int:
         checkpoint_every=250,
         evaluate_every=1000,
         max_seconds=None if asked.minutes is None else 60 * asked.minutes,
+        begun=begun,
         device=asked.device,  # type: ignore[arg-type]
         prefetch=True,
     )

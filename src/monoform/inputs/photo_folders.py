@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import InputError
 from .names import name_of, safe_name
 
-SUFFIXES = frozenset(".jpg .jpeg .png .webp .tif .tiff .bmp .gif .heic .heif .avif".split())
+SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif", ".avif"))
 RESULT = "result.json"  # a folder that holds it was written here; its pictures are no photos
 
 

@@ -45,8 +45,8 @@ class Silhouette:
             said.append(f"The object is cut by the frame ({', '.join(self.cut_by)}): what lies outside is unknown.")
         if self.unsure:
             said.append(
-                f"The mask reaches the photo's edge ({', '.join(self.unsure)}), perhaps with a shadow or the background "
-                "in it: look at mask.png, and give --mask where it is wrong."
+                f"The mask reaches the photo's edge ({', '.join(self.unsure)}), perhaps with a shadow or the "
+                "background in it: look at mask.png, and give --mask where it is wrong."
             )
         return tuple(said)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 
-def train(task: Task, out: str | Path, *, options: TrainOptions) -> TrainResult:
+def train(
+    task: Task, out: str | Path, *, options: TrainOptions, reserve: Callable[[], float] | None = None
+) -> TrainResult:
     """Train a task's module in place; go on from the last checkpoint where `out` holds one.
 
     An interrupted and resumed training ends with the same bits as an uninterrupted one, on one device and with
@@ -46,6 +49,7 @@ def train(task: Task, out: str | Path, *, options: TrainOptions) -> TrainResult:
         task: module, phases and data.
         out: folder of checkpoints/ and metrics.jsonl.
         options: how the loop runs.
+        reserve: seconds of `options.max_seconds` that are needed afterwards; it is asked now and then.
 
     Returns:
         What became of it; SIGTERM, SIGINT and the end of the time budget return with a checkpoint.
@@ -54,7 +58,8 @@ def train(task: Task, out: str | Path, *, options: TrainOptions) -> TrainResult:
         InputError: a package or device is missing, the folder holds another training or cannot be written.
         Diverged: a loss or a weight is not finite.
     """
-    stop = Stop(time.perf_counter(), options.max_seconds)
+    begun = time.perf_counter() if options.begun is None else options.begun
+    stop = Stop(begun, options.max_seconds, reserve)
     fabric = start_fabric(options)
     with stop, kept_globals(fabric.device), run_folder(out, first=fabric.is_global_zero):
         training = Training(task, Path(out), options, fabric)

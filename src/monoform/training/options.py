@@ -27,6 +27,7 @@ class TrainOptions:
         evaluate_every: steps from evaluation to evaluation, and one at the end; 0 for none.
         log_every: steps whose metrics are averaged into one line of metrics.jsonl.
         max_seconds: stop cleanly, with a checkpoint, before this time is spent; None for no limit.
+        begun: `time.perf_counter()` from which it counts; None: when the training is called.
         device: "auto", "cpu", "cuda" or "mps".
         processes: processes on this machine; under torchrun its own count holds.
         nodes: machines; under torchrun its own count holds.
@@ -48,6 +49,7 @@ class TrainOptions:
     evaluate_every: int = 0
     log_every: int = 50
     max_seconds: float | None = None
+    begun: float | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     processes: int = 1
     nodes: int = 1
@@ -70,6 +72,11 @@ class TrainOptions:
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}.")
+
+    @property
+    def deadline(self) -> float | None:
+        """`time.perf_counter()` at which the time is spent; None for no limit, or before it is known when it began."""
+        return None if self.max_seconds is None or self.begun is None else self.begun + self.max_seconds
 
     def mathematics(self, world: int) -> dict[str, Any]:
         """The options that decide the numbers; a resumed training must have the same."""

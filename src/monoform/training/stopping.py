@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 ECHO_SECONDS = 2.0
+ASK_SHARE = 0.05  # of the time, from one question for the reserve to the next
 REASONS = ("", "time", *(item.name for item in SIGNALS))
 
 
@@ -22,11 +25,14 @@ class Stop:
     Args:
         begun: time.perf_counter() when the training was called.
         max_seconds: time it was given, None for no limit.
+        reserve: tells how much of it is needed afterwards; None for nothing.
     """
 
-    def __init__(self, begun: float, max_seconds: float | None) -> None:
+    def __init__(self, begun: float, max_seconds: float | None, reserve: Callable[[], float] | None = None) -> None:
         self.begun = begun
         self.max_seconds = max_seconds
+        self._reserve = reserve
+        self._kept, self._asked = 0.0, -math.inf
         self._signal = ""
         self._heard = 0.0
         self._before: dict[signal.Signals, Any] = {}
@@ -48,7 +54,11 @@ class Stop:
             return REASONS.index(self._signal)
         if self.max_seconds is None:
             return 0
-        return int(time.perf_counter() - self.begun + next_seconds > self.max_seconds)
+        now = time.perf_counter()
+        if self._reserve is not None and now - self._asked > ASK_SHARE * self.max_seconds:
+            # However long it takes afterwards, half of the time is the training's.
+            self._kept, self._asked = min(self._reserve(), 0.5 * self.max_seconds), time.perf_counter()
+        return int(now - self.begun + next_seconds > self.max_seconds - self._kept)
 
     def _note(self, number: int, _: FrameType | None) -> None:
         now = time.perf_counter()

@@ -112,7 +112,8 @@ def train_list(
     Raises:
         InputError: the data or the weights cannot be read, or `out` holds another training.
     """
-    settings, out, begun = settings or ListTraining(), Path(out), time.perf_counter()
+    settings, out = settings or ListTraining(), Path(out)
+    options = replace(options, begun=time.perf_counter() if options.begun is None else options.begun)
     if settings.published:
         options = replace(options, ema_decay=None, clip=None)
     start = load_pretrained(build, ListConfig, settings.weights)[0].train() if settings.weights else None
@@ -144,8 +145,9 @@ def _both(
         if result is not None and result.stopped not in ("done", "time"):
             return result
         start, _ = load_pretrained(build, ListConfig, out / FIRST / WEIGHTS)
-    left = None if options.max_seconds is None else max(1.0, options.max_seconds - (time.perf_counter() - begun))
-    result = _second(start, config, source, out, replace(options, steps=steps, max_seconds=left), settings)
+    if options.deadline is not None and options.deadline - time.perf_counter() < 1.0:
+        options = replace(options, begun=time.perf_counter(), max_seconds=1.0)  # the second stage has a step or two
+    result = _second(start, config, source, out, replace(options, steps=steps), settings)
     return replace(result, step=options.steps - steps + result.step)
 
 

@@ -13,6 +13,7 @@ from torch.nn.functional import grid_sample, normalize
 
 from ...camera import Camera
 from ...nn.field import Field
+from ...progress import work
 from ...render.chunks import slices
 from ...render.ray_renderer import RayRenderer
 
@@ -137,7 +138,11 @@ def fused(
     points = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, 3)
     reach = WIDTH * float(high[0] - low[0]) / resolution
     total, count = torch.zeros(len(points)), torch.zeros(len(points))
-    looks = tuple(_look(renderer, camera, device) for camera in cameras)
+    looks: tuple[Look, ...] = ()
+    with work("looking at the scene", len(cameras), unit="view") as show:
+        for camera in cameras:
+            looks += (_look(renderer, camera, device),)
+            show(len(looks))
     for look in looks:
         _, before, there, _ = look.at(points)
         told = there & (before > -reach)

@@ -17,6 +17,7 @@ from ...inputs.photo_names import plain_name, stem_of
 from ...metrics import psnr, ssim
 from ...metrics.table import ObjectScores, markdown_of, summary_of
 from ...outputs import atomic_file, save_picture
+from ...progress import one_by_one
 from ...render.bounds import ray_sphere
 from .ray_bank import load_reduced
 from .scene import Scene
@@ -49,7 +50,7 @@ def judge(scene: Scene, views: Sequence[CaptureView], *, reduced: float = 1.0, p
     """Render the views and compare them with their photos; pictures show photo, render and three times the error."""
     each = {}
     names = picture_names([view.name for view in views])
-    for view, name in zip(views, names, strict=True):
+    for view, name in one_by_one(list(zip(views, names, strict=True)), "judging held-out photos", unit="photo"):
         image, counted, camera = load_reduced(view, reduced)
         seen, alpha = scene.render(camera)
         truth = image[..., :3]

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from ...camera import Camera, orbit
 from ...mesh import Mesh, bake, extract, largest, simplify, unwrap
+from ...progress import work
 from ...render.video import write_video
 from .fused import fused
 from .scene import Scene
@@ -23,7 +24,13 @@ FIELD_OF_VIEW, ELEVATION = math.radians(30.0), math.radians(15.0)
 
 
 def scene_mesh(
-    scene: Scene, *, resolution: int = RESOLUTION, faces: int = FACES, texture: int = TEXTURE, parts: int = 1
+    scene: Scene,
+    *,
+    resolution: int = RESOLUTION,
+    faces: int = FACES,
+    texture: int = TEXTURE,
+    parts: int = 1,
+    looks: int = LOOKS,
 ) -> Mesh:
     """The surface that the scene shows to its training photos' cameras, with the colours that it shows them.
 
@@ -32,23 +39,24 @@ def scene_mesh(
 
     Args:
         resolution: cells along the bounds; faces: triangles; texture: side in pixels; parts: separate solids that stay.
+        looks: pictures from which it is put together, at most.
 
     Raises:
         InputError: there is no surface.
     """
     bounds, device = scene.field.bounds, next(scene.net.parameters()).device
-    field = fused(scene.renderer(), _looking(scene), bounds.cpu(), resolution=resolution, device=device)
+    field = fused(scene.renderer(), looking(scene, looks), bounds.cpu(), resolution=resolution, device=device)
     surface = simplify(largest(extract(field, resolution=resolution), n=parts), faces)
     return bake.from_field(unwrap(surface, resolution=texture), field, texture)
 
 
-def _looking(scene: Scene) -> list[Camera]:
-    """Small cameras that see the content from where it is known."""
+def looking(scene: Scene, looks: int = LOOKS) -> list[Camera]:
+    """At most so many small cameras that see the content from where it is known."""
     views = scene.of_split("train")
     if not views:
         return list(scene_orbit(scene, frames=24, size=LONGEST))
     found = []
-    for view in views[:: -(-len(views) // LOOKS)]:
+    for view in views[:: -(-len(views) // looks)]:
         width, height = view.camera.width, view.camera.height
         share = min(1.0, LONGEST / max(width, height))
         found.append(view.camera.resized(max(1, round(share * width)), max(1, round(share * height))))
@@ -68,7 +76,9 @@ def write_turntable(scene: Scene, file: Path, *, frames: int = 36, size: int = 2
     """A film of the field all around it, .mp4 or .gif."""
 
     def pictures() -> Iterator[Float[np.ndarray, "h w 3"]]:
-        for camera in scene_orbit(scene, frames=frames, size=size):
-            yield scene.render(camera)[0].numpy()
+        with work("making the film", frames, unit="frame") as show:
+            for number, camera in enumerate(scene_orbit(scene, frames=frames, size=size), start=1):
+                yield scene.render(camera)[0].numpy()
+                show(number)
 
     write_video(pictures(), file, fps=max(1.0, frames / 3.0))

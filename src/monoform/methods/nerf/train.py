@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
@@ -12,13 +13,14 @@ from torch import nn
 from ...data.capture import Capture, CaptureLayout, content_sphere, open_capture
 from ...errors import InputError
 from ...outputs import atomic_file
+from ...progress import work
 from ...training import TrainOptions, TrainResult, publish, train
+from .afterwards import Afterwards
 from .config import FrequencyNetwork, NerfConfig, TwoPass
 from .hash_config import HashConfig, HashNetwork
 from .hash_model import HashScene
-from .held_out import Scores, judge, write_scores
+from .held_out import Scores, write_scores
 from .model import NerfNet
-from .products import scene_mesh, write_turntable
 from .ray_bank import RayBank
 from .scene import Scene, load_scene, write_cameras
 from .settings import SceneTraining
@@ -50,42 +52,34 @@ def train_scene(
         InputError: the capture cannot be read, or `out` holds another training.
     """
     settings = settings or SceneTraining()
-    capture = open_capture(data, cast("CaptureLayout | Literal['auto']", settings.layout), up=settings.up)  # type: ignore[arg-type]
-    centre, radius = _sphere(capture, settings)
-    held = capture.of_split("test") or capture.of_split("val")
-    reach = radius * settings.margin
-    bank = RayBank(capture.of_split("train"), centre=centre, radius=reach, reduced=settings.reduced)
-    judged = RayBank(held, centre=centre, radius=radius, reduced=settings.reduced) if held else None
+    options = replace(options, begun=time.perf_counter() if options.begun is None else options.begun)
+    with work("reading the capture"):
+        capture = open_capture(data, cast("CaptureLayout | Literal['auto']", settings.layout), up=settings.up)  # type: ignore[arg-type]
+        centre, radius = _sphere(capture, settings)
+        held = capture.of_split("test") or capture.of_split("val")
+        reach = radius * settings.margin
+        bank = RayBank(capture.of_split("train"), centre=centre, radius=reach, reduced=settings.reduced)
+        judged = RayBank(held, centre=centre, radius=radius, reduced=settings.reduced) if held else None
     background = settings.background
     if background == "auto":
         background = "white" if bank.transparent else "learned" if settings.config == "hash" else "black"
     torch.manual_seed(options.seed)
     net, task = _task(settings, centre, radius, background, bank, judged, options.steps)
-    result = train(task, out, options=replace(options, ema_decay=None, clip=None))
     folder = Path(out) / "weights"
+    after = Afterwards(Scene.of(folder, net, capture, centre, radius), settings, held, options.deadline)
+    result = train(task, out, options=replace(options, ema_decay=None, clip=None), reserve=after.seconds)
     publish(net, net.config, result, folder, card=_card(capture, net, result, settings, None))
     write_cameras(folder, capture, centre, radius)
     first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
     if first and result.stopped in ("done", "time"):
-        scene = load_scene(folder, device=next(net.parameters()).device)
-        if held:
-            scores = judge(scene, held, reduced=settings.reduced, pictures=folder / "held_out")
+        after = replace(after, scene=load_scene(folder, device=next(net.parameters()).device))
+        scores = after.scores(folder / "held_out")
+        if scores is not None:
             write_scores(scores, folder)
             with atomic_file(folder / "README.md") as file:
                 file.write_text(_card(capture, net, result, settings, scores), encoding="utf-8")
-        _make_products(scene, Path(out), settings)
+        after.make(Path(out))
     return result
-
-
-def _make_products(scene: Scene, out: Path, settings: SceneTraining) -> None:
-    """A mesh and a film; a scene without a surface, after a few steps, has no mesh."""
-    if settings.mesh:
-        try:
-            scene_mesh(scene, resolution=settings.mesh).export(out / "mesh.glb")
-        except InputError as error:
-            print(f"There is no mesh: {error}")
-    if settings.film:
-        write_turntable(scene, out / "turntable.mp4", size=settings.film)
 
 
 def _sphere(capture: Capture, settings: SceneTraining) -> tuple[tuple[float, float, float], float]:
