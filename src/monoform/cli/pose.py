@@ -24,7 +24,7 @@ class Pose:
     """
 
     photos: tyro.conf.Positional[tuple[str, ...]]
-    """Paths or http(s) URLs."""
+    """Paths or http(s) URLs, or folders, of which every photo is taken."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Where the folders go, each named after its photo."""
     scene: Path | None = None
