@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -111,6 +112,18 @@ def test_training_again_goes_on_and_changes_nothing_that_is_done(trained, captur
     done = run("--data", capture, "-o", trained, "--steps", 250, "--set", *QUICK)
     assert done.returncode == 0 and "250 of 250" in done.stdout
     assert (trained / "weights" / "model.safetensors").read_bytes() == before
+
+
+def test_what_it_is_doing_is_said_in_plain_lines(trained, capture, tmp_path):
+    """On standard error, where no terminal is: the step, the loss, the time left, and each stage that takes long."""
+    words = [word for word in QUICK if not word.startswith("samples")] + ["samples=30000"]
+    done = run("--data", capture, "-o", tmp_path, "--steps", 400, "--set", *words)
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert any(re.match(r"training: step \d+ of 400", line) for line in lines), lines
+    assert any("loss " in line for line in lines) and any("left" in line for line in lines)
+    assert "\x1b" not in done.stderr
+    assert "400 of 400 steps are done." in done.stdout
 
 
 def test_the_frequency_network_learns_too(capture, tmp_path):

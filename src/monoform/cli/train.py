@@ -105,6 +105,13 @@ def read(words: list[str]) -> Train:
     return asked
 
 
+STOPPED = {
+    "time": "; the time that --minutes leaves for them is spent, the same line goes on",
+    "SIGTERM": "; a signal has stopped them, the same line goes on",
+    "SIGINT": "; Ctrl-C has stopped them, the same line goes on",
+}
+
+
 def run(words: list[str]) -> int:
     """Train, then write the weights of what is there."""
     asked = read(words)
@@ -128,7 +135,8 @@ def run(words: list[str]) -> int:
     )
     with run_folder(asked.out):
         result = WHAT[asked.what](asked.data, asked.out, options, asked.set)
-    print(f"{result.step} of {asked.steps} steps, stopped: {result.stopped}. {result.metrics}")
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
+    print(f"{result.step} of {asked.steps} steps are done{STOPPED.get(result.stopped, '')}. {figures}")
     if (asked.out / "weights").is_dir():
         print(f"weights: {asked.out / 'weights'}")
     return 0 if result.stopped in ("done", "time") else 130

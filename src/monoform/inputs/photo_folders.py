@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from .listing import is_clutter
 from .names import name_of, safe_name
+from .photo_names import ENDINGS
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif", ".avif"))
 RESULT = "result.json"  # a folder that holds it was written here; its pictures are no photos
 
 
@@ -32,7 +33,7 @@ def named_photos(words: Sequence[str], *, leave: Path | None = None) -> list[tup
             continue
         inside = list(_photos_of(Path(word), leave))
         if not inside:
-            endings = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+            endings = ", ".join(ending[1:] for ending in ENDINGS)
             raise InputError(f"The folder {word} holds no photo: there is no file that ends in one of {endings}.")
         for path in inside:
             place = path.relative_to(word)
@@ -48,8 +49,8 @@ def _photos_of(folder: Path, leave: Path | None) -> Iterator[Path]:
         if here != folder and (RESULT in files or here.resolve() == left):
             folders.clear()
             continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        pictures = sorted(name for name in files if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES)
+        folders[:] = sorted(name for name in folders if not is_clutter(name))
+        pictures = sorted(name for name in files if not is_clutter(name) and Path(name).suffix.lower() in ENDINGS)
         stems = {Path(name).stem for name in pictures}
         for name in pictures:
             stem = Path(name).stem

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 from tests.data.capture_cases import orbit_cameras, write_transforms
 
 from monoform.methods.nerf import HashScene, load_scene
+from monoform.methods.nerf.afterwards import Afterwards
 from monoform.methods.nerf.settings import SceneTraining
 from monoform.methods.nerf.train import train_scene
 from monoform.training import TrainOptions
@@ -99,3 +102,47 @@ def test_what_is_asked_for_reaches_the_scene(capture, tmp_path):
     assert scene.centre == (0.1, 0.0, -0.1) and scene.radius == 0.4
     assert (config.margin, config.network.features, config.network.levels, config.steps) == (1.3, 2, 2, 32)
     assert config.network.hidden == 16 and config.network.finest == 16.0 and config.network.log2_rows == 10
+
+
+@pytest.fixture(scope="module")
+def looked_at(capture, tmp_path_factory):
+    """A scene after a few steps, with its held-out photos."""
+    out = tmp_path_factory.mktemp("scene")
+    train_scene(capture, out, options(30), SceneTraining(**TINY))
+    scene = load_scene(out)
+    return scene, [replace(view, image=capture / view.image) for view in scene.of_split("test")]
+
+
+def test_what_follows_the_training_is_left_out_where_no_time_is_left(looked_at, tmp_path, capsys):
+    scene, held = looked_at
+    settings = SceneTraining(**{**TINY, "mesh": 32, "film": 32})
+    late = Afterwards(scene, settings, held, deadline=time.perf_counter() - 5.0)
+    assert late.seconds() > 0
+    assert late.scores(tmp_path / "held_out") is None
+    late.make(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 3 and all("0 s of --minutes are left" in line for line in said)
+    assert said[0].startswith(f"0 of {len(held)} held-out photos") and said[1].startswith("There is no mesh")
+
+
+def test_what_follows_the_training_is_shortened_to_its_share(looked_at, tmp_path, capsys, monkeypatch):
+    scene, held = looked_at
+    settings = SceneTraining(**{**TINY, "mesh": 0, "film": 64})
+    monkeypatch.setattr(Afterwards, "_needs", lambda *_: (20.0, 0.0, 80.0))
+    monkeypatch.setattr(Afterwards, "_left", lambda _: 50.0)
+    half = Afterwards(scene, settings, held, deadline=0.0)
+    scores = half.scores(tmp_path / "held_out")
+    assert (0 if scores is None else len(scores.each)) == len(held) // 2
+    half.make(tmp_path)
+    assert (tmp_path / "turntable.mp4").stat().st_size > 500
+    assert "The film is 50 pixels wide instead of 64" in capsys.readouterr().out  # 64 times the root of 50 / 80
+
+
+def test_without_a_limit_all_is_made(looked_at, tmp_path, capsys):
+    scene, held = looked_at
+    whole = Afterwards(scene, SceneTraining(**{**TINY, "film": 32}), held)
+    scores = whole.scores(tmp_path / "held_out")
+    assert scores is not None and len(scores.each) == len(held)
+    whole.make(tmp_path)
+    assert (tmp_path / "turntable.mp4").is_file() and capsys.readouterr().out == ""

@@ -21,6 +21,7 @@ from .settings import SceneTraining
 
 FRAMES = 36  # of the film
 FEWEST_LOOKS = 12  # of a mesh that is worth having
+SMALLEST_FILM = 0.25  # of its side
 PROBE_CAMERAS, PROBE_RAYS, PROBE_POINTS = 4, 512, 20_000
 UNWRAP_SECONDS = 8.0  # simplifying, unwrapping and writing a mesh of 30,000 triangles, about
 CAUTION = 1.25  # estimates are for a machine that others may use too
@@ -50,14 +51,14 @@ class Afterwards:
 
     def seconds(self) -> float:
         """How long all of it takes as the scene is now, measured on a few rays."""
-        speed = measured(self.scene)
-        return self._judging(speed) * len(self.held) + self._mesh(speed) + self._film(speed, self.settings.film)
+        return sum(self._needs(measured(self.scene)))
 
     def scores(self, pictures: Path) -> Scores | None:
         """Of the held-out photos, of as many as there is time for; None where there are none."""
         count = len(self.held)
         if self.deadline is not None and count:
-            count = min(count, max(0, int(self._left() / max(self._judging(measured(self.scene)), 1e-9))))
+            judging, mesh, film = self._needs(measured(self.scene))
+            count = int(count * min(1.0, max(self._left(), 0.0) / (judging + mesh + film)))
         if count < len(self.held):
             print(f"{count} of {len(self.held)} held-out photos are judged: {self._reason()}.")
         chosen = [self.held[index * len(self.held) // count] for index in range(count)]
@@ -73,14 +74,15 @@ class Afterwards:
     def _make_mesh(self, file: Path) -> None:
         looks = len(looking(self.scene))
         if self.deadline is not None:
-            fewest = min(looks, FEWEST_LOOKS)
-            whole = self._mesh(measured(self.scene))
-            looks = min(looks, int(looks * (self._left() - UNWRAP_SECONDS) / max(whole - UNWRAP_SECONDS, 1e-9)))
-            if looks < fewest:
-                print(f"There is no mesh: it takes about {in_words(whole)}, and {self._reason()}.")
+            _, mesh, film = self._needs(measured(self.scene))
+            share = self._left() * mesh / (mesh + film)
+            fits = int(looks * min(1.0, (share - UNWRAP_SECONDS) / max(mesh - UNWRAP_SECONDS, 1e-9)))
+            if fits < min(looks, FEWEST_LOOKS):
+                print(f"There is no mesh: it takes about {in_words(mesh)}, and {self._reason()}.")
                 return
-            if looks < len(looking(self.scene)):
-                print(f"The mesh is put together from {looks} views only: {self._reason()}.")
+            if fits < looks:
+                print(f"The mesh is put together from {fits} of {looks} views: {self._reason()}.")
+            looks = fits
         try:
             with work("making the mesh"):
                 scene_mesh(self.scene, resolution=self.settings.mesh, looks=looks).export(file)
@@ -90,13 +92,13 @@ class Afterwards:
     def _make_film(self, file: Path) -> None:
         size = self.settings.film
         if self.deadline is not None:
-            whole = self._film(measured(self.scene), size)
-            share = math.sqrt(min(1.0, max(self._left(), 0.0) / max(whole, 1e-9)))
-            size = 2 * max(1, int(share * size / 2)) if share < 1.0 else size
-            if size < 0.25 * self.settings.film:
-                print(f"There is no film: it takes about {in_words(whole)}, and {self._reason()}.")
+            *_, film = self._needs(measured(self.scene))
+            share = math.sqrt(min(1.0, max(self._left(), 0.0) / film))
+            if share < SMALLEST_FILM:
+                print(f"There is no film: it takes about {in_words(film)}, and {self._reason()}.")
                 return
-            if size < self.settings.film:
+            if share < 1.0:
+                size = max(2, 2 * int(share * size / 2))
                 print(f"The film is {size} pixels wide instead of {self.settings.film}: {self._reason()}.")
         write_turntable(self.scene, file, frames=FRAMES, size=size)
 
@@ -104,25 +106,16 @@ class Afterwards:
         return math.inf if self.deadline is None else self.deadline - time.perf_counter()
 
     def _reason(self) -> str:
-        return f"--minutes leaves {in_words(max(self._left(), 0.0))} for it"
+        return f"{in_words(max(self._left(), 0.0))} of --minutes are left"
 
-    def _judging(self, speed: Speed) -> float:
-        """Of one photo."""
-        if not self.held:
-            return 0.0
-        pixels = self.held[0].camera.width * self.held[0].camera.height / self.settings.reduced**2
-        return CAUTION * speed.ray * pixels
-
-    def _mesh(self, speed: Speed) -> float:
-        if not self.settings.mesh:
-            return 0.0
-        cameras = looking(self.scene)
+    def _needs(self, speed: Speed) -> tuple[float, float, float]:
+        """Seconds for the scores, the mesh and the film, each in full."""
+        settings, cameras = self.settings, looking(self.scene)
+        pixels = sum(view.camera.width * view.camera.height for view in self.held) / settings.reduced**2
         rays = sum(camera.width * camera.height for camera in cameras)
-        points = (self.settings.mesh + 1) ** 3 + TEXTURE**2
-        return CAUTION * (speed.ray * rays + speed.lookup * len(cameras) * points) + UNWRAP_SECONDS
-
-    def _film(self, speed: Speed, size: int) -> float:
-        return CAUTION * speed.ray * FRAMES * size**2
+        points = len(cameras) * ((settings.mesh + 1) ** 3 + TEXTURE**2)
+        mesh = CAUTION * (speed.ray * rays + speed.lookup * points) + UNWRAP_SECONDS if settings.mesh else 0.0
+        return CAUTION * speed.ray * pixels, mesh, CAUTION * speed.ray * FRAMES * settings.film**2
 
 
 @torch.no_grad()
