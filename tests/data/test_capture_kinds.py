@@ -254,6 +254,10 @@ def test_colmap_photos_in_other_folders(tmp_path: Path) -> None:
     Image.new("RGB", (10, 12)).save(small / "00.jpg")
     with pytest.raises(InputError, match="10 x 12 pixels, its camera 24 x 20, which is another shape"):
         open_capture(tmp_path)
+    (tmp_path / "masks").mkdir()
+    Image.new("L", (24, 20)).save(tmp_path / "masks" / "00.png")
+    for number in range(1, 9):
+        Image.new("L", (24, 20)).save(tmp_path / "masks" / f"{number:02d}.png")
     (small / "00.jpg").unlink()
     with pytest.raises(InputError, match=r"no photo .*00\.png"):
         open_capture(tmp_path)

@@ -19,6 +19,7 @@ from monoform.data import open_capture
 from monoform.data.capture import read_image
 from monoform.jobs.estimate_pose import PoseOptions, first_camera, truth_of
 from monoform.jobs.estimate_pose_capture import require_addable, write_extended_capture
+from monoform.jobs.estimate_pose_protocol import Protocol, chosen_views
 from monoform.jobs.pose_scenes import KnownScene, SceneView
 from monoform.jobs.posed_photos import PosedPhotos
 from monoform.mesh import Mesh
@@ -113,6 +114,16 @@ def test_the_truth_of_a_phones_photo_is_that_of_its_upright_pixels(tmp_path: Pat
     (tmp_path / "camera.json").write_text(json.dumps(stored.to_dict()))
     told = truth_of(tmp_path / "camera.json", str(tmp_path / NAMES[0]))
     same(told, upright_camera(stored, orientation) if orientation in (6, 8) else stored)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_scenes_own_photos_are_sought_upright(tmp_path: Path, orientation: int) -> None:
+    rig(tmp_path)
+    turn_files([tmp_path / name for name in NAMES], orientation)
+    for view in chosen_views(known(views_of(tmp_path)), Protocol(split="train")):
+        photo = Photo.open(view.image)
+        x, y = view.camera.project(torch.zeros(1, 1, 3))[0][0, 0].tolist()
+        assert photo.mask is not None and np.abs(middle(photo.mask) - (x, y)).max() < 1
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

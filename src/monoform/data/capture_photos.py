@@ -9,28 +9,30 @@ from ..errors import InputError
 from ..inputs import listed
 
 USUAL = ("images", "image", "photos", "rgb", "input")
+OTHERS = ("mask", "depth", "normal", "seg", "label", "alpha", "matte", "held_out")  # pictures that are no photos
 _ROUNDED = 1.0  # pixels by which a size may differ from the exact fraction
 
 
 def photo_folders(root: Path) -> list[Path]:
     """Folders in which photos are looked for, the likeliest first.
 
-    `images`, then `images_2` and so on by their number, then other names, then the capture's folder itself.
+    `images`, then `images_2` and so on by their number, then other usual names; where there is none of these, all that
+    are not called like masks and the like. Last the capture's folder itself.
     """
     folders = [entry for entry in listed(root) if entry.is_dir()]
-    return [*sorted(folders, key=_likeliness), root]
+    usual = [folder for folder in folders if folder.name.lower() in USUAL or folder.name.lower().startswith("images")]
+    others = [folder for folder in folders if not any(word in folder.name.lower() for word in OTHERS)]
+    return [*(sorted(usual, key=_likeliness) or others), root]
 
 
 def _likeliness(folder: Path) -> tuple[int, int, str]:
     name = folder.name.lower()
     number = name.removeprefix("images_")
-    if name in USUAL[:1]:
+    if name == USUAL[0]:
         return 0, 0, name
     if number.isdigit():
         return 1, int(number), name
-    if name in USUAL:
-        return 2, USUAL.index(name), name
-    return (3 if name.startswith("images") else 4), 0, name
+    return 2, USUAL.index(name) if name in USUAL else len(USUAL), name
 
 
 def camera_of_size(camera: Camera, size: tuple[int, int], photo: Path) -> Camera:

@@ -22,6 +22,7 @@ from ..scene.result import write_json
 from .estimate_pose import FoundPose, PoseOptions, estimate_pose
 from .pose_pictures import share_curves
 from .pose_scenes import KnownScene, SceneView
+from .pose_truth import upright_view
 
 Progress = Callable[[int, int, str], None]
 RESULTS = ("poses.json", "poses.md", "success.png")
@@ -109,7 +110,7 @@ def chosen_views(scene: KnownScene, protocol: Protocol) -> list[SceneView]:
     Raises:
         InputError: the scene has none in this split.
     """
-    views = [view for view in scene.views if view.split == protocol.split]
+    views = [upright_view(view) for view in scene.views if view.split == protocol.split]
     if not views:
         splits = sorted({view.split for view in scene.views})
         raise InputError(

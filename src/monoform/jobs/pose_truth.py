@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from ..camera import Camera, upright_camera
@@ -12,6 +13,7 @@ from ..errors import InputError
 from ..inputs import picture_orientation, picture_size, read_json
 from ..inputs.photo_names import NameTable
 from ..scene import Photo
+from .pose_scenes import SceneView
 
 
 def truth_of(file: Path, photo: str) -> Camera:
@@ -33,6 +35,11 @@ def truth_of(file: Path, photo: str) -> Camera:
         return for_upright(Camera.from_dict(read_json(file)), photo)
     size = picture_size(photo) if Path(photo).is_file() else None
     return _upright(_found(cameras_of_file(file, size), file, file.parent, photo), photo)
+
+
+def upright_view(view: SceneView) -> SceneView:
+    """A scene's photo with the camera of its upright pixels, which is how photos are opened."""
+    return replace(view, camera=_upright(view.camera, str(view.image)))
 
 
 def for_upright(camera: Camera, photo: Photo | str) -> Camera:

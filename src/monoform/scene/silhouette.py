@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from ..errors import InputError
+from .masks import require_solid
 
 MIN_SHARE = 0.01
 MIN_PIXELS = 24
@@ -77,6 +78,7 @@ def read_silhouette(
     hole_sizes = np.bincount(holes.ravel(), minlength=hole_count + 1)
     pinholes = (holes > 0) & (hole_sizes[holes] < max(4, 0.0002 * total))
     clean = np.where(pinholes, 1.0, clean).astype(np.float32)
+    require_solid(clean, "The mask")
     reached = cut_sides(clean > 0.5)
     sure = tuple(side for side in reached if side not in unsure)
     doubted = tuple(side for side in reached if side in unsure)

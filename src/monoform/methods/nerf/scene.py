@@ -150,7 +150,9 @@ def _read_cameras(folder: Path) -> tuple[tuple[CaptureView, ...], tuple[tuple[fl
         if split not in ("train", "val", "test"):
             raise InputError(f"{file}: {name} has the split {split!r}.")
         mask = frame.get("mask_path")
-        views.append(CaptureView(Path(name).name, Path(name), split, camera, Path(mask) if mask else None))
+        views.append(
+            CaptureView(Path(name).name, Path(name), split, camera, Path(mask) if isinstance(mask, str) else None)
+        )
     return tuple(views), _sphere(content, file)
 
 
