@@ -120,7 +120,7 @@ def train_list(
     config = replace(preset(settings.config) if start is None else start.config, stage="list")
     source = _source(Path(data), config, settings)
     with run_folder(out):
-        return _both(config, start, source, out, options, settings, begun)
+        return _both(config, start, source, out, options, settings)
 
 
 def _both(
@@ -130,7 +130,6 @@ def _both(
     out: Path,
     options: TrainOptions,
     settings: ListTraining,
-    begun: float,
 ) -> TrainResult:
     steps = options.steps
     if start is None:
