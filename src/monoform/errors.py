@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
@@ -21,3 +24,8 @@ class WriteError(InputError):
     def __init__(self, sentence: str, reason: str = "") -> None:
         super().__init__(sentence)
         self.reason = reason or sentence
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk, or the share of it that the user has, is full."""
+        return self.reason in {os.strerror(errno.ENOSPC), os.strerror(getattr(errno, "EDQUOT", errno.ENOSPC))}

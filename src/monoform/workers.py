@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from .errors import InputError
@@ -65,7 +65,8 @@ def map_unordered(
     except BaseException:
         for process in list((pool._processes or {}).values()):
             if process.pid is not None:
-                os.kill(process.pid, signal.SIGINT)
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGINT)
         pool.shutdown(wait=True, cancel_futures=True)
         raise
     pool.shutdown()

@@ -32,10 +32,6 @@ def write_summary(out: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
         if row.get("status") not in STATES:
             raise InputError(f"Row {row.get('name')!r} has status {row.get('status')!r}; use {', '.join(STATES)}.")
     out = Path(out)
-    with atomic_file(out / "summary.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows({key: "" if row.get(key) is None else row[key] for key in COLUMNS} for row in rows)
     style = package_text("page.css")
     page = fill(
         "contact.html",
@@ -45,8 +41,12 @@ def write_summary(out: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
         failures=_failures([row for row in rows if row["status"] == "failed"]),
         sheet="".join(_tile(out, row) for row in rows if row["status"] != "failed"),
     )
-    with atomic_file(out / "index.html") as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    with atomic_file(out / "index.html") as sheet, atomic_file(out / "summary.csv") as table:
+        sheet.write_text(page, encoding="utf-8")
+        with table.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows({key: "" if row.get(key) is None else row[key] for key in COLUMNS} for row in rows)
     return out / "index.html"
 
 

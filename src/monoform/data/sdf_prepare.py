@@ -10,11 +10,12 @@ from pathlib import Path
 
 from ..errors import InputError, WriteError
 from ..inputs import is_clutter
+from ..interrupts import uninterrupted
 from ..mesh import load
 from ..outputs import Kind, claimed, require_ours
 from ..workers import map_unordered
 from .sdf_files import CLOUD, SAMPLES, hdf5, write_samples
-from .sdf_samples import SdfOptions, sample_sdf
+from .sdf_samples import SdfOptions, SdfSamples, sample_sdf
 from .sources import Source, require_names
 
 INDEX = "samples.json"
@@ -26,7 +27,7 @@ SAMPLED_FOLDER = Kind(
     lambda record: (MESHES, SAMPLED) if "sigmas" in record else None,
     # ShapeNet's and Pix3D's layouts: samples are put beside pictures.
     beside=frozenset({MESHES, SAMPLED, "images", "splits", "img", "mask", "model", "pix3d.json"}),
-    finished=lambda folder: any((folder / MESHES).rglob(SCALED)) or any((folder / SAMPLED).rglob(SAMPLES)),
+    finished=lambda folder: any((folder / SAMPLED).rglob(CLOUD)),  # written last
 )
 
 
@@ -127,11 +128,21 @@ def _make(source: Source, out: Path, options: SdfOptions) -> str:
     try:
         assert source.path is not None
         samples = sample_sdf(load(source.path, appearance=False), options, generator=source.generator(options.seed))
-        mesh, folder = _folders(source, out)
-        samples.mesh.export(mesh / SCALED)
-        write_samples(samples, folder)
+        _write(samples, *_folders(source, out))
     except WriteError:
         raise
     except InputError as error:
         return str(error)
     return ""
+
+
+def _write(samples: SdfSamples, mesh: Path, folder: Path) -> None:
+    """All files of an object, or none."""
+    try:
+        samples.mesh.export(mesh / SCALED)
+        write_samples(samples, folder)
+    except BaseException:
+        with uninterrupted():
+            for file in (mesh / SCALED, folder / SAMPLES, folder / CLOUD):
+                file.unlink(missing_ok=True)
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, WriteError
 from ..inputs.photo_folders import named_photos
-from ..outputs import distinct
+from ..outputs import distinct, made_parents
 from ..scene.result import read_summary
 from ..text import printable
 from ..workers import map_unordered
@@ -104,8 +105,11 @@ def run(
             waiting.append(item)
     each = partial(run_one, options=options, finish=finish)
     threads = max(1, torch.get_num_threads() // workers)
-    for _, outcome in map_unordered(each, waiting, workers=workers, threads=threads, lost=_lost):
-        yield outcome
+    with ExitStack() as stack:
+        if workers > 1 and len(waiting) > 1:  # one of them would make it, and leave it to the others
+            stack.enter_context(made_parents(waiting[0].folder))
+        for _, outcome in map_unordered(each, waiting, workers=workers, threads=threads, lost=_lost):
+            yield outcome
 
 
 def is_complete(item: Item, options: ReconstructOptions) -> bool:
@@ -119,11 +123,17 @@ def is_complete(item: Item, options: ReconstructOptions) -> bool:
 
 
 def run_one(item: Item, options: ReconstructOptions, finish: Finish | None = None) -> Outcome:
-    """Reconstruct one item; bad input becomes a failed outcome with its sentence."""
+    """Reconstruct one item; bad input becomes a failed outcome with its sentence.
+
+    Raises:
+        WriteError: the disk is full.
+    """
     start = time.perf_counter()
     try:
         saved = reconstruct_to_folder(item.photo, item.folder, mask=item.mask, options=options, finish=finish)
     except InputError as error:
+        if isinstance(error, WriteError) and error.is_full:
+            raise  # all further photos would be computed for nothing
         return Outcome(item.folder.name, "failed", printable(error), round(time.perf_counter() - start, 2))
     seconds = round(time.perf_counter() - start, 2)
     return _outcome(item, "done", dict(saved.summary), seconds)

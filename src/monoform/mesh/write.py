@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,10 +87,9 @@ def _write_obj(mesh: Mesh, path: Path, camera: Camera | None) -> None:
     text, side_files = trimesh.exchange.obj.export_obj(
         _as_trimesh(mesh, name), return_texture=True, mtl_name=f"{name}.mtl", include_normals=False
     )
-    for side_name, data in side_files.items():
-        with atomic_file(path.parent / side_name) as temporary:
-            temporary.write_bytes(data)
-    with atomic_file(path) as temporary:
+    with atomic_file(path) as temporary, ExitStack() as beside:  # all files or none
+        for side_name, data in side_files.items():
+            beside.enter_context(atomic_file(path.parent / side_name)).write_bytes(data)
         temporary.write_text(text)
 
 

@@ -175,11 +175,12 @@ def made_parents(path: Path) -> Iterator[None]:
     """The folders above `path` are there; those made now are gone again where it fails and they are empty."""
     missing = []
     parent = path.parent
-    while not parent.exists() and parent != parent.parent:
-        missing.append(parent)
-        parent = parent.parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with told(path):
+            while not parent.exists() and parent != parent.parent:
+                missing.append(parent)
+                parent = parent.parent
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException:
         for folder in missing:

@@ -4,6 +4,7 @@ stage is split into. Our networks' tensors have the names that they have there."
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor
 from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
 from ...nn.state_dict import fill, named_tensors
-from ...outputs import atomic_stream
+from ...outputs import atomic_file, atomic_stream
 from ...training.weights import load_pretrained
 from .config import Compat, ListConfig, Network, preset
 from .model import CoarseNet, ListNet, build
@@ -92,8 +93,9 @@ def write_published(net: CoarseNet | ListNet, file: str | Path, *, epoch: int = 
 def write_split(net: CoarseNet, folder: str | Path, *, epoch: int = 0) -> tuple[Path, Path]:
     """Write the first stage as the two files with which the authors' second stage starts."""
     parts = {ENCODER_FILE: net.image_encoder, DECODER_FILE: net.point_decoder}
-    for name, part in parts.items():
-        with atomic_stream(Path(folder) / name) as stream:
+    with ExitStack() as files:  # both or none
+        for name, part in parts.items():
+            stream = files.enter_context(atomic_stream(Path(folder) / name))
             torch.save({"epoch": epoch, "state_dict": _cpu(part.state_dict())}, stream)
     return Path(folder) / ENCODER_FILE, Path(folder) / DECODER_FILE
 
@@ -111,8 +113,9 @@ def write_weights(folder: str | Path, file: str | Path) -> list[Path]:
         InputError: the folder holds no LIST, or a file cannot be written.
     """
     net, _ = load_pretrained(build, ListConfig, folder)
-    write_published(net, file)
-    return [Path(file), *(write_split(net, Path(file).parent) if isinstance(net, CoarseNet) else ())]
+    with atomic_file(file) as draft:  # all files or none
+        write_published(net, draft)
+        return [Path(file), *(write_split(net, Path(file).parent) if isinstance(net, CoarseNet) else ())]
 
 
 def coarse_of(net: ListNet) -> CoarseNet:

@@ -14,7 +14,7 @@ from PIL import Image
 from ...camera import Camera
 from ...data.posed import PosedObject
 from ...errors import InputError
-from ...outputs import save_picture
+from ...outputs import atomic_file, save_picture
 from ...progress import work
 from ...render.video import write_video
 from .cameras import from_published, published_rays, real_car_path, scan_path
@@ -62,10 +62,10 @@ def write_film(net: PixelNerfNet, source: PosedObject, path: str | Path, options
         InputError: the suffix of the path is unknown, or the file cannot be written.
     """
     options, path = options or FilmOptions(), Path(path)
-    write_video(frames(net, source, options), path, fps=options.fps)
-    save_picture(
-        Image.fromarray(to_bytes(net, torch.cat(list(source.images), dim=1))), sources_beside(path), marked=True
-    )
+    pictures = to_bytes(net, torch.cat(list(source.images), dim=1))
+    with atomic_file(sources_beside(path)) as draft:  # both files or none
+        save_picture(Image.fromarray(pictures), draft, marked=True)
+        write_video(frames(net, source, options), path, fps=options.fps)
     return path
 
 
