@@ -52,8 +52,11 @@ class Work:
             return None
         return (time.perf_counter() - self.begun) / done * max(0, self.total - self.finished)
 
-    def sentence(self, *, over: bool = False) -> str:
-        """What is done, how much of it, and the time that is left, or that it took where it is `over`."""
+    def sentence(self, *, over: bool = False, spent: bool = True) -> str:
+        """What is done, how much of it, and the time that is left, or that it took where it is `over`.
+
+        Where the time that is left is not known, that which is `spent` so far.
+        """
         parts = []
         if self.total is not None:
             parts.append(f"{self.unit} {self.finished} of {self.total}".strip())
@@ -64,7 +67,7 @@ class Work:
             parts.append(f"took {in_words(time.perf_counter() - self.begun)}")
         elif left:
             parts.append(f"about {in_words(left)} left")
-        elif time.perf_counter() - self.begun > SILENT_SECONDS:
+        elif spent and time.perf_counter() - self.begun > SILENT_SECONDS:
             parts.append(f"{in_words(time.perf_counter() - self.begun)} so far")
         return f"{self.what}: {', '.join(parts)}" if parts else self.what
 
@@ -250,7 +253,7 @@ class _Bars:
 
 
 def _fields(work: Work) -> dict[str, str]:
-    told = work.sentence().removeprefix(work.what).removeprefix(": ")
+    told = work.sentence(spent=False).removeprefix(work.what).removeprefix(": ")
     return {"said": _plain(" ".join(told.split()))}
 
 

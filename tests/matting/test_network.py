@@ -18,7 +18,7 @@ from monoform.data import procedural_sources
 from monoform.data.labels import LabelOptions
 from monoform.data.pack import PackOptions, pack_meshes
 from monoform.data.views import ViewOptions
-from monoform.matting import network_mask, network_probability, segment
+from monoform.matting import network, network_mask, network_probability, segment, unsure_sides
 from monoform.matting.composites import batch
 from monoform.matting.network import WEIGHTS, Letterbox, MattingConfig, MattingNet, has_weights
 from monoform.matting.train import MattingTask, MattingTraining, mask_loss, overlap
@@ -230,3 +230,19 @@ def test_the_command_goes_from_data_to_weights(tmp_path):
     assert found.shape == (120, 160) and np.isfinite(found).all()
     with pytest.raises(InputError, match=r"choose one of lift, .*matting"):
         train_command(["mating", *words[1:]])
+
+
+@pytest.mark.parametrize(("seen", "sides"), [(0.9, ()), (0.1, ("bottom",))])
+def test_a_mask_at_the_frame_is_trusted_where_the_network_sees_the_object(seen, sides, monkeypatch):
+    """A round object; a shadow below it, as broad as the object, reaches the frame."""
+    photo, mask = disc(radius=40, centre=(80, 60))
+    mask[60:, 40:120] = 1
+    probability = np.where(np.arange(120)[:, None] < 100, 0.9, seen) * np.ones_like(mask)
+    monkeypatch.setattr(network, "network_probability", lambda *_, **__: probability.astype(np.float32))
+    assert unsure_sides(photo, mask) == sides
+
+
+def test_a_mask_that_keeps_off_the_frame_needs_no_network(monkeypatch):
+    photo, mask = disc()
+    monkeypatch.setattr(network, "network_probability", lambda *_, **__: pytest.fail("the network is not needed"))
+    assert unsure_sides(photo, mask) == ()

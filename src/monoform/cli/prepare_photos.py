@@ -18,7 +18,7 @@ class Photos:
     """
 
     photos: tyro.conf.Positional[tuple[str, ...]]
-    """Paths or URLs."""
+    """Paths or URLs, or folders, of which every photo is taken."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """The folder of the framed photos."""
     mask: Path | None = None
@@ -38,7 +38,7 @@ def run(asked: Photos) -> int:
     from PIL import Image
 
     from ..errors import InputError, WriteError
-    from ..inputs import name_of
+    from ..inputs.photo_folders import named_photos
     from ..matting import segment
     from ..methods.pixelnerf.photos import PhotoFrame, normalise_photo
     from ..outputs import distinct, is_marked, require_free_file, save_picture
@@ -47,18 +47,19 @@ def run(asked: Photos) -> int:
     from ..text import printable
     from .main import interruptible
 
-    if not asked.photos or (asked.mask is not None and len(asked.photos) > 1):
-        raise InputError(f"{len(asked.photos)} photos are given; give at least one, and only one with --mask.")
+    named = named_photos(asked.photos, leave=asked.out)
+    if not named or (asked.mask is not None and len(named) > 1):
+        raise InputError(f"{len(named)} photos are given; give at least one, and only one with --mask.")
     frame = PhotoFrame(asked.size, asked.minor_scale, asked.major_scale)
     interruptible()
     failed = 0
     # Photos from several folders may share a name.
-    names = distinct(map(name_of, asked.photos), joint="_")
-    with work("framing photos", len(asked.photos), unit="photo") as show:
-        for number, (source, name) in enumerate(zip(asked.photos, names, strict=True), start=1):
+    photos, names = [photo for photo, _ in named], distinct((name for _, name in named), joint="_")
+    with work("framing photos", len(photos), unit="photo") as show:
+        for number, (source, name) in enumerate(zip(photos, names, strict=True), start=1):
             try:
                 path = asked.out / f"{name}_normalize.png"
-                inputs = (*asked.photos, asked.mask)
+                inputs = (*photos, asked.mask)
                 require_free_file(path, overwrite=asked.overwrite, inputs=inputs, is_ours=is_marked)
                 photo = Photo.open(source, mask=asked.mask)
                 framed = normalise_photo(photo if photo.mask is not None else segment(photo), frame)

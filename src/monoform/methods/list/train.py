@@ -20,6 +20,7 @@ from ...data.sdf_items import DrawOptions, ShapeObjects, as_tensor, drawing
 from ...data.sdf_jitter import draw_byte_jitter, jittered
 from ...data.splits import excluded_names, validation_names
 from ...errors import InputError
+from ...progress import work
 from ...training import TrainOptions, TrainResult, load_pretrained, publish, run_folder, train
 from ...training.checkpoint import list_checkpoints
 from .config import ListConfig, preset
@@ -140,13 +141,15 @@ def _both(
                 f"{settings.first_share} leave one without: give more, or the weights of a first stage."
             )
         first = replace(options, steps=options.steps - steps, max_seconds=_share(options, settings.first_share))
-        result = _first(config, source, out, first, settings)
+        with work("first stage of two"):
+            result = _first(config, source, out, first, settings)
         if result is not None and result.stopped not in ("done", "time"):
             return result
         start, _ = load_pretrained(build, ListConfig, out / FIRST / WEIGHTS)
     if options.deadline is not None and options.deadline - time.perf_counter() < 1.0:
         options = replace(options, begun=time.perf_counter(), max_seconds=1.0)  # the second stage has a step or two
-    result = _second(start, config, source, out, replace(options, steps=steps), settings)
+    with work("second stage"):
+        result = _second(start, config, source, out, replace(options, steps=steps), settings)
     return replace(result, step=options.steps - steps + result.step)
 
 
