@@ -5,13 +5,19 @@ from __future__ import annotations
 import errno
 import os
 
+from .text import printable, shortened
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
     The message is one clear sentence: what, which value, what to do. The command line prints it and exits with
-    code 2; it never shows a traceback for it.
+    code 2; it never shows a traceback for it. What a terminal would not show as it is, and values without end, are
+    made readable.
     """
+
+    def __init__(self, sentence: object = "") -> None:
+        super().__init__(shortened(printable(sentence)))
 
 
 class WriteError(InputError):
@@ -21,9 +27,9 @@ class WriteError(InputError):
         reason: what the system says.
     """
 
-    def __init__(self, sentence: str, reason: str = "") -> None:
+    def __init__(self, sentence: object, reason: str = "") -> None:
         super().__init__(sentence)
-        self.reason = reason or sentence
+        self.reason = reason or str(self)
 
     @property
     def is_full(self) -> bool:

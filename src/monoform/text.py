@@ -26,6 +26,22 @@ def cut(text: str, size: int) -> str:
     return text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore") if not text.isascii() else text[:size]
 
 
+def shortened(text: str, word: int = 300, most: int = 4000) -> str:
+    """A text whose words, and which itself, leave out their middles where they are too long.
+
+    >>> shortened("a" * 50, word=11)
+    'aaa...aaa'
+    """
+    parts = text.split(" ") if len(text) > word else []
+    whole = " ".join(_without_middle(part, word) for part in parts) or text
+    return _without_middle(whole, most)
+
+
+def _without_middle(text: str, most: int) -> str:
+    half = most // 2 - 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
+
+
 def _spelled(match: re.Match[str]) -> str:
     letter = match[0]
     return "\ufffd" if "\ud800" <= letter <= "\udfff" else letter.encode("unicode_escape").decode("ascii")

@@ -74,6 +74,7 @@ CASES: dict[str, tuple[Callable[[], object], list[str]]] = {
     "faces": (mug, ["mug.png", "--faces", "3"]),
     "focal": (mug, ["mug.png", "--focal", "2"]),
     "workers": (mug, ["mug.png", "--workers", "0"]),
+    "seed": (mug, ["mug.png", "--seed", str(2**63)]),
     "out": (lambda: (mug(), Path("out").write_text("a file")), ["mug.png"]),
 }
 

@@ -36,7 +36,7 @@ def test_bad_words_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["meshes", "-o", str(tmp_path / "x")], "nothing to pack"),
         (["meshes", "-o", "x", "--data", str(tmp_path / "nowhere")], "does not exist"),
         (["meshes", "-o", "x", "--procedural", "1", "--views", "0"], "--views is 0"),
-        (["meshes", "-o", "x", "--procedural", "-1"], "--procedural -1"),
+        (["meshes", "-o", "x", "--procedural", "-1"], "--procedural is -1"),
     ):
         with pytest.raises(InputError, match=sentence):
             run(words)

@@ -109,16 +109,25 @@ def _perceptual(vgg: Path, linear: Path):
     return Lpips.load(vgg, linear)
 
 
+MOST_VIEWS = 100_000  # of an object in any data set
+
+
 def numbers(text: str, option: str) -> tuple[int, ...]:
     """The numbers of a text like "0 24-40 -1" or "0,24-40".
 
     Raises:
-        InputError: a word is neither a number nor a range.
+        InputError: a word is neither a number nor a range, or goes beyond all views that an object can have.
     """
     found: list[int] = []
     for word in re.split(r"[\s,]+", text.strip()) if text.strip() else []:
         span = re.fullmatch(r"(\d+)-(\d+)", word)
         if span is None and not re.fullmatch(r"-1|\d+", word):
             raise InputError(f"{option} has {word!r}; give view numbers and ranges, as in '0 24-40'.")
+        if max(len(last) for last in (span.groups() if span else (word,))) > 9:
+            raise InputError(f"{option} has {word!r}; no object has so many views.")
+        if span and not 0 <= int(span[2]) - int(span[1]) < MOST_VIEWS:
+            raise InputError(f"{option} has {word!r}; a range goes upwards over at most {MOST_VIEWS} views.")
         found += range(int(span[1]), int(span[2]) + 1) if span else [int(word)]
+        if len(found) > MOST_VIEWS:
+            raise InputError(f"{option} names more than {MOST_VIEWS} views; no object has so many.")
     return tuple(found)

@@ -15,9 +15,47 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import tyro
 
 from ..errors import InputError
+from ..ranges import LARGEST_SEED, require_finite_fields, require_range
 
 T = TypeVar("T")
 NOUNS = {int: "a whole number", float: "a number", str: "a word", Path: "a path"}
+
+RANGES: dict[str, tuple[float, float]] = {  # of options by their fields' names, the same for every verb
+    "seed": (0, LARGEST_SEED),
+    "workers": (1, 1024),
+    "frames": (0, 10_000),
+    "frame": (0, 1_000_000),
+    "view": (0, 1_000_000),
+    "steps": (0, 1_000_000_000),
+    "minutes": (0, 10_000_000),
+    "rays": (1, 1_000_000),
+    "starts": (1, 1000),
+    "around": (1, 1000),
+    "photos": (0, 1_000_000),
+    "longest": (16, 4096),
+    "spread": (0, 180),
+    "angle": (0, 180),
+    "elevation": (-90, 90),
+    "offset": (0, 1e6),
+    "radius": (0, 1e6),
+    "fps": (0.1, 240),
+    "sigma": (0, 10),
+    "limit": (0, 1_000_000_000),
+    "nodes": (0, 1024),
+    "points": (1, 10_000_000),
+    "inside_points": (1, 100_000_000),
+    "emd_points": (0, 8192),
+    "farthest": (1, 1_000_000),
+    "voxels": (8, 1024),
+    "size": (4, 4096),
+    "views": (1, 10_000),
+    "test_views": (1, 10_000),
+    "samples": (1, 16),
+    "procedural": (0, 1_000_000),
+    "cars": (0, 1_000_000),
+    "minor_scale": (1e-6, 1e6),
+    "major_scale": (1e-6, 1e6),
+}
 
 
 def parse(kind: type[T], verb: str, words: Sequence[str]) -> T:
@@ -32,11 +70,24 @@ def parse(kind: type[T], verb: str, words: Sequence[str]) -> T:
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box):
-            return tyro.cli(kind, prog=f"monoform {verb}", args=list(words), description=kind.__doc__)
+            asked = tyro.cli(kind, prog=f"monoform {verb}", args=list(words), description=kind.__doc__)
+        _require_numbers(kind, asked)
+        return asked
     except SystemExit as end:
         if not end.code:
             raise
     raise InputError(_fault(kind, verb, words) or _unboxed(box.getvalue(), verb))
+
+
+def _require_numbers(kind: type, asked: Any) -> None:
+    """Numbers without bound would take memory or time without bound."""
+    names = {option.field.name: option.flags[-1] if option.flags else option.metavar for option in _options(kind)}
+    for name in names.keys() & RANGES.keys():
+        value = getattr(asked, name)
+        for number in value if isinstance(value, tuple) else () if value is None else (value,):
+            if isinstance(number, (int, float)):
+                require_range(names[name], number, *RANGES[name])
+    require_finite_fields(asked, names)
 
 
 def choose(word: str, known: Iterable[str], sentence: str) -> InputError:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..camera import Camera
 from ..errors import InputError
-from .arrays import open_array, read_index
+from .arrays import open_array, read_index, require_layout
 from .small import SMALL, read_small
 
 _SURFACE = ("surface_points", "surface_normals", "surface_colors")
@@ -71,6 +71,7 @@ class PackedObjects:
     def _open(self) -> None:
         small = self.index.get("codec") == SMALL
         arrays = read_small(self.folder) if small else {name: open_array(self.folder, name) for name in _MAPPED}
+        require_layout(arrays, self.index, self.folder, small=small)
         self._images, self._depth, self._normals = arrays["images"], arrays.get("depth"), arrays.get("normals")
         self._back_depth, self._back_colors = arrays.get("back_depth"), arrays.get("back_colors")
         self._world_from_camera = np.array(arrays["world_from_camera"])

@@ -14,14 +14,15 @@ from ..errors import InputError
 from ..inputs import read_arrays
 from ..outputs import Kind, atomic_folder, atomic_stream
 from . import coded
-from .arrays import INDEX, open_array, read_index
+from .arrays import INDEX, MAPS, array_specs, open_array, read_index, require_layout
+from .labels import LabelOptions
+from .views import ViewOptions
 
 SMALL = "small"
 _FILE = "small.npz"
 MAX_SMALL_BYTES = 4 << 30
 _REACH = 0.75  # coordinates and distances are kept up to this
 SMALL_PACK = Kind("small data set of monoform", INDEX, lambda record: [_FILE] if record.get("codec") == SMALL else None)
-_MAPS = ("depth", "back_depth", "normals", "back_colors")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = Non
         raise InputError(f"{pack} is a small pack already; give the full one.")
     rows = np.array([entry["row"] for entry in index["objects"]])
     folder = Path(pack)
+    names = [spec.name for spec in array_specs(ViewOptions(), LabelOptions())]
+    require_layout({name: open_array(folder, name) for name in names}, index, folder, small=False)
     pixels = int(index["options"]["views"]["size"])
     views = min(options.views, open_array(folder, "images").shape[1])
     scale = np.array([options.size / pixels, options.size / pixels, 1.0], np.float32)[:, None]
@@ -76,7 +79,7 @@ def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = Non
         "surface_normals": part("surface_normals", options.surface),
         "surface_colors": part("surface_colors", options.surface),
     }
-    for name in ("images", *(_MAPS if options.maps else ())):
+    for name in ("images", *(MAPS if options.maps else ())):
         files = _files(name, open_array(folder, name), rows, _middles(poses), options)
         content[f"{name}_bytes"], content[f"{name}_ends"] = coded.joined(list(files))
     index["codec"], index["options"]["views"]["size"] = SMALL, options.size
@@ -96,19 +99,19 @@ def read_small(folder: Path) -> dict[str, np.ndarray]:
     Raises:
         InputError: the file is missing or damaged.
     """
+    content = read_arrays(folder / _FILE, limit=MAX_SMALL_BYTES, advice="make the small pack again")
     try:
-        content = read_arrays(folder / _FILE, limit=MAX_SMALL_BYTES, advice="make the small pack again")
         middles = _middles(content["world_from_camera"])
-        for name in ("images", *_MAPS):
+        for name in ("images", *MAPS):
             if f"{name}_ends" in content:
                 files = coded.parted(content.pop(f"{name}_bytes"), content.pop(f"{name}_ends"))
                 content[name] = _decoded(name, files, middles)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        for name in ("points", "surface_points"):
+            content[name] = (content[name].astype(np.float32) * (_REACH / 32767)).astype(np.float32)
+        level = content["sdf"].astype(np.float32) / 127
+        content["sdf"] = np.sign(level) * level**2 * np.float32(_REACH)
+    except Exception as error:  # decoders of pictures raise whatever they stumble over
         raise InputError(f"{folder / _FILE} cannot be read ({error}); make the small pack again.") from error
-    for name in ("points", "surface_points"):
-        content[name] = (content[name].astype(np.float32) * (_REACH / 32767)).astype(np.float32)
-    level = content["sdf"].astype(np.float32) / 127
-    content["sdf"] = np.sign(level) * level**2 * np.float32(_REACH)
     return content
 
 

@@ -106,7 +106,7 @@ def _from_stream(file: io.BufferedIOBase, size: int) -> Any:
     for key in keys:
         (count,) = struct.unpack("<q", file.read(8))
         place = storages[key].numpy()
-        if count < 0 or len(place) % max(count, 1) or file.readinto(place) != len(place):
+        if count < 0 or len(place) % max(count, 1) or file.readinto(place) != len(place):  # type: ignore[arg-type]
             raise EOFError("it ends before its last tensor")
     return content
 

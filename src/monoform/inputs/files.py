@@ -34,6 +34,14 @@ def require_regular_file(path: str | Path, *, advice: str = "check the name") ->
     return found.st_size
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder; a name that no file system takes is none."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def read_bytes(path: str | Path, *, limit: int = MAX_BYTES, advice: str = "check the name") -> bytes:
     """All bytes of a regular file.
 

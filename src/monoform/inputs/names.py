@@ -23,11 +23,14 @@ def name_of(source: object) -> str:
 
 
 def safe_name(name: str) -> str:
-    """`name` without what could leave the output folder or break a file system.
+    """`name` without what could leave the output folder or break a file system, in at most 180 bytes of UTF-8.
+
+    The names that Windows keeps for devices, such as con and nul, get an underscore; letters and their accents are one.
 
     >>> safe_name("../a:b")
     'a_b'
     """
-    plain = unicodedata.normalize("NFC", re.sub(r"[^\w.\- ]+", "_", name)).strip("._ ")
+    plain = re.sub(r"[^\w.\- ]+", "_", unicodedata.normalize("NFC", name)).strip("._ ")
     plain = cut(plain, LONGEST).strip("._ ") or "photo"
-    return f"{plain}_" if plain.split(".")[0].upper() in RESERVED else plain
+    first, dot, rest = plain.partition(".")
+    return f"{first}_{dot}{rest}" if first.strip().upper() in RESERVED else plain

@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps
 
 from ..errors import InputError
-from .download import MAX_SECONDS, download, is_url
+from .download import MAX_SECONDS, download, is_url, shown_url
 from .files import read_bytes, require_regular_file
 from .heif import UnreadFormat, foreign_sentence, register_heif
 from .names import name_of
@@ -82,7 +82,8 @@ def open_picture(
     if isinstance(source, bytes):
         return _decoded(source, "photo", "bytes", orientation, smallest, profile)
     if is_url(source):
-        return _decoded(download(str(source), timeout), name_of(source), str(source), orientation, smallest, profile)
+        shown, data = shown_url(str(source)), download(str(source), timeout)
+        return _decoded(data, name_of(source), shown, orientation, smallest, profile)
     if isinstance(source, (str, Path)):
         if os.path.isdir(source):
             raise InputError(f"{source} is a folder: give the photos in it, for example {source}/*.jpg.")

@@ -117,9 +117,22 @@ def is_complete(item: Item, options: ReconstructOptions) -> bool:
     try:
         summary = read_summary(item.folder)
         same = summary["request"] == request(item.photo, item.mask, options)
-        return same and all((item.folder / name).is_file() for name in summary["files"])
+        return same and _is_sound(summary) and all((item.folder / name).is_file() for name in summary["files"])
     except (InputError, KeyError, TypeError):
         return False
+
+
+def _is_sound(summary: dict[str, Any]) -> bool:
+    """Whether what is shown of a kept result is of the kinds that it is written in."""
+    mesh, overlay, notices = (summary.get(name) for name in ("mesh", "overlay", "notices"))
+    return (
+        isinstance(mesh, dict)
+        and all(isinstance(mesh.get(name), int) for name in ("faces", "watertight", "components"))
+        and isinstance(overlay, dict)
+        and isinstance(overlay.get("iou"), float)
+        and isinstance(notices, list)
+        and all(isinstance(notice, str) for notice in notices)
+    )
 
 
 def run_one(item: Item, options: ReconstructOptions, finish: Finish | None = None) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError
+from ..inputs.files import is_folder
 from ..methods import MethodCard, method_class, method_names
 from ..scene.result import read_summary
 
@@ -23,9 +24,9 @@ def cite(what: str | Path | None = None) -> str:
     Raises:
         InputError: there is no such method or result.
     """
-    if what is not None and Path(what).is_dir():
+    if what is not None and is_folder(what):
         entries = read_summary(Path(what)).get("citation") or ()
-        if not all(isinstance(entry, str) for entry in entries):
+        if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, str) for entry in entries):
             raise InputError(f"{what} names no citation that can be read: reconstruct the photo again.")
     else:
         names = method_names() if what is None else [str(what)]

@@ -23,6 +23,7 @@ from ..methods.inerf import Descent, Inerf, InerfOptions
 from ..metrics.pose import rotation_error, translation_error
 from ..outputs import atomic_folder, save_picture
 from ..progress import work
+from ..ranges import LARGEST_SEED, require_range
 from ..render.video import write_video
 from ..scene import Photo, versions
 from ..scene.result import CAMERA, MASK, POSED, read_json, write_json, write_summary
@@ -97,6 +98,10 @@ class PoseOptions:
     matting: str = "auto"
     frames: int = 24
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_range("--seed", self.seed, 0, LARGEST_SEED)
+        require_range("--frames", self.frames, 0, 10_000)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,12 +14,14 @@ from PIL import Image
 
 from ..camera import Camera
 from ..errors import InputError
+from ..inputs.download import shown_url
 from ..matting import segment
 from ..mesh import Mesh
 from ..mesh.texture import to_bytes
 from ..methods import create
 from ..outputs import atomic_folder, save_picture
 from ..progress import work
+from ..ranges import LARGEST_SEED, require_range
 from ..render.video import write_video
 from ..scene import Photo, Reconstruction, SavedResult, View, versions
 from ..scene.meshing import MeshingOptions
@@ -70,8 +72,8 @@ class ReconstructOptions:
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.frames <= 10_000:
-            raise InputError(f"--frames is {self.frames}; it must lie in 0..10000.")
+        require_range("--frames", self.frames, 0, 10_000)
+        require_range("--seed", self.seed, 0, LARGEST_SEED)
         MeshingOptions(faces=self.faces, texture=self.texture, resolution=self.resolution)  # refuses before any work
 
 
@@ -135,7 +137,8 @@ def reconstruct_to_folder(
 
 def request(photo: object, mask: object, options: ReconstructOptions) -> dict[str, Any]:
     """What was asked for, as result.json keeps it: a rerun with the same request keeps the result."""
-    asked = {"photo": photo, "mask": mask} | asdict(options)
+    shown = [shown_url(each) if isinstance(each, str) else each for each in (photo, mask)]
+    asked = {"photo": shown[0], "mask": shown[1]} | asdict(options)
     return {name: value if isinstance(value, Plain) else str(value) for name, value in asked.items()}
 
 

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from ..errors import InputError
+from ..ranges import LARGEST_SEED, require_range
 from .registry import method_class
 
 
@@ -52,9 +53,12 @@ def _parse(name: str, text: str, kind: type) -> Any:
             return text.lower() == "true"
         raise InputError(f"--set {name}={text}: give true or false.")
     try:
-        return kind(text)
+        value = kind(text)
     except ValueError as error:
         raise InputError(f"--set {name}={text}: {text!r} is no {kind.__name__}.") from error
+    if isinstance(value, (int, float)):
+        require_range(f"--set {name}", value, 0 if name == "seed" else -LARGEST_SEED, LARGEST_SEED)
+    return value
 
 
 def _meaning(config: type, name: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..inputs import read_text
 from ..outputs import Kind, claimed
 
 REQUEST = "evaluation.json"
@@ -42,8 +43,8 @@ def read_scores(folder: Path, name: str) -> dict[str, Any]:
         InputError: the file is damaged.
     """
     try:
-        content = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(read_text(folder / name))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{folder / name} is damaged ({error}): remove {folder}, and it is made again.") from error
     if not isinstance(content, dict):
         raise InputError(f"{folder / name} is damaged: remove {folder}, and it is made again.")

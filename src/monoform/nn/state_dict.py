@@ -92,21 +92,12 @@ def fill(
         may_be_left_out: tells tensors of the file that the network has no place for, and does not need.
 
     Raises:
-        InputError: a tensor is missing (counters of batches may), is one too many, has another shape or another kind of
-            numbers, or is not finite.
+        InputError: as `require_fit`, or a tensor has another kind of numbers, or is not finite.
     """
-    missing = [name for name in wanted if name not in found and not is_counter(name)]
-    if missing:
-        raise InputError(f"{source}, it lacks {len(missing)} tensors like {missing[0]!r}: {advice}.")
-    extra = [name for name in found if name not in wanted and not may_be_left_out(name)]
-    if extra:
-        raise InputError(f"{source}, it has {len(extra)} more tensors like {extra[0]!r}: {advice}.")
+    require_fit(wanted, found, source, advice, may_be_left_out=may_be_left_out)
     shared = [name for name in wanted if name in found]
     for name in shared:
         tensor, place = found[name], wanted[name]
-        if tensor.shape != place.shape:
-            shapes = f"{tuple(tensor.shape)} and not {tuple(place.shape)}"
-            raise InputError(f"{source}, its {name!r} is {shapes}: {advice}.")
         if tensor.is_floating_point() != place.is_floating_point() or tensor.is_complex():
             raise InputError(f"{source}, it is damaged: {name!r} holds {tensor.dtype}; get the file again.")
         if not bool(torch.isfinite(tensor).all()):
@@ -114,3 +105,29 @@ def fill(
     with torch.no_grad():
         for name in shared:
             wanted[name].copy_(found[name])
+
+
+def require_fit(
+    wanted: Mapping[str, Tensor],
+    found: Mapping[str, Tensor],
+    source: str,
+    advice: str,
+    *,
+    may_be_left_out: Callable[[str], bool] = lambda name: False,
+) -> None:
+    """Compare names and shapes of a file's tensors with those of a network, which may be on the device "meta": so that
+    a network is made only once a file is known to hold as much.
+
+    Raises:
+        InputError: a tensor is missing (counters of batches may), is one too many, or has another shape.
+    """
+    missing = [name for name in wanted if name not in found and not is_counter(name)]
+    if missing:
+        raise InputError(f"{source}, it lacks {len(missing)} tensors like {missing[0]!r}: {advice}.")
+    extra = [name for name in found if name not in wanted and not may_be_left_out(name)]
+    if extra:
+        raise InputError(f"{source}, it has {len(extra)} more tensors like {extra[0]!r}: {advice}.")
+    for name in (name for name in wanted if name in found):
+        if found[name].shape != wanted[name].shape:
+            shapes = f"{tuple(found[name].shape)} and not {tuple(wanted[name].shape)}"
+            raise InputError(f"{source}, its {name!r} is {shapes}: {advice}.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError
+from ..ranges import LARGEST_SEED, require_range
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class TrainOptions:
     progress: bool = True
 
     def __post_init__(self) -> None:
+        require_range("--seed", self.seed, 0, LARGEST_SEED)
         for name in ("steps", "accumulate", "checkpoint_every", "keep", "log_every", "processes", "nodes"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")

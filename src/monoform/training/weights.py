@@ -15,10 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..inputs import read_json
+from ..inputs.tensors import read_tensors, tensor_shapes
 from ..outputs import Kind, atomic_folder
 from .checkpoint import load_checkpoint, require_same_shapes
 from .options import TrainResult
 
+MISSING = "the folder holds no weights"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 OWN = frozenset({WEIGHTS, CARD, "transforms.json", "held_out.json", "held_out.md", "held_out"})
 TRAINED, CONVERTED = "train", "convert"
@@ -99,10 +102,14 @@ def load_pretrained(
     """
     folder = _local_folder(source, revision)
     config = _read_config(folder / CONFIG, config_class)
+    shapes = tensor_shapes(folder / WEIGHTS, missing=MISSING)
     try:
-        module = build(config)
+        with torch.device("meta"):  # nothing is made before the file is known to hold as much
+            wanted = build(config).state_dict()
     except (ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise InputError(f"{folder / CONFIG} describes no model that can be built: {error}") from error
+    require_same_shapes(shapes, wanted, folder / WEIGHTS)
+    module = build(config)
     wanted = module.state_dict()
     found = _read_tensors(folder / WEIGHTS, wanted)
     with torch.no_grad():
@@ -142,17 +149,8 @@ def _local_folder(source: str | Path, revision: str | None) -> Path:
 
 def _read_tensors(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a file; names and shapes are compared before any is read."""
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise InputError(f"There is no file {path}: the folder holds no weights.")
-    try:
-        with safe_open(path, "pt") as file:
-            shapes = {name: torch.empty(file.get_slice(name).get_shape(), device="meta") for name in file.keys()}  # noqa: SIM118
-            require_same_shapes(shapes, wanted, path)
-            tensors = {name: file.get_tensor(name) for name in shapes}
-    except (SafetensorError, OSError, KeyError, RuntimeError, TypeError) as error:
-        raise InputError(f"{path} cannot be read: it is truncated or no safetensors file.") from error
+    tensors = read_tensors(path, missing=MISSING)
+    require_same_shapes(tensors, wanted, path)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() != wanted[name].is_floating_point():
             raise InputError(f"{path} is of another architecture: {name!r} is {tensor.dtype} in it.")
@@ -162,15 +160,10 @@ def _read_tensors(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _read_config(path: Path, config_class: type[Config]) -> Config:
-    if not path.is_file():
-        raise InputError(f"There is no file {path}: the folder holds no weights.")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))["config"]
-        return _build_config(config_class, values, path)
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
-        raise InputError(f"{path} cannot be read: it is no configuration of weights.") from error
+    values = read_json(path, missing=MISSING).get("config")
+    if not isinstance(values, dict):
+        raise InputError(f"{path} cannot be read: it is no configuration of weights.")
+    return _build_config(config_class, values, path)
 
 
 def _build_config(kind: Any, values: Any, path: Path) -> Any:
@@ -180,7 +173,11 @@ def _build_config(kind: Any, values: Any, path: Path) -> Any:
     unknown = sorted(set(values) - set(names))
     if unknown:
         raise InputError(f"{path} has an option {unknown[0]!r} that {kind.__name__} does not have.")
-    return kind(**{name: _value(hints[name], value, name, path) for name, value in values.items()})
+    given = {name: _value(hints[name], value, name, path) for name, value in values.items()}
+    try:
+        return kind(**given)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _value(kind: Any, value: Any, name: str, path: Path) -> Any:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...errors import InputError
+from ...ranges import require_ranges
+
 
 @dataclass(frozen=True)
 class LiftConfig:
@@ -23,3 +26,14 @@ class LiftConfig:
     attention: int = 2
     heads: int = 8
     dropout: float = 0.05
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "lift's", image_size=(32, 1024), channels=(8, 2048), attention=(0, 64), heads=(1, 256))
+        require_ranges(self, "lift's", dropout=(0.0, 0.2))
+        if len(self.channels) != 4 or any(width % 8 for width in self.channels) or self.image_size % 16:
+            raise InputError(
+                f"lift's channels are {self.channels} and its image_size is {self.image_size}; give four multiples of "
+                "8 and a multiple of 16."
+            )
+        if self.channels[-1] % self.heads:
+            raise InputError(f"lift's heads are {self.heads}, which do not divide its {self.channels[-1]} channels.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ...errors import InputError
+from ...ranges import require_ranges
 
 Frame = Literal["object", "upright"]
 
@@ -44,6 +45,12 @@ class Network:
     half_side: float = 0.5
 
     def __post_init__(self) -> None:
+        many = ("tree_features", "tree_degrees", "point_widths", "volume_channels", "image_width", "image_hidden")
+        require_ranges(self, "LIST's", **dict.fromkeys((*many, "vector", "localiser", "hidden"), (1, 4096)))
+        require_ranges(self, "LIST's", tree_support=(1, 64), volume_nodes=(8, 512), map_side=(2, 1024))
+        require_ranges(self, "LIST's", offset=(0.0, 10.0), half_side=(1e-3, 1e3))
+        if len(self.tree_degrees) > 16 or self.points > 1_000_000 or len(self.volume_channels) > 12:
+            raise InputError(f"LIST's tree has {self.points} points and its volumes {self.levels} levels: give fewer.")
         tree = self.tree_features
         if len(tree) != len(self.tree_degrees) + 1 or tree[0] != self.vector or tree[-1] != 3:
             raise InputError(
@@ -123,6 +130,9 @@ class ListConfig:
     compat: Compat = field(default_factory=Compat)
 
     def __post_init__(self) -> None:
+        require_ranges(
+            self, "LIST's", sdf_scale=(1e-3, 1e6), image_size=(16, 2048), margin=(0.0, 10.0), level=(-1e3, 1e3)
+        )
         if not self.sdf_scale > 0 or self.image_size < 16:
             raise InputError(
                 f"LIST's sdf_scale is {self.sdf_scale} and its image_size {self.image_size}; give a positive number "

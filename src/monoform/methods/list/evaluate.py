@@ -22,6 +22,7 @@ from ...metrics.list_protocol import surface_metrics
 from ...metrics.published_points import published_point_metrics
 from ...metrics.table import ObjectScores, markdown_of, summary_of
 from ...outputs import atomic_file, atomic_folder, require_name
+from ...ranges import LARGEST_SEED, require_range
 from .fast import FastDistances
 from .grid import UNSURE, dense_values, estimated_slope, rescaled_as_published, sparse_values, surface_of
 from .model import CoarseNet, ListNet
@@ -55,6 +56,7 @@ class ListEvaluation:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        require_range("--seed", self.seed, 0, LARGEST_SEED)
         if min(self.points, self.inside_points) < 1 or min(self.limit, self.nodes, self.emd_points, self.view) < 0:
             raise InputError(f"An evaluation needs at least one point on surfaces and in the box: {self}.")
 
@@ -93,6 +95,8 @@ def evaluate_list(
                         scores = _measured(net, objects, index, draft, options)
                         (draft / SCORES).write_text(json.dumps(scores, indent=1))
                 scores = read_scores(folder, SCORES)
+                if not all(isinstance(score, (int, float)) for score in scores.values()):
+                    raise InputError(f"{folder / SCORES} is damaged: remove {folder}, and it is made again.")
                 rows.append(ObjectScores(name.split("/", 1)[1], name.split("/")[0], 1, scores))
             except WriteError:
                 raise

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
-from ...nn.state_dict import fill, named_tensors
+from ...nn.state_dict import fill, named_tensors, require_fit
 from ...outputs import atomic_file, atomic_stream
 from ...training.weights import load_pretrained
 from .config import Compat, ListConfig, Network, preset
@@ -77,8 +77,10 @@ def read_published(file: str | Path, config: str | ListConfig) -> tuple[CoarseNe
         has, name = ("the first stage alone", "coarse") if is_coarse else ("a whole LIST", "shapenet")
         raise InputError(f"{file} holds {has}, which {label} is not: choose --config {name}.")
     chosen = replace(chosen, network=network_of(state, chosen.network))
-    net = build(chosen)
     advice = f"give the file that a training with this configuration wrote (--config is one of {', '.join(NAMES)})"
+    with torch.device("meta"):
+        require_fit(build(chosen).state_dict(), state, f"{file} does not fit {label}", advice)
+    net = build(chosen)
     fill(net.state_dict(), state, f"{file} does not fit {label}", advice)
     return net.eval(), chosen
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ...errors import InputError
+from ...ranges import require_ranges
 from ...render import RaySampling
 
 
@@ -22,6 +23,11 @@ class FrequencyNetwork:
     direction_frequencies: int = 4
     depth: int = 8
     width: int = 256
+
+    def __post_init__(self) -> None:
+        require_ranges(
+            self, "NeRF's", frequencies=(0, 32), direction_frequencies=(0, 32), depth=(1, 64), width=(2, 4096)
+        )
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,10 @@ class TwoPass:
     ndc: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        require_ranges(
+            self, "NeRF's", near=(0.0, 1e6), far=(0.0, 1e6), coarse=(3, 4096), fine=(0, 4096), ndc=(1e-6, 1e6)
+        )
+        require_ranges(self, "NeRF's", density_noise=(0.0, 1e6))
         if self.coarse < 3 or self.fine < 0:
             raise InputError(f"NeRF takes {self.coarse} coarse and {self.fine} fine samples; give at least 3 and 0.")
         if not 0 <= self.near < self.far:
@@ -88,3 +98,11 @@ class NerfConfig:
     up: Literal["y", "z"] = "z"
     bounds: tuple[tuple[float, float, float], tuple[float, float, float]] = ((-1.5, -1.5, -1.5), (1.5, 1.5, 1.5))
     sphere: tuple[float, float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "NeRF's", sphere=(-1e6, 1e6))
+        for low, high in zip(*self.bounds, strict=True):
+            if not -1e6 <= low < high <= 1e6:
+                raise InputError(f"NeRF's bounds go from {low} to {high}; the lower must be below the upper.")
+        if self.sphere is not None and not self.sphere[3] > 0:
+            raise InputError(f"NeRF's sphere has the radius {self.sphere[3]}; it must be positive.")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ...errors import InputError
 from ...nn.hashgrid import GridOptions
+from ...ranges import require_ranges
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,13 @@ class HashNetwork:
     color_hidden: int = 32
     color_layers: int = 2
     degree: int = 4
+
+    def __post_init__(self) -> None:
+        require_ranges(
+            self, "A scene's", hidden=(1, 1024), told=(1, 1024), color_hidden=(1, 1024), color_layers=(0, 16)
+        )
+        require_ranges(self, "A scene's", degree=(1, 8))
+        _ = self.grid()  # which has ranges of its own
 
     def grid(self) -> GridOptions:
         """Layout of the encoding."""
@@ -65,6 +73,8 @@ class HashConfig:
     photos: int = 0
 
     def __post_init__(self) -> None:
+        require_ranges(self, "A scene's", centre=(-1e6, 1e6), radius=(1e-6, 1e6), margin=(0.1, 100.0), cells=(8, 512))
+        require_ranges(self, "A scene's", thickest=(1e-6, 1e6), steps=(8, 8192), photos=(0, 1_000_000))
         if not (self.radius > 0 and self.margin > 0):
             raise InputError(f"A scene of radius {self.radius} and margin {self.margin}; both must be positive.")
         if self.steps < 8:

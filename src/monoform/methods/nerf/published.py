@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
-from ...nn.state_dict import fill, named_tensors
+from ...nn.state_dict import fill, named_tensors, require_fit
 from ...outputs import atomic_stream
 from .config import FrequencyNetwork, NerfConfig, TwoPass
 from .model import NerfNet
@@ -63,6 +63,10 @@ def read_published(file: str | Path, config: str | NerfConfig) -> tuple[NerfNet,
     if "fine" not in states:
         states["fine"], sampling = states["coarse"], replace(sampling, fine=0)
     chosen = replace(chosen, network=sizes, sampling=sampling)
+    with torch.device("meta"):
+        empty = NerfNet(chosen)
+    for part, state in states.items():
+        require_fit(getattr(empty, part).state_dict(), state, f"{file}, {PARTS[part]}, does not fit NeRF", ADVICE)
     net = NerfNet(chosen)
     for part, state in states.items():
         fill(getattr(net, part).state_dict(), state, f"{file}, {PARTS[part]}, does not fit NeRF", ADVICE)
@@ -117,7 +121,7 @@ def _states(file: Path) -> dict[str, Mapping[str, Tensor]]:
 
 def _sizes(state: Mapping[str, Tensor], file: Path) -> FrequencyNetwork:
     """What the shapes of the tensors say."""
-    layers = [int(found[1]) for name in state if (found := re.fullmatch(r"pts_linears\.(\d+)\.weight", name))]
+    layers = [int(found[1]) for name in state if (found := re.fullmatch(r"pts_linears\.(\d{1,4})\.weight", name))]
     if "output_linear.weight" in state:
         raise InputError(f"{file} is a NeRF without view directions, which cannot be read; train it with use_viewdirs.")
     first, seen = state.get("pts_linears.0.weight"), state.get("views_linears.0.weight")

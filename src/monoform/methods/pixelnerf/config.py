@@ -7,6 +7,7 @@ from typing import Literal
 
 from ...errors import InputError
 from ...nn.resnet import Backbone
+from ...ranges import require_ranges
 from ...render import RaySampling
 
 
@@ -61,6 +62,11 @@ class Network:
     keep_unused_layers: bool = False
 
     def __post_init__(self) -> None:
+        require_ranges(
+            self, "pixelNeRF's", maps=(1, 5), feature_scale=(0.05, 8.0), frequencies=(1, 32), factor=(1e-3, 1e3)
+        )
+        require_ranges(self, "pixelNeRF's", global_features=(0, 4096), width=(1, 4096), blocks=(1, 64), beta=(0.0, 1e4))
+        require_ranges(self, "pixelNeRF's", pooled_block=(1, 1000))
         if not 1 <= self.maps <= 5 or self.pooled_block < 1 or self.blocks < 1:
             raise InputError(
                 f"A pixelNeRF network takes 1 to 5 maps and pools before block 1 or later; it got {self.maps} maps, "
@@ -89,6 +95,7 @@ class Sampling:
     white: bool = True
 
     def __post_init__(self) -> None:
+        require_ranges(self, "pixelNeRF's", coarse=(1, 4096), fine=(0, 4096), depth_std=(0.0, 1e6), noise=(0.0, 1e6))
         if self.coarse < 1 or not 0 <= self.depth <= self.fine:
             raise InputError(
                 f"Samples per ray are {self.coarse} coarse and {self.fine} fine, {self.depth} of these around the "
@@ -129,6 +136,12 @@ class Domain:
     height: int = 128
     width: int = 128
     world_radius: float = 0.5
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "pixelNeRF's", near=(0.0, 1e6), far=(0.0, 1e6), distance=(1e-6, 1e6), focal=(1e-3, 1e6))
+        require_ranges(self, "pixelNeRF's", height=(16, 4096), width=(16, 4096), world_radius=(1e-6, 1e6))
+        if not self.near < self.far:
+            raise InputError(f"pixelNeRF's rays go from {self.near} to {self.far}; near must be below far.")
 
     @property
     def size(self) -> tuple[int, int]:

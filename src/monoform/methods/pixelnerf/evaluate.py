@@ -22,6 +22,7 @@ from ...metrics import psnr, ssim
 from ...metrics.evaluation import evaluation, read_scores
 from ...metrics.table import ObjectScores, markdown_of, summary_of
 from ...outputs import atomic_file, atomic_folder, atomic_stream, require_name, save_picture
+from ...ranges import LARGEST_SEED, require_range
 from .cameras import published_rays
 from .config import Sampling, for_evaluation
 from .fast import FastImage, FastOptions, render_image
@@ -66,6 +67,7 @@ class EvaluationOptions:
     render: FastOptions = field(default_factory=FastOptions)
 
     def __post_init__(self) -> None:
+        require_range("--seed", self.seed, 0, LARGEST_SEED)
         if not 0 < self.scale <= 4:
             raise InputError(f"The scale of the pictures is {self.scale}; it must lie in 0..4.")
         if not self.sources and self.listed is None:
@@ -144,10 +146,18 @@ def _folders(keys: Sequence[str]) -> list[str]:
 
 
 def _row(key: str, content: dict[str, Any]) -> ObjectScores:
+    """The scores of a finished object.
+
+    Raises:
+        InputError: they are damaged.
+    """
     category, _, name = key.rpartition("/")
-    images = content["images"]
-    names = images[0]["scores"] if images else {}
-    means = {score: float(np.mean([image["scores"][score] for image in images])) for score in names}
+    try:
+        images = content["images"]
+        names = images[0]["scores"] if images else {}
+        means = {score: float(np.mean([float(image["scores"][score]) for image in images])) for score in names}
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise InputError(f"The scores of {key} are damaged: remove its folder to evaluate it again.") from error
     return ObjectScores(name, category, len(images), means)
 
 

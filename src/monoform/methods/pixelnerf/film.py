@@ -16,6 +16,7 @@ from ...data.posed import PosedObject
 from ...errors import InputError
 from ...outputs import atomic_file, save_picture
 from ...progress import work
+from ...ranges import LARGEST_SEED, require_range
 from ...render.video import write_video
 from .cameras import from_published, published_rays, real_car_path, scan_path
 from .config import for_evaluation
@@ -49,6 +50,7 @@ class FilmOptions:
     render: FastOptions = field(default_factory=FastOptions)
 
     def __post_init__(self) -> None:
+        require_range("--seed", self.seed, 0, LARGEST_SEED)
         if self.frames < 1 or (self.path == "scan" and self.frames < 5):
             raise InputError(f"The film has {self.frames} frames; give at least 1 for a circle and 5 for a scan.")
         if self.radius < 0 or not 0 < self.scale <= 4:
