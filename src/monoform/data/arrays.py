@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import operator
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def read_index(folder: str | Path) -> dict[str, Any]:
         raise InputError(f"{path} has a format that this version cannot read; {AGAIN}.")
     try:
         for name, (group, field) in _SIZES.items():
-            require_range(f"{path}: {name}", index["options"][group][field], 0, 1 << 24)
+            require_range(f"{path}: {name}", operator.index(index["options"][group][field]), 0, 1 << 24)
         for entry in index["objects"]:
             require_range(f"{path}: row", entry["row"], 0, 1 << 40)
             if not all(isinstance(entry[name], str) for name in ("name", "category", "licence")):

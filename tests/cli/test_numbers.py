@@ -1,0 +1,95 @@
+"""Numbers of the command line: finite, and within what can be done, whatever the verb."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+
+import pytest
+
+from monoform.cli import (
+    evaluate_inerf,
+    evaluate_list,
+    evaluate_pixelnerf,
+    film,
+    pose,
+    prepare,
+    reconstruct,
+    train,
+)
+from monoform.cli.evaluate_pixelnerf import numbers
+from monoform.cli.options import parse
+from monoform.errors import InputError
+from monoform.methods import parse_overrides
+from monoform.training import TrainOptions
+
+VERBS = {
+    "reconstruct": (reconstruct.Reconstruct, ["a.png", "-o", "x"]),
+    "pose": (pose.Pose, ["a.png", "-o", "x", "--scene", "s"]),
+    "train": (train.Train, ["lift", "--data", "d", "-o", "x"]),
+    "film": (film.Film, ["--data", "d", "--weights", "w", "-o", "x"]),
+    "evaluate pixelnerf": (evaluate_pixelnerf.EvaluatePixelNerf, ["--data", "d", "--weights", "w", "-o", "x"]),
+    "evaluate list": (evaluate_list.EvaluateList, ["--data", "d", "--weights", "w", "-o", "x"]),
+    "evaluate inerf": (evaluate_inerf.EvaluateInerf, ["--scene", "s", "-o", "x"]),
+    **{
+        f"prepare {name}": (kind[0], ["-o", "x", "--data", "d"])
+        for name, kind in prepare._kinds().items()
+        if name in ("sdf", "meshes")
+    },
+}
+
+
+def numeric(kind: type) -> list[tuple[str, type]]:
+    """The options of a verb that take a number."""
+    hints = typing.get_type_hints(kind)
+    found = []
+    for item in dataclasses.fields(kind):
+        for number in (int, float):
+            if hints[item.name] in (number, number | None):
+                found.append((item.name.replace("_", "-"), number))
+    return found
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_numeric_option_refuses_what_is_no_number_that_can_be_used(verb: str) -> None:
+    kind, words = VERBS[verb]
+    assert parse(kind, verb, words)
+    options = numeric(kind)
+    assert options
+    for name, number in options:
+        values = ["9223372036854775808", "-9223372036854775809", "1" + "0" * 30]
+        if number is float:
+            values = ["nan", "inf", "-inf", "1e400"]
+        for value in values:
+            with pytest.raises(InputError, match=rf"--{name} is "):
+                parse(kind, verb, [*words, f"--{name}={value}"])
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_seeds_are_those_that_generators_take(verb: str) -> None:
+    kind, words = VERBS[verb]
+    assert parse(kind, verb, [*words, "--seed", str(2**63 - 1)]).seed == 2**63 - 1
+    for seed in (2**63, 2**64, -1):
+        with pytest.raises(InputError, match=rf"--seed is {seed}; it must lie in 0\.\.2\^63-1\."):
+            parse(kind, verb, [*words, f"--seed={seed}"])
+
+
+def test_seeds_from_python_and_of_methods_too() -> None:
+    with pytest.raises(InputError, match=r"2\^63-1"):
+        TrainOptions(steps=1, seed=2**63)
+    for value in ("nan", "inf", "1e400"):
+        with pytest.raises(InputError, match="--set thickness"):
+            parse_overrides("inflate", [f"thickness={value}"])
+    with pytest.raises(InputError, match="--set detail"):
+        parse_overrides("inflate", ["detail=" + "9" * 30])
+
+
+@pytest.mark.parametrize("text", ["0-999999999", "0-100000", "5-1", "9" * 30, "0-99999 " * 5, "1.5", "-2", "a"])
+def test_ranges_of_views_are_bounded_before_they_are_written_out(text: str) -> None:
+    with pytest.raises(InputError, match="--targets"):
+        numbers(text, "--targets")
+
+
+def test_ranges_of_views_are_as_before() -> None:
+    assert numbers("0 24-26,-1", "--targets") == (0, 24, 25, 26, -1)
+    assert numbers("", "--targets") == ()
