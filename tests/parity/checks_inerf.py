@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from tests.parity.checks_pixelnerf_model import digest, draws_of, network_of, poses_of, remembered, unit
-from tests.parity.fill import fill_state
-from tests.parity.parity_case import Case
+from tests.parity.checks_pixelnerf import per_camera, principal_point
+from tests.parity.checks_pixelnerf_model import digest, network_of, poses_of, remembered, state_of, unit
+from tests.parity.checks_pixelnerf_rendering import draws_of
+from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
+from tests.parity.tolerances import differing_share
 from torch import Tensor
 
-from monoform.camera import se3_exp, se3_log, to_opengl
-from monoform.camera.rigid import rigid_inverse
+from monoform.camera import Camera, from_opengl, se3_exp, to_opengl
 from monoform.methods.inerf import (
     Compat,
     Descent,
@@ -28,78 +30,102 @@ from monoform.methods.inerf import (
     sphere_axis,
     widened,
 )
-from monoform.methods.nerf import TwoPass, render_two_pass
+from monoform.methods.inerf.descend import rays
+from monoform.methods.nerf import TwoPass, TwoPassRender, ndc_rays, render_two_pass
 from monoform.methods.pixelnerf import from_published
 from monoform.methods.pixelnerf.encoded import Encoded
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.render import render
+from monoform.methods.pixelnerf.sampling import Draws
 from monoform.metrics.pose import rotation_error, translation_error
 from monoform.nn.nerf_mlp import NerfMlp
-from monoform.render import RayRender, RaySampleNoise
 from monoform.render.ray_renderer import RayColors
-
-LOSS, CLOSE_LOSS, FIRST_GRADIENT, GRADIENTS, POSES = 1e-4, 2e-6, 5e-3, 3e-2, 1e-3
 
 
 @check("inerf", "exp_map")
 def exp_map(case: Case) -> None:
+    precise = case.config.one_of("precision", "float64", "float32") == "float64"
     twists = case.tensor("xi")
-    case.compare("T", se3_exp(twists), atol=1e-9)
+    made = se3_exp(twists if precise else twists.float())
+    if precise:
+        case.compare("T", made)
+    else:
+        case.compare_within("T", float((made - case.arrays["T"]).abs().max()), case.limit("T", "float32"))
     jacobian = torch.stack([torch.autograd.functional.jacobian(se3_exp, twist) for twist in twists])
     assert torch.isfinite(jacobian).all()
-    case.compare("jac", jacobian, atol=1e-6)
+    case.compare("jac", jacobian)
     screw = (case.tensor(f"screw_{name}").double() for name in ("w", "v", "theta"))
-    # Closer than the case asks for: one of its screws is of a millionth.
-    case.compare("screw_T", screw_motion(*screw).float(), atol=2.5e-7)
+    case.compare("screw_T", screw_motion(*screw).float())
 
 
 @check("inerf", "sampling")
 def sampling(case: Case) -> None:
-    for name in [name for name in case.arrays if name.startswith(("center_", "patch_"))]:
-        height, width = (int(size) for size in name.split("_")[1].split("x"))
-        case.compare(name, central_box(height, width, 0.5 if name.startswith("center") else 0.25))
-    golden = case.tensor("poi_xy")
-    height, width = case.arrays["image"].shape[:2]
+    """Sizes, and box and times of widening, are in the names of the arrays."""
+    config = case.config
+    config.one_of("box", {"low": "int(0.5*(1-f)*N)", "high": "int(0.5*(1+f)*N)"})
+    config.one_of("detector", "sift")
+    for kind in ("center", "patch"):
+        for name in case.names(f"{kind}_"):
+            height, width = (int(size) for size in name.split("_")[1].split("x"))
+            case.compare(name, central_box(height, width, config[f"{kind}_fraction"]))
+    golden = torch.from_numpy(case.arrays["poi_xy"])
+    height, width = case.array("image").shape[:2]
     points = torch.zeros(height, width, dtype=torch.bool)
     points[golden[:, 1], golden[:, 0]] = True
-    for name in [name for name in case.arrays if name.startswith("region_")]:
+    for name in case.names("region_"):
         kernel, times = (int(part[1:]) for part in name.split("_")[1:])
         case.compare(name, widened(points, kernel, times).to(torch.uint8))
-    # Versions of OpenCV find a few points elsewhere: 95 % have one within a pixel.
+    # Versions of OpenCV find a few points elsewhere.
     found = interest_points(case.array("image"))
-    near = (found[:, None] - golden).abs().amax(-1) <= 1
-    assert near.any(0).double().mean() >= 0.95 and near.any(1).double().mean() >= 0.95
+    near = (found[:, None] - golden).abs().amax(-1) <= case.limit("poi_xy", "pixels")
+    alone = 1.0 - min(float(near.any(side).double().mean()) for side in (0, 1))
+    case.compare_within("poi_xy", alone, 1.0 - case.limit("poi_xy", "overlap"))
 
 
 @check("inerf", "perturbation")
 def perturbation(case: Case) -> None:
     axis, angle = case.tensor("axis"), torch.deg2rad(case.tensor("angle_deg"))
     truth, offset = case.tensor("gt"), case.tensor("translation")
-    case.compare("start_world", perturbed(truth, axis, angle, offset, about="world"), atol=1e-9)
-    case.compare("start_incamera", perturbed(truth, axis, angle, offset, about="camera"), atol=1e-9)
-    case.compare("sphere_axis", sphere_axis(case.tensor("sphere_u")), atol=1e-9)
+    for values, name in ((case.tensor("angle_deg"), "angle_range_deg"), (offset, "translation_range")):
+        low, high = case.config[name]
+        assert ((values >= low) & (values <= high)).all(), f"config.{name} does not hold what was drawn"
+    case.compare("start_world", perturbed(truth, axis, angle, offset, about="world"))
+    case.compare("start_incamera", perturbed(truth, axis, angle, offset, about="camera"))
+    case.compare("sphere_axis", sphere_axis(case.tensor("sphere_u")))
 
 
 @check("inerf", "pose_error")
 def pose_error(case: Case) -> None:
+    success = case.config["success"]
     truth, found = poses_of(case, "gt"), poses_of(case, "est")
     turned, moved = torch.rad2deg(rotation_error(found, truth)), translation_error(found, truth)
-    case.compare("rot_deg", turned, atol=1e-3)
-    case.compare("trans", moved, atol=1e-9)
-    case.compare("success_5deg_5cm", (turned < 5) & (moved < 0.05))
-    case.compare("recall_rot5", (turned < 5).double().mean())
-    case.compare("recall_t5", (moved < 0.05).double().mean())
+    compare_angles(case, "rot_deg", turned)
+    case.compare("trans", moved)
+    right, close = turned < success["degrees"], moved < success["distance"]
+    for name in case.names("success_"):
+        case.compare(name, right & close)
+    for name in case.names("recall_"):
+        case.compare(name, (right if name.startswith("recall_rot") else close).double().mean())
     # What two re-implementations print instead of errors, from their descriptions.
-    case.compare("rel_trans", (found @ torch.linalg.inv(truth))[:, :3, 3].norm(dim=-1), atol=1e-9)
+    case.compare("rel_trans", (found @ torch.linalg.inv(truth))[:, :3, 3].norm(dim=-1))
     distances = found[:, :3, 3].norm(dim=-1), truth[:, :3, 3].norm(dim=-1)
-    case.compare("norm_diff", (distances[0] - distances[1]).abs(), atol=1e-9)
-    case.compare("euler_sum_deg", euler_sums(found, truth), atol=1e-3)
+    case.compare("norm_diff", (distances[0] - distances[1]).abs())
+    case.config.one_of("euler_order", "zyx")
+    case.compare("euler_sum_deg", euler_sums(found, truth, case.config["euler_wrap_above"]))
 
 
-def euler_sums(found: Tensor, truth: Tensor) -> Tensor:
-    """Sums of the absolute differences of zyx Euler angles in degrees, those above 300 wrapped."""
+def compare_angles(case: Case, name: str, ours: Tensor) -> None:
+    """Within a degree of 0 and 180, where the arc cosine is steep, more may differ."""
+    golden = torch.from_numpy(case.arrays[name])
+    steep = (golden < 1) | (golden > 179)
+    allowed = torch.where(steep, case.limit(name, "near_0_and_180"), case.limit(name, "abs"))
+    case.compare_within(name, float(((ours - golden).abs() / allowed).max()), 1.0)
+
+
+def euler_sums(found: Tensor, truth: Tensor, wrapped_above: float) -> Tensor:
+    """Sums of the absolute differences of zyx Euler angles in degrees, the large ones wrapped."""
     difference = (zyx_degrees(found) - zyx_degrees(truth)).abs()
-    return torch.where(difference > 300, (difference - 360).abs(), difference).sum(-1)
+    return torch.where(difference > wrapped_above, (difference - 360).abs(), difference).sum(-1)
 
 
 def zyx_degrees(pose: Tensor) -> Tensor:
@@ -114,53 +140,63 @@ def zyx_degrees(pose: Tensor) -> Tensor:
 
 @check("inerf", "pixelnerf_steps")
 def pixelnerf_steps(case: Case) -> None:
-    settings = case.manifest["config"]["inerf"]
+    config, settings = case.config, case.config["inerf"]
+    config.one_of("loss", "mse of the fine colour")
     net = network_of(case).requires_grad_(False)
     compat = Compat(
         parametrisation=settings["parametrisation"],
         encoder_batchnorm=settings["encoder_batchnorm"],
         constant_rate=settings["decay"] == "none",
     )
-    options = Descent(steps=settings["steps"], rate=settings["lr"], compat=compat)
-    source, focal = unit(case.tensor("source"))[None], float(case.array("focal"))
+    options = Descent(steps=settings["steps"], rate=settings["lr"], decay=decay_of(settings), compat=compat)
+    source, focal = unit(case.tensor("source"))[None], case.tensor("focal")
+    target = case.tensor("target_u8") / 255.0
+    assert [*target.shape[:2]] == config["target_size"], "config.target_size is not that of target_u8"
+    height, width = config["source_size"]
+    centre = principal_point(config)
     net.train(compat.encoder_batchnorm == "batch")
     with torch.no_grad():
-        side = source.shape[2]
-        encoded = net.encode(source[None], from_published(case.tensor("input_pose")[None], side, side, focal))
+        at = from_published(case.tensor("input_pose")[None], width, height, per_camera(focal, 1), per_camera(centre, 1))
+        encoded = net.encode(source[None], at)
     net.eval()
-    # Statistics of one image carry rounding into the features.
-    tolerance = LOSS if compat.encoder_batchnorm == "batch" else CLOSE_LOSS
     first: list[tuple[Tensor, Tensor]] = []
     steps = iter(range(options.steps))
-    target = case.tensor("target_u8") / 255.0
     flat = target.reshape(-1, 3)
 
     def renderer(origins: Tensor, directions: Tensor, *, generator: torch.Generator | None = None) -> RayColors:
         step = next(steps)
+        origins, directions = at_golden_pose(case, step, origins, directions, camera, case.tensor(f"step{step}/idx"))
         limits = origins.new_tensor([settings["near"], settings["far"]]).expand(len(origins), 2)
-        rays = torch.cat((origins, directions, limits), dim=-1)[None]
-        draws = draws_of(case, f"step{step}/", rays, net.config.sampling)
+        seen_rays = torch.cat((origins, directions, limits), dim=-1)[None]
+        draws = draws_of(case, f"step{step}/", seen_rays, net.config.sampling)
         key = digest(case, "source", "input_pose") + _bytes(
-            rays, draws.strata, draws.levels, draws.within, draws.normal
+            seen_rays, draws.strata, draws.bins, draws.within, draws.depth
         )
-        rgb, alpha, depth = _Replayed.apply(rays, lambda rays: _seen(net, encoded, rays, draws), key)
+        rgb, alpha, depth = _Replayed.apply(seen_rays, lambda given: _seen(net, encoded, given, draws), key)
         first.append((rgb.detach(), depth.detach()))
         # A wrong step is known at once, and the steps after it are not waited for.
-        loss = float((rgb.detach() - flat[case.tensor(f"step{step}/idx")]).square().mean())
-        np.testing.assert_allclose(loss, case.arrays["loss"][step], atol=tolerance)
+        loss = (rgb.detach() - flat[case.tensor(f"step{step}/idx")]).square().mean().double()
+        differing_share("loss", loss[None].numpy(), case.arrays["loss"][step : step + 1], case.tolerance("loss"))
         return RayColors(rgb, alpha, depth)
 
-    camera = from_published(case.tensor("start_pose")[None], target.shape[1], target.shape[0], focal)
+    camera = from_published(
+        case.tensor("start_pose")[None], target.shape[1], target.shape[0], per_camera(focal, 1), per_camera(centre, 1)
+    )
     found = descend(renderer, target, camera, options, pixels=lambda step: case.tensor(f"step{step}/idx"))
-    case.compare("rgb0", first[0][0], atol=1e-4)
-    case.compare("depth0", first[0][1], atol=3e-4)
-    falls = [options.rate * (1.0 if compat.constant_rate else options.decay ** (step / 100)) for step in range(5)]
-    case.compare("lr", np.array(falls), atol=1e-12)
-    compare_steps(case, found, to_opengl, tolerance)
+    case.compare("rgb0", first[0][0])
+    case.compare("depth0", first[0][1])
+    falls = np.zeros(options.steps) if compat.constant_rate else np.arange(options.steps) / 100
+    case.compare("lr", options.rate * options.decay**falls)
+    compare_steps(case, found, to_opengl)
 
 
-def _seen(net: PixelNerfNet, encoded: Encoded, rays: Tensor, draws: RaySampleNoise) -> tuple[Tensor, Tensor, Tensor]:
-    best = render(net, encoded, rays, noise=draws).best
+def decay_of(settings: Fields) -> float:
+    """The factor on the rate after 100 steps; the manifest may count it after others."""
+    return settings["decay_factor"] ** (100 / settings["decay_steps"])
+
+
+def _seen(net: PixelNerfNet, encoded: Encoded, rays: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
+    best = render(net, encoded, rays, draws=draws).best
     return best.rgb[0], best.alpha[0], best.depth[0]
 
 
@@ -193,27 +229,43 @@ class _Replayed(torch.autograd.Function):
 
 @check("inerf", "vanilla_steps")
 def vanilla_steps(case: Case) -> None:
-    config = case.manifest["config"]
+    config = case.config
+    config.one_of("perturb", 0)
     kind = {"screw": "screw7", "se3": "se3"}[config["parametrisation"]]
     options = Descent(
-        steps=len(case.arrays["loss"]),
+        steps=config["steps"],
         rate=config["lr"],
+        decay=decay_of(config),
         compat=Compat(parametrisation=kind, unit_directions=False),
     )
-    state = remembered("vanilla", digest(case), lambda: fill_state(case.manifest))
-    coarse, fine = (_network(config, state, name) for name in ("network_fn", "network_fine"))
-    seen: list[tuple[Tensor, Tensor, RayRender]] = []
+    state = state_of(case)
+    nets = [_network(config, state, name) for name in config["network_keys"]]
+    width, height, focal = config["W"], config["H"], float(config["focal"])
+    # Forward-facing scenes are sampled in normalised device coordinates; views stay those of the rays before.
+    scale = (2 * focal / width, 2 * focal / height) if config["ndc"] else None
     samples = TwoPass(
-        config["near"], config["far"], config["N_samples"], config["N_importance"], white=config["white_bkgd"]
+        float(config["near"]),
+        float(config["far"]),
+        config["N_samples"],
+        config["N_importance"],
+        linear_disparity=config.get("lindisp", False),
+        white=config["white_bkgd"],
     )
+    seen: list[tuple[Tensor, Tensor, TwoPassRender]] = []
 
     def renderer(origins: Tensor, directions: Tensor, *, generator: torch.Generator | None = None) -> RayColors:
-        made = render_two_pass(coarse, fine, origins, directions, samples)
-        seen.append((origins.detach(), directions.detach(), made))
+        step, own = len(seen), (origins.detach(), directions.detach())
+        origins, directions = at_golden_pose(case, step, origins, directions, camera, pixels(step), unit=False)
+        views, given = torch.nn.functional.normalize(directions, dim=-1), (origins, directions)
+        if scale is not None:
+            given = ndc_rays(origins, directions, scale, float(config["near_plane"]))
+        made = render_two_pass(nets[0], nets[-1], *given, samples, views=views)
+        seen.append((*own, made))
         return RayColors(made.best.rgb, made.best.alpha, made.best.depth)
 
     target, start = case.tensor("target_u8") / 255.0, case.tensor("start_pose")
-    width = target.shape[1]
+    assert target.shape == (height, width, 3), "config.H, W are not those of target_u8"
+    near_rigid(case, "gt_pose")
 
     def pixels(step: int) -> Tensor:
         columns, rows = case.tensor(f"step{step}/xy").unbind(-1)
@@ -223,46 +275,72 @@ def vanilla_steps(case: Case) -> None:
     if kind == "screw7":
         initial = {name: case.tensor(f"init_{short}") for name, short in SCREW_NAMES.items()}
         initial["angle"] = initial["angle"].reshape(())
-    camera = from_published(start[None], width, target.shape[0], config["focal"])
+    camera = from_published(start[None], width, height, focal)
     found = descend(renderer, target, camera, options, pixels=pixels, initial=initial)
     origins, directions, first = seen[0]
-    case.compare("rays_o", origins, atol=1e-5)
-    case.compare("rays_d", directions, atol=1e-5)
-    case.compare("rgb0", first.best.rgb, atol=1e-4)
-    case.compare("acc0", first.best.alpha, atol=1e-4)
-    case.compare("disp0", first.best.disparity, atol=1e-4)
-    case.compare("coarse_rgb0", first.coarse.rgb, atol=1e-4)
-    points = origins[:4, None] + first.best.distances[:4, :, None] * directions[:4, None]
-    along = torch.nn.functional.normalize(directions[:4], dim=-1)[:, None].expand_as(points)
-    with torch.no_grad():
-        raw = fine(points.flatten(0, 1), along.flatten(0, 1))
-    case.compare("raw0", raw.reshape(*points.shape[:2], 4), atol=1e-3)
-    compare_steps(case, found, to_opengl, CLOSE_LOSS)
-    # The start is the truth moved by a twist of whole hundredths.
-    twist = se3_log(start @ rigid_inverse(case.tensor("gt_pose"))).mul(100).round() / 100
-    case.compare("gt_pose", se3_exp(-twist) @ start, atol=1e-5)
+    case.compare("rays_o", origins)
+    case.compare("rays_d", directions)
+    case.compare("rgb0", first.best.rgb)
+    case.compare("acc0", first.best.alpha)
+    case.compare("disp0", first.best.disparity)
+    if first.fine is not None:
+        case.compare("coarse_rgb0", first.coarse.rgb)
+    case.compare("raw0", first.best.raw[: config["raw_rays"]])
+    compare_steps(case, found, to_opengl)
+
+
+def near_rigid(case: Case, name: str) -> None:
+    """A pose that no step needs, for people to see where the steps lead."""
+    turn = poses_of(case, name)[..., :3, :3].double()
+    torch.testing.assert_close(turn @ turn.mT, torch.eye(3).double().expand_as(turn), atol=1e-5, rtol=0.0)
+
+
+def at_golden_pose(
+    case: Case,
+    step: int,
+    origins: Tensor,
+    directions: Tensor,
+    camera: Camera,
+    index: Tensor,
+    *,
+    unit: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """The rays of the golden pose of a step, with the gradient of ours.
+
+    Each step is judged where the golden run took it: what rounding moves in one step, and Adam and a network of many
+    kinks magnify in those after it, differs from processor to processor.
+    """
+    poses = torch.from_numpy(case.arrays["poses"])
+    golden = replace(camera, world_from_camera=from_opengl(poses[step : step + 1]))
+    there = rays(golden, camera.pixel_centres()[index], unit=unit)
+    return tuple(ours + (known - ours).detach() for ours, known in zip((origins, directions), there, strict=True))
 
 
 SCREW_NAMES = {"axis": "w", "translation": "v", "angle": "theta"}
 
 
-def _network(config: dict[str, Any], state: dict[str, np.ndarray], part: str) -> NerfMlp:
-    net = NerfMlp(config["multires"], config["multires_views"]).requires_grad_(False)
-    prefix = f"{part}_state_dict."
+def nerf_mlp(config: Fields) -> NerfMlp:
+    """The network that a manifest describes, with its one skip."""
+    (skip,) = config["skips"]
+    return NerfMlp(
+        config["multires"], config["multires_views"], depth=config["netdepth"], width=config["netwidth"], skip=skip
+    )
+
+
+def _network(config: Fields, state: dict[str, np.ndarray], part: str) -> NerfMlp:
+    net = nerf_mlp(config).requires_grad_(False)
+    prefix = f"{part}."
     own = {name.removeprefix(prefix): values for name, values in state.items() if name.startswith(prefix)}
     net.load_state_dict({name: torch.from_numpy(values) for name, values in own.items()})
     return net
 
 
-def compare_steps(case: Case, found: Trajectory, to_published: Callable[[Tensor], Tensor], tolerance: float) -> None:
+def compare_steps(case: Case, found: Trajectory, to_published: Callable[[Tensor], Tensor]) -> None:
     """Losses, gradients, variables and poses; a matrix is its own pose, whose second and third columns we turn."""
-    golden, gradients = case.arrays["grad"], found.gradients
-    states = found.values
-    if golden.ndim == 3:
+    gradients, states = found.gradients, found.values
+    if case.arrays["grad"].ndim == 3:
         gradients, states = (to_published(values.reshape(-1, 4, 4)) for values in (gradients, states))
-    first = np.abs(golden[0]).max()
-    np.testing.assert_allclose(gradients[0].numpy(), golden[0], atol=FIRST_GRADIENT * first)
-    case.compare("loss", found.losses, atol=tolerance)
-    case.compare("grad", gradients, atol=GRADIENTS * float(np.abs(golden).max()))
-    case.compare("state", states, atol=POSES)
-    case.compare("poses", to_published(found.poses), atol=POSES)
+    case.compare("loss", found.losses)
+    case.compare("grad", gradients)
+    case.compare("state", states)
+    case.compare("poses", to_published(found.poses))

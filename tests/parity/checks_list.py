@@ -1,4 +1,4 @@
-"""LIST against its golden cases."""
+"""LIST's point metrics against golden cases."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from tests.parity.parity_checks import check
 
 from monoform.metrics import published_point_metrics
 
-METRIC_TOLERANCE = 1e-6
-
 
 @check("list", "metrics_points")
 def metrics_points(case: Case) -> None:
-    """The thresholds are in the names: "precision_0.5" is 0.005."""
-    prediction = case.array("pred")
-    for truth in [name for name in case.arrays if name.startswith("gt_")]:
-        group = truth.removeprefix("gt_")
-        names = [name.removeprefix(f"{group}/") for name in case.arrays if name.startswith(f"{group}/")]
-        thresholds = [float(name.split("_")[1]) / 100 for name in names if name.startswith("precision_")]
+    """Thresholds are named by `names`: "precision_0.5" may be 0.005."""
+    config, prediction = case.config, case.array("pred")
+    config.one_of("chamfer_factor", 5000.0)
+    config.one_of("fscore_eps", 1e-5)
+    config.one_of("comparison", "strict")
+    thresholds, labels = config["thresholds"], config["names"]
+    for truth in case.names("gt_"):
         ours = published_point_metrics(prediction, case.array(truth), thresholds)
-        for name in names:
-            case.compare(f"{group}/{name}", np.float64(ours[name]), rtol=METRIC_TOLERANCE)
+        for threshold, label in zip(thresholds, labels, strict=True):
+            for kind in ("precision", "recall", "fscore"):
+                ours[f"{kind}_{label}"] = ours.pop(f"{kind}_{round(100 * threshold, 6)!r}")
+        group = truth.removeprefix("gt_")
+        for name in case.names(f"{group}/"):
+            case.compare(name, np.float64(ours[name.removeprefix(f"{group}/")]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,22 +12,17 @@ import torch
 from tests.parity.fill import fill_state
 from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
+from tests.parity.tolerances import EPSILON
 from torch import Tensor, nn
 
 from monoform.methods.list.config import ListConfig, Network
 from monoform.methods.list.decoder import SdfDecoder, gathered, pooled
 from monoform.methods.list.encoder import ImageEncoder
-from monoform.methods.list.localise import PointMlp, localiser, project
+from monoform.methods.list.localise import PointMlp, localiser, network_query, project
 from monoform.methods.list.model import CoarseNet, ListNet
-from monoform.methods.list.published import published_config
+from monoform.methods.list.published import network_of, published_config
 from monoform.methods.list.tree import TreeDecoder, TreeLayer
 from monoform.methods.list.volume import VolumeEncoder, node_index, occupancy
-
-LAYER, LEVELS, TREE_POINTS = 1e-5, 2e-5, 5e-6
-MAPS, SUMMARY, VECTOR, CLOUD = 1e-4, 1e-5, 5e-5, 2e-5
-VOLUMES, POOLED, DECODED = 2e-5, 2e-5, 2e-5
-MATRIX, PIXELS = 5e-5, 5e-4
-DISTANCES = {32: 1e-4, 128: 2e-4}
 
 
 def tensors(case: Case, prefix: str = "") -> dict[str, Tensor]:
@@ -54,20 +50,43 @@ def summary(values: Tensor) -> np.ndarray:
 
 
 def compare_summary(case: Case, name: str, values: Tensor) -> None:
-    """Sums of values of both signs are compared in the size of their terms."""
+    """Sums of values of both signs are compared in the size of their terms, as the smallest and largest in the
+    larger of both."""
     golden, ours = case.arrays[name], summary(values)
-    scale = np.sqrt(golden[0] * golden[2])
-    ours[1] = golden[1] + (ours[1] - golden[1]) * abs(golden[1]) / max(scale, abs(golden[1]))
-    case.compare(name, ours, rtol=10 * SUMMARY, atol=MAPS)
+    sizes = np.abs(golden)
+    sizes[1] = max(sizes[1], np.sqrt(golden[0] * golden[2]))
+    sizes[3:] = sizes[3:].max()
+    scaled = golden + (ours - golden) * np.divide(np.abs(golden), sizes, out=np.ones(5), where=sizes > 0)
+    case.compare(name, scaled)
 
 
 def set_nodes(grid: Tensor) -> np.ndarray:
     return np.flatnonzero(grid.numpy().ravel()).astype(np.int32)
 
 
+def stride_of(words: str | int, size: int) -> int:
+    """ "max(1, C // 16)" of a size, or a number."""
+    if isinstance(words, int):
+        return words
+    found = re.fullmatch(r"max\(1, [\w ]+ // (\d+)\)", words)
+    assert found, f"config.stored says {words!r}; only a number and max(1, SIZE // NUMBER) are known here"
+    return max(1, size // int(found[1]))
+
+
+def network_config(case: Case) -> Network:
+    """The published network in the sizes that the checkpoint's tensors have, as the reader of checkpoints takes it."""
+    return network_of(tensors(case), published_config("shapenet").network)
+
+
+def tree_matches(case: Case, network: Network, features: str, degrees: str) -> None:
+    """The manifest and the checkpoint describe one tree."""
+    said = tuple(case.config[features]), tuple(case.config[degrees]), case.config["support"]
+    assert said == (network.tree_features, network.tree_degrees, network.tree_support), f"config.{features}, {degrees}"
+
+
 @check("list", "gcn_layer")
 def gcn_layer(case: Case) -> None:
-    config = case.manifest["config"]
+    config = case.config
     features, degrees = config["features"], config["degrees"]
     levels, nodes = [case.tensor("root")], 1
     with torch.no_grad():
@@ -82,90 +101,108 @@ def gcn_layer(case: Case) -> None:
             )
             levels.append(filled(layer, case, f"layer{number}.")(levels))
             nodes *= degree
-            case.compare(f"level{number + 1}", levels[-1], atol=LAYER)
+            case.compare(f"level{number + 1}", levels[-1])
 
 
 @check("list", "tree_decoder")
 def tree_decoder(case: Case) -> None:
-    config = case.manifest["config"]
+    config = case.config
     net = filled(TreeDecoder(config["features"], config["degrees"], config["support"]), case, "point_decoder.")
     with torch.no_grad():
         levels = net.levels(case.tensor("featvec"))
     for number, level in enumerate(levels[1:-1], start=1):
-        golden = case.arrays[f"level{number}"]
-        case.compare(f"level{number}", level[..., :: level.shape[2] // golden.shape[2]], atol=LEVELS)
-    case.compare("points", levels[-1], atol=TREE_POINTS)
+        case.compare(f"level{number}", level[..., :: config["stored"]["channel_stride"]])
+    assert levels[-1].shape[1] == config["cloud_points"], "config.cloud_points is not what the degrees make"
+    case.compare("points", levels[-1])
 
 
 @check("list", "image_encoder")
 def image_encoder(case: Case) -> None:
-    net = filled(ImageEncoder(), case, "image_encoder.")
-    for name in [name.removesuffix("_image_u8") for name in case.arrays if name.endswith("_image_u8")]:
+    config, network = case.config, network_config(case)
+    config.one_of("first_stride", 1)
+    stored = config["stored"]
+    net = filled(ImageEncoder(network.image_width, network.image_hidden, network.vector), case, "image_encoder.")
+    for name, options in config["inputs"].items():
+        images = picture(case, f"{name}_image_u8")
+        assert [*images.shape] == [options["batch"], 3, *options["image_size"]], f"config.inputs.{name}"
         with torch.no_grad():
-            vector, maps = net.look(picture(case, f"{name}_image_u8"))
-        case.compare(f"{name}_featvec", vector, atol=MAPS)
+            vector, maps = net.look(images)
+        case.compare(f"{name}_featvec", vector)
         for number, found in enumerate(maps):
-            label = f"{name}_map{number}"
-            step = max(1, found.shape[3] // 14)
+            label, step = f"{name}_map{number}", stride_of(stored["spatial_stride"], found.shape[3])
             case.compare(f"{label}_shape", np.array(found.shape))
-            case.compare(f"{label}_sub", found[:, ::16, ::step, ::step], atol=MAPS)
+            case.compare(f"{label}_sub", found[:, :: stored["channel_stride"], ::step, ::step])
             compare_summary(case, f"{label}_summary", found)
 
 
 @check("list", "coarsenet")
 def coarsenet(case: Case) -> None:
-    net = filled(CoarseNet(published_config("shapenet")), case)
+    network = network_config(case)
+    tree_matches(case, network, "features", "degrees")
+    net = filled(CoarseNet(replace(published_config("coarse"), network=network)), case)
     with torch.no_grad():
         vector, _ = net.image_encoder.look(picture(case, "image_u8"))
-        case.compare("featvec", vector, atol=MAPS)
-        case.compare("points", net(picture(case, "image_u8")), atol=CLOUD)
+        case.compare("featvec", vector)
+        case.compare("points", net(picture(case, "image_u8")))
 
 
 @check("list", "localisation")
 def localisation(case: Case) -> None:
-    reader = filled(PointMlp(), case, "point_mlp_coarse.")
+    config, network = case.config, network_config(case)
+    config.one_of("order", ["feat_coarse", "featvec2"])
+    reader = filled(PointMlp(network.point_widths), case, "point_mlp_coarse.")
     vector = case.tensor("featvec2")
-    head = filled(localiser(512 + vector.shape[1]), case, "spatial_transformer.")
+    inputs = config["feature"] + config["image_vector"]
+    head = filled(localiser(inputs, network.localiser), case, "spatial_transformer.")
     with torch.no_grad():
         each = reader.each(case.tensor("points"))
-        case.compare("per_point_first16", each[:, :, : case.arrays["per_point_first16"].shape[2]], atol=2e-5)
+        case.compare("per_point_first16", each[:, :, : case.arrays["per_point_first16"].shape[2]])
         features = reader(case.tensor("points"))
-        case.compare("feat_coarse", features, atol=2e-5)
-        matrix = head(torch.cat((features, vector), 1)).unflatten(1, (4, 3))
-    case.compare("trans_mat", matrix, atol=1e-5, rtol=1e-5)
+        case.compare("feat_coarse", features)
+        matrix = head(torch.cat((features, vector), 1)).unflatten(1, tuple(config["matrix"]))
+    case.compare("trans_mat", matrix)
 
 
 @check("list", "perceptual_pooling")
 def perceptual_pooling(case: Case) -> None:
-    side = Network().map_side
-    maps = [case.tensor(f"map{number}") for number in range(5)]
-    pixels = project(case.tensor("query"), case.tensor("trans_mat"))
-    case.compare("uv", pixels.clamp(0, side - 1), atol=1e-4)
-    case.compare("out", pooled(maps, case.tensor("uv"), side), atol=POOLED)
+    config = case.config
+    config.one_of("align_corners", True)
+    side = config["map_side"]
+    maps = [case.tensor(f"map{number}") for number in range(len(config["channels"]))]
+    assert [each.shape[1] for each in maps] == config["channels"], "config.channels are not those of the maps"
+    pixels = project(case.tensor("query"), case.tensor("trans_mat")).clamp(0, side - 1)
+    # A place on the map is known to `side` last bits of 1, and so is what lies between two of its pixels.
+    place = side * EPSILON * max(float(each.abs().max()) for each in maps)
+    case.compare("uv", pixels)
+    case.compare("out", pooled(maps, torch.from_numpy(case.arrays["uv"]), side), rounding=place)
     corners = project(case.tensor("corner_query"), case.tensor("corner_mat"))
-    case.compare("corner_out", pooled([each[:1] for each in maps], corners, side), atol=POOLED)
+    case.compare("corner_out", pooled([each[:1] for each in maps], corners, side), rounding=place)
 
 
 @check("list", "occupancy")
 def voxels(case: Case) -> None:
-    points = case.tensor("points")
-    for name in [name for name in case.arrays if name.startswith("occ")]:
-        nodes, number = (int(word) for word in name.removeprefix("occ").split("_"))
-        case.compare(name, set_nodes(occupancy(points, nodes)[number]))
-        case.compare(f"idx{nodes}_{number}", node_index(points, nodes)[number].int())
+    points, (_, half) = case.tensor("points"), case.config["box"]
+    case.config.one_of("index", "(ix*R + iy)*R + iz")
+    for nodes in case.config["resolutions"]:
+        for number in range(len(points)):
+            case.compare(f"occ{nodes}_{number}", set_nodes(occupancy(points, nodes, half)[number]))
+            case.compare(f"idx{nodes}_{number}", node_index(points, nodes, half)[number].int())
 
 
 @check("list", "voxel_encoder")
 def voxel_encoder(case: Case) -> None:
-    names = sorted(name for name in case.arrays if name.startswith("occ_idx"))
-    nodes = int(case.arrays["feat0_shape"][-1])
-    net = filled(VolumeEncoder(Network().volume_channels), case, "vox_encoder.")
+    config, network = case.config, network_config(case)
+    nodes, stored = config["vox_res"], config["stored"]
+    assert [1, *network.volume_channels[4:]] == config["channels"], "config.channels are not those of the checkpoint"
+    net = filled(VolumeEncoder(network.volume_channels), case, "vox_encoder.")
+    names = sorted(case.names("occ_idx"), key=lambda name: int(name.removeprefix("occ_idx")))
     with torch.no_grad():
         found = net(torch.stack([grid_of(case.array(name), nodes) for name in names]))
     for number, volume in enumerate(found):
         case.compare(f"feat{number}_shape", np.array(volume.shape))
-        step, some = max(1, volume.shape[2] // 8), max(1, volume.shape[1] // 16)
-        case.compare(f"feat{number}_sub", volume[:, ::some, ::step, ::step, ::step], atol=VOLUMES)
+        step = stride_of(stored["spatial_stride"], volume.shape[2])
+        some = stride_of(stored["channel_stride"], volume.shape[1])
+        case.compare(f"feat{number}_sub", volume[:, ::some, ::step, ::step, ::step])
         compare_summary(case, f"feat{number}_summary", volume)
 
 
@@ -177,53 +214,62 @@ def grid_of(index: np.ndarray, nodes: int) -> Tensor:
 
 @check("list", "sdf_decoder")
 def sdf_decoder(case: Case) -> None:
-    config = case.manifest["config"]
-    volumes = [case.tensor(f"vox{number}") for number in range(3)]
+    config = case.config
+    volumes = [case.tensor(f"vox{number}") for number in range(len(config["voxel_channels"]))]
+    assert [each.shape[1] for each in volumes] == config["voxel_channels"], "config.voxel_channels"
     net = filled(SdfDecoder(config["feature_size"], config["h_dim"]), case, "sdf_decoder.")
+    assert len(net.offsets) == config["offsets"], "config.offsets is not how many there are"
     query = case.tensor("query")
-    case.compare("offsets", net.offsets, atol=1e-7)
+    case.compare("offsets", net.offsets)
     with torch.no_grad():
-        case.compare("gathered", gathered(volumes, query, net.offsets), atol=DECODED)
-        case.compare("sdf", net(volumes, case.tensor("percep"), query), atol=DECODED)
+        case.compare("gathered", gathered(volumes, query, net.offsets))
+        case.compare("sdf", net(volumes, case.tensor("percep"), query))
 
 
 def list_config(case: Case) -> ListConfig:
-    config = published_config("shapenet")
-    return replace(config, network=replace(config.network, volume_nodes=case.manifest["config"]["vox_res"]))
+    """The published configuration in the checkpoint's sizes and the manifest's."""
+    config, network = case.config, network_config(case)
+    tree_matches(case, network, "point_feat", "point_degree")
+    assert list(network.volume_channels) == config["im_enc_layers"], "config.im_enc_layers"
+    low, high = config["box"]
+    assert low == -high, f"config.box is {config['box']}, whose middle is not 0"
+    network = replace(network, volume_nodes=config["vox_res"], map_side=config["map_side"], half_side=float(high))
+    return replace(published_config("shapenet"), network=network, sdf_scale=config["sdf_scale"])
 
 
 @check("list", "list_forward")
 def list_forward(case: Case) -> None:
     """Stage by stage: the cloud first, then the rest from the golden cloud, so that no voxel can flip."""
-    config = list_config(case)
-    net = filled(ListNet(config), case)
-    nodes, query = config.network.volume_nodes, case.tensor("query")
+    config, options = list_config(case), case.config
+    network = config.network
+    net, query, images = filled(ListNet(config), case), case.tensor("query"), picture(case, "image_u8")
+    assert [*images.shape] == [options["batch"], 3, *options["image_size"]], "config.batch, image_size"
+    counts = query.shape[1], network.points
+    assert counts == (options["queries"], options["cloud_points"]), "config.queries, cloud_points"
     with torch.no_grad():
-        vector, _ = net.im_encoder.look(picture(case, "image_u8"))
-        case.compare("featvec1", vector, atol=VECTOR)
-        case.compare("points", net.point_decoder(vector), atol=1e-5)
-        case.compare("featvec2", net.im_encoder2.look(picture(case, "image_u8"))[0], atol=VECTOR)
+        vector, _ = net.im_encoder.look(images)
+        case.compare("featvec1", vector)
+        case.compare("points", net.point_decoder(vector))
+        case.compare("featvec2", net.im_encoder2.look(images)[0])
         cloud = torch.from_numpy(case.arrays["points"])
-        seen = net.see(picture(case, "image_u8"), cloud=cloud)
-        case.compare("feat_coarse", seen.features, atol=VECTOR)
-        case.compare("trans_mat", seen.matrix, atol=MATRIX)
+        seen = net.see(images, cloud=cloud)
+        case.compare("feat_coarse", seen.features)
+        case.compare("trans_mat", seen.matrix)
         for number in range(len(cloud)):
             case.compare(f"occ_idx{number}", set_nodes(seen.grid[number]))
-        pixels = project(query.flip(-1) * 2, seen.matrix)
-        case.compare("uv", pixels, atol=PIXELS, rtol=1e-5)
-        local = pooled(seen.maps, pixels, config.network.map_side)
-        golden = case.arrays["percep_sub"]
-        case.compare("percep_sub", local[:, :: local.shape[1] // golden.shape[1]], atol=MAPS)
+        pixels = project(network_query(query, network.half_side), seen.matrix)
+        case.compare("uv", pixels)
+        local = pooled(seen.maps, pixels, network.map_side)
+        case.compare("percep_sub", local[:, :: options["percep_stride"]])
         compare_all(case, "vox", seen.volumes)
         compare_all(case, "map", seen.maps)
-        probability = seen.volumes[0][:, 0]
+        step = options["occ_stride"]
         for name in [name for name in ("occ_prob", "occ_prob_sub") if name in case]:
-            step = nodes // case.arrays[name].shape[1]
-            case.compare(name, probability[:, ::step, ::step, ::step], atol=MAPS)
-        case.compare("sdf", net.distances(seen, query), atol=DISTANCES[nodes])
+            case.compare(name, seen.volumes[0][:, 0, ::step, ::step, ::step])
+        case.compare("sdf", net.distances(seen, query))
         if "given_mat" in case:
-            given = net.see(picture(case, "image_u8"), case.tensor("given_mat"), cloud=cloud)
-            case.compare("sdf_given_mat", net.distances(given, query), atol=DISTANCES[nodes])
+            given = net.see(images, case.tensor("given_mat"), cloud=cloud)
+            case.compare("sdf_given_mat", net.distances(given, query))
 
 
 def compare_all(case: Case, prefix: str, found: Sequence[Tensor]) -> None:

@@ -6,8 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,114 +14,172 @@ import numpy as np
 import pytest
 from tests.parity.conftest import golden_folder
 from tests.parity.parity_case import Case
-from tests.parity.parity_checks import CHECKS, case_folders, kind_of, with_and_without_check
+from tests.parity.parity_checks import CHECKS, case_folders, checked, kind_of, with_and_without_check
 
 from monoform.errors import InputError
 
 HERE = Path(__file__).parent
 GOLDEN = HERE.parent / "golden"
-# Used, and without effect on what the case holds: after its first step the fine network is empty, and the only image of
-# the second step is its loss, which these draws change by 6e-8. Those of the first step are seen.
-# A negative has the key points of its picture. Of later steps with statistics of one image, what these draws change is
-# less than the case's own tolerance.
-UNSEEN = {
-    ("train_step_srn", "step1/n_depth"),
-    ("sampling", "image"),
-    *(("pixelnerf_matrix_steps", f"step{step}/n_depth") for step in (2, 3, 4)),
-}
-# One number of very many, which no query, no drawn row and no node of these cases meets.
-UNSEEN |= {("perceptual_pooling", name) for name in ("map0", "map1")}
-UNSEEN |= {("dataset_item", f"query_points_sigma_{sigma}") for sigma in ("0.003", "0.01", "0.07")}
-UNSEEN |= {("metrics_mesh", f"{name}_vertices") for name in ("blob", "union")} | {("metrics_mesh", "query")}
-UNSEEN |= {("metrics_mesh", f"{name}_faces") for name in ("union", "open_box")}
-UNSEEN |= {("train_step_list", f"occ_gt_idx{number}") for number in range(4)}
-# A density far below the threshold, a bit of a cell that no ray meets, what is asked of a ray without samples.
+FOLDERS = case_folders(GOLDEN)
+DRAWS = ("u_coarse", "u_cdf", "u_bin", "n_depth")
+# Used, and without effect on what the case holds: interest points and draws of a step of which little is stored; a bit
+# of a cell that no ray meets; a density far below the threshold; what is asked of a ray without samples.
+UNSEEN = {("sampling", "image"), ("train_step_srn", "step1/n_depth")}
 UNSEEN |= {("03_rays_morton_bits", "grid"), ("05_composite_train", "grad_weights_sum")}
 UNSEEN |= {("04_march", f"{name}.bitfield") for name in "ab"}
 NAMES = [
     (folder, name)
-    for folder in case_folders(GOLDEN)
+    for folder in FOLDERS
     for name, values in Case.load(folder).arrays.items()
     if values.size  # there is nothing to change in an empty file
     and (folder.name, name) not in UNSEEN
 ]
 
-DRAWS = ("u_coarse", "u_cdf", "u_bin", "n_depth")
+
+def first_input(folder: Path) -> str:
+    """An input of a case that can be changed; of a mesh that is all made from parameters, a result."""
+    case = Case.load(folder)
+    names = [name for name in (*case.manifest["inputs"], *case.arrays) if (folder, name) in NAMES]
+    return names[0]
 
 
-@dataclass
-class Recorder(Case):
-    """A case that remembers what each of its arrays was compared with, and how."""
-
-    compared: dict[str, tuple[Any, dict[str, float]]] = field(default_factory=dict)
-
-    def compare(self, name: str, actual: Any, **tolerances: float) -> None:
-        super().compare(name, actual, **tolerances)
-        self.compared[name] = actual, tolerances
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
+def test_an_input_matters(folder: Path) -> None:
+    """One of those that `test_every_array_matters` changes."""
+    fails_when_changed(folder, first_input(folder))
 
 
-@cache
-def recorded(folder: Path) -> Recorder:
-    """The case after its check has passed."""
-    case = Recorder.load(folder)
-    CHECKS[kind_of(folder)](case)
-    assert isinstance(case, Recorder)
-    return case
-
-
+@pytest.mark.suite
 @pytest.mark.parametrize(("folder", "name"), NAMES, ids=[f"{folder.name}-{name}" for folder, name in NAMES])
 def test_every_array_matters(folder: Path, name: str) -> None:
-    """Change one number or word of one array, or empty one file: the check must fail.
+    """Change one number or word of one array, or empty one file: the check must fail."""
+    fails_when_changed(folder, name)
 
-    What an input changes is computed anew; what an output is compared with is not.
-    """
+
+def fails_when_changed(folder: Path, name: str) -> None:
+    """What an input changes is computed anew; what an output is compared with is not."""
     case = Case.load(folder)
-    case.arrays[name] = changed(name, case.arrays[name])
-    before = recorded(folder)
+    case.arrays[name] = changed(name, case)
     # Inputs that became useless may be refused; all else is noticed by comparing.
     with pytest.raises((AssertionError, InputError)):
-        if name in before.compared and name not in before.taken:
-            actual, tolerances = before.compared[name]
-            case.compare(name, actual, **tolerances)
-        else:
-            CHECKS[kind_of(folder)](case)
+        if name not in case.manifest["inputs"]:
+            before = checked(folder)
+            if name in before.compared and name not in before.taken:
+                actual, rounding = before.compared[name]
+                case.compare(name, actual, rounding=rounding)
+        CHECKS[kind_of(folder)](case)
 
 
-def changed(name: str, values: np.ndarray) -> np.ndarray:
+def changed(name: str, case: Case) -> np.ndarray:
+    values = case.arrays[name]
     if name.startswith("file/"):
         return values[:0]
     if values.dtype.kind == "U":
         return np.char.add(values, "x")
+    if values.dtype.kind == "b":
+        return ~values
     if values.dtype == np.uint8 and values.ndim > 1:
-        return 255 - values  # pictures: some are compared by the share of values that agree
+        return 255 - values
     if name.split("/")[-1] in DRAWS:
         return values + 30  # all of them, and far: a draw may move a sample where there is nothing to see
+    if name not in case.manifest["inputs"] and set(case.tolerance(name)) & {"share", "count", "count_share", "overlap"}:
+        return values + np.asarray(1, values.dtype)  # some may differ
     values = values.copy()
-    smallest = np.unravel_index(np.argmin(np.abs(values.astype(float))), values.shape)
-    # Not by a whole: a hue that is a whole turn away is the same. More of a large number: tolerances are relative.
-    values[smallest] += 0.5 + 0.1 * abs(values[smallest]) if values.dtype.kind == "f" else 1
+    # Of an input the largest number, which is the most likely to be of weight; of a result the smallest, which is the
+    # least likely to be seen. Not by a whole: a hue that is a whole turn away is the same.
+    sizes = np.abs(values.astype(float))
+    place = np.unravel_index(sizes.argmax() if name in case.manifest["inputs"] else sizes.argmin(), values.shape)
+    values[place] += 0.5 + 0.1 * abs(values[place]) if values.dtype.kind == "f" else 1
     return values
 
 
-@pytest.mark.parametrize("folder", case_folders(GOLDEN), ids=lambda folder: folder.name)
-def test_an_array_that_no_check_knows_is_noticed(folder: Path) -> None:
+def numbers_of(fields: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where the numbers and switches of a manifest's branch are."""
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from numbers_of(value, (*path, name))
+        elif isinstance(value, (bool, int, float)) or (isinstance(value, list) and _is_numbers(value)):
+            yield (*path, name)
+
+
+def _is_numbers(values: list[Any]) -> bool:
+    return bool(values) and all(isinstance(value, (int, float)) for value in values)
+
+
+# Of no effect on what the cases hold, or said in another place of the case that is read.
+UNREAD: set[tuple[str, str]] = set()
+PARAMETERS = [
+    (folder, path)
+    for folder in FOLDERS
+    for branch in ("config", "seeds")
+    for path in numbers_of(Case.load(folder).manifest[branch], (branch,))
+    if (folder.name, ".".join(path)) not in UNREAD
+]
+
+
+@pytest.mark.suite
+@pytest.mark.parametrize(
+    ("folder", "path"), PARAMETERS, ids=[f"{folder.name}-{'.'.join(path)}" for folder, path in PARAMETERS]
+)
+def test_every_parameter_matters(folder: Path, path: tuple[str, ...]) -> None:
+    """Change one number of a manifest, or leave it out where the published code has no default: the check must fail."""
     case = Case.load(folder)
-    case.arrays["surprise/values"] = np.zeros(3)
-    CHECKS[kind_of(folder)](case)
-    with pytest.raises(AssertionError, match="left uncompared: surprise/values"):
-        case.finish()
+    place = case.manifest
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = other_number(place[path[-1]])
+    # Networks of other sizes do not take the tensors, which is another kind of error.
+    with pytest.raises((AssertionError, InputError, RuntimeError, ValueError, LookupError)):
+        CHECKS[kind_of(folder)](case)
 
 
-def test_shape_and_type_must_agree() -> None:
-    case = Case(Path("x"), {}, {"a": np.zeros(3, np.float32), "n": np.zeros(2, np.int64)})
+def other_number(value: Any) -> Any:
+    if isinstance(value, list):
+        return [other_number(value[0]), *value[1:]]
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int) else 1.25 * value + 0.01
+
+
+def a_case(**manifest: Any) -> Case:
+    arrays = {"a": np.zeros(3, np.float32), "n": np.zeros(2, np.int64)}
+    return Case(Path("x"), {"inputs": [], "tolerances": {"a": {"abs": 1e-3}}} | manifest, arrays)
+
+
+def test_shape_and_type_must_agree_and_all_results_be_compared() -> None:
+    case = a_case()
     with pytest.raises(AssertionError, match="shape"):
         case.compare("a", np.zeros((1, 3)))
     with pytest.raises(AssertionError, match="golden int64"):
         case.compare("n", np.zeros(2))
     with pytest.raises(AssertionError, match="uncompared: a, n"):
         case.finish()
+    case.array("n")
+    case.compare("a", np.zeros(3))
+    with pytest.raises(AssertionError, match="results used and left uncompared: n"):
+        case.finish()
+    case.manifest["inputs"] = ["n"]
+    case.finish()
     with pytest.raises(AssertionError, match="nothing was compared"):
         Case(Path("x"), {}, {}).finish()
+
+
+def test_what_a_manifest_does_not_say_is_named() -> None:
+    case = a_case(config={"rays": {"width": 5}}, tolerances={})
+    with pytest.raises(AssertionError, match=r"manifest\.json\.config\.rays has no 'focal'"):
+        case.config["rays"]["focal"]
+    with pytest.raises(AssertionError, match=r"config\.rays\.width is 5, of which only \(4,\) are known here"):
+        case.config["rays"].one_of("width", 4)
+    with pytest.raises(AssertionError, match=r"manifest\.json has no 'seeds'"):
+        case.manifest["seeds"]
+    with pytest.raises(AssertionError, match=r"io\.npz has no 'b'"):
+        case.array("b")
+    with pytest.raises(AssertionError, match=r"tolerances of manifest\.json has no entry for a"):
+        case.compare("a", np.zeros(3))
+    with pytest.raises(AssertionError, match=r"'percent'.*no check knows"):
+        a_case(tolerances={"a": {"percent": 1}}).compare("a", np.zeros(3))
+    with pytest.raises(AssertionError, match="says no number for a"):
+        a_case(tolerances={"a": {"note": "about"}}).compare("a", np.zeros(3))
 
 
 def write_case(folder: Path, kind: str) -> None:
