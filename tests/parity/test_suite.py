@@ -85,10 +85,11 @@ def changed(name: str, case: Case) -> np.ndarray:
     if name not in case.manifest["inputs"] and set(case.tolerance(name)) & {"share", "count", "count_share", "overlap"}:
         return values + np.asarray(1, values.dtype)  # some may differ
     values = values.copy()
-    # Of an input the largest number, which is the most likely to be of weight; of a result the smallest, which is the
-    # least likely to be seen. Not by a whole: a hue that is a whole turn away is the same.
-    sizes = np.abs(values.astype(float))
-    place = np.unravel_index(sizes.argmax() if name in case.manifest["inputs"] else sizes.argmin(), values.shape)
+    # Of an input one of middle size, as far as can be told one of weight; of a result the smallest, which is the least
+    # likely to be seen. Not by a whole: a hue that is a whole turn away is the same.
+    order = np.argsort(np.abs(values.astype(float)), axis=None, kind="stable")
+    middle = len(order) // 2 if name in case.manifest["inputs"] else 0
+    place = np.unravel_index(order[middle], values.shape)
     values[place] += 0.5 + 0.1 * abs(values[place]) if values.dtype.kind == "f" else 1
     return values
 
