@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy.spatial import cKDTree
-from tests.parity.checks_list_model import filled, list_config, picture, set_nodes
+from tests.parity.checks_list_model import filled, list_config, picture, set_nodes, settled_cloud
 from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 from tests.parity.tolerances import differing_share
@@ -184,7 +184,7 @@ def list_inference(case: Case) -> None:
     config, half = list_config(case), half_side_of(case.config)
     net, nodes = filled(ListNet(config), case), config.network.volume_nodes
     with torch.no_grad():
-        seen = net.see(picture(case, "image_u8"))
+        seen = net.see(picture(case, "image_u8"), cloud=settled_cloud(net, picture(case, "image_u8")))
     case.compare("occ_idx0", set_nodes(seen.grid[0]))
     chunk = case.config["test_pointnum"]
     dense = dense_values(

@@ -11,6 +11,7 @@ from tests.parity.checks_list_model import (
     list_config,
     network_config,
     picture,
+    settled_cloud,
     summary,
     tensors,
     tree_matches,
@@ -120,8 +121,11 @@ def train_step_list(case: Case) -> None:
     names = [f"occ_gt_idx{number}" for number in range(config["batch"])]
     target = torch.stack([grid_of(case.array(name), config["vox_res"]) for name in names])
     parts: list[tuple[float, float]] = []
+    images = picture(case, "image_u8")
+    cloud = settled_cloud(net, images)  # the same in all steps: what makes it does not learn
     for step in range(config["steps"]):
-        probability, scaled = net(picture(case, "image_u8"), case.tensor("query"))
+        seen = net.see(images, cloud=cloud)
+        probability, scaled = seen.volumes[0][:, 0], net.distances(seen, case.tensor("query"))
         occupied, distance = occupancy_loss(probability, target), distance_loss(scaled, truth, scale)
         parts.append((float(occupied.detach()), float(distance.detach())))
         if step == 0:
