@@ -31,14 +31,14 @@ from monoform.methods.inerf import (
     widened,
 )
 from monoform.methods.inerf.descend import rays
-from monoform.methods.nerf import TwoPass, TwoPassRender, ndc_rays, render_two_pass
+from monoform.methods.nerf import TwoPass, ndc_rays, render_two_pass
 from monoform.methods.pixelnerf import from_published
 from monoform.methods.pixelnerf.encoded import Encoded
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.render import render
-from monoform.methods.pixelnerf.sampling import Draws
 from monoform.metrics.pose import rotation_error, translation_error
 from monoform.nn.nerf_mlp import NerfMlp
+from monoform.render import RayRender, RaySampleNoise
 from monoform.render.ray_renderer import RayColors
 
 
@@ -170,7 +170,7 @@ def pixelnerf_steps(case: Case) -> None:
         seen_rays = torch.cat((origins, directions, limits), dim=-1)[None]
         draws = draws_of(case, f"step{step}/", seen_rays, net.config.sampling)
         key = digest(case, "source", "input_pose") + _bytes(
-            seen_rays, draws.strata, draws.bins, draws.within, draws.depth
+            seen_rays, draws.strata, draws.levels, draws.within, draws.normal
         )
         rgb, alpha, depth = _Replayed.apply(seen_rays, lambda given: _seen(net, encoded, given, draws), key)
         first.append((rgb.detach(), depth.detach()))
@@ -195,8 +195,8 @@ def decay_of(settings: Fields) -> float:
     return settings["decay_factor"] ** (100 / settings["decay_steps"])
 
 
-def _seen(net: PixelNerfNet, encoded: Encoded, rays: Tensor, draws: Draws) -> tuple[Tensor, Tensor, Tensor]:
-    best = render(net, encoded, rays, draws=draws).best
+def _seen(net: PixelNerfNet, encoded: Encoded, rays: Tensor, draws: RaySampleNoise) -> tuple[Tensor, Tensor, Tensor]:
+    best = render(net, encoded, rays, noise=draws).best
     return best.rgb[0], best.alpha[0], best.depth[0]
 
 
@@ -251,7 +251,9 @@ def vanilla_steps(case: Case) -> None:
         linear_disparity=config.get("lindisp", False),
         white=config["white_bkgd"],
     )
-    seen: list[tuple[Tensor, Tensor, TwoPassRender]] = []
+    seen: list[tuple[Tensor, Tensor, RayRender]] = []
+
+    first_given: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def renderer(origins: Tensor, directions: Tensor, *, generator: torch.Generator | None = None) -> RayColors:
         step, own = len(seen), (origins.detach(), directions.detach())
@@ -260,6 +262,7 @@ def vanilla_steps(case: Case) -> None:
         if scale is not None:
             given = ndc_rays(origins, directions, scale, float(config["near_plane"]))
         made = render_two_pass(nets[0], nets[-1], *given, samples, views=views)
+        first_given.append((*given, views))
         seen.append((*own, made))
         return RayColors(made.best.rgb, made.best.alpha, made.best.depth)
 
@@ -285,8 +288,17 @@ def vanilla_steps(case: Case) -> None:
     case.compare("disp0", first.best.disparity)
     if first.fine is not None:
         case.compare("coarse_rgb0", first.coarse.rgb)
-    case.compare("raw0", first.best.raw[: config["raw_rays"]])
+    case.compare("raw0", raw_of(nets[-1], *first_given[0], first, config["raw_rays"]))
     compare_steps(case, found, to_opengl)
+
+
+@torch.no_grad()
+def raw_of(net: NerfMlp, origins: Tensor, directions: Tensor, views: Tensor, seen: RayRender, count: int) -> Tensor:
+    """What a network gives at the samples of the first rays, before its activations."""
+    distances = seen.best.distances[:count]
+    points = origins[:count, None] + distances[..., None] * directions[:count, None]
+    along = views[:count, None].expand_as(points)
+    return net(points.flatten(0, 1), along.flatten(0, 1)).unflatten(0, distances.shape)
 
 
 def near_rigid(case: Case, name: str) -> None:

@@ -16,11 +16,14 @@ from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 
 from monoform.camera import to_blender
-from monoform.data.capture import image_size, open_capture, read_image
+from monoform.data.capture import open_capture, read_image
 from monoform.data.llff import read_poses_bounds
 from monoform.data.start_poses import offset_pose
-from monoform.methods.nerf import composite_raw, inverse_cdf, ndc_rays, published_rays
-from monoform.methods.nerf.two_pass import ENDLESS
+from monoform.inputs.pictures import picture_size
+from monoform.methods.nerf import TwoPass, field_samples, ndc_rays, published_rays
+from monoform.render import importance
+from monoform.render.intervals import ENDLESS
+from monoform.render.passes import composite
 
 
 @check("inerf", "vanilla_pieces")
@@ -34,10 +37,10 @@ def vanilla_pieces(case: Case) -> None:
         case.compare("raw_out", raw)
         torch.testing.assert_close(net.density(case.tensor("x")), raw[:, 3].relu())
     levels = levels_of(config["pdf_u"]).expand(len(case.array("bins")), -1)
-    case.compare("pdf_samples", inverse_cdf(case.tensor("bins"), case.tensor("weights"), levels))
-    seen = composite_raw(
-        case.tensor("comp_raw"), case.tensor("comp_z"), case.tensor("comp_rays_d"), white=config["white_bkgd"]
-    )
+    case.compare("pdf_samples", importance(case.tensor("bins"), case.tensor("weights"), levels))
+    distances, scale = case.tensor("comp_z"), case.tensor("comp_rays_d").norm(dim=-1, keepdim=True)
+    ends, options = (distances[:, :1], distances[:, -1:]), TwoPass(white=config["white_bkgd"]).rays
+    seen = composite(field_samples(case.tensor("comp_raw")), distances, *ends, options, scale=scale)
     ours = {
         "rgb": seen.rgb,
         "disp": seen.disparity,
@@ -70,8 +73,8 @@ def data_nerf(case: Case) -> None:
     """Groups of one layout share what was asked of their data, and differ in size, background and world."""
     layouts = {"blender": blender_view, "llff": llff_view}
     with files_of(case) as root:
-        for file in root.rglob("*.png"):
-            image_size(file)
+        for file in root.rglob("*.png"):  # those that are not looked at are pictures too
+            picture_size(file)
         for group, options in case.config["groups"].items():
             layouts[options["layout"]](case, group, options, case.config[options["layout"]], root)
 

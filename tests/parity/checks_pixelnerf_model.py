@@ -24,6 +24,7 @@ from monoform.methods.pixelnerf.mlp import ResnetFC
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.published import PUBLISHED
 from monoform.methods.pixelnerf.published_config import network_from_published, sampling_from_published
+from monoform.nn import FieldSamples
 
 _REMEMBERED: dict[str, tuple[str, Any]] = {}
 _LAST: dict[str, dict[str, np.ndarray]] = {}
@@ -169,8 +170,8 @@ def net_query(case: Case) -> None:
         case.compare("uv", pixels)
         case.compare("coord_inputs", inputs.flatten(0, 1))
         case.compare("latent_samples", net.features(encoded, pixels).mT[:, ::stride])
-        case.compare("coarse", net.query(encoded, xyz, directions, fine=False))
-        case.compare("fine", net.query(encoded, xyz, directions))
+        case.compare("coarse", as_published(net.query(encoded, xyz, directions, fine=False)))
+        case.compare("fine", as_published(net.query(encoded, xyz, directions)))
         for name, options in config["runs"].items():
             model = {key: options[key] for key in ("normalize_z",) if key in options}
             own = network_of(case, model=model) if model else net
@@ -178,7 +179,12 @@ def net_query(case: Case) -> None:
             said = options if "focal" in options else config["one_view"]
             focal = case.tensor(said["focal"]) if isinstance(said["focal"], str) else torch.tensor(said["focal"])
             encoded = _encoded(case, own, count, focal, principal_point(said))
-            case.compare(name, own.query(encoded, xyz, directions))
+            case.compare(name, as_published(own.query(encoded, xyz, directions)))
+
+
+def as_published(samples: FieldSamples) -> Tensor:
+    """Colour and density side by side."""
+    return torch.cat((samples.values, samples.geometry[..., None]), dim=-1)
 
 
 def _encoded(case: Case, net: PixelNerfNet, count: int, focal: Tensor, centre: Tensor | None) -> Encoded:

@@ -12,7 +12,7 @@ import torch
 import trimesh
 from scipy.spatial import cKDTree
 from tests.parity.checks_pixelnerf import per_camera, principal_point
-from tests.parity.checks_pixelnerf_model import digest, network_of, poses_of, remembered, unit
+from tests.parity.checks_pixelnerf_model import as_published, digest, network_of, poses_of, remembered, unit
 from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
 from torch import Tensor
@@ -22,8 +22,9 @@ from monoform.methods.pixelnerf import from_published, published_rays, truncate_
 from monoform.methods.pixelnerf.config import Sampling
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.published_config import sampling_from_published
-from monoform.methods.pixelnerf.render import Rendered, render, render_query
-from monoform.methods.pixelnerf.sampling import Draws
+from monoform.methods.pixelnerf.render import render, render_query
+from monoform.nn import Field, FieldSamples
+from monoform.render import RayRender, RaySampleNoise
 
 NUMBER = r"(-?[\d.]+(?:e-?\d+)?)"
 # The forms that the cases' texts have; the numbers in them are the cases' own.
@@ -48,7 +49,7 @@ class ClosedForm:
     def read(cls, texts: Any, k: dict[bool, float]) -> ClosedForm:
         return cls(_numbers(texts["sigma"], SIGMA), _numbers(texts["rgb"], RGB), k)
 
-    def __call__(self, points: Tensor, directions: Tensor, *, fine: bool) -> Tensor:
+    def __call__(self, points: Tensor, directions: Tensor, *, fine: bool) -> FieldSamples:
         k = self.k[fine]
         height, steepness, radius, base, wave, along_x, along_y, less = self.sigma
         shell = torch.sigmoid(steepness * (radius - points.norm(dim=-1)))
@@ -56,7 +57,7 @@ class ClosedForm:
         sigma = torch.relu(height * k * shell * waves - less)
         slope, *shift = self.rgb
         rgb = torch.sigmoid(slope * k * points + directions + points.new_tensor(shift))
-        return torch.cat((rgb, sigma[..., None]), dim=-1)
+        return FieldSamples(sigma, rgb)
 
 
 def _numbers(text: str, form: str) -> tuple[float, ...]:
@@ -83,12 +84,12 @@ def renderer(case: Case) -> None:
         points = rays[:, :, None, :3] + last[..., None] * rays[:, :, None, 3:6]
         along = rays[:, :, None, 3:6].expand_as(points)
         found = field(points.flatten(1, 2), along.flatten(1, 2), fine=rendered.fine is not None)
-        case.compare(f"{group}/field_at_last", found.reshape(-1, last.shape[2], 4))
+        case.compare(f"{group}/field_at_last", as_published(found).reshape(-1, last.shape[2], 4))
 
 
-def draws_of(case: Case, prefix: str, rays: Tensor, sampling: Sampling) -> Draws:
+def draws_of(case: Case, prefix: str, rays: Tensor, sampling: Sampling) -> RaySampleNoise:
     """The recorded draws; those that an option set does not need are absent."""
-    even = Draws.even(rays.shape[0] * rays.shape[1], sampling)
+    even = RaySampleNoise.even(rays.shape[0] * rays.shape[1], sampling.rays)
 
     def take(name: str, otherwise: Tensor) -> Tensor:
         if not otherwise.numel() and prefix + name not in case:
@@ -97,8 +98,11 @@ def draws_of(case: Case, prefix: str, rays: Tensor, sampling: Sampling) -> Draws
         assert name.startswith("n_") or ((drawn >= 0) & (drawn < 1)).all(), f"{prefix}{name} is not uniform in [0, 1)"
         return drawn
 
-    return Draws(
-        take("u_coarse", even.strata), take("u_cdf", even.bins), take("u_bin", even.within), take("n_depth", even.depth)
+    return RaySampleNoise(
+        take("u_coarse", even.strata),
+        take("u_cdf", even.levels),
+        take("u_bin", even.within),
+        take("n_depth", even.normal),
     )
 
 
@@ -139,12 +143,12 @@ def end_to_end_scene(case: Case) -> tuple[Tensor, Any, PixelNerfNet]:
     return rays, encoded, net
 
 
-def no_grad_render(net: PixelNerfNet, encoded: Any, rays: Tensor, draws: Draws) -> dict[str, Tensor]:
+def no_grad_render(net: PixelNerfNet, encoded: Any, rays: Tensor, draws: RaySampleNoise) -> dict[str, Tensor]:
     with torch.no_grad():
-        return named(render(net, encoded, rays, draws=draws, points_per_call=1536))
+        return named(render(net, encoded, rays, noise=draws, points_per_call=1536))
 
 
-def named(rendered: Rendered) -> dict[str, Tensor]:
+def named(rendered: RayRender) -> dict[str, Tensor]:
     passes = {"coarse": rendered.coarse} | ({} if rendered.fine is None else {"fine": rendered.fine})
     return {
         f"{kind}_{name}": getattr(seen, name)[0] for kind, seen in passes.items() for name in ("rgb", "depth", "alpha")
@@ -189,13 +193,13 @@ def _apart(theirs: np.ndarray, ours: np.ndarray, counted: np.ndarray) -> float:
 
 
 @dataclass
-class GridUnits:
+class GridUnits(Field):
     """A closed form, seen along -x / |x|, in units of a grid's cells."""
 
     origin: Tensor
     step: Tensor
     shape: np.ndarray
-    closed_form: Callable[..., Tensor]
+    closed_form: Callable[..., FieldSamples]
     kind: str = "density"
     representative_direction: Tensor | None = None
 
@@ -213,7 +217,7 @@ class GridUnits:
     def geometry(self, points: Tensor) -> Tensor:
         world = self.origin + self.step * points
         along = -torch.nn.functional.normalize(world, dim=-1)
-        return self.closed_form(world[None], along[None], fine=True)[0, :, 3]
+        return self.closed_form(world[None], along[None], fine=True).geometry[0]
 
-    def color(self, points: Tensor, directions: Tensor | None) -> Tensor:
+    def values(self, points: Tensor, directions: Tensor | None = None) -> Tensor:
         return torch.zeros_like(points)

@@ -18,7 +18,8 @@ from torch import Tensor
 from monoform.camera import Camera
 from monoform.methods.pixelnerf import from_published, published_rays
 from monoform.methods.pixelnerf.model import PixelNerfNet
-from monoform.methods.pixelnerf.render import Rendered, render
+from monoform.methods.pixelnerf.render import render
+from monoform.render import RayRender
 
 DRAWN = ("u_coarse", "u_cdf", "u_bin", "n_depth")
 
@@ -110,9 +111,9 @@ def stepped(case: Case, batch: Batch, before: Stepped, step: int) -> Stepped:
     return Stepped(net, optimiser, colors, losses.detach(), gradients, means)
 
 
-def forward(case: Case, net: PixelNerfNet, batch: Batch, step: int) -> Rendered:
+def forward(case: Case, net: PixelNerfNet, batch: Batch, step: int) -> RayRender:
     draws = draws_of(case, f"step{step}/", batch.rays, net.config.sampling)
-    return render(net, net.encode(batch.images, batch.cameras), batch.rays, draws=draws)
+    return render(net, net.encode(batch.images, batch.cameras), batch.rays, noise=draws)
 
 
 def compare_gradients(case: Case, gradients: dict[str, Tensor | None]) -> None:

@@ -16,7 +16,7 @@ from monoform.nn.hashgrid import GridOptions, HashGrid
 from monoform.nn.spherical_harmonics import spherical_harmonics
 from monoform.render.march import MarchOptions, box_limits, march, sphere_coordinates
 from monoform.render.occupancy import OccupancyGrid, morton_codes, morton_coordinates, pack_bits, unpack_bits
-from monoform.render.ragged import STOP, composite_samples
+from monoform.render.packed import STOP, composite_packed
 
 
 def grid_of(config: dict) -> HashGrid:
@@ -135,7 +135,7 @@ def evaluation_march(case, name, grid, options, origins, directions, limits, *, 
     case.compare(f"{name}.infer_deltas", deltas)
     density, rgb = case.tensor(f"{name}.infer_sigmas")[places], case.tensor(f"{name}.infer_rgbs")[places]
     ends = samples.distance + samples.length
-    seen = composite_samples(density, rgb, samples.length, ends, samples.counts)
+    seen = composite_packed(density, rgb, samples.length, ends, samples.counts)
     case.compare(f"{name}.infer_weights_sum", seen.alpha)
     case.compare(f"{name}.infer_image", seen.rgb)
     case.compare(f"{name}.infer_depth", seen.depth)
@@ -161,7 +161,7 @@ def composite_train(case: Case) -> None:
     rays = torch.repeat_interleave(torch.arange(len(counts)), counts)
     gaps = deltas[:used, 1].double()
     distance = (gaps.cumsum(0) - torch.cat((torch.zeros(1).double(), gaps.cumsum(0)))[first][rays]).float()
-    seen = composite_samples(density[:used], rgb[:used], deltas[:used, 0], distance, counts)
+    seen = composite_packed(density[:used], rgb[:used], deltas[:used, 0], distance, counts)
     order = torch.argsort(table[:, 0])
     case.compare("weights_sum", seen.alpha[order])
     case.compare("depth", seen.depth[order])
