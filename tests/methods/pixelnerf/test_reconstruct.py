@@ -143,10 +143,10 @@ def test_density_is_seen_from_the_source_camera_or_averaged():
     along = torch.nn.functional.normalize(points - position, dim=-1)
     expected = field.query(2 * points, along, fine=True)
     # Twice as dense per unit in a world of half the size.
-    torch.testing.assert_close(seen.geometry(points), 2 * expected[:, 3], atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(seen.values(points), expected[:, :3])
+    torch.testing.assert_close(seen.geometry(points), 2 * expected.geometry, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(seen.values(points), expected.values)
     mean = torch.stack(
-        [field.query(2 * points, one.expand_as(points), fine=True)[:, 3] for one in sphere_directions(8)]
+        [field.query(2 * points, one.expand_as(points), fine=True).geometry for one in sphere_directions(8)]
     ).mean(0)
     averaged = PixelNerfField(field, scale=0.5, looking="average")
     torch.testing.assert_close(averaged.geometry(points), 2 * mean, atol=1e-4, rtol=1e-4)

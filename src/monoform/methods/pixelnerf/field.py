@@ -83,14 +83,23 @@ class PixelNerfField(Field):
     def query(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None) -> FieldSamples:
         """Density per world unit, and sRGB, seen along `directions`; None: as `looking` says, sRGB from the camera."""
         found = self._ask(points, self._from_source(points) if directions is None else directions)
-        density = found.geometry
         if directions is None and self.looking == "average":
-            spread = sphere_directions(AVERAGED).to(points)
-            density = torch.stack([self._ask(points, one.expand_as(points)).geometry for one in spread]).mean(dim=0)
+            return FieldSamples(self.geometry(points), found.values)
+        return FieldSamples(self._carved(points, found.geometry), found.values)
+
+    def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """Density per world unit as `looking` says."""
+        if self.looking == "camera":
+            return self.query(points).geometry
+        spread = fibonacci_sphere(AVERAGED).to(points)
+        density = torch.stack([self._ask(points, one.expand_as(points)).geometry for one in spread]).mean(dim=0)
+        return self._carved(points, density)
+
+    def _carved(self, points: Float[Tensor, "n 3"], density: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """Nothing beyond the outlines; at an outline itself the density is that of the surface."""
         for outline in self.outlines:
-            # At the outline itself the density is that of the surface.
             density = torch.minimum(density, self.level * (1 + outline.at(points)).clamp_min(0))
-        return FieldSamples(density, found.values)
+        return density
 
     def _ask(self, points: Tensor, directions: Tensor) -> FieldSamples:
         found = self.field.query(points / self.scale, directions, fine=True)
