@@ -28,9 +28,9 @@ from monoform.data.inside import Solid
 from monoform.data.sdf_prepare import sample_meshes
 from monoform.data.sdf_samples import SdfOptions, exact_distance, unit_box, winding_number
 from monoform.mesh import Mesh, is_watertight, sample_surface
+from monoform.mesh.sdf_grid import GridValues, sparse_values, surface_of
 from monoform.methods.list import ListNet, preset
 from monoform.methods.list.fast import FastDistances
-from monoform.methods.list.grid import GridValues, sparse_values, surface_of
 
 SCALE, NODES, CHUNK = 1e-3, 128, 1 << 16
 CHOSEN = 5

@@ -29,15 +29,15 @@ from quality.truth import SURFACE_POINTS, Truth
 from monoform import Mesh, Photo
 from monoform.camera import Camera
 from monoform.data import Source, mesh_sources, validation_names
+from monoform.inversion.silhouette_pose import MaskFit, looking
 from monoform.mesh import sample_surface
+from monoform.mesh.sdf_grid import GridValues, surface_of
 from monoform.mesh.topology import volume
 from monoform.methods.list import List, ListOptions
 from monoform.methods.list.config import ListConfig
-from monoform.methods.list.grid import GridValues, surface_of
 from monoform.methods.list.infer import picture_of
 from monoform.methods.list.model import CoarseNet, build
 from monoform.methods.list.packed import windows_of
-from monoform.methods.list.pose import MaskFit, looking
 from monoform.methods.list.volume import occupancy
 from monoform.training import load_pretrained
 

@@ -6,7 +6,7 @@ import numpy as np
 from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
 
-from monoform.metrics import published_point_metrics
+from monoform.methods.list.published_points import published_point_metrics
 
 
 @check("list", "metrics_points")

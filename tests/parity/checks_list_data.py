@@ -24,12 +24,12 @@ from monoform.data.sdf_jitter import OPERATIONS, ByteJitter, jittered
 from monoform.data.sdf_samples import drawn_counts, exact_distance, farthest_points, signed_distance, unit_box
 from monoform.errors import InputError
 from monoform.mesh import Mesh
+from monoform.mesh.sdf_grid import GridValues, dense_values, rescaled_as_published, surface_of
 from monoform.methods.list.fast import FastDistances
-from monoform.methods.list.grid import GridValues, dense_values, rescaled_as_published, surface_of
 from monoform.methods.list.model import ListNet
+from monoform.methods.list.published_inside import inside_along_z, inside_published
 from monoform.methods.list.volume import occupancy
 from monoform.metrics import volume_iou
-from monoform.metrics.published_inside import inside_along_z, inside_published
 
 EDGE = 1e-7
 OPEN = 0.05  # share of open edges that may differ: the box cuts some cells that can be cut in two ways

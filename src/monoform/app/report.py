@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..camera import Camera
 from ..errors import InputError
 from ..inputs import read_pixels
 from ..mesh import Mesh
 from ..outputs import atomic_file
 from ..scene.result import read_json
+from ..scene.silhouette import mask_box
 from . import fragments as html
 from .cards import cards, section
 from .packed_mesh import pack, reduced
@@ -107,10 +106,10 @@ def _object_box(mask: Path, camera: Camera) -> list[float]:
     inside = read_pixels(mask, "L") > 127
     if not inside.any():
         return whole
-    columns, rows = np.flatnonzero(inside.any(axis=0)), np.flatnonzero(inside.any(axis=1))
+    first_column, first_row, last_column, last_row = mask_box(inside)
     across, down = camera.width / inside.shape[1], camera.height / inside.shape[0]
-    left, top = columns[0] * across, rows[0] * down
-    width, height = (columns[-1] + 1) * across - left, (rows[-1] + 1) * down - top
+    left, top = first_column * across, first_row * down
+    width, height = last_column * across - left, last_row * down - top
     margin = 0.18 * max(width, height)
     return [left - margin, top - margin, width + 2 * margin, height + 2 * margin]
 

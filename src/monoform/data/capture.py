@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..camera import Camera
+from ..camera.sphere import nearest_point
 from ..errors import InputError
 from ..inputs import picture_orientation, picture_size, read_pixels
 from ..scene.masks import alpha_says, read_mask
@@ -209,7 +210,7 @@ def content_sphere(capture: Capture) -> tuple[tuple[float, float, float], float]
     forward = torch.cat([camera.world_from_camera[:, :3, 2] for camera in cameras]).double()
     upward = torch.cat([-camera.world_from_camera[:, :3, 1] for camera in cameras]).double()
     if capture.near_far is None or faces_inward(position, forward, upward):
-        centre = looked_at(position, forward)
+        centre = nearest_point(position, forward)[0]
     else:
         centre = _middle(position, forward, capture.near_far)
     depth = ((centre - position) * forward).sum(dim=-1)
@@ -220,12 +221,6 @@ def content_sphere(capture: Capture) -> tuple[tuple[float, float, float], float]
     if not radius > 0:
         raise InputError(f"The cameras of {capture.root} look at no common place; give centre and radius of the scene.")
     return _triple(centre), radius
-
-
-def looked_at(position: Float[Tensor, "v 3"], forward: Float[Tensor, "v 3"]) -> Float[Tensor, " 3"]:
-    """The point nearest to all optical axes in the sense of least squares."""
-    across = torch.eye(3).to(forward) - forward[:, :, None] * forward[:, None, :]
-    return torch.linalg.lstsq(across.mean(dim=0), (across @ position[:, :, None]).mean(dim=0)).solution[:, 0]
 
 
 def faces_inward(position: Float[Tensor, "v 3"], forward: Float[Tensor, "v 3"], upward: Float[Tensor, "v 3"]) -> bool:
@@ -240,7 +235,7 @@ def faces_inward(position: Float[Tensor, "v 3"], forward: Float[Tensor, "v 3"], 
     upright = lengths > 0 and float(torch.linalg.cross(middle, up).norm()) > _UPRIGHT * lengths
     if len(position) < 3 or (upright and not against):
         return False
-    depth = ((looked_at(position, forward) - position) * forward).sum(dim=1)
+    depth = ((nearest_point(position, forward)[0] - position) * forward).sum(dim=1)
     return float((depth > 0).double().mean()) > _IN_FRONT
 
 

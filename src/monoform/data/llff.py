@@ -10,11 +10,12 @@ import torch
 from jaxtyping import Float
 
 from ..camera import Camera, from_opengl
+from ..camera.sphere import nearest_point
 from ..errors import InputError
 from ..inputs import listed, picture_orientation, picture_size, read_array
 from ..inputs.listing import PICTURE_SUFFIXES
 from ..inputs.photo_names import ENDINGS
-from .capture import Capture, CaptureView, faces_inward, looked_at
+from .capture import Capture, CaptureView, faces_inward
 from .capture_colmap import upright_turn
 from .capture_photos import camera_of_size, photo_folders
 
@@ -159,7 +160,7 @@ def _mean_pose(poses: Float[np.ndarray, "v 4 4"]) -> Float[np.ndarray, "4 4"]:
 def _spherified(
     poses: Float[np.ndarray, "v 4 4"], bounds: Float[np.ndarray, "v 2"]
 ) -> tuple[Float[np.ndarray, "v 4 4"], Float[np.ndarray, "v 2"]]:
-    centre = looked_at(torch.from_numpy(poses[:, :3, 3]), torch.from_numpy(poses[:, :3, 2])).numpy()
+    centre = nearest_point(torch.from_numpy(poses[:, :3, 3]), torch.from_numpy(poses[:, :3, 2]))[0].numpy()
     upward = _unit((poses[:, :3, 3] - centre).mean(axis=0))
     first = _unit(np.cross([0.1, 0.2, 0.3], upward))
     world = np.eye(4)

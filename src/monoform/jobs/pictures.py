@@ -16,6 +16,7 @@ from ..mesh import Mesh
 from ..metrics import mask_iou
 from ..render import render_mesh
 from ..scene import Reconstruction
+from ..scene.photo_camera import working_camera
 
 OUTLINE = (1.0, 0.25, 0.1)
 
@@ -26,7 +27,7 @@ def overlay(reconstruction: Reconstruction, mesh: Mesh) -> tuple[Float[np.ndarra
     The silhouette is found by casting rays from the reconstruction's camera at its mesh.
     """
     photo = reconstruction.photo
-    camera = reconstruction.camera.cropped(*(round(v) for v in photo.crop)).resized(*photo.size)
+    camera = working_camera(reconstruction.camera, photo)
     seen = render_mesh(mesh, camera, shading="shaded")
     assert photo.mask is not None
     mask = photo.mask > 0.5

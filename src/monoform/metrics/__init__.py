@@ -9,7 +9,6 @@ from .overlap import mask_iou as mask_iou
 from .overlap import volume_iou as volume_iou
 from .pose import rotation_error as rotation_error
 from .pose import translation_error as translation_error
-from .published_points import published_point_metrics as published_point_metrics
 from .shape import chamfer as chamfer
 from .shape import f_score as f_score
 from .shape import nearest as nearest

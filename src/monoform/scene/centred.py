@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..camera import Camera
+from ..camera.sphere import nearest_point
 from ..errors import InputError
 from .reconstruction import View
 
@@ -37,7 +38,9 @@ def centred(views: Sequence[View]) -> list[View]:
             raise InputError(f"View {number + 1} ({view.photo.name}) lacks a camera, or its mask marks nothing.")
     rays = [_outline_rays(view) for view in views]
     middles = [_middle(origins, directions) for origins, directions in rays]
-    centre = _nearest_point(torch.stack([origin for origin, _ in middles]), torch.stack([ray for _, ray in middles]))
+    centre, sure = nearest_point(torch.stack([one for one, _ in middles]), torch.stack([ray for _, ray in middles]))
+    if float(sure) * len(views) < _LEAST_SPREAD:
+        raise InputError("All views look along one direction, which does not tell where the object is; add others.")
     for view, (origin, direction) in zip(views, middles, strict=True):
         if float((centre - origin) @ direction) <= 0:
             raise InputError(
@@ -66,15 +69,6 @@ def _middle(origins: Tensor, directions: Tensor) -> tuple[Float[Tensor, " 3"], F
     """The ray in the middle of the outline's."""
     middle = 0.5 * (directions.amax(0) + directions.amin(0))
     return origins[0], torch.nn.functional.normalize(middle, dim=0)
-
-
-def _nearest_point(origins: Float[Tensor, "v 3"], directions: Float[Tensor, "v 3"]) -> Float[Tensor, " 3"]:
-    """The point with the least sum of squared distances from the rays' lines."""
-    across = torch.eye(3).to(directions) - directions[:, :, None] * directions[:, None]
-    matrix = across.sum(0)
-    if float(torch.linalg.eigvalsh(matrix)[0]) < _LEAST_SPREAD:
-        raise InputError("All views look along one direction, which does not tell where the object is; add others.")
-    return torch.linalg.solve(matrix, (across @ origins[..., None]).sum(0))[:, 0]
 
 
 def _distances(

@@ -14,6 +14,8 @@ from torch import Tensor
 from ..errors import InputError
 from ..mesh import Mesh, bake, extract, largest, project_uv, simplify, two_sheets, unwrap
 from ..mesh.texture import to_bytes
+from .photo_camera import working_camera
+from .silhouette import mask_box
 
 if TYPE_CHECKING:
     from .reconstruction import Reconstruction
@@ -124,9 +126,8 @@ def _drawn_in(uv: Float[np.ndarray, "v 2"], mask: Float[np.ndarray, "h w"]) -> F
 
 
 def _window(mask: np.ndarray) -> tuple[float, float, float, float]:
-    rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
-    left, top = columns[0] - MARGIN, rows[0] - MARGIN
-    return left, top, columns[-1] + 1 + MARGIN - left, rows[-1] + 1 + MARGIN - top
+    left, top, right, bottom = mask_box(mask > 0.5)
+    return left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN
 
 
 def _baked(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
@@ -136,5 +137,5 @@ def _baked(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
         return mesh
     photo = reconstruction.photo
     assert photo.mask is not None and mesh.texture is not None
-    camera = reconstruction.camera.cropped(*(round(v) for v in photo.crop)).resized(*photo.size)
+    camera = working_camera(reconstruction.camera, photo)
     return bake.from_photo(mesh, photo.filled(), photo.mask, camera, mesh.texture)

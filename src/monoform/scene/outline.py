@@ -1,12 +1,56 @@
-"""The outline of a mask: how far it is, and how thick a round solid inside it would be."""
+"""The outline of a mask: how far it is, where it carves, and how thick a round solid inside it would be."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy import ndimage
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from ..camera import Camera
 
 STEADY = 1.5
+BEHIND = -1e3  # pixels, of what is behind the camera
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """A photo's mask as its camera sees it, to carve a field by: beyond it there is nothing.
+
+    Attributes:
+        camera: of an image of the mask's size.
+        distance: to the outline in pixels, positive inside.
+    """
+
+    camera: Camera
+    distance: Float[Tensor, "h w"]
+
+    @classmethod
+    def of(cls, mask: Float[np.ndarray, "h w"], camera: Camera) -> Outline:
+        """The outline of a mask of the camera's size."""
+        return cls(camera, torch.from_numpy(signed_distance(mask)).float())
+
+    def pixels(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """The distance where points are seen; beyond the image that of its border, less the way there."""
+        return self._at(points)[0]
+
+    def world(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        """About how far points are inside the cone of the mask, in world units."""
+        pixels, depth = self._at(points)
+        return torch.where(depth > 0, pixels * depth / self.camera.intrinsics[0, 0, 0], -1.0)
+
+    def _at(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+        pixels, depth = (each[0] for each in self.camera.project(points[None]))
+        size = pixels.new_tensor([self.camera.width, self.camera.height])
+        pixels = pixels.nan_to_num()
+        inside = torch.minimum(pixels.clamp_min(0), size)
+        coords = (2 * inside / size - 1)[None, None]
+        found = grid_sample(self.distance[None, None], coords, padding_mode="border", align_corners=False)[0, 0, 0]
+        return torch.where(depth > 0, found - (pixels - inside).norm(dim=-1), BEHIND), depth
 
 
 def signed_distance(mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:

@@ -27,3 +27,8 @@ def photo_camera(working: Camera, photo: Photo) -> Camera:
     """The camera of the original photo, given that of the working image."""
     full = working.resized(round(photo.crop[2]), round(photo.crop[3]))
     return full.cropped(-round(photo.crop[0]), -round(photo.crop[1]), photo.width, photo.height)
+
+
+def working_camera(original: Camera, photo: Photo) -> Camera:
+    """The camera of the working image, given that of the original photo."""
+    return original.cropped(*(round(value) for value in photo.crop)).resized(*photo.size)

@@ -85,6 +85,18 @@ def read_silhouette(
     return Silhouette(clean, len(kept), float((clean > 0.5).mean()), sure, doubted)
 
 
+def mask_box(inside: Bool[np.ndarray, "h w"]) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) of the marked pixels; right and bottom are the first columns and rows without any.
+
+    Raises:
+        InputError: nothing is marked.
+    """
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not len(rows):
+        raise InputError("There is no object in the mask: it marks nothing. Give another mask with --mask.")
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
 def cut_sides(inside: Bool[np.ndarray, "h w"]) -> tuple[str, ...]:
     """Sides of the frame beyond which the object goes on, by its outline.
 

@@ -10,10 +10,10 @@ from tests.methods.list.tiny_list import tiny_coarse, tiny_net
 
 from monoform import InputError, Mesh, Photo, View
 from monoform.camera import Camera, look_at
+from monoform.inversion.silhouette_pose import MaskFit, looking, pose_from_pixels
+from monoform.mesh.sdf_grid import dense_values, surface_of
 from monoform.methods.list import List, ListOptions, infer
-from monoform.methods.list.grid import dense_values, surface_of
 from monoform.methods.list.infer import picture_of
-from monoform.methods.list.pose import MaskFit, looking, pose_from_pixels
 from monoform.render import render_mesh
 from monoform.training.weights import save_pretrained
 

@@ -17,7 +17,7 @@ from ...camera.rigid import rigid
 from ...errors import InputError
 from ...render.ray_renderer import RayRenderer
 from ...scene import Photo
-from ...scene.photo_camera import photo_camera
+from ...scene.photo_camera import photo_camera, working_camera
 from ..base import MethodCard, PoseEstimate, PoseEstimator, Surroundings
 from .align import Aligned, Aligning, Stage, align
 from .confidence import Evidence, Limits, covariance, evidence
@@ -221,10 +221,9 @@ def working_image(
             f"The start is a camera of {start.width} x {start.height} pixels and the photo has {photo.width} x "
             f"{photo.height}: give the camera of a photo of the same size."
         )
-    left, top, width, height = (round(value) for value in photo.crop)
     alpha = torch.from_numpy(photo.rgba[..., 3:]).float()
     colours = torch.from_numpy(photo.rgb).float() * alpha + (1.0 - alpha) * torch.tensor(background)
-    return colours, start.cropped(left, top, width, height).resized(*photo.size)
+    return colours, working_camera(start, photo)
 
 
 def _unchecked(photo: Photo, camera: Camera, path: Trajectory) -> PoseEstimate:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ...camera import look_at, so3_exp
 from ...camera.rigid import rigid
-
-GOLDEN = math.pi * (3.0 - math.sqrt(5.0))
+from ...camera.sphere import fibonacci_sphere
 
 
 def around(
@@ -36,9 +33,5 @@ def over_sphere(
     count: int, distance: float, centre: Float[Tensor, " 3"], *, up: tuple[float, float, float] = (0.0, 1.0, 0.0)
 ) -> Float[Tensor, "count 4 4"]:
     """Upright poses that look at the centre from evenly spread directions (Fibonacci's spiral)."""
-    number = torch.arange(count, dtype=torch.float64)
-    height = 1.0 - (2.0 * number + 1.0) / count
-    level = (1.0 - height.square()).sqrt()
-    direction = torch.stack((level * torch.cos(GOLDEN * number), height, level * torch.sin(GOLDEN * number)), dim=-1)
-    eye = centre + distance * direction.to(centre)
+    eye = centre + distance * fibonacci_sphere(count).to(centre)
     return look_at(eye, tuple(centre.tolist()), up)

@@ -12,9 +12,11 @@ import torch
 
 from ...camera import Camera
 from ...errors import InputError
-from ...scene import Photo, Provenance, Reconstruction, View, read_silhouette
+from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import signed_distance, squared_half_thickness
 from ...scene.photo_camera import photo_camera, working_intrinsics
+from ...scene.silhouette import mask_box
+from ...scene.single_view import single_view
 from ..base import MethodCard, Reconstructor
 from .config import InflateConfig
 from .model import InflateField
@@ -57,14 +59,9 @@ class Inflate(Reconstructor):
             InputError: there is not exactly one view, or it has no mask.
         """
         del generator
-        if len(views) != 1:
-            raise InputError(f"inflate works from one photo, not from {len(views)}.")
-        photo = views[0].photo
-        if photo.mask is None:
-            raise InputError("inflate needs the object's mask: let matting.segment find one, or give one.")
-        silhouette = read_silhouette(photo.mask, unsure=photo.unsure)
-        photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), silhouette.notices())
-        field = self._field(photo, views[0].camera)
+        view, silhouette = single_view(views, "inflate")
+        photo = view.photo
+        field = self._field(photo, view.camera)
         camera = photo_camera(field.camera, photo)
         return Reconstruction(
             field=field,
@@ -77,12 +74,12 @@ class Inflate(Reconstructor):
     def _field(self, photo: Photo, known: Camera | None) -> InflateField:
         config, mask = self.config, photo.mask
         assert mask is not None
-        rows, columns = np.flatnonzero((mask > 0.5).any(1)), np.flatnonzero((mask > 0.5).any(0))
-        extent = int(max(np.ptp(rows), np.ptp(columns))) + 1
+        first_column, first_row, last_column, last_row = mask_box(mask > 0.5)
+        extent = max(last_column - first_column, last_row - first_row)
         cell = max(1.0, extent / config.detail)
         margin = math.ceil(0.06 * extent) + 4
-        left, top = int(columns[0]) - margin, int(rows[0]) - margin
-        shape = (rows[-1] + 1 + margin - top, columns[-1] + 1 + margin - left)
+        left, top = first_column - margin, first_row - margin
+        shape = (last_row + margin - top, last_column + margin - left)
         window = np.zeros(shape, np.float32)
         x, y = max(left, 0), max(top, 0)
         part = mask[y : top + shape[0], x : left + shape[1]]

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from ...camera import Camera
 from ...errors import InputError
-from ...scene import Photo, Provenance, Reconstruction, View, read_silhouette
+from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import signed_distance
 from ...scene.photo_camera import photo_camera, working_intrinsics
+from ...scene.single_view import single_view
 from ...training.weights import load_pretrained
 from ..base import MethodCard, Reconstructor
 from .config import LiftConfig
@@ -88,15 +89,10 @@ class Lift(Reconstructor):
         Raises:
             InputError: there is not exactly one view, or it has no mask.
         """
-        if len(views) != 1:
-            raise InputError(f"lift works from one photo, not from {len(views)}.")
-        photo = views[0].photo
-        if photo.mask is None:
-            raise InputError("lift needs the object's mask: let matting.segment find one, or give one.")
-        silhouette = read_silhouette(photo.mask, unsure=photo.unsure)
-        photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), silhouette.notices())
+        view, silhouette = single_view(views, "lift")
+        photo = view.photo
         with torch.inference_mode(False), torch.no_grad():
-            intrinsics = working_intrinsics(photo, views[0].camera, math.radians(self.config.fov)).float().clone()
+            intrinsics = working_intrinsics(photo, view.camera, math.radians(self.config.fov)).float().clone()
             camera = Camera(torch.eye(4)[None], intrinsics, *photo.size)
             crop = around(torch.from_numpy(photo.mask)[None])
             outline = outline_of(photo, crop)

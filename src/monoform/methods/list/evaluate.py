@@ -17,15 +17,15 @@ from ...data.pix3d import Pix3dObjects
 from ...data.sdf_items import as_tensor
 from ...errors import InputError, WriteError
 from ...mesh import Mesh, sample_surface
+from ...mesh.sdf_grid import UNSURE, dense_values, estimated_slope, rescaled_as_published, sparse_values, surface_of
 from ...metrics.evaluation import evaluation, read_scores
-from ...metrics.list_protocol import surface_metrics
-from ...metrics.published_points import published_point_metrics
 from ...metrics.table import ObjectScores, markdown_of, summary_of
 from ...outputs import atomic_file, atomic_folder, require_name
 from ...ranges import LARGEST_SEED, require_range
 from .fast import FastDistances
-from .grid import UNSURE, dense_values, estimated_slope, rescaled_as_published, sparse_values, surface_of
 from .model import CoarseNet, ListNet
+from .published_points import published_point_metrics
+from .surface_metrics import surface_metrics
 
 SUMMARY, TABLE, SCORES = "metrics.json", "metrics.md", "scores.json"
 TRUTHS = ("isosurface", "mesh")

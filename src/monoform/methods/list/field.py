@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from ...camera import Camera
+from ...mesh.sdf_grid import Distance
 from ...nn.field import Field
-from .grid import Distance
+from ...scene.outline import Outline
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +25,7 @@ class ListField(Field):
             divided, so that they change by no more than the way.
         limits: lower and upper corner of the object in the world, with a margin.
         camera: of the working photo. photo: its colours, continued beyond the mask; 0..1.
-        outline: distance to the mask's outline in pixels, positive inside, beyond which there is nothing; None where
-            the mask does not cut.
+        outline: of the mask, beyond which there is nothing; None where it does not carve.
     """
 
     distance: Distance
@@ -35,7 +35,7 @@ class ListField(Field):
     limits: Float[Tensor, "2 3"]
     camera: Camera
     photo: Float[Tensor, "3 h w"]
-    outline: Float[Tensor, "h w"] | None = None
+    outline: Outline | None = None
 
     @property
     def kind(self) -> Literal["density", "sdf"]:
@@ -55,18 +55,7 @@ class ListField(Field):
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Signed distance in world units, negative inside; smaller where the network exaggerates."""
         found = self.scale / self.slope * self.distance(points / self.scale + self.centre)
-        return found if self.outline is None else torch.maximum(found, -self._within(points, self.outline))
-
-    def _within(self, points: Float[Tensor, "n 3"], outline: Float[Tensor, "h w"]) -> Float[Tensor, " n"]:
-        """How far points are inside the cone of the mask, about, in world units."""
-        pixels, depth = self.camera.project(points[None])
-        size = pixels.new_tensor([self.camera.width, self.camera.height])
-        inside = torch.minimum(pixels[0].nan_to_num().clamp_min(0), size)
-        places = 2 * inside / size - 1
-        found = grid_sample(outline[None, None], places[None, None], padding_mode="border", align_corners=False)
-        away = (pixels[0].nan_to_num() - inside).norm(dim=-1)
-        per_pixel = depth[0] / self.camera.intrinsics[0, 0, 0]
-        return torch.where(depth[0] > 0, (found[0, 0, 0] - away) * per_pixel, -1.0)
+        return found if self.outline is None else torch.maximum(found, -self.outline.world(points))
 
     def values(
         self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None

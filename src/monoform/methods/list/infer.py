@@ -17,20 +17,21 @@ from torch import Tensor
 
 from ...camera import Camera
 from ...errors import InputError
+from ...inversion.silhouette_pose import MaskFit, looking, orbit_rotations, pose_from_pixels
 from ...mesh import Mesh, largest
-from ...scene import Photo, Provenance, Reconstruction, View, read_silhouette
-from ...scene.outline import signed_distance
+from ...mesh.sdf_grid import UNSURE, Distance, dense_values, estimated_slope, sparse_values, surface_of
+from ...scene import Photo, Provenance, Reconstruction, View
+from ...scene.outline import Outline
 from ...scene.photo_camera import photo_camera, working_intrinsics
+from ...scene.single_view import single_view
 from ...training.weights import load_pretrained
 from ..base import MethodCard, Reconstructor
 from .config import ListConfig
 from .fast import FastDistances
 from .field import ListField
-from .grid import UNSURE, Distance, dense_values, estimated_slope, sparse_values, surface_of
 from .localise import network_query, project
 from .model import ListNet, Seen, build
 from .packed import windows_of
-from .pose import MaskFit, looking, orbit_rotations, pose_from_pixels
 
 CITATION = """@inproceedings{arshad2023list,
   title = {{LIST}: Learning Implicitly from Spatial Transformers for Single-View {3D} Reconstruction},
@@ -94,16 +95,11 @@ class List(Reconstructor):
             InputError: there is not exactly one view, it has no mask, or the network sees no object.
         """
         del generator
-        if len(views) != 1:
-            raise InputError(f"list works from one photo, not from {len(views)}.")
-        photo = views[0].photo
-        if photo.mask is None:
-            raise InputError("list needs the object's mask: let matting.segment find one, or give one.")
-        silhouette = read_silhouette(photo.mask, unsure=photo.unsure)
-        photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), silhouette.notices())
+        view, silhouette = single_view(views, "list")
+        photo = view.photo
         parts = self.config.parts or silhouette.parts
         with torch.inference_mode(False), torch.no_grad():
-            intrinsics = working_intrinsics(photo, views[0].camera, math.radians(self.config.fov)).float().clone()
+            intrinsics = working_intrinsics(photo, view.camera, math.radians(self.config.fov)).float().clone()
             window, picture = self._picture(photo)
             seen = self.net.see(picture)
             distance = FastDistances(self.net, seen)
@@ -126,7 +122,7 @@ class List(Reconstructor):
                 limits=torch.from_numpy(_limits(world)).float(),
                 camera=camera,
                 photo=torch.from_numpy(photo.filled()).float().permute(2, 0, 1).contiguous(),
-                outline=torch.from_numpy(signed_distance(photo.mask)).float() if self.config.carve else None,
+                outline=Outline.of(photo.mask, camera) if self.config.carve else None,
             )
         return Reconstruction(
             field=field,

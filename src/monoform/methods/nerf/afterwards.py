@@ -13,7 +13,7 @@ import torch
 from ...data.capture import CaptureView
 from ...errors import InputError
 from ...progress import in_words, work
-from .fused import Look
+from ...scene.fusion import Look
 from .held_out import Scores, judge
 from .products import TEXTURE, looking, scene_mesh, write_turntable
 from .scene import Scene

@@ -15,7 +15,7 @@ from ...camera import Camera, orbit
 from ...mesh import Mesh, bake, extract, largest, simplify, unwrap
 from ...progress import work
 from ...render.video import write_video
-from .fused import fused
+from ...scene.fusion import fused
 from .scene import Scene
 
 RESOLUTION, FACES, TEXTURE = 144, 30_000, 1024

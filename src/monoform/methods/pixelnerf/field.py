@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from ...camera import Camera
+from ...camera.sphere import fibonacci_sphere
 from ...mesh.isosurface import DENSITY_LEVEL
 from ...nn.field import Field, FieldSamples
 from ...render import ray_box
-from ...scene.outline import signed_distance
+from ...scene.outline import Outline
 from .fast_field import FastField
 
 Looking = Literal["camera", "average"]
 AVERAGED = 8
 RAYS, SAMPLES = 512, 64
-
-
-@dataclass(frozen=True, eq=False)
-class Outline:
-    """A photo's mask as its camera sees it: distance to the outline in pixels, positive inside."""
-
-    camera: Camera
-    distance: Float[Tensor, "1 1 h w"]
-
-    @classmethod
-    def of(cls, mask: Float[np.ndarray, "h w"], camera: Camera) -> Outline:
-        """The outline of a mask of the camera's size."""
-        return cls(camera, torch.from_numpy(signed_distance(mask)).float()[None, None])
-
-    def at(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """The distance where points are seen; beyond the image that of its border, less the way there."""
-        pixels, depth = self.camera.project(points[None])
-        size = pixels.new_tensor([self.camera.width, self.camera.height])
-        inside = torch.minimum(pixels.nan_to_num().clamp_min(0), size)
-        grid = 2 * inside / size - 1
-        found = functional.grid_sample(self.distance, grid[None], padding_mode="border", align_corners=False)[0, 0, 0]
-        away = (pixels.nan_to_num() - inside).norm(dim=-1)[0]
-        return torch.where(depth[0] > 0, found - away, -1e3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +73,7 @@ class PixelNerfField(Field):
     def _carved(self, points: Float[Tensor, "n 3"], density: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Nothing beyond the outlines; at an outline itself the density is that of the surface."""
         for outline in self.outlines:
-            density = torch.minimum(density, self.level * (1 + outline.at(points)).clamp_min(0))
+            density = torch.minimum(density, self.level * (1 + outline.pixels(points)).clamp_min(0))
         return density
 
     def _ask(self, points: Tensor, directions: Tensor) -> FieldSamples:
@@ -127,12 +102,3 @@ def surface_level(field: PixelNerfField, outline: Outline) -> float:
     density = field.geometry(points.reshape(-1, 3)).reshape(distances.shape)
     peaks = density.amax(dim=1)[hit]
     return DENSITY_LEVEL if len(peaks) == 0 else min(DENSITY_LEVEL, 0.5 * float(peaks.median()))
-
-
-def sphere_directions(count: int) -> Float[Tensor, "count 3"]:
-    """Unit vectors spread evenly over the sphere (a Fibonacci lattice)."""
-    numbers = torch.arange(count) + 0.5
-    height = 1 - 2 * numbers / count
-    angle = numbers * math.pi * (3 - math.sqrt(5))
-    around = (1 - height**2).sqrt()
-    return torch.stack((around * torch.cos(angle), height, around * torch.sin(angle)), dim=-1)

@@ -12,12 +12,15 @@ from typing import ClassVar
 import torch
 
 from ...errors import InputError
-from ...scene import Provenance, Reconstruction, View, read_silhouette
+from ...scene import Provenance, Reconstruction, View
+from ...scene.outline import Outline
+from ...scene.photo_camera import working_camera
+from ...scene.single_view import cleaned
 from ...training.weights import load_pretrained
 from ..base import MethodCard, Reconstructor
 from .config import PixelNerfConfig
 from .fast_field import DTYPES, FastField, Precision
-from .field import Looking, Outline, PixelNerfField, surface_level
+from .field import Looking, PixelNerfField, surface_level
 from .model import PixelNerfNet
 from .source_views import focal_alone, source_views
 
@@ -90,22 +93,20 @@ class PixelNerf(Reconstructor):
             InputError: the views cannot be used.
         """
         del generator
-        cleaned, parts = [], 1
+        kept, parts = [], 1
         for view in views:
             photo = view.photo
             if photo.mask is not None:
-                silhouette = read_silhouette(photo.mask, unsure=photo.unsure)
+                photo, silhouette = cleaned(photo, (FOCAL_UNUSED,) * (len(views) == 1 and focal_alone(view.camera)))
                 parts = max(parts, silhouette.parts)
-                told = silhouette.notices() + (FOCAL_UNUSED,) * (len(views) == 1 and focal_alone(view.camera))
-                photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), told)
-            cleaned.append(View(photo, view.camera))
+            kept.append(View(photo, view.camera))
         config = self.net.config
         with torch.inference_mode(False), torch.no_grad():
             elevation = math.radians(self.config.elevation)
-            source = source_views(cleaned, config, margin=self.config.margin, elevation=elevation)
+            source = source_views(kept, config, margin=self.config.margin, elevation=elevation)
             encoded = self.net.encode(source.images, source.cameras)
             fast = FastField(self.net, encoded, precision=self.config.precision)
-        placed = [View(view.photo, camera) for view, camera in zip(cleaned, source.photo_cameras, strict=True)]
+        placed = [View(view.photo, camera) for view, camera in zip(kept, source.photo_cameras, strict=True)]
         outlines = tuple(_outline(view) for view in placed)
         field = PixelNerfField(fast, source.scale, self.config.looking)
         level = self.config.level or surface_level(field, outlines[0])
@@ -138,8 +139,7 @@ def _outline(view: View) -> Outline:
     """The photo's mask, with the camera of its working image."""
     photo, camera = view.photo, view.camera
     assert photo.mask is not None and camera is not None
-    left, top, width, height = (round(value) for value in photo.crop)
-    return Outline.of(photo.mask, camera.cropped(left, top, width, height).resized(*photo.size))
+    return Outline.of(photo.mask, working_camera(camera, photo))
 
 
 def _check(options: PixelNerfOptions) -> None:

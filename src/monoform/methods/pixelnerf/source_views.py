@@ -15,6 +15,7 @@ from torch import Tensor
 from ...camera import Camera, look_at
 from ...errors import InputError
 from ...scene import Photo, View
+from ...scene.silhouette import mask_box
 from .config import PixelNerfConfig
 
 FINER = 4
@@ -125,11 +126,9 @@ def _around(x: float, y: float, width: float, config: PixelNerfConfig) -> tuple[
 def _object_box(photo: Photo) -> tuple[float, float, float, float]:
     """(left, top, right, bottom) of the object in pixels of the original."""
     assert photo.mask is not None
-    rows, columns = np.flatnonzero((photo.mask > 0.5).any(1)), np.flatnonzero((photo.mask > 0.5).any(0))
-    if len(rows) == 0:
-        raise InputError(f"The mask of {photo.name} marks nothing: give another mask.")
+    left, top, right, bottom = mask_box(photo.mask > 0.5)
     (sx, sy), (x, y) = photo.scale, photo.crop[:2]
-    return x + columns[0] / sx, y + rows[0] / sy, x + (columns[-1] + 1) / sx, y + (rows[-1] + 1) / sy
+    return x + left / sx, y + top / sy, x + right / sx, y + bottom / sy
 
 
 def _cut(photo: Photo, crop: tuple[int, int, int, int], config: PixelNerfConfig) -> Float[Tensor, "h w 3"]:

@@ -9,8 +9,8 @@ import pytest
 import trimesh
 
 from monoform import InputError, Mesh
-from monoform.metrics.list_protocol import earth_movers_distance, surface_metrics
-from monoform.metrics.published_inside import inside_along_z, inside_published
+from monoform.methods.list.published_inside import inside_along_z, inside_published
+from monoform.methods.list.surface_metrics import earth_movers_distance, surface_metrics
 
 
 def ball(radius: float, centre: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Mesh:

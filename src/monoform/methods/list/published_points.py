@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from .arrays import Array
-from .shape import nearest
+from ...metrics.arrays import Array
+from ...metrics.shape import nearest
 
 THRESHOLDS = (0.005, 0.01, 0.05)
 

@@ -13,8 +13,8 @@ from skimage.measure import marching_cubes
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from ...errors import InputError
-from ...mesh import Mesh
+from ..errors import InputError
+from .mesh import Mesh
 
 Distance = Callable[[Float[Tensor, "n 3"]], Float[Tensor, " n"]]
 COARSE = 16  # least number of nodes along an axis in the first look,

@@ -7,9 +7,9 @@ from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from ..errors import InputError
-from ..mesh import Mesh, sample_surface
-from .overlap import volume_iou
+from ...errors import InputError
+from ...mesh import Mesh, sample_surface
+from ...metrics.overlap import volume_iou
 from .published_inside import inside_published
 from .published_points import published_point_metrics
 

@@ -11,11 +11,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import grid_sample, normalize
 
-from ...camera import Camera
-from ...nn.field import Field
-from ...progress import work
-from ...render.chunks import slices
-from ...render.ray_renderer import RayRenderer
+from ..camera import Camera
+from ..nn.field import Field
+from ..progress import work
+from ..render.chunks import slices
+from ..render.ray_renderer import RayRenderer
 
 RAYS = 16_384
 FAR = 1e6  # where a pixel shows nothing

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from monoform import InputError
-from monoform.mesh.topology import is_watertight, volume
-from monoform.methods.list.grid import (
+from monoform.mesh.sdf_grid import (
     GridValues,
     dense_values,
     estimated_slope,
@@ -19,6 +18,7 @@ from monoform.methods.list.grid import (
     sparse_values,
     surface_of,
 )
+from monoform.mesh.topology import is_watertight, volume
 
 
 def ball(radius: float, *, centre=(0.0, 0.0, 0.0), slope: float = 1.0):

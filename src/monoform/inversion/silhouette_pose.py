@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
-from ...mesh import Mesh
-from ...mesh.raycast import caster_of
+from ..mesh import Mesh
+from ..mesh.raycast import caster_of
+from ..scene.silhouette import mask_box
 
 SIDE = 48  # pixels along the longer side of the mask that silhouettes are compared at
 TURNS, HEIGHTS = 16, (0.0, 0.35, 0.7)  # tried where the network's projection is no camera; radians
@@ -62,9 +63,7 @@ class MaskFit:
 
     def __init__(self, mesh: Mesh, mask: Bool[np.ndarray, "h w"], intrinsics: Float[np.ndarray, "3 3"]) -> None:
         self.mesh, self.inverse, self.intrinsics = mesh, np.linalg.inv(intrinsics), intrinsics
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        low, high = np.array([columns[0], rows[0]], float), np.array([columns[-1] + 1, rows[-1] + 1], float)
-        self.box = np.stack((low, high))
+        self.box = low, high = np.array(mask_box(mask), float).reshape(2, 2)
         size = float((high - low).max())
         # A square with room for what lies beyond the mask.
         steps = (np.arange(SIDE) + 0.5) / SIDE * 1.4 * size - 0.7 * size

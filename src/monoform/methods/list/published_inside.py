@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..mesh import Mesh
+from ...mesh import Mesh
 
 _CELLS = 512  # of the grid along a side in which the mesh is laid out
 _PAIRS = 1 << 22  # point and triangle pairs at a time

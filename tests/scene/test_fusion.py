@@ -8,8 +8,8 @@ from torch import Tensor
 
 from monoform.camera import Camera, look_at
 from monoform.mesh import extract, is_watertight
-from monoform.methods.nerf.fused import fused
 from monoform.render.ray_renderer import RayColors
+from monoform.scene.fusion import fused
 
 RADIUS, BOUNDS = 0.3, torch.tensor([[-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]])
 
