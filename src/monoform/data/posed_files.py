@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 from ..errors import InputError
 from ..inputs import listed, read_pixels, read_text, require_regular_file
 from ..inputs.listing import PICTURE_SUFFIXES
+from ..scene.silhouette import mask_box
 
 _RIGID = 1e-3
 
@@ -89,10 +90,8 @@ def boxes_of(inside: Bool[np.ndarray, "v h w"], ratio: tuple[float, float]) -> F
     """(first column, first row, last column, last row), inclusive, times the ratio; the whole image where empty."""
     boxes = []
     for mask in inside:
-        columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-        if len(rows) == 0:
-            columns, rows = np.arange(mask.shape[1]), np.arange(mask.shape[0])
-        boxes.append([columns[0], rows[0], columns[-1], rows[-1]])
+        left, top, right, bottom = mask_box(mask) if mask.any() else (0, 0, mask.shape[1], mask.shape[0])
+        boxes.append([left, top, right - 1, bottom - 1])
     scale = np.array([*ratio, *ratio])
     return torch.from_numpy((np.array(boxes) * scale).astype(np.float32))
 

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from ..scene.silhouette import mask_box
 from .backgrounds import Picture, background, colour, noise
 from .network import Letterbox
 
@@ -100,10 +101,8 @@ def placed(
 
 
 def _box(alpha: np.ndarray) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero((alpha > 0.1).any(1)), np.flatnonzero((alpha > 0.1).any(0))
-    if not len(rows):
-        return 0, 0, alpha.shape[1], alpha.shape[0]
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    inside = alpha > 0.1
+    return mask_box(inside) if inside.any() else (0, 0, alpha.shape[1], alpha.shape[0])
 
 
 def _shape(rng: Generator, size: int) -> tuple[int, int]:

@@ -13,15 +13,17 @@ from tests.pictures import disc, mug
 from monoform import InputError, Photo, View
 from monoform import reconstruct as reconstruct_job
 from monoform.camera import Camera, orbit
+from monoform.camera.sphere import fibonacci_sphere
 from monoform.methods import create
 from monoform.methods.pixelnerf.config import Compat, Domain, PixelNerfConfig
 from monoform.methods.pixelnerf.fast_field import FastField
-from monoform.methods.pixelnerf.field import Outline, PixelNerfField, sphere_directions
+from monoform.methods.pixelnerf.field import PixelNerfField
 from monoform.methods.pixelnerf.infer import PixelNerf, PixelNerfOptions
 from monoform.methods.pixelnerf.source_views import source_views
 from monoform.metrics import mask_iou
 from monoform.nn import Field
 from monoform.render import ray_sphere, render_mesh
+from monoform.scene.outline import Outline
 from monoform.training import save_pretrained
 
 CONFIG = PixelNerfConfig(NETWORK, SAMPLING, Domain(height=32, width=32), Compat(shifted_centre=True))
@@ -146,19 +148,12 @@ def test_density_is_seen_from_the_source_camera_or_averaged():
     torch.testing.assert_close(seen.geometry(points), 2 * expected.geometry, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(seen.values(points), expected.values)
     mean = torch.stack(
-        [field.query(2 * points, one.expand_as(points), fine=True).geometry for one in sphere_directions(8)]
+        [field.query(2 * points, one.expand_as(points), fine=True).geometry for one in fibonacci_sphere(8).float()]
     ).mean(0)
     averaged = PixelNerfField(field, scale=0.5, looking="average")
     torch.testing.assert_close(averaged.geometry(points), 2 * mean, atol=1e-4, rtol=1e-4)
     looking = seen.representative_direction
     torch.testing.assert_close(looking, torch.nn.functional.normalize(-position, dim=0), atol=1e-4, rtol=0)
-
-
-def test_directions_are_spread_over_the_sphere():
-    directions = sphere_directions(64)
-    torch.testing.assert_close(directions.norm(dim=1), torch.ones(64))
-    assert float(directions.mean(dim=0).norm()) < 0.02
-    torch.testing.assert_close(directions.T @ directions / 64, torch.eye(3) / 3, atol=0.02, rtol=0)
 
 
 def test_an_outline_is_a_distance_in_pixels():
