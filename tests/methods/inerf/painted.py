@@ -12,6 +12,7 @@ from torch import Tensor
 
 from monoform.camera import Camera, look_at
 from monoform.methods.inerf import random_starts
+from monoform.nn import Field
 from monoform.nn.analytic import Box
 from monoform.render import RaySampling
 from monoform.render.ray_renderer import FieldRenderer

@@ -161,9 +161,9 @@ def test_an_outline_is_a_distance_in_pixels():
     camera = Camera.orthographic(torch.eye(4)[None], 60.0, 80, 60)  # one unit, one pixel
     outline = Outline.of(mask, camera)
     points = torch.tensor([[0.0, 0, 1], [10, 0, 1], [20, 0, 1], [30, 0, 1], [0, 70, 1]])
-    found = outline.at(points)
+    found = outline.pixels(points)
     torch.testing.assert_close(found[:4], torch.tensor([20.0, 10, 0, -10]), atol=1.0, rtol=0)
-    assert float(found[4]) < -40 and float(outline.at(torch.tensor([[0.0, 0, -1]]))[0]) < -100
+    assert float(found[4]) < -40 and float(outline.pixels(torch.tensor([[0.0, 0, -1]]))[0]) < -100
 
 
 def test_what_cannot_be_used_is_refused(folder):

@@ -92,7 +92,7 @@ def surface_level(field: PixelNerfField, outline: Outline) -> float:
     A network that does not know how deep an object is spreads it along the rays, thin everywhere; one that knows has
     hundreds within. What a ray meets is its largest density, of the object's rays the median counts.
     """
-    inside = (outline.distance[0, 0] > 0).nonzero()
+    inside = (outline.distance > 0).nonzero()
     chosen = inside[:: max(1, len(inside) // RAYS)]
     origins, directions = (rays[0] for rays in outline.camera.rays(chosen.flip(1)[None] + 0.5))
     near, far, hit = ray_box(origins, directions, field.bounds)
