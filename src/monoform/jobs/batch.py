@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -74,7 +75,7 @@ def plan(photos: Sequence[str], out: Path, masks: str | None = None) -> list[Ite
 
 
 def _masks_for(photos: Sequence[str], masks: str | None) -> list[str | None]:
-    if masks is None or Path(masks).is_dir():
+    if masks is None or os.path.isdir(masks):
         return masks_of(photos, masks)
     if len(photos) > 1:
         raise InputError(f"--mask {masks} is one mask for {len(photos)} photos: give a folder with one mask for each.")
