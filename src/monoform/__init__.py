@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .camera import Camera as Camera
     from .errors import InputError as InputError
-    from .jobs import cite as cite
-    from .jobs import list_methods as list_methods
-    from .jobs import reconstruct as reconstruct
+    from .jobs.cite import cite as cite
+    from .jobs.cite import list_methods as list_methods
+    from .jobs.reconstruct import reconstruct as reconstruct
     from .mesh import Mesh as Mesh
     from .scene import Photo as Photo
     from .scene import Reconstruction as Reconstruction
