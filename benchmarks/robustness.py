@@ -10,6 +10,7 @@ input that was not taken well; leaves 1 where there is one. Needs Linux.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import select
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 KINDS = ("photo", "mask", "capture", "data set", "result", "weights", "checkpoint", "mesh", "pack", "option", "name")
-SHARES = {"photo": 2, "mask": 1, "capture": 4, "data set": 3, "result": 3, "weights": 2, "checkpoint": 4, "mesh": 3}
+SHARES = {"photo": 1, "mask": 1, "capture": 4, "data set": 3, "result": 3, "weights": 1, "checkpoint": 4, "mesh": 3}
 SECONDS, MEGABYTES, START = 60, 2000, 240
 COLUMNS = ("inputs", "refused", "taken", "tracebacks", "hangs", "ended", "above 2 GB", "harmed", "left behind")
 BAD = COLUMNS[3:]
@@ -95,6 +96,8 @@ class Worker:
         process.stdin.flush()
         answer = self.line(SECONDS)
         if answer is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=2)
             hang = process.poll() is None
             self.stop()
             return wanted | {"ended": "hangs" if hang else "ended"}

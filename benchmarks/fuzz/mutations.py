@@ -112,7 +112,7 @@ def in_json(data: bytes, rng: random.Random) -> bytes:
     """A value replaced by another kind, left out, or doubled; or nested without end."""
     try:
         content = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return in_bytes(data, rng)
     if rng.random() < 0.05:
         return b"[" * 100_000
@@ -157,6 +157,7 @@ def in_array(data: bytes, rng: random.Random) -> bytes:
     elif way == 1:
         array = array[None]
     elif way == 2:
+        array = np.nan_to_num(array) if array.dtype.kind == "f" else array
         array = array.astype(rng.choice(["u1", "i8", "f2", ">f4", "U5", "c8", "f8", "?"]))
     elif way == 3:
         array = np.array([{"a": 1}], dtype=object)

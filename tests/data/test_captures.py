@@ -187,3 +187,22 @@ def test_distorted_and_unknown_binary_cameras_are_refused():
         data[12:16] = model.to_bytes(4, "little")
         with pytest.raises(InputError, match=sentence):
             cameras_from_colmap_binary(bytes(data), images)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"fl_x": 1e-300, "fl_y": 1e-300}, "focal lengths"),
+        ({"fl_x": 1e30, "fl_y": 1e30}, "focal lengths"),
+        ({"transform_matrix": [[1, 0, 0, 1e30], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]}, "scale"),
+    ],
+    ids=["no focal length", "a huge focal length", "a place far away"],
+)
+def test_numbers_that_single_precision_cannot_hold_are_told(change: dict, words: str, tmp_path: Path) -> None:
+    write_transforms(tmp_path, orbit_cameras(4))
+    content = json.loads((tmp_path / "transforms.json").read_text())
+    for frame in content["frames"]:
+        frame.update(change)
+    (tmp_path / "transforms.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=words):
+        open_capture(tmp_path)

@@ -87,3 +87,15 @@ def test_entries_of_another_kind_are_told(place: tuple, value: Any, pack: Path, 
         return
     # A name or a licence may be any word.
     assert value == "x" and place[-1] in ("name", "licence") and len(found) == 2
+
+
+def test_pictures_of_small_packs_are_of_one_format(pack: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(pack.with_name("small"), tmp_path / "small"))
+    with np.load(folder / "small.npz") as file:
+        arrays = dict(file)
+    script = np.frombuffer(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 16 16\n%%EndComments\n", np.uint8)
+    count = len(arrays["images_ends"])
+    arrays |= {"images_bytes": np.tile(script, count), "images_ends": len(script) * np.arange(1, count + 1)}
+    np.savez(folder / "small.npz", **arrays)
+    with pytest.raises(InputError, match="cannot identify image"):
+        PackedObjects(folder)

@@ -56,7 +56,8 @@ def cards(folder: Path, result: dict[str, Any], camera: Camera | None) -> str:
 
 def _is_bounds(value: object) -> bool:
     try:
-        return np.asarray(value, dtype=np.float64).shape == (2, 3)
+        bounds = np.asarray(value, dtype=np.float64)
+        return bounds.shape == (2, 3) and bool(np.isfinite(bounds).all())
     except (TypeError, ValueError):
         return False
 

@@ -8,6 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..errors import InputError
+
+FARTHEST = 1e9  # units of the world from its origin
 GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
 
 
@@ -31,7 +34,12 @@ def nearest_point(
     Returns:
         The point, and how sure it is along the least sure direction: the mean squared sine between that and the rays, 0
         where all are parallel and the point could be anywhere along them.
+
+    Raises:
+        InputError: an origin is too far away for their sums, or a direction is none.
     """
+    if not bool((origins.abs() < FARTHEST).all()) or not bool(torch.isfinite(directions).all()):
+        raise InputError(f"The cameras lie more than {FARTHEST:g} units from the origin; scale their positions.")
     across = torch.eye(3).to(directions) - directions[:, :, None] * directions[:, None]
     matrix = across.mean(dim=0)
     point = torch.linalg.lstsq(matrix, (across @ origins[..., None]).mean(dim=0)).solution[:, 0]

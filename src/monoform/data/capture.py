@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..camera import Camera
-from ..camera.sphere import nearest_point
+from ..camera.sphere import FARTHEST, nearest_point
 from ..errors import InputError
 from ..inputs import picture_orientation, picture_size, read_pixels
 from ..scene.masks import alpha_says, read_mask
@@ -251,9 +251,23 @@ def _triple(values: Tensor) -> tuple[float, float, float]:
     return (x, y, z)
 
 
+def _require_usable(view: CaptureView, root: Path) -> None:
+    """What single precision leaves of a camera's numbers is still a camera."""
+    x, y, z = view.camera.position[0].tolist()
+    focal = [float(view.camera.intrinsics[0, axis, axis]) for axis in (0, 1)]
+    if not all(1e-3 < value < 1e7 for value in focal):
+        raise InputError(
+            f"{root}: {view.name} has the focal lengths {focal[0]:g}, {focal[1]:g} pixels; write it again."
+        )
+    if not max(abs(x), abs(y), abs(z)) < FARTHEST:
+        raise InputError(f"{root}: the camera of {view.name} is at {x:g}, {y:g}, {z:g}; scale the positions.")
+
+
 def _with_split(capture: Capture) -> Capture:
     if not capture.views:
         raise InputError(f"{capture.root} names no photo.")
+    for view in capture.views:
+        _require_usable(view, capture.root)
     if not capture.of_split("train"):
         raise InputError(f"{capture.root} has no photo to train on; its split names none.")
     told = capture.split_told or len({view.split for view in capture.views}) > 1

@@ -12,6 +12,7 @@ from PIL import Image
 
 DEPTH_REACH = 0.75  # world units before and behind the middle of the object
 _LEVELS = 1022
+LARGEST = 2048  # pixels along a side of a view
 
 
 def code_picture(image: UInt8[np.ndarray, "h w 4"], size: int, quality: int) -> bytes:
@@ -27,7 +28,7 @@ def code_picture(image: UInt8[np.ndarray, "h w 4"], size: int, quality: int) -> 
 
 def decode_picture(code: bytes) -> UInt8[np.ndarray, "h w 4"]:
     """The pixels of `code_picture`."""
-    return np.asarray(Image.open(io.BytesIO(code)).convert("RGBA"))
+    return np.asarray(_opened(code, "WEBP").convert("RGBA"))
 
 
 def code_colors(colors: UInt8[np.ndarray, "h w 3"], size: int, quality: int) -> bytes:
@@ -37,7 +38,7 @@ def code_colors(colors: UInt8[np.ndarray, "h w 3"], size: int, quality: int) -> 
 
 def decode_colors(code: bytes) -> UInt8[np.ndarray, "h w 3"]:
     """The pixels of `code_colors`."""
-    return np.asarray(Image.open(io.BytesIO(code)).convert("RGB"))
+    return np.asarray(_opened(code, "WEBP").convert("RGB"))
 
 
 def code_normals(normals: Int8[np.ndarray, "h w 3"], size: int, quality: int) -> bytes:
@@ -59,7 +60,7 @@ def code_depth(depth: Shaped[np.ndarray, "h w"], middle: float, size: int) -> by
 
 def decode_depth(code: bytes, middle: float) -> Float32[np.ndarray, "h w"]:
     """The depths of `code_depth`, infinity where there is none."""
-    level = np.asarray(Image.open(io.BytesIO(code))).astype(np.float32)
+    level = np.asarray(_opened(code, "PNG")).astype(np.float32)
     away = ((level - 1) * 2 / _LEVELS - 1) * DEPTH_REACH
     return np.where(level > 0, middle + away, np.inf).astype(np.float32)
 
@@ -72,6 +73,14 @@ def joined(codes: Sequence[bytes]) -> tuple[UInt8[np.ndarray, " n"], Shaped[np.n
 def parted(content: UInt8[np.ndarray, " n"], ends: Shaped[np.ndarray, " m"]) -> list[bytes]:
     """The files of `joined`."""
     return [code.tobytes() for code in np.split(content, ends[:-1])]
+
+
+def _opened(code: bytes, kind: str) -> Image.Image:
+    """A picture of one format alone (others have readers that do more than read), of a size that views have."""
+    image = Image.open(io.BytesIO(code), formats=[kind])
+    if max(image.size) > LARGEST:
+        raise ValueError(f"a view of {image.width} x {image.height} pixels")
+    return image
 
 
 def _nearest(values: np.ndarray, size: int) -> np.ndarray:

@@ -10,9 +10,11 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import InputError
+from ..inputs import require_regular_file
 from ..outputs import atomic_file
 from .sdf_samples import SdfSamples
 
+MAX_NUMBERS = 1 << 28
 SAMPLES, CLOUD = "sampled_points.h5", "farthest_pointclouds.h5"
 SURFACE_KEY, CLOUD_KEY, NEAR_KEY = "grid_points", "points_5000", "query_points_sigma_"
 
@@ -78,12 +80,20 @@ def read_surface(file: Path) -> Float[np.ndarray, "n 3"]:
 def _read(file: Path, key: str, columns: int) -> np.ndarray:
     h5py = hdf5()
     advice = "make it again with `monoform prepare sdf`"
-    if not file.is_file():
-        raise InputError(f"There is no file {file}: {advice}.")
+    require_regular_file(file, advice=advice)
     try:
         with h5py.File(file, "r") as content:
-            found = np.asarray(content[key], np.float32)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+            if content.get(key, getlink=True).__class__ is not h5py.HardLink:  # others may lead to files elsewhere
+                raise ValueError("it is a link")
+            dataset = content[key]
+            if dataset.external or dataset.is_virtual or dataset.dtype.kind not in "fiu":
+                raise ValueError("its numbers are elsewhere, or are none")
+            if dataset.size > MAX_NUMBERS:
+                raise InputError(f"{file} has {dataset.size} numbers in {key!r}; up to {MAX_NUMBERS} are read.")
+            found = np.asarray(dataset, np.float32)
+    except InputError:
+        raise
+    except Exception as error:  # HDF5 has many ways to be damaged, and h5py many to say so
         raise InputError(f"{file} cannot be read, it is damaged or has no data set {key!r}: {advice}.") from error
     if found.ndim != 2 or found.shape[1] != columns or len(found) == 0:
         raise InputError(f"{file} has {key!r} of shape {found.shape} and not (n, {columns}): {advice}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..inputs import listed_below
+from ..inputs import listed_below, read_text
 from ..mesh import Mesh
 from ..mesh.read import SUFFIXES, load
 from ..outputs import require_name
@@ -145,21 +146,28 @@ def _plain(path: Path, root: Path | None = None) -> Source:
 
 
 def _indexed(index: Path) -> list[Source]:
-    with index.open(newline="") as file:
-        reader = csv.DictReader(file)
-        for column in ("path", "name"):
-            if column not in (reader.fieldnames or ()):
-                raise InputError(f"{index} has no column {column!r}; add it or remove the file.")
-        return [
-            Source(
-                name=row["name"],
-                path=str(index.parent / row["path"]),
-                category=row.get("category") or "",
-                licence=row.get("licence") or "",
-                credit=row.get("source") or "",
-                texture_kind=row.get("texture_kind") or "",
-                front=row.get("front") or "",
-                root=str(index.parent),
-            )
-            for row in reader
-        ]
+    rows = csv.DictReader(io.StringIO(read_text(index, advice="write it again")))
+    try:
+        columns = rows.fieldnames or ()
+        missing = [column for column in ("path", "name") if column not in columns]
+        if missing:
+            raise InputError(f"{index} has no column {missing[0]!r}; add it or remove the file.")
+        return [_of_row(row, index) for row in rows]
+    except csv.Error as error:
+        raise InputError(f"{index}, line {rows.line_num}, is no table ({error}); write it again.") from error
+
+
+def _of_row(row: dict[str, str | None], index: Path) -> Source:
+    name, path = row["name"], row["path"]
+    if not name or not path:
+        raise InputError(f"{index} has a line without a name or a path; complete it.")
+    return Source(
+        name=name,
+        path=str(index.parent / path),
+        category=row.get("category") or "",
+        licence=row.get("licence") or "",
+        credit=row.get("source") or "",
+        texture_kind=row.get("texture_kind") or "",
+        front=row.get("front") or "",
+        root=str(index.parent),
+    )
