@@ -111,16 +111,16 @@ def test_another_architecture(saved: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ("{", "is no configuration of weights"),
+        ("{", "cannot be read as JSON"),
         ("[]", "is no configuration of weights"),
-        ("[" * 10**5, "is no configuration of weights"),
+        ("[" * 10**5, "cannot be read as JSON"),
         ('{"config": {"depth": 3}}', "has an option 'depth' that Config does not have"),
         ('{"config": {"width": "3"}}', 'says width = "3"'),
         ('{"config": {"width": true}}', "says width = true"),
         ('{"config": {"sizes": [1, "a"]}}', 'says sizes = "a"'),
         ('{"config": {"inner": {"kind": "sine"}}}', 'says kind = "sine"'),
         ('{"config": {"width": -1}}', "describes no model that can be built"),
-        ('{"config": {"width": 1000000000000000}}', "describes no model that can be built"),
+        ('{"config": {"width": 1000000000000000}}', "of another architecture"),
     ],
 )
 def test_hostile_configurations(saved: Path, config: str, words: str) -> None:
@@ -133,14 +133,14 @@ def test_truncated_at_any_length(saved: Path) -> None:
     data = path.read_bytes()
     for length in (0, 4, 8, 9, 60, len(data) // 2, len(data) - 1):
         path.write_bytes(data[:length])
-        assert "truncated or no safetensors file" in sentence(saved)
+        assert "damaged or truncated" in sentence(saved)
 
 
 def test_a_header_that_lies(saved: Path) -> None:
     path = saved / "model.safetensors"
     data = path.read_bytes()
     path.write_bytes(struct.pack("<Q", 2**62) + data[8:])
-    assert "truncated or no safetensors file" in sentence(saved)
+    assert "damaged or truncated" in sentence(saved)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

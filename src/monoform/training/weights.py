@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..inputs import read_json
+from ..inputs import read_json_value
 from ..inputs.tensors import read_tensors, tensor_shapes
 from ..outputs import Kind, atomic_folder
 from .checkpoint import load_checkpoint, require_same_shapes
@@ -160,7 +160,8 @@ def _read_tensors(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _read_config(path: Path, config_class: type[Config]) -> Config:
-    values = read_json(path, missing=MISSING).get("config")
+    content = read_json_value(path, advice="get the weights again", missing=MISSING)
+    values = content.get("config") if isinstance(content, dict) else None
     if not isinstance(values, dict):
         raise InputError(f"{path} cannot be read: it is no configuration of weights.")
     return _build_config(config_class, values, path)
