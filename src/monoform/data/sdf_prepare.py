@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -81,11 +82,20 @@ def sample_meshes(
     require_names(sources)
     asked = json.loads(json.dumps(asdict(options)))
     other = f"{out} holds samples of other options, see {out / INDEX}; choose another folder."
-    with claimed(out, SAMPLED_FOLDER, same=lambda record: record == asked, other=other) as place:
+    with claimed(
+        out, SAMPLED_FOLDER, same=lambda record: record == asked, other=other, beside=_leading(sources, out)
+    ) as place:
         if place.stored is None:
             _require_no_others(sources, out)
             place.record(asked)
         return _sample(sources, out, options, workers, progress)
+
+
+def _leading(sources: Sequence[Source], out: Path) -> set[str]:
+    """Names in `out` that lead to the meshes: a data set may get its samples beside them."""
+    root = Path(os.path.abspath(out))
+    paths = [Path(os.path.abspath(source.path)) for source in sources if source.path is not None]
+    return {path.relative_to(root).parts[0] for path in paths if path.is_relative_to(root)}
 
 
 def _require_no_others(sources: Sequence[Source], out: Path) -> None:

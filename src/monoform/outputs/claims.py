@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -40,7 +40,12 @@ class Claim:
 
 @contextmanager
 def claimed(
-    folder: str | Path, kind: Kind, *, same: Callable[[Mapping[str, Any]], bool] = lambda _: True, other: str = ""
+    folder: str | Path,
+    kind: Kind,
+    *,
+    same: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+    other: str = "",
+    beside: Collection[str] = (),
 ) -> Iterator[Claim]:
     """Claim a folder that is absent, empty, or of this kind; it is made, and locked against other processes.
 
@@ -51,6 +56,7 @@ def claimed(
         same: whether the record that is there is of what is asked for now; a record of something else is only passed
             over where nothing was finished.
         other: sentence for a folder of something else.
+        beside: names that may lie there, besides those of the kind.
 
     Raises:
         InputError: the folder is the user's, of another kind or request, damaged, or another process works in it.
@@ -61,7 +67,7 @@ def claimed(
     with ExitStack() as stack:
         with told(folder):
             before = set(names_in(folder))
-            _require_claimable(folder, kind, before)
+            _require_claimable(folder, kind, before - set(beside))
             stack.enter_context(made_parents(folder / LOCK))
             is_ours = key not in _held
             if is_ours:

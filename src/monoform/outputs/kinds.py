@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +26,22 @@ class Kind:
         owned: content of the record -> names of what was written beside it; None where the record is another's.
         beside: names that may lie in the folder before anything is written, and are left alone.
         spare: names that are worth nothing as long as nothing else is there.
+        pattern: of names that are ours with and without a record, in folders within one of ours.
         finished: whether anything was finished in a folder; None: as soon as it holds any other file.
     """
 
     name: str
     record: str
-    owned: Callable[[Mapping[str, Any]], Collection[str] | None]
+    owned: Callable[[Mapping[str, Any]], Collection[str] | None] = lambda _: None
     beside: frozenset[str] = frozenset()
     spare: frozenset[str] = frozenset()
+    pattern: str = ""
     finished: Callable[[Path], bool] | None = None
 
     def owned_in(self, folder: Path) -> frozenset[str] | None:
         """Names in `folder` that are ours; None where it is no folder of this kind."""
+        if self.pattern:
+            return frozenset(name for name in os.listdir(folder) if re.fullmatch(self.pattern, name))
         record = folder / self.record
         if record.is_symlink() or not record.is_file():
             return None

@@ -20,7 +20,7 @@ from ...mesh import Mesh, sample_surface
 from ...mesh.sdf_grid import UNSURE, dense_values, estimated_slope, rescaled_as_published, sparse_values, surface_of
 from ...metrics.evaluation import evaluation, read_scores
 from ...metrics.table import ObjectScores, markdown_of, summary_of
-from ...outputs import atomic_file, atomic_folder, require_name
+from ...outputs import Kind, atomic_file, atomic_folder, require_name
 from ...ranges import LARGEST_SEED, require_range
 from .fast import FastDistances
 from .model import CoarseNet, ListNet
@@ -28,6 +28,7 @@ from .published_points import published_point_metrics
 from .surface_metrics import surface_metrics
 
 SUMMARY, TABLE, SCORES = "metrics.json", "metrics.md", "scores.json"
+OBJECT = Kind("measured object", SCORES, pattern=r"pred\.obj|scores\.json")
 TRUTHS = ("isosurface", "mesh")
 SCALED = "isosurf_scaled.obj"
 DROPPED = ("completeness2", "accuracy2")
@@ -91,7 +92,7 @@ def evaluate_list(
             folder = place / name
             try:
                 if not (folder / SCORES).is_file():
-                    with atomic_folder(folder) as draft:
+                    with atomic_folder(folder, OBJECT) as draft:
                         scores = _measured(net, objects, index, draft, options)
                         (draft / SCORES).write_text(json.dumps(scores, indent=1))
                 scores = read_scores(folder, SCORES)

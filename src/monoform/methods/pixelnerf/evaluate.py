@@ -21,7 +21,7 @@ from ...errors import InputError
 from ...metrics import psnr, ssim
 from ...metrics.evaluation import evaluation, read_scores
 from ...metrics.table import ObjectScores, markdown_of, summary_of
-from ...outputs import atomic_file, atomic_folder, atomic_stream, require_name, save_picture
+from ...outputs import Kind, atomic_file, atomic_folder, atomic_stream, require_name, save_picture
 from ...ranges import LARGEST_SEED, require_range
 from .cameras import published_rays
 from .config import Sampling, for_evaluation
@@ -31,6 +31,7 @@ from .model import PixelNerfNet
 from .pixels import truncate_to_8_bit
 
 SCORES, SUMMARY, TABLE = "scores.json", "metrics.json", "metrics.md"
+OBJECT = Kind("rendered object", SCORES, pattern=r"\d{6,}(_depth|_compare)?\.(png|npy)|scores\.json")
 COARSE_ONLY = Sampling(coarse=64, fine=128, depth=16)
 Distance = Callable[[Float[torch.Tensor, "h w 3"], Float[torch.Tensor, "h w 3"]], float]
 
@@ -119,7 +120,7 @@ def evaluate(
         for number, key in enumerate(objects.keys):
             folder = place / folders[number]
             if not (folder / SCORES).is_file():
-                with atomic_folder(folder) as draft:
+                with atomic_folder(folder, OBJECT) as draft:
                     scores = _one(net, objects, number, draft, options, perceptual)
                     (draft / SCORES).write_text(json.dumps(scores, indent=2))
             rows.append(_row(key, read_scores(folder, SCORES)))
