@@ -113,18 +113,18 @@ def learned(
     encoded = encode(net, pictures, cameras)
     rays = torch.cat([one_image(camera, config) for camera in cameras]).reshape(-1, 8)
     truth, distances = pictures.reshape(-1, 3), distances.reshape(-1).to(rays)
-    optimiser = torch.optim.Adam([*net.mlp_coarse.parameters(), *net.mlp_fine.parameters()], lr=LEARNING_RATE)
+    optimizer = torch.optim.Adam([*net.mlp_coarse.parameters(), *net.mlp_fine.parameters()], lr=LEARNING_RATE)
     generator, begun, step, running = torch.Generator().manual_seed(1), time.perf_counter(), 0, 0.0
     while time.perf_counter() - begun < 60 * asked.minutes:
         share = (time.perf_counter() - begun) / (60 * asked.minutes)
-        optimiser.param_groups[0]["lr"] = LEARNING_RATE * (1 - 0.95 * share)
+        optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - 0.95 * share)
         chosen = torch.randint(len(truth), (BATCH,), generator=generator)
         hits = torch.isfinite(distances).nonzero()[:, 0]
         chosen[: BATCH // 2] = hits[torch.randint(len(hits), (BATCH // 2,), generator=generator)].cpu()
         loss = loss_along(net, encoded, rays[chosen], distances[chosen], truth[chosen], generator)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         step, running = step + 1, 0.95 * running + 0.05 * float(loss.detach())
         if step % 100 == 0:
             print(f"  {step} steps, loss {running:.4f}", flush=True)

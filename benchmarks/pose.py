@@ -7,7 +7,7 @@ OUT/pose.json with every run, OUT/pose.md and OUT/success.png.
 
 - near: the held-out photos x 5 starts, turned by at most 20 degrees about the world's origin and shifted by at most a
   tenth of the camera's distance.
-- adam: the paper's optimiser from the first few of these starts, on the same field; time until 2 degrees.
+- adam: the paper's optimizer from the first few of these starts, on the same field; time until 2 degrees.
 - far: 40 degrees; search: no start at all.
 - flag: photos in which there is no right answer (--others, black, mirrored, focal length wrong by 1.4): whether
   they are doubted.
@@ -54,7 +54,7 @@ def told(name: str) -> Callable[[int, int, str], None]:
 
 
 def adam_runs(scene: KnownScene, count: int, steps: int, rays: int) -> list[Run]:
-    """The paper's optimiser from the first start of each of so many photos."""
+    """The paper's optimizer from the first start of each of so many photos."""
     options = PoseOptions(method=InerfOptions(optimizer="adam", descent=Descent(steps=steps, rays=rays)))
     runs = []
     for number, view in enumerate(chosen_views(scene, NEAR)[:count]):

@@ -37,12 +37,12 @@ def test_finds_the_minimum_of_a_bowl() -> None:
 
 def test_steps_are_those_of_torch_adam() -> None:
     theirs = start().requires_grad_()
-    optimiser = torch.optim.Adam([theirs], lr=0.05)
-    scale = torch.optim.lr_scheduler.LambdaLR(optimiser, Exponential(40, 0.2))
+    optimizer = torch.optim.Adam([theirs], lr=0.05)
+    scale = torch.optim.lr_scheduler.LambdaLR(optimizer, Exponential(40, 0.2))
     for _ in range(40):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         bowl({"x": theirs}, 0)["bowl"].backward()
-        optimiser.step()
+        optimizer.step()
         scale.step()
     ours = fit([Variable("x", start(), 0.05, Exponential(40, 0.2))], bowl, steps=40, keep="last")
     assert torch.allclose(ours.values["x"], theirs.detach(), atol=1e-12, rtol=0)
@@ -50,12 +50,12 @@ def test_steps_are_those_of_torch_adam() -> None:
 
 def test_clipping_is_that_of_torch() -> None:
     theirs = start().requires_grad_()
-    optimiser = torch.optim.Adam([theirs], lr=0.05)
+    optimizer = torch.optim.Adam([theirs], lr=0.05)
     for step in range(10):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         (bowl({"x": theirs}, 0)["bowl"] * (step + 1)).backward()
         torch.nn.utils.clip_grad_norm_([theirs], 0.5)
-        optimiser.step()
+        optimizer.step()
 
     def growing(values: Mapping[str, Tensor], step: int) -> dict[str, Tensor]:
         return {"bowl": bowl(values, step)["bowl"] * (step + 1)}

@@ -17,11 +17,11 @@ from torch.nn import functional
 from monoform import InputError, Photo, View
 from monoform.camera import Camera, look_at
 from monoform.mesh import extract, largest
+from monoform.methods.lift.augmented_crops import augmented_crops, predictions
 from monoform.methods.lift.config import LiftConfig
 from monoform.methods.lift.crop import Crop, around, frame_of, with_outlines
 from monoform.methods.lift.field import FrameSolid
 from monoform.methods.lift.infer import Lift, LiftOptions
-from monoform.methods.lift.looks import answers, looks_at
 from monoform.methods.lift.losses import depth_loss, scale_loss, slope_loss
 from monoform.methods.lift.model import LiftNet, Surfaces
 from monoform.methods.lift.refine import refine
@@ -154,7 +154,7 @@ def test_normals_bend_the_front_where_depths_leave_it_flat():
 
 
 def test_answers_of_all_looks_lie_in_the_frame_of_the_first(weights):
-    """A network that answers with what it is shown: looks are put back where they came from."""
+    """A network that answers with what it is shown: crops are put back where they came from."""
 
     class Echo(LiftNet):
         def encode(self, pixels):
@@ -171,13 +171,13 @@ def test_answers_of_all_looks_lie_in_the_frame_of_the_first(weights):
     rgb, mask = mug()
     photo = Photo.open(rgb, mask=mask)
     crop = around(torch.from_numpy(photo.mask)[None])
-    looks = looks_at(photo, crop, 64, 6, generator=torch.Generator().manual_seed(0))
-    assert looks.mirrored.tolist() == [False, True] * 3 and looks.zoom[2:].std() > 0
-    said = answers(Echo(TINY), looks)
+    crops = augmented_crops(photo, crop, 64, 6, generator=torch.Generator().manual_seed(0))
+    assert crops.mirrored.tolist() == [False, True] * 3 and crops.zoom[2:].std() > 0
+    said = predictions(Echo(TINY), crops)
     for k in range(6):
-        assert float((said.front[k] / looks.zoom[k] - said.front[0]).abs().mean()) < 0.03
+        assert float((said.front[k] / crops.zoom[k] - said.front[0]).abs().mean()) < 0.03
         assert float((said.colour[k] - said.colour[0]).abs().mean()) < 0.03
-        torch.testing.assert_close(said.scale[k], looks.zoom[k].expand_as(said.scale[k]))
+        torch.testing.assert_close(said.scale[k], crops.zoom[k].expand_as(said.scale[k]))
         assert float(said.normal[k, 0].mean()) * (-1) ** k == pytest.approx(0.5**0.5, abs=1e-4)
 
 

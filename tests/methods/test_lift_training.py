@@ -76,15 +76,15 @@ def test_a_small_network_learns_two_objects(pack):
     torch.manual_seed(0)
     net = LiftNet(TINY)
     task = LiftTask(net, objects, LiftTraining(objects=2, steps=80, warmup=5))
-    optimiser = torch.optim.Adam(net.parameters(), 1e-2)
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
     packed = objects.batch([0, 1], torch.Generator().manual_seed(0), points=0, surface=0)
     batch = vars(task.assemble(packed, None))
     losses = []
     for step in range(80):
         total, parts = task._loss(batch, step, torch.Generator())
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         total.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(float(parts["front"] + parts["back"]))
     assert losses[-1] < 0.35 * losses[0]
 

@@ -31,7 +31,7 @@ from monoform.methods.list.losses import (
 )
 from monoform.methods.list.model import CoarseNet, ListNet
 from monoform.methods.list.published import published_config
-from monoform.methods.list.stages import published_optimiser
+from monoform.methods.list.stages import published_optimizer
 
 
 @check("list", "losses")
@@ -67,13 +67,13 @@ def compare_norms(case: Case, net: nn.Module) -> None:
     differing_share("grad_norms", ours, np.array([golden[name] for name in learned]), case.tolerance("grad_norms"))
 
 
-def optimiser_of(case: Case, net: nn.Module) -> torch.optim.Optimizer:
-    """The published optimiser with the case's numbers."""
+def optimizer_of(case: Case, net: nn.Module) -> torch.optim.Optimizer:
+    """The published optimizer with the case's numbers."""
     config = case.config
     options = replace(
-        published_optimiser(), rate=config["lr"], betas=tuple(config["betas"]), weight_decay=config["weight_decay"]
+        published_optimizer(), rate=config["lr"], betas=tuple(config["betas"]), weight_decay=config["weight_decay"]
     )
-    return options.build([{"params": [each for each in net.parameters() if each.requires_grad]}])
+    return options.over([{"params": [each for each in net.parameters() if each.requires_grad]}])
 
 
 @check("list", "train_step_coarse")
@@ -85,7 +85,7 @@ def train_step_coarse(case: Case) -> None:
     net = CoarseNet(replace(published_config("coarse"), network=network))
     net.load_state_dict(tensors(case))
     net.train()
-    optimiser = optimiser_of(case, net)
+    optimizer = optimizer_of(case, net)
     images, truth = picture(case, "image_u8"), case.tensor("cloud_gt")
     found: list[float] = []
     for step in range(config["steps"]):
@@ -96,11 +96,11 @@ def train_step_coarse(case: Case) -> None:
             case.compare("points_step0", cloud)
             case.compare("bn1_mean", net.image_encoder.bn1.running_mean)
             case.compare("bn1_var", net.image_encoder.bn1.running_var)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         if step == 0:
             compare_norms(case, net)
-        optimiser.step()
+        optimizer.step()
     case.compare("losses", np.array(found))
 
 
@@ -116,7 +116,7 @@ def train_step_list(case: Case) -> None:
     net.load_state_dict(tensors(case))
     net.freeze_first_stage()
     net.train()
-    optimiser = optimiser_of(case, net)
+    optimizer = optimizer_of(case, net)
     truth, scale = case.tensor("sdf_gt"), config["sdf_scale"]
     names = [f"occ_gt_idx{number}" for number in range(config["batch"])]
     target = torch.stack([grid_of(case.array(name), config["vox_res"]) for name in names])
@@ -130,11 +130,11 @@ def train_step_list(case: Case) -> None:
         parts.append((float(occupied.detach()), float(distance.detach())))
         if step == 0:
             _compare_first(case, net, probability, scaled, parts[0])
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         (occupied + distance).backward()
         if step == 0:
             compare_norms(case, net)
-        optimiser.step()
+        optimizer.step()
     found = np.array(parts)
     case.compare("losses", found.sum(1))
     case.compare("parts", found)

@@ -87,7 +87,7 @@ def test_a_foreign_file(copy: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("step", "4"), ("step", -1), ("model", [1]), ("model", {"a": 1}), ("optimisers", None), ("sums", {"a": "b"})],
+    [("step", "4"), ("step", -1), ("model", [1]), ("model", {"a": 1}), ("optimizers", None), ("sums", {"a": "b"})],
 )
 def test_an_entry_of_another_kind(copy: Path, name: str, value: Any) -> None:
     path = list_checkpoints(copy)[-1]
@@ -95,12 +95,21 @@ def test_an_entry_of_another_kind(copy: Path, name: str, value: Any) -> None:
     assert f"its entry {name!r} is missing or of another kind" in resume(copy)
 
 
-def test_an_optimiser_that_does_not_fit(copy: Path) -> None:
+def test_an_optimizer_that_does_not_fit(copy: Path) -> None:
     path = list_checkpoints(copy)[-1]
     content = torch.load(path, weights_only=True)
-    content["optimisers"]["maker"]["state"][0]["exp_avg"] = torch.zeros(1, 2)
+    content["optimizers"]["maker"]["state"][0]["exp_avg"] = torch.zeros(1, 2)
     torch.save(content, path)
-    assert "its optimiser 'maker' does not fit" in resume(copy)
+    assert "its optimizer 'maker' does not fit" in resume(copy)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_gone_on_from(copy: Path) -> None:
+    path = list_checkpoints(copy)[-1]
+    content = torch.load(path, weights_only=True)
+    content["optimisers"] = content.pop("optimizers")
+    torch.save(content, path)
+    assert set(load_checkpoint(path).optimizers) == {"critic", "maker"}
+    assert train(Duel(), copy, options=duel_options(steps=5)).finished
 
 
 def test_another_architecture(copy: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from tests.training.training_cases import Bowl, Duel, Lines, duel_options
 from torch import Tensor, nn
 
-from monoform.training import Optimiser, Phase, Steps, TrainOptions, list_checkpoints, train
+from monoform.training import Optimizer, Phase, Steps, TrainOptions, list_checkpoints, train
 
 
 def options(steps: int, **more: Any) -> TrainOptions:
@@ -62,11 +62,11 @@ def test_micro_batches_add_up_to_one_big_batch(tmp_path: Path) -> None:
 def test_equals_a_bare_loop(tmp_path: Path) -> None:
     task, bare = Lines(), Lines()
     train(task, tmp_path, options=options(20))
-    optimiser = torch.optim.Adam(bare.module.parameters(), 0.05)
+    optimizer = torch.optim.Adam(bare.module.parameters(), 0.05)
     for points in task.seen:
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         bare.loss(points, 0, torch.Generator())[0].backward()
-        optimiser.step()
+        optimizer.step()
     assert torch.equal(task.module.weight, bare.module.weight)
 
 
@@ -76,8 +76,8 @@ def test_phases_run_when_due_in_order_and_move_only_their_own(tmp_path: Path) ->
     class Two(Bowl):
         def phases(self) -> list[Phase]:
             return [
-                Phase("often", [self.module[0]], self.note("often"), optimiser=self.optimiser),
-                Phase("rare", [self.module[1]], self.note("rare"), every=3, optimiser=self.optimiser),
+                Phase("often", [self.module[0]], self.note("often"), optimizer=self.optimizer),
+                Phase("rare", [self.module[1]], self.note("rare"), every=3, optimizer=self.optimizer),
             ]
 
         def note(self, name: str) -> Any:
@@ -101,20 +101,20 @@ def test_phases_run_when_due_in_order_and_move_only_their_own(tmp_path: Path) ->
     assert [float(item[0].detach()) for item in task.module] == pytest.approx([a, b], rel=1e-12)
 
 
-def test_a_shared_optimiser_keeps_one_set_of_moments(tmp_path: Path) -> None:
+def test_a_shared_optimizer_keeps_one_set_of_moments(tmp_path: Path) -> None:
     class Shared(Lines):
         def phases(self) -> list[Phase]:
-            first = Phase("fit", self.module.parameters, self.loss, optimiser=Optimiser("adam", 0.05))
+            first = Phase("fit", self.module.parameters, self.loss, optimizer=Optimizer("adam", 0.05))
             return [first, Phase("again", (), self.loss, shares="fit")]
 
     task, bare = Shared(), Lines()
     train(task, tmp_path, options=options(10))
-    optimiser = torch.optim.Adam(bare.module.parameters(), 0.05)
+    optimizer = torch.optim.Adam(bare.module.parameters(), 0.05)
     for points in task.seen:
         for _ in range(2):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             bare.loss(points, 0, torch.Generator())[0].backward()
-            optimiser.step()
+            optimizer.step()
     assert torch.equal(task.module.weight, bare.module.weight)
 
 

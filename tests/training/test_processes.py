@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.training.hooked_cases import HookedBranches
 from tests.training.training_cases import final_state
+from tests.training.two_processes import Branches, options
 
 from monoform.training import train
 
@@ -19,8 +21,11 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import os, signal, sys
 import torch
+from tests.training.hooked_cases import HookedBranches
 from tests.training.two_processes import Branches, options
 from monoform.training import train
+
+Kind = {"Branches": Branches, "HookedBranches": HookedBranches}[sys.argv[2]]
 
 def happening(step):
     # One process alone is told to stop: both must.
@@ -28,18 +33,17 @@ def happening(step):
         open(sys.argv[1] + "/told", "w").close()
         os.kill(os.getpid(), signal.SIGTERM)
 
-first = train(Branches(happening, different=int(os.environ["RANK"])), sys.argv[1], options=options(accumulate=1))
+first = train(Kind(happening, different=int(os.environ["RANK"])), sys.argv[1], options=options(accumulate=1))
 assert (first.stopped, first.step) == ("SIGTERM", 4), first
-task = Branches()
+task = Kind()
 second = train(task, sys.argv[1], options=options(accumulate=1))
 assert second.finished
 torch.save(task.module.state_dict(), sys.argv[1] + "/rank" + os.environ["RANK"] + ".pt")
 """
 
 
-def test_two_processes_equal_one(tmp_path: Path) -> None:
-    from tests.training.two_processes import Branches, options
-
+@pytest.mark.parametrize("kind", [Branches, HookedBranches])
+def test_two_processes_equal_one(kind: type[Branches], tmp_path: Path) -> None:
     out = tmp_path / "two"
     out.mkdir()
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -50,7 +54,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
         "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run(
-        [*command, str(tmp_path / "script.py"), str(out)],
+        [*command, str(tmp_path / "script.py"), str(out), kind.__name__],
         env=environment,
         capture_output=True,
         text=True,
@@ -59,7 +63,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
 
-    task = Branches()
+    task = kind()
     train(task, tmp_path / "one", options=options(accumulate=2))
     one, two = final_state(tmp_path / "one"), final_state(out)
     # Double precision, sums in another order: twelve steps of Adam stay within 1e-10.

@@ -13,7 +13,7 @@ from tests.training.training_cases import Bowl, Lines
 from torch import nn
 
 from monoform.errors import InputError
-from monoform.training import Optimiser, Phase, TrainOptions, train
+from monoform.training import Optimizer, Phase, TrainOptions, train
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_phases(tmp_path: Path) -> None:
         ((fit, fit), "Two phases are named 'fit'"),
         ((Phase("none", [], loss),), "'none' has no parameter that asks for gradients"),
         ((Phase("far", [nn.Parameter(torch.ones(1))], loss),), "'far' trains a tensor that is no parameter"),
-        ((Phase("late", (), loss, shares="fit"), fit), "shares the optimiser of 'fit', which is no earlier phase"),
+        ((Phase("late", (), loss, shares="fit"), fit), "shares the optimizer of 'fit', which is no earlier phase"),
     ]
     for phases, words in cases:
         with pytest.raises(InputError) as caught:
@@ -75,7 +75,7 @@ def test_parameter_groups_have_their_own_rates(tmp_path: Path) -> None:
     def loss(batch: None, step: int, generator: torch.Generator) -> Any:
         return (task.module[0] + task.module[1]).sum(), {}
 
-    phase = Phase("fall", groups, loss, optimiser=Optimiser("sgd", 0.1))
+    phase = Phase("fall", groups, loss, optimizer=Optimizer("sgd", 0.1))
     train(Given(phase, module=task.module), tmp_path, options=TrainOptions(1, device="cpu"))
     assert [float(item[0].detach()) for item in task.module] == pytest.approx([0.9, 0.99])
 

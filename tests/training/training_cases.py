@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monoform.training import Constant, Cosine, Optimiser, Phase, TrainOptions, list_checkpoints, load_checkpoint
+from monoform.training import Constant, Cosine, Optimizer, Phase, TrainOptions, list_checkpoints, load_checkpoint
 
 
 class Bowl:
@@ -18,11 +18,11 @@ class Bowl:
     def __init__(self, *, rate: float = 0.1, schedule: Any = None) -> None:
         self.module = nn.ParameterList([nn.Parameter(torch.ones(2, dtype=torch.float64))])
         self.curvature = torch.tensor([1.0, 4.0], dtype=torch.float64)
-        self.optimiser = Optimiser("sgd", rate)
+        self.optimizer = Optimizer("sgd", rate)
         self.schedule = schedule or Constant()
 
     def phases(self) -> list[Phase]:
-        return [Phase("fall", self.module.parameters, self.loss, optimiser=self.optimiser, schedule=self.schedule)]
+        return [Phase("fall", self.module.parameters, self.loss, optimizer=self.optimizer, schedule=self.schedule)]
 
     def batch(self, step: int, generator: torch.Generator) -> None:
         return None
@@ -35,15 +35,15 @@ class Bowl:
 class Lines:
     """Least squares on random points; `rows` of them a micro-batch, or all shards of a step at once."""
 
-    def __init__(self, *, rows: int = 6, shards: int = 1, optimiser: Optimiser | None = None) -> None:
+    def __init__(self, *, rows: int = 6, shards: int = 1, optimizer: Optimizer | None = None) -> None:
         torch.manual_seed(3)
         self.module = nn.Linear(4, 1).double()
         self.rows, self.shards = rows, shards
-        self.optimiser = optimiser or Optimiser("adam", 0.05)
+        self.optimizer = optimizer or Optimizer("adam", 0.05)
         self.seen: list[Tensor] = []
 
     def phases(self) -> list[Phase]:
-        return [Phase("fit", self.module.parameters, self.loss, optimiser=self.optimiser)]
+        return [Phase("fit", self.module.parameters, self.loss, optimizer=self.optimizer)]
 
     def batch(self, step: int, generator: torch.Generator) -> Tensor:
         points = torch.randn(self.rows, 4, generator=generator, dtype=torch.float64)
@@ -57,7 +57,7 @@ class Lines:
 class Duel:
     """An adversary with all that makes resuming hard.
 
-    Two phases of different `every`, a third that shares an optimiser, dropout, batch statistics, noise from the loss's
+    Two phases of different `every`, a third that shares an optimizer, dropout, batch statistics, noise from the loss's
     generator and from the global ones. `happening` is called at each batch.
     """
 
@@ -70,11 +70,11 @@ class Duel:
 
     def phases(self) -> list[Phase]:
         schedule = Cosine(40, warmup=3)
-        adam = Optimiser("adam", 0.01, betas=(0.5, 0.9))
+        adam = Optimizer("adam", 0.01, betas=(0.5, 0.9))
         return [
-            Phase("critic", self.critic.parameters, self.judge, optimiser=adam, schedule=schedule),
+            Phase("critic", self.critic.parameters, self.judge, optimizer=adam, schedule=schedule),
             Phase("slope", (), self.slope, every=4, shares="critic"),
-            Phase("maker", self.maker.parameters, self.make, every=3, optimiser=Optimiser("adamw", 0.02)),
+            Phase("maker", self.maker.parameters, self.make, every=3, optimizer=Optimizer("adamw", 0.02)),
         ]
 
     def batch(self, step: int, generator: torch.Generator) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def final_state(out: Path) -> dict[str, Any]:
     return {name: getattr(checkpoint, name) for name in COMPARED if name != "seconds"}
 
 
-COMPARED = ("step", "model", "ema", "optimisers", "options", "sums", "counts")
+COMPARED = ("step", "model", "ema", "optimizers", "options", "sums", "counts")
 
 
 def assert_same_bits(first: Any, second: Any, where: str = "") -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from monoform.training import Optimiser, Phase, TrainOptions
+from monoform.training import Optimizer, Phase, TrainOptions
 
 
 class Branches:
@@ -32,7 +32,7 @@ class Branches:
         self.happening = happening or (lambda step: None)
 
     def phases(self) -> list[Phase]:
-        return [Phase("fit", self.module.parameters, self.loss, optimiser=Optimiser("adamw", 0.02, weight_decay=0.1))]
+        return [Phase("fit", self.module.parameters, self.loss, optimizer=Optimizer("adamw", 0.02, weight_decay=0.1))]
 
     def batch(self, step: int, generator: torch.Generator) -> Tensor:
         self.happening(step)

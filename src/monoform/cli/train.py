@@ -32,7 +32,7 @@ class Train:
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for checkpoints, metrics and, at the end, the weights."""
     steps: int = 4000
-    """Optimiser steps of the whole training."""
+    """Optimizer steps of the whole training."""
     minutes: float | None = None
     """Stop cleanly, with a checkpoint, before this time is spent; of a scene with scores, mesh and film, which are
     shortened or left out, with a sentence, where the time is too short for them."""

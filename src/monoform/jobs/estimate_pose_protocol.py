@@ -122,7 +122,7 @@ def chosen_views(scene: KnownScene, protocol: Protocol) -> list[SceneView]:
 
 
 def starts_of(view: SceneView, scene: KnownScene, protocol: Protocol, number: int) -> list[Camera]:
-    """The starts of one photo; the same for every optimiser."""
+    """The starts of one photo; the same for every optimizer."""
     camera = view.camera
     generator = torch.Generator().manual_seed(protocol.seed * 100_003 + number)
     centre = camera.world_from_camera.new_tensor(scene.surroundings.centre)

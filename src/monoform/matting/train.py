@@ -15,7 +15,7 @@ from ..data.dataset import PackedObjects
 from ..data.splits import excluded_names, validation_names
 from ..training import (
     Cosine,
-    Optimiser,
+    Optimizer,
     Phase,
     TrainOptions,
     TrainResult,
@@ -91,8 +91,8 @@ class MattingTask:
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
         schedule = Cosine(self.options.steps, warmup=self.options.warmup)
-        optimiser = Optimiser(rate=self.options.rate, weight_decay=0.02)
-        return [Phase("matting", self.module.parameters, self._loss, optimiser=optimiser, schedule=schedule)]
+        optimizer = Optimizer(rate=self.options.rate, weight_decay=0.02)
+        return [Phase("matting", self.module.parameters, self._loss, optimizer=optimizer, schedule=schedule)]
 
     def batch(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs, true masks, and where they count."""

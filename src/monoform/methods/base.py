@@ -90,7 +90,7 @@ class PoseEstimate:
             None where it is not known.
         converged: whether the pose can be believed; doubts: why not, a clause each.
         score: mean robust difference of the rendered picture to the photo, in colours 0..1.
-        path: poses from the winning start to the result; seconds: when each was measured; losses: as the optimiser
+        path: poses from the winning start to the result; seconds: when each was measured; losses: as the optimizer
             saw them, NaN where it did not.
         alternatives: other poses that were given up on the way, the better first.
         details: further numbers, for the record.

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
+from .adan import Adan
 from .checkpoint import Checkpoint, list_checkpoints, load_checkpoint
 from .ema import Ema
+from .ema_decay import EveryNth, Fixed, HalfLife, WarmUp
+from .hooks import AfterStep, BeforeStep
 from .loop import train
+from .optimizers import Optimizer
 from .options import Diverged, TrainOptions, TrainResult
-from .phase import EvaluatedTask, Optimiser, Phase, Task
+from .phase import AveragedTask, EvaluatedTask, Phase, Task
 from .run_folder import run_folder
 from .schedule import Constant, Cosine, Schedule, Steps
 from .weights import load_pretrained, publish, save_pretrained
 
 __all__ = [
+    "Adan",
+    "AfterStep",
+    "AveragedTask",
+    "BeforeStep",
     "Checkpoint",
     "Constant",
     "Cosine",
     "Diverged",
     "Ema",
     "EvaluatedTask",
-    "Optimiser",
+    "EveryNth",
+    "Fixed",
+    "HalfLife",
+    "Optimizer",
     "Phase",
     "Schedule",
     "Steps",
     "Task",
     "TrainOptions",
     "TrainResult",
+    "WarmUp",
     "list_checkpoints",
     "load_checkpoint",
     "load_pretrained",
@@ -33,3 +48,10 @@ __all__ = [
     "save_pretrained",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Optimiser":
+        warnings.warn("monoform.training.Optimiser is now Optimizer.", DeprecationWarning, stacklevel=2)
+        return Optimizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,16 +29,16 @@ class Checkpoint:
         step: steps done.
         model: the module's state_dict.
         ema: averaged weights under the same names, or None.
-        optimisers: name of a phase -> state_dict of its optimiser.
+        optimizers: name of a phase -> state_dict of its optimizer.
         options: the options that decide the numbers.
-        sums, counts: metrics since the last line of the journal.
+        sums, counts: metrics since the last line of the log.
         seconds: time spent.
     """
 
     step: int
     model: dict[str, Tensor]
     ema: dict[str, Tensor] | None
-    optimisers: dict[str, dict[str, Any]]
+    optimizers: dict[str, dict[str, Any]]
     options: dict[str, Any]
     sums: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -82,6 +82,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     )
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path} is no checkpoint of a monoform training: give a file from a folder checkpoints/.")
+    if "optimisers" in content:  # as earlier versions wrote it
+        content["optimizers"] = content.pop("optimisers")
     fields: dict[str, Any] = {name: content.get(name) for name in Checkpoint.__dataclass_fields__}
     wrong = [name for name, value in fields.items() if not _is_valid(name, value)]
     if wrong:
@@ -98,7 +100,7 @@ def _is_valid(name: str, value: Any) -> bool:
         return True
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         return False
-    kind = {"model": Tensor, "ema": Tensor, "optimisers": dict, "sums": float, "counts": int}.get(name, object)
+    kind = {"model": Tensor, "ema": Tensor, "optimizers": dict, "sums": float, "counts": int}.get(name, object)
     return all(isinstance(item, kind) for item in value.values())
 
 

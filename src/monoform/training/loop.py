@@ -1,4 +1,4 @@
-"""The one training loop: phases that are due, averaged weights, checkpoints, a journal."""
+"""The one training loop: phases that are due, averaged weights, checkpoints, a log of metrics."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import nn
 from ..errors import InputError
 from ..outputs import sweep, told
 from ..progress import work
+from .accumulator import MetricAccumulator
 from .checkpoint import (
     Checkpoint,
     checkpoint_path,
@@ -23,15 +24,16 @@ from .checkpoint import (
     save_checkpoint,
 )
 from .ema import Ema
-from .feed import Feed
-from .journal import Journal, Window
+from .hooks import Hooks
+from .logger import MetricLogger
+from .optimizer_step import OptimizerStep, PhaseState, prepare_phases
 from .options import Diverged, TrainOptions, TrainResult
-from .phase import EvaluatedTask, Task
+from .phase import AveragedTask, EvaluatedTask, Task
+from .prefetch import BatchPrefetcher
 from .processes import copy_from_first, largest, start_fabric
 from .randomness import kept_globals, seed_for, seed_globals
 from .run_folder import run_folder
 from .stopping import REASONS, Stop
-from .update import PhaseState, Updater, prepare_phases
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -76,17 +78,17 @@ class Training:
         self.task, self.out, self.options, self.fabric = task, out, options, fabric
         self.module: nn.Module = fabric.to_device(task.module)
         self.states = prepare_phases(task.phases(), self.module)
-        self.updater = Updater(fabric, options)
-        self.window = Window()
+        self.optimizer_step = OptimizerStep(fabric, options)
+        self.hooks = Hooks(task, fabric, options.seed)
+        self.metrics = MetricAccumulator()
         self.step = 0
         self.seconds = 0.0
         copy_from_first(fabric, self.module.state_dict().values())
-        decay = options.ema_decay
-        self.ema = None if decay is None else Ema(self.module, decay, warmup=options.ema_warmup)
+        self.ema = _ema(task, options)
         self._make_folder()
         self._resume()
         fabric.barrier()
-        self.journal = Journal(
+        self.logger = MetricLogger(
             out,
             active=fabric.is_global_zero,
             first_step=self.step,
@@ -94,7 +96,7 @@ class Training:
             tensorboard=options.tensorboard,
             progress=options.progress,
         )
-        self.feed = Feed(task, fabric, options)
+        self.prefetcher = BatchPrefetcher(task, fabric, options)
 
     def run(self, stop: Stop) -> TrainResult:
         """All steps that are left, or as many as can be done."""
@@ -107,28 +109,33 @@ class Training:
                 reason = "done"
             self._write_down(last=bool(reason))
         path = checkpoint_path(self.out, self.step)
-        return TrainResult(self.step, reason or "done", path, dict(self.journal.latest), self.seconds)
+        return TrainResult(self.step, reason or "done", path, dict(self.logger.latest), self.seconds)
 
     def close(self) -> None:
-        """End the thread and the journal."""
-        self.feed.close()
-        self.journal.close()
+        """End the thread and the log."""
+        self.prefetcher.close()
+        self.logger.close()
 
     def _step(self) -> None:
         begun = time.perf_counter()
         due = self._due(self.step)
-        batches = self.feed.batches(self.step, self._following()) if due else []
+        batches = self.prefetcher.batches(self.step, self._following()) if due else []
+        self.hooks.before(self.step)
         for state in due:
-            self.window.add(state.phase.name, self.step, self.updater.update(state, batches, self.step))
+            metrics = self.optimizer_step.update(state, batches, self.step)
+            self.metrics.add(state.phase.name, self.step, metrics)
+            if state.phase.observe is not None:
+                state.phase.observe(self.step, metrics)
         copy_from_first(self.fabric, self.module.buffers())
+        self.hooks.after(self.step)
         if self.ema is not None:
             self.ema.update(self.step)
         self.step += 1
-        self.journal.advance(self.step)
+        self.logger.advance(self.step)
         self.seconds += time.perf_counter() - begun
 
     def _due(self, step: int) -> list[PhaseState]:
-        return [state for state in self.states if step % state.phase.every == 0]
+        return [state for state in self.states if state.phase.is_due(step)]
 
     def _following(self) -> int | None:
         """The next step that has a phase."""
@@ -139,10 +146,10 @@ class Training:
         options = self.options
         done = self.step >= options.steps
         if self.step % options.log_every == 0 or done:
-            self.window.read(check=options.nonfinite == "raise")
-            rates = {f"{item.phase.name}/rate": item.optimiser.param_groups[0]["lr"] for item in self.states}
-            metrics = {**self.window.means(), **rates}
-            self.journal.line(self.step, "train", metrics, seconds=round(self.seconds, 3))
+            self.metrics.read(check=options.nonfinite == "raise")
+            rates = {f"{item.phase.name}/rate": item.optimizer.param_groups[0]["lr"] for item in self.states}
+            metrics = {**self.metrics.means(), **rates}
+            self.logger.line(self.step, "train", metrics, seconds=round(self.seconds, 3))
         every = options.evaluate_every
         if every and (self.step % every == 0 or done):
             self._evaluate()
@@ -161,7 +168,7 @@ class Training:
             finally:
                 for part, mode in modes.items():
                     part.training = mode
-            self.journal.line(self.step, "evaluate", {f"evaluate/{name}": float(v) for name, v in metrics.items()})
+            self.logger.line(self.step, "evaluate", {f"evaluate/{name}": float(v) for name, v in metrics.items()})
         self.fabric.barrier()
 
     def _make_folder(self) -> None:
@@ -172,7 +179,7 @@ class Training:
         sweep(self.out / "checkpoints", again=True)
 
     def _save(self) -> None:
-        self.window.read(check=self.options.nonfinite == "raise")
+        self.metrics.read(check=self.options.nonfinite == "raise")
         model = self.module.state_dict()
         floating = [item for item in model.values() if item.is_floating_point()]
         if not bool(torch.stack([torch.isfinite(item).all() for item in floating]).all()):
@@ -186,10 +193,10 @@ class Training:
                 step=self.step,
                 model=dict(model),
                 ema=None if self.ema is None else self.ema.averages,
-                optimisers={item.phase.name: item.optimiser.state_dict() for item in self.states if item.own},
+                optimizers={item.phase.name: item.optimizer.state_dict() for item in self.states if item.own},
                 options=self.options.mathematics(self.fabric.world_size),
-                sums=self.window.sums,
-                counts=self.window.counts,
+                sums=self.metrics.sums,
+                counts=self.metrics.counts,
                 seconds=self.seconds,
             )
             save_checkpoint(self.out, checkpoint, keep=self.options.keep)
@@ -202,35 +209,41 @@ class Training:
             return
         path, checkpoint = paths[-1], load_checkpoint(paths[-1])
         _require_same_options(checkpoint.options, self.options.mathematics(self.fabric.world_size), self.out)
-        own = {item.phase.name: item.optimiser for item in self.states if item.own}
-        if set(own) != set(checkpoint.optimisers):
+        own = {item.phase.name: item.optimizer for item in self.states if item.own}
+        if set(own) != set(checkpoint.optimizers):
             raise InputError(
-                f"{path} is of a training with the phases {', '.join(checkpoint.optimisers)}; this one has "
+                f"{path} is of a training with the phases {', '.join(checkpoint.optimizers)}; this one has "
                 f"{', '.join(own)}: choose another folder."
             )
         require_same_shapes(checkpoint.model, self.module.state_dict(), path)
         if self.ema is not None:
             require_same_shapes(checkpoint.ema or {}, self.ema.averages, path)
         try:
-            for name, optimiser in own.items():
-                _load_optimiser(optimiser, checkpoint.optimisers[name])
+            for name, optimizer in own.items():
+                _load_optimizer(optimizer, checkpoint.optimizers[name])
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-            raise InputError(f"The checkpoint {path} is damaged: its optimiser {name!r} does not fit.") from error
+            raise InputError(f"The checkpoint {path} is damaged: its optimizer {name!r} does not fit.") from error
         self.module.load_state_dict(checkpoint.model)
         if self.ema is not None:
             for name, tensor in (checkpoint.ema or {}).items():
                 self.ema.averages[name].copy_(tensor)
         self.step, self.seconds = checkpoint.step, checkpoint.seconds
-        self.window.sums, self.window.counts = dict(checkpoint.sums), dict(checkpoint.counts)
+        self.metrics.sums, self.metrics.counts = dict(checkpoint.sums), dict(checkpoint.counts)
 
 
-def _load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, object]) -> None:
+def _ema(task: Task, options: TrainOptions) -> Ema | None:
+    if isinstance(task, AveragedTask):
+        return task.ema()
+    return None if options.ema_decay is None else Ema(task.module, options.ema_decay, warmup=options.ema_warmup)
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, object]) -> None:
     """Moments from the file; options from the task, which may have been changed on purpose."""
-    options = [{name: value for name, value in group.items() if name != "params"} for group in optimiser.param_groups]
-    optimiser.load_state_dict(state)
-    for group, values in zip(optimiser.param_groups, options, strict=True):
+    options = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, values in zip(optimizer.param_groups, options, strict=True):
         group.update(values)
-    for parameter, moments in optimiser.state.items():
+    for parameter, moments in optimizer.state.items():
         for name, value in moments.items():
             if isinstance(value, torch.Tensor) and value.ndim and value.shape != parameter.shape:
                 raise ValueError(f"{name} is {tuple(value.shape)} for {tuple(parameter.shape)}")

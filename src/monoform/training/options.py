@@ -15,14 +15,15 @@ class TrainOptions:
     """How the loop runs; what is learned is the task's affair.
 
     Attributes:
-        steps: optimiser steps of the whole training.
+        steps: optimizer steps of the whole training.
         seed: of every draw.
         accumulate: micro-batches of a process whose gradients are averaged into one step.
-        ema_decay: decay of averaged weights; None for none.
+        ema_decay: decay of averaged weights; None for none. A task may say it otherwise, see `AveragedTask`.
         ema_warmup: a shorter memory at the beginning, see `Ema`.
         precision: "32-true", or "bf16-mixed" (products in bfloat16, weights in float32).
         clip: largest norm of a phase's gradient; None for no limit.
-        nonfinite: "raise" when a loss is not finite, or "skip" the update (up to 100 in a row).
+        nonfinite: "raise" when a loss is not finite; "skip" the update (up to 100 in a row); or "zero" those numbers of
+            the gradient that are not, count them as the metric PHASE/nonfinite, and go on.
         checkpoint_every: steps from checkpoint to checkpoint; the last step is kept always.
         keep: checkpoints that stay.
         evaluate_every: steps from evaluation to evaluation, and one at the end; 0 for none.
@@ -44,7 +45,7 @@ class TrainOptions:
     ema_warmup: bool = True
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     clip: float | None = None
-    nonfinite: Literal["raise", "skip"] = "raise"
+    nonfinite: Literal["raise", "skip", "zero"] = "raise"
     checkpoint_every: int = 1000
     keep: int = 2
     evaluate_every: int = 0
@@ -88,7 +89,7 @@ class TrainOptions:
 
 CHOICES = {
     "precision": ("32-true", "bf16-mixed"),
-    "nonfinite": ("raise", "skip"),
+    "nonfinite": ("raise", "skip", "zero"),
     "device": ("auto", "cpu", "cuda", "mps"),
 }
 DECISIVE = ("seed", "ema_decay", "ema_warmup", "precision", "clip", "nonfinite")

@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .ema import Ema
+from .optimizers import Optimizer
 from .schedule import Constant, Schedule
 
 Parameters = Iterable[Any]
-Loss = Callable[[Any, int, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
-
-
-@dataclass(frozen=True)
-class Optimiser:
-    """Which optimiser and its options; what the chosen one does not have is not used.
-
-    Attributes:
-        name: "adam", "adamw" or "sgd".
-        rate: learning rate before the schedule; a parameter group may have its own under "lr".
-        betas: decay of the two moments (adam, adamw).
-        epsilon: added to the root of the second moment (adam, adamw).
-        weight_decay: pull towards zero.
-        momentum: of sgd.
-        fused: compute adam and adamw in one kernel: many times faster for large tables on a CPU, rounded differently.
-    """
-
-    name: Literal["adam", "adamw", "sgd"] = "adamw"
-    rate: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-    weight_decay: float = 0.0
-    momentum: float = 0.0
-    fused: bool = False
-
-    def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        """The torch optimiser over parameter groups.
-
-        Raises:
-            InputError: no such optimiser.
-        """
-        if self.name == "sgd":
-            return torch.optim.SGD(groups, self.rate, momentum=self.momentum, weight_decay=self.weight_decay)
-        known = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-        if self.name not in known:
-            raise InputError(f"There is no optimiser {self.name!r}: choose adam, adamw or sgd.")
-        fused = {"fused": True} if self.fused else {}
-        return known[self.name](
-            groups, self.rate, betas=self.betas, eps=self.epsilon, weight_decay=self.weight_decay, **fused
-        )
+Term = tuple[Tensor, dict[str, Tensor]]
+Loss = Callable[[Any, int, torch.Generator], Term | Iterator[Term]]
 
 
 @dataclass(frozen=True)
@@ -66,25 +30,40 @@ class Phase:
         parameters: what it trains: tensors or parameter groups, or a function that returns them, such as
             `module.parameters`; all within the task's module.
         loss: (batch, step, generator) -> (scalar to minimise, scalars to log). The generator is on the device of the
-            module and is seeded anew at each call; the global generators are too.
-        every: the phase is due at the steps 0, every, 2 every ...
-        optimiser: its options.
+            module and is seeded anew at each call; the global generators are too. A loss of several terms yields them
+            one after the other: gradients of each are computed before the next is asked for, so that only one graph
+            is in memory; what is minimised is their sum.
+        every: the phase is due at the steps offset, offset + every, offset + 2 every ...
+        offset: its first step, 0..every - 1.
+        optimizer: its options.
         schedule: step -> factor on the learning rate.
-        shares: name of an earlier phase whose optimiser (with its parameters and moments) this phase uses, as lazy
+        shares: name of an earlier phase whose optimizer (with its parameters and moments) this phase uses, as lazy
             regularisation does (Karras et al. 2020, appendix B); "" for one of its own.
+        observe: is told the step and the phase's metrics, averaged over all micro-batches and processes, after its
+            update: for what must know them on every process alike, such as the strength of an augmentation.
     """
 
     name: str
     parameters: Parameters | Callable[[], Parameters]
     loss: Loss
     every: int = 1
-    optimiser: Optimiser = field(default_factory=Optimiser)
+    optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Constant)
     shares: str = ""
+    offset: int = 0
+    observe: Callable[[int, Mapping[str, Tensor]], None] | None = None
 
     def __post_init__(self) -> None:
         if self.every < 1:
             raise InputError(f"Phase {self.name!r} is due every {self.every} steps; it must be at least 1.")
+        if not 0 <= self.offset < self.every:
+            raise InputError(
+                f"Phase {self.name!r} has the offset {self.offset}; it must be 0..{self.every - 1}, below its every."
+            )
+
+    def is_due(self, step: int) -> bool:
+        """Whether the phase runs at `step`."""
+        return step % self.every == self.offset
 
     def groups(self) -> list[dict[str, Any]]:
         """The parameters as groups of torch.optim, each without what does not ask for gradients."""
@@ -99,7 +78,8 @@ class Phase:
 
 @runtime_checkable
 class Task(Protocol):
-    """What a method gives to the loop.
+    """What a method gives to the loop; what it may have besides tell `EvaluatedTask`,
+    `AveragedTask`, and `BeforeStep` and `AfterStep`.
 
     Everything that is trained or remembered lives in `module`, as parameters and buffers.
     """
@@ -124,4 +104,13 @@ class EvaluatedTask(Task, Protocol):
 
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
         """Numbers to log; the module is in evaluation mode and holds the averaged weights if there are any."""
+        ...
+
+
+@runtime_checkable
+class AveragedTask(Task, Protocol):
+    """A task that says which weights are averaged and how, instead of `TrainOptions.ema_decay`."""
+
+    def ema(self) -> Ema | None:
+        """The averages; asked for once, when the module is in place; None for none."""
         ...

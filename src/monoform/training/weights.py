@@ -76,7 +76,7 @@ def publish(module: nn.Module, config: Any, result: TrainResult, folder: str | P
     """
     averaged = load_checkpoint(result.checkpoint).ema
     if averaged is not None:
-        module.load_state_dict(averaged)
+        module.load_state_dict({**module.state_dict(), **averaged})
     if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
         save_pretrained(module, config, folder, card=card)
 

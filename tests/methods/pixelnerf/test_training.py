@@ -16,7 +16,7 @@ from tests.training.training_cases import assert_same_bits, final_state
 from monoform import InputError
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.train import PixelNerfTask, PixelNerfTraining
-from monoform.training import Optimiser, Phase, TrainOptions, train
+from monoform.training import Optimizer, Phase, TrainOptions, train
 
 ROOT = Path(__file__).parents[3]
 SMALL = PixelNerfTraining(objects=2, rays=24, rate=3e-3)
@@ -103,8 +103,8 @@ class Plain(PixelNerfTask):
     """Trained by gradient descent: Adam would make large steps of what is nearly no gradient."""
 
     def phases(self) -> list[Phase]:
-        """The same phase with another optimiser."""
-        return [replace(phase, optimiser=Optimiser("sgd", rate=0.1)) for phase in super().phases()]
+        """The same phase with another optimizer."""
+        return [replace(phase, optimizer=Optimizer("sgd", rate=0.1)) for phase in super().phases()]
 
 
 def plain_task() -> Plain:

@@ -1,4 +1,4 @@
-"""The options of iNeRF (Yen-Chen et al. 2021) as published, and of the aligner that replaces its optimiser."""
+"""The options of iNeRF (Yen-Chen et al. 2021) as published, and of the aligner that replaces its optimizer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Compat:
 
 @dataclass(frozen=True)
 class Descent:
-    """The paper's optimiser (section 3.2) on colours of sampled pixels.
+    """The paper's optimizer (section 3.2) on colours of sampled pixels.
 
     Attributes:
         steps: updates.

@@ -21,10 +21,10 @@ from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.single_view import single_view
 from ...training.weights import load_pretrained
 from ..base import MethodCard, Reconstructor
+from .augmented_crops import AugmentedCrops, augmented_crops, predictions
 from .config import LiftConfig
 from .crop import Crop, CropFrame, around, frame_of
 from .field import FrameSolid, LiftField
-from .looks import Looks, answers, looks_at
 from .model import LiftNet, Surfaces
 from .refine import refine
 
@@ -37,7 +37,7 @@ CITATION = """@software{monoform,
 SHIPPED = Path(__file__).parents[2] / "weights" / "lift"
 OUTLINE = 384
 PAINT = 512
-LOOKS = 8
+AUGMENTATIONS = 8
 
 
 @dataclass(frozen=True)
@@ -97,22 +97,22 @@ class Lift(Reconstructor):
             crop = around(torch.from_numpy(photo.mask)[None])
             outline = outline_of(photo, crop)
             front = crop.cut(torch.from_numpy(photo.filled()).float().permute(2, 0, 1)[None], PAINT)
-            looks = looks_at(photo, crop, self.net.config.image_size, self._looks(), generator=generator)
+            crops = augmented_crops(photo, crop, self.net.config.image_size, self._augmentations(), generator=generator)
             found = [
                 self._reconstruction(surfaces, front, photo, camera, crop, outline, silhouette.parts, loss)
-                for surfaces, loss in self._hypotheses(looks, generator)
+                for surfaces, loss in self._hypotheses(crops, generator)
             ]
         return replace(found[0], alternatives=tuple(found[1:]))
 
-    def _looks(self) -> int:
-        return LOOKS if self.config.refine else 1
+    def _augmentations(self) -> int:
+        return AUGMENTATIONS if self.config.refine else 1
 
-    def _hypotheses(self, looks: Looks, generator: torch.Generator) -> list[tuple[Surfaces, float]]:
-        """Answers and their losses, the best first."""
+    def _hypotheses(self, crops: AugmentedCrops, generator: torch.Generator) -> list[tuple[Surfaces, float]]:
+        """Predictions and their losses, the best first."""
         found = []
         for number in range(self.config.seeds):
-            said = answers(self.net, looks, dropped=number > 0, generator=generator)
-            found.append(refine(said, looks.pixels[:1], self.config.refine))
+            predicted = predictions(self.net, crops, dropped=number > 0, generator=generator)
+            found.append(refine(predicted, crops.pixels[:1], self.config.refine))
         return sorted(found, key=lambda pair: pair[1])
 
     def _reconstruction(

@@ -1,11 +1,11 @@
-"""Refinement: front and back that agree with several looks at the photo, and bend only where the photo does.
+"""Refinement: front and back that agree with the predictions for several crops, and bend only where the photo does.
 
-What is fitted are the depth maps themselves, at the resolution of the crop. Each look of the network is a measurement
-whose error has the scale that the network gives it; squared, so that what is left without priors is the weighted mean
-(the median of the looks is worse on unseen objects). Two soft priors take out the waves: the front rises between
+What is fitted are the depth maps themselves, at the resolution of the crop. Each prediction is a measurement whose
+error has the scale that the network gives it; squared, so that what is left without priors is the weighted mean (the
+median of the predictions is worse on unseen objects). Two soft priors take out the waves: the front rises between
 pixels as the normals say that the network sees there, and the back goes on straight, unless the colours or the mask
 change there (an edge-aware prior of second order). The silhouette is the mask from the start, and the camera is the one
-in whose frame the network answers: neither is a variable.
+in whose frame the network predicts: neither is a variable.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ STEEPEST = 3.0
 EDGE = 0.08  # change of colour that makes a bend half as costly
 
 
-def refine(answers: Surfaces, crop: Float[Tensor, "1 6 s s"], steps: int) -> tuple[Surfaces, float]:
-    """One answer from those of all looks, and its loss: their disagreement with it, and its bends.
+def refine(predictions: Surfaces, crop: Float[Tensor, "1 6 s s"], steps: int) -> tuple[Surfaces, float]:
+    """One prediction from those for all crops, and its loss: their disagreement with it, and its bends.
 
     Args:
-        answers: of each look, in the frame of the first.
+        predictions: for each crop, in the frame of the first.
         crop: what the network sees of the first.
-        steps: updates of the depth maps; 0 takes the mean, weighted by how sure each look is.
+        steps: updates of the depth maps; 0 takes the mean, weighted by how sure each is.
     """
-    mean = _mean(answers)
+    mean = _mean(predictions)
     if steps == 0:
-        return mean, _spread(answers, mean)
+        return mean, _spread(predictions, mean)
     mask = crop[:, 3:4]
-    measured, scale = (trackable(_enlarged(values, mask)) for values in (_depths(answers), answers.scale))
+    measured, scale = (trackable(_enlarged(values, mask)) for values in (_depths(predictions), predictions.scale))
     inside = trackable((mask > 0.5).float())
     softness = [trackable(weight) for weight in _softness(crop)]
     rises = [(trackable(step), trackable(weight)) for step, weight in _rises(_enlarged(mean.normal, mask), inside)]
@@ -59,7 +59,7 @@ def refine(answers: Surfaces, crop: Float[Tensor, "1 6 s s"], steps: int) -> tup
         ]
         bends = [(weight * _bend(back, dim)).sum() for dim, weight in zip((2, 3), softness, strict=True)]
         return {
-            "looks": (error * inside).sum() / pixels / len(measured),
+            "predictions": (error * inside).sum() / pixels / len(measured),
             "normals": RISE * torch.stack(steps_off).sum() / pixels,
             "bends": STRAIGHT * torch.stack(bends).sum() / pixels,
         }
@@ -71,11 +71,11 @@ def refine(answers: Surfaces, crop: Float[Tensor, "1 6 s s"], steps: int) -> tup
     return replace(mean, front=front, back=back, **larger), float(found.best_loss)
 
 
-def _mean(answers: Surfaces) -> Surfaces:
-    """The mean over all looks, of depths weighted by how sure each is."""
-    plain = {name: value.mean(dim=0, keepdim=True) for name, value in vars(answers).items()}
-    weights = answers.scale**-2
-    depths = (_depths(answers) * weights).sum(0, keepdim=True) / weights.sum(0, keepdim=True)
+def _mean(predictions: Surfaces) -> Surfaces:
+    """The mean over all predictions, of depths weighted by how sure each is."""
+    plain = {name: value.mean(dim=0, keepdim=True) for name, value in vars(predictions).items()}
+    weights = predictions.scale**-2
+    depths = (_depths(predictions) * weights).sum(0, keepdim=True) / weights.sum(0, keepdim=True)
     return Surfaces(**plain | {"front": depths[:, 0], "back": depths[:, 1]})
 
 
@@ -125,6 +125,6 @@ def _softness(crop: Float[Tensor, "1 6 s s"]) -> list[Tensor]:
     return weights
 
 
-def _spread(answers: Surfaces, mean: Surfaces) -> float:
-    """Mean distance of the looks from their mean, in scales."""
-    return float(((_depths(answers) - _depths(mean)).abs() / answers.scale).mean())
+def _spread(predictions: Surfaces, mean: Surfaces) -> float:
+    """Mean distance of the predictions from their mean, in scales."""
+    return float(((_depths(predictions) - _depths(mean)).abs() / predictions.scale).mean())

@@ -14,7 +14,7 @@ from ...data.dataset import PackedObjects
 from ...data.splits import excluded_names, validation_names
 from ...training import (
     Cosine,
-    Optimiser,
+    Optimizer,
     Phase,
     TrainOptions,
     TrainResult,
@@ -97,8 +97,8 @@ class LiftTask:
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
         schedule = Cosine(self.options.steps, warmup=self.options.warmup)
-        optimiser = Optimiser(rate=self.options.rate, betas=(0.9, 0.98), weight_decay=0.02)
-        return [Phase("lift", self.module.parameters, self._loss, optimiser=optimiser, schedule=schedule)]
+        optimizer = Optimizer(rate=self.options.rate, betas=(0.9, 0.98), weight_decay=0.02)
+        return [Phase("lift", self.module.parameters, self._loss, optimizer=optimizer, schedule=schedule)]
 
     def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Random objects, a random view of each, widened in colour, placing and handedness."""

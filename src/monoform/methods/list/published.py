@@ -27,7 +27,7 @@ USE = (
     "monoform train list --data DIR --set weights={folder} -o OUT)"
 )
 ENCODER_FILE, DECODER_FILE = "best_IME_test.pt.tar", "best_PD_test.pt.tar"
-LARGEST = 4 << 30  # bytes; a published checkpoint with its optimiser has about 1.3 GB
+LARGEST = 4 << 30  # bytes; a published checkpoint with its optimizer has about 1.3 GB
 CARD = """# LIST, {config}
 
 Weights in the format of the LIST release (Arshad and Beksi 2023), converted from `{file}`.
@@ -86,7 +86,7 @@ def read_published(file: str | Path, config: str | ListConfig) -> tuple[CoarseNe
 
 
 def write_published(net: CoarseNet | ListNet, file: str | Path, *, epoch: int = 0) -> None:
-    """Write a network as the authors' programs read it; the optimiser's state is empty."""
+    """Write a network as the authors' programs read it; the optimizer's state is empty."""
     content = {"epoch": epoch, "state_dict": _cpu(net.state_dict()), "optimizer": {}, "bestloss": float("inf")}
     with atomic_stream(file) as stream:
         torch.save(content, stream)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ...training import Constant, Cosine, Optimiser, Phase, Schedule
+from ...training import Constant, Cosine, Optimizer, Phase, Schedule
 from .localise import network_query, project
 from .losses import (
     chamfer_loss,
@@ -34,7 +34,7 @@ class StageOptions:
     """How a stage is trained.
 
     Attributes:
-        steps: of the stage. rate: highest learning rate. published: losses, optimiser and constant rate of the
+        steps: of the stage. rate: highest learning rate. published: losses, optimizer and constant rate of the
             original; else AdamW along a cosine, distances near the surface, on which side of it a point lies, and the
             camera where it is known.
         matrix, occupancy, side: weights of these parts beside the distances, in the clean form.
@@ -50,16 +50,16 @@ class StageOptions:
     def phase(self, name: str, module: nn.Module, loss: Callable) -> Phase:
         """One phase over what is not frozen."""
         if self.published:
-            optimiser, schedule = published_optimiser(), Constant()
-            return Phase(name, module.parameters, loss, optimiser=optimiser, schedule=schedule)
+            optimizer, schedule = published_optimizer(), Constant()
+            return Phase(name, module.parameters, loss, optimizer=optimizer, schedule=schedule)
         falling: Schedule = Cosine(self.steps, warmup=min(100, self.steps // 10))
-        optimiser = Optimiser(rate=self.rate, betas=(0.9, 0.99), weight_decay=0.01)
-        return Phase(name, module.parameters, loss, optimiser=optimiser, schedule=falling)
+        optimizer = Optimizer(rate=self.rate, betas=(0.9, 0.99), weight_decay=0.01)
+        return Phase(name, module.parameters, loss, optimizer=optimizer, schedule=falling)
 
 
-def published_optimiser() -> Optimiser:
+def published_optimizer() -> Optimizer:
     """Adam with the published rate and decay, the decay added to the gradient."""
-    return Optimiser(name="adam", rate=1e-4, betas=(0.9, 0.999), weight_decay=1e-5)
+    return Optimizer(name="adam", rate=1e-4, betas=(0.9, 0.999), weight_decay=1e-5)
 
 
 class CoarseTask:

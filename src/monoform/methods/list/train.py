@@ -60,7 +60,7 @@ class ListTraining:
         first_rate, rate: highest learning rates.
         points: with distances, of each object in a step; fractions: of them at each offset (shapenet, pix3d).
         cloud: surface points of each object in a step (pack).
-        published: losses, optimiser and constant rate of the original, no averaged weights, no clipping.
+        published: losses, optimizer and constant rate of the original, no averaged weights, no clipping.
         recolour: change colours at random. categories: "" for all, else their names.
     """
 

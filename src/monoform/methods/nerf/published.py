@@ -20,7 +20,7 @@ from .model import NerfNet
 
 USE = "monoform pose PHOTO --scene {folder}"
 PARTS = {"coarse": "network_fn_state_dict", "fine": "network_fine_state_dict"}
-LARGEST = 1 << 30  # bytes; a checkpoint of a scene has 14 MB with its optimiser
+LARGEST = 1 << 30  # bytes; a checkpoint of a scene has 14 MB with its optimizer
 ADVICE = "give a .tar file of nerf-pytorch, such as 200000.tar"
 CONFIGS = {
     "blender": NerfConfig(),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ...metrics import psnr
-from ...training import Cosine, Optimiser, Phase
+from ...training import Cosine, Optimizer, Phase
 from .model import NerfNet, NerfRenderer
 from .ray_bank import RayBank, RayBatch
 from .settings import SceneTraining
@@ -31,9 +31,9 @@ class FrequencyTask:
 
     def phases(self) -> list[Phase]:
         """One phase over both networks."""
-        optimiser = Optimiser(name="adam", rate=min(self.settings.rate, FASTEST), fused=True)
+        optimizer = Optimizer(name="adam", rate=min(self.settings.rate, FASTEST), fused=True)
         schedule = Cosine(self.steps, warmup=min(100, self.steps - 1), floor=self.settings.floor)
-        return [Phase("scene", self.module.parameters, self._loss, optimiser=optimiser, schedule=schedule)]
+        return [Phase("scene", self.module.parameters, self._loss, optimizer=optimizer, schedule=schedule)]
 
     def batch(self, step: int, generator: torch.Generator) -> RayBatch:
         """Random pixels of random photos."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ...metrics import psnr
-from ...training import Cosine, Optimiser, Phase
+from ...training import Cosine, Optimizer, Phase
 from .hash_model import HashScene
 from .hash_render import HashRenderer, render_samples, samples_within, step_length
 from .ray_bank import RayBank, RayBatch
@@ -41,21 +41,26 @@ class HashTask:
         groups += [{"params": [one for name, one in named if name != "gains"], "lr": settings.network_rate}]
         if self.net.gains is not None:
             groups += [{"params": [self.net.gains], "lr": GAIN_RATE}]
-        optimiser = Optimiser(name="adamw", rate=settings.rate, betas=BETAS, epsilon=EPSILON, fused=True)
+        optimizer = Optimizer(name="adamw", rate=settings.rate, betas=BETAS, epsilon=EPSILON, fused=True)
         schedule = Cosine(self.steps, warmup=min(20, self.steps - 1), floor=settings.floor)
-        return [Phase("scene", groups, self._loss, optimiser=optimiser, schedule=schedule)]
+        return [Phase("scene", groups, self._loss, optimizer=optimizer, schedule=schedule)]
 
     def batch(self, step: int, generator: torch.Generator) -> RayBatch:
         """Random pixels of random photos; more than a step uses once the scene is mostly empty."""
         del step
         return self.bank.draw(self.settings.rays, generator)
 
+    def before_step(self, step: int, generator: torch.Generator) -> None:
+        """Bring the grid of occupied cells up to date now and then."""
+        settings = self.settings
+        if step < settings.warmup or step % settings.update_every:
+            return
+        share = 1.0 if step < settings.warmup + settings.update_every else settings.update_share
+        self.net.occupancy.update(self.net.density, generator=generator, share=share)
+
     def _loss(self, batch: RayBatch, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         net, settings = self.net, self.settings
         warming = step < settings.warmup
-        if not warming and step % settings.update_every == 0:
-            share = 1.0 if step < settings.warmup + settings.update_every else settings.update_share
-            net.occupancy.update(net.density, generator=generator, share=share)
         # Longer steps while all is occupied.
         length = step_length(net) * (3.0 if warming else 1.0)
         origins, directions = net.to_grid(batch.origins), batch.directions

@@ -22,7 +22,7 @@ from ...render import RayPass
 from ...training import (
     Constant,
     Cosine,
-    Optimiser,
+    Optimizer,
     Phase,
     Schedule,
     TrainOptions,
@@ -156,8 +156,8 @@ class PixelNerfTask:
         """One phase over all parameters: Adam at a constant rate, as published, or one that falls."""
         options = self.options
         schedule: Schedule = Cosine(self.steps, warmup=options.warmup) if options.falling else Constant()
-        optimiser = Optimiser(name="adam", rate=options.rate)
-        return [Phase("pixelnerf", self.module.parameters, self._loss, optimiser=optimiser, schedule=schedule)]
+        optimizer = Optimizer(name="adam", rate=options.rate)
+        return [Phase("pixelnerf", self.module.parameters, self._loss, optimizer=optimizer, schedule=schedule)]
 
     def batch(self, step: int, generator: torch.Generator) -> RayBatch:
         """Random objects, as many random source views of each, and rays over all of their views."""
@@ -180,11 +180,15 @@ class PixelNerfTask:
         boxes = content.boxes if boxed else None
         return sample_rays(replace(content, images=images), sources, usable, self.options.rays, boxes, generator)
 
-    def _loss(self, batch: RayBatch, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        if self.module.training:
-            self.net.begin_step(step)
+    def before_step(self, step: int, generator: torch.Generator) -> None:
+        """Training mode, without a frozen encoder's batch statistics."""
+        del generator
+        self.net.begin_step(step)
         if self.options.freeze_encoder:
             self.net.encoder.eval()
+
+    def _loss(self, batch: RayBatch, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        del step
         encoded = self.net.encode(batch.images, batch.cameras)
         rendered = render(self.net, encoded, batch.rays, generator=generator)
         parts = {"coarse": self._error(rendered.coarse, batch.colours)}

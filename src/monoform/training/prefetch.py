@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Batches = list[tuple[int, Any]]
 
 
-class Feed:
+class BatchPrefetcher:
     """Numbered micro-batches of this process for each step.
 
     Micro-batch i of process r of w is shard i w + r of the step, and its generator is seeded by the shard: the same

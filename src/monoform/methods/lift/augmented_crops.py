@@ -1,4 +1,4 @@
-"""Several looks at one photo: the object's crop shifted, zoomed and mirrored, and what the network says of each."""
+"""Test-time augmentation: the object's crop shifted, zoomed and mirrored, and the predictions for each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ZOOM, SHIFT = (0.95, 1.15), 0.04  # as in training
 
 
 @dataclass(frozen=True)
-class Looks:
+class AugmentedCrops:
     """Crops around one object; the first is the crop itself, every second is mirrored.
 
     Attributes:
@@ -34,8 +34,8 @@ class Looks:
     shift: Float[Tensor, "k 2"]
 
 
-def looks_at(photo: Photo, crop: Crop, size: int, count: int, *, generator: torch.Generator) -> Looks:
-    """`count` looks at the object of a photo with a mask; the first two are the crop and its mirror image."""
+def augmented_crops(photo: Photo, crop: Crop, size: int, count: int, *, generator: torch.Generator) -> AugmentedCrops:
+    """`count` crops around the object of a photo with a mask; the first two are the crop and its mirror image."""
     assert photo.mask is not None
     zoom = ZOOM[0] + (ZOOM[1] - ZOOM[0]) * torch.rand(count, generator=generator)
     shift = SHIFT * torch.randn(count, 2, generator=generator).clamp(-2, 2)
@@ -49,24 +49,26 @@ def looks_at(photo: Photo, crop: Crop, size: int, count: int, *, generator: torc
     pixels = squares.cut(soft[None].expand(count, -1, -1, -1), size)
     mirrored = torch.arange(count) % 2 == 1
     pixels = torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels)
-    return Looks(squares, mirrored, with_outlines(pixels), zoom, shift)
+    return AugmentedCrops(squares, mirrored, with_outlines(pixels), zoom, shift)
 
 
-def answers(net: LiftNet, looks: Looks, *, dropped: bool = False, generator: torch.Generator | None = None) -> Surfaces:
-    """What the network says of each look, in the frame and on the pixels of the first.
+def predictions(
+    net: LiftNet, crops: AugmentedCrops, *, dropped: bool = False, generator: torch.Generator | None = None
+) -> Surfaces:
+    """Predictions for each crop, in the frame and on the pixels of the first.
 
-    A look's z axis is tilted against the first's by its small shift; that tilt is left out.
+    A crop's z axis is tilted against the first's by its small shift; that tilt is left out.
 
     Args:
         dropped: leave out random features, for another hypothesis.
     """
-    levels = net.encode(looks.pixels)
+    levels = net.encode(crops.pixels)
     if dropped:
         assert generator is not None
-        # One choice of features for all looks: they speak for the same hypothesis.
+        # One choice of features for all crops: they speak for the same hypothesis.
         levels[-1] = levels[-1] * net.kept_channels(generator)
-    found = net.decode(levels, looks.pixels)
-    turned = looks.mirrored[:, None, None]
+    found = net.decode(levels, crops.pixels)
+    turned = crops.mirrored[:, None, None]
     maps = torch.cat((found.front[:, None], found.back[:, None], found.scale, found.colour, found.normal), 1)
     over = torch.ones(maps.shape[1])
     over[7] = -1.0  # a mirrored normal looks to the other side
@@ -74,10 +76,10 @@ def answers(net: LiftNet, looks: Looks, *, dropped: bool = False, generator: tor
     side = maps.shape[-1]
     steps = (torch.arange(side) + 0.5) * 2 / side - 1
     rows, columns = torch.meshgrid(steps, steps, indexing="ij")
-    places = (torch.stack((columns, rows), -1) - looks.shift[:, None, None]) / looks.zoom[:, None, None, None]
+    places = (torch.stack((columns, rows), -1) - crops.shift[:, None, None]) / crops.zoom[:, None, None, None]
     placed = functional.grid_sample(maps, places, mode="bilinear", padding_mode="border", align_corners=False)
-    lengths = placed[:, :4] * looks.zoom[:, None, None, None]
-    camera = found.camera - torch.stack((torch.zeros_like(looks.zoom), torch.log(looks.zoom)), 1)
+    lengths = placed[:, :4] * crops.zoom[:, None, None, None]
+    camera = found.camera - torch.stack((torch.zeros_like(crops.zoom), torch.log(crops.zoom)), 1)
     return replace(
         found,
         front=lengths[:, 0],
