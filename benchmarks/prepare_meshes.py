@@ -15,7 +15,7 @@ import numpy as np
 
 import monoform.data
 from monoform.data import PackedObjects, excluded_names, training_names, validation_names
-from monoform.data.splits import NEAR, Candidate, Likeness, choose_validation
+from monoform.data.objects.splits import NEAR, Candidate, Likeness, choose_validation
 
 FOLDER = Path(monoform.data.__file__).parent
 HEAD = "# Frozen: results are compared over this list. The rule that chose it is monoform.data.choose_validation.\n"

@@ -23,11 +23,11 @@ from monoform.camera import (
     z_up_from_y_up,
 )
 from monoform.data import pack_meshes
-from monoform.data.labels import LabelOptions
-from monoform.data.pack import PackOptions
-from monoform.data.small import SmallOptions, shrink
-from monoform.data.sources import Source
-from monoform.data.views import ViewOptions
+from monoform.data.objects.sources import Source
+from monoform.data.packs.labels import LabelOptions
+from monoform.data.packs.pack import PackOptions
+from monoform.data.packs.small import SmallOptions, shrink
+from monoform.data.packs.views import ViewOptions
 from monoform.jobs.reconstruct import ReconstructOptions, reconstruct_to_folder
 from monoform.mesh import Mesh
 from monoform.methods.lift.config import LiftConfig

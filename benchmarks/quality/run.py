@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 
 from monoform.data import Source, mesh_sources
-from monoform.data.splits import SCAN_PREFIXES
+from monoform.data.objects.splits import SCAN_PREFIXES
 from monoform.outputs import atomic_file
 
 from .answers import Answerer

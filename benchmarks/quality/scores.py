@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from monoform.data.alignment import similarity
+from monoform.mesh.solid.alignment import similarity
 from monoform.metrics import nearest, psnr, ssim
 
 from .answers import Answer

@@ -12,9 +12,9 @@ from tests.pictures import mug, png
 
 from monoform.cli.main import main
 from monoform.cli.prepare import run
-from monoform.data.dvr import DvrObjects
-from monoform.data.solids import box, painted
-from monoform.data.srn import SrnObjects
+from monoform.data.objects.solids import box, painted
+from monoform.data.posed.objects.dvr import DvrObjects
+from monoform.data.posed.objects.srn import SrnObjects
 from monoform.errors import InputError
 
 TINY = ["--views", "2", "--size", "16", "--samples", "1", "--workers", "1"]

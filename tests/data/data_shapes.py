@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import trimesh
 
-from monoform.data.solids import box, joined, lathe
+from monoform.data.objects.solids import box, joined, lathe
 from monoform.mesh import Mesh, RayCaster
 
 

@@ -24,7 +24,7 @@ from tests.data.capture_cases import (
 from monoform import InputError
 from monoform.camera import Camera, look_at, spherical_position, transforms_from_cameras
 from monoform.data.capture import content_sphere, open_capture, read_image
-from monoform.data.check_capture import check_capture
+from monoform.data.captures.check import check_capture
 
 
 def edit(root: Path, **fields) -> None:

@@ -18,7 +18,7 @@ from tests.data.capture_cases import (
 )
 
 from monoform import InputError
-from monoform.data.check_capture import check_capture
+from monoform.data.captures.check import check_capture
 
 
 def test_every_layout_is_told_in_a_sentence(tmp_path):

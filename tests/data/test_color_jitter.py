@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monoform.data.color_jitter import ColorChange, changed_colors, draw_color_change
+from monoform.data.objects.color_jitter import ColorChange, changed_colors, draw_color_change
 
 
 def pictures(seed: int) -> torch.Tensor:

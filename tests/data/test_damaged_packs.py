@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from monoform.data import PackedObjects, pack_meshes
-from monoform.data.arrays import array_path, array_specs
-from monoform.data.labels import LabelOptions
-from monoform.data.pack import PackOptions
-from monoform.data.small import SmallOptions, shrink
-from monoform.data.sources import Source
-from monoform.data.views import ViewOptions
+from monoform.data.objects.sources import Source
+from monoform.data.packs.arrays import array_path, array_specs
+from monoform.data.packs.labels import LabelOptions
+from monoform.data.packs.pack import PackOptions
+from monoform.data.packs.small import SmallOptions, shrink
+from monoform.data.packs.views import ViewOptions
 from monoform.errors import InputError
 
 NAMES = [spec.name for spec in array_specs(ViewOptions(), LabelOptions())]

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from monoform.data.sdf_files import CLOUD_KEY, read_cloud
+from monoform.data.sdf.files import CLOUD_KEY, read_cloud
 from monoform.errors import InputError
 
 WRONG: dict[str, Callable[[h5py.File], object]] = {

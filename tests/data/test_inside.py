@@ -9,11 +9,11 @@ from scipy.spatial.transform import Rotation
 from tests.data import data_shapes as shapes
 
 from monoform.data import Solid, procedural_object
-from monoform.data.openings import winding_numbers
-from monoform.data.solids import box, ellipsoid
-from monoform.data.voxels import dense_samples, grown, voxelize
+from monoform.data.objects.solids import box, ellipsoid
 from monoform.errors import InputError
 from monoform.mesh import Mesh, components
+from monoform.mesh.solid.openings import winding_numbers
+from monoform.mesh.solid.voxels import dense_samples, grown, voxelize
 
 CELL = 1 / 96
 

@@ -14,14 +14,14 @@ from tests.leftovers import left_behind
 
 from monoform.camera import Camera
 from monoform.data import Source, load_source, mesh_sources, procedural_sources, validation_names
-from monoform.data.check import check_data
-from monoform.data.dvr import DvrObjects
-from monoform.data.layout_splits import deal_splits, near_duplicates
-from monoform.data.layout_views import circle_cameras, lit_pictures, scattered_cameras, spiral_cameras
-from monoform.data.layouts import LayoutOptions, render_layout, render_views_of
-from monoform.data.posed import PosedObjects
-from monoform.data.solids import box, ellipsoid, painted
-from monoform.data.srn import SrnObjects
+from monoform.data.objects.solids import box, ellipsoid, painted
+from monoform.data.packs.layout_splits import deal_splits, near_duplicates
+from monoform.data.packs.layout_views import circle_cameras, lit_pictures, scattered_cameras, spiral_cameras
+from monoform.data.packs.layouts import LayoutOptions, render_layout, render_views_of
+from monoform.data.posed.objects.check import check_data
+from monoform.data.posed.objects.dvr import DvrObjects
+from monoform.data.posed.objects.objects import PosedObjects
+from monoform.data.posed.objects.srn import SrnObjects
 from monoform.errors import InputError
 from monoform.mesh import RayCaster, sample_surface
 

@@ -24,11 +24,11 @@ from monoform.data import (
     procedural_sources,
     widened_sources,
 )
-from monoform.data import pack as pack_module
-from monoform.data.coded import code_depth, decode_depth
-from monoform.data.labels import label, thickness
-from monoform.data.small import SmallOptions, shrink
-from monoform.data.solids import box, painted
+from monoform.data.objects.solids import box, painted
+from monoform.data.packs import pack as pack_module
+from monoform.data.packs.coded import code_depth, decode_depth
+from monoform.data.packs.labels import label, thickness
+from monoform.data.packs.small import SmallOptions, shrink
 from monoform.errors import InputError
 
 OPTIONS = PackOptions(

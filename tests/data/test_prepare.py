@@ -7,7 +7,7 @@ import pytest
 
 from monoform.cli.prepare import run
 from monoform.data import PackedObjects
-from monoform.data.solids import box, painted
+from monoform.data.objects.solids import box, painted
 from monoform.errors import InputError
 
 TINY = ["--views", "2", "--size", "24", "--points", "1600", "--surface", "400", "--voxels", "32", "--workers", "1"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from monoform.data import load_source, procedural_cars
-from monoform.data.procedural_cars import KINDS, procedural_car
-from monoform.data.solids import joined
+from monoform.data.objects.procedural_cars import KINDS, procedural_car
+from monoform.data.objects.solids import joined
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,13 +16,14 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from monoform import InputError, Mesh
-from monoform.data.disn import DisnObjects
-from monoform.data.pix3d import Pix3dObjects
-from monoform.data.sdf_files import CLOUD, SAMPLES, read_cloud, read_near, write_samples
-from monoform.data.sdf_items import DrawOptions, drawing, drawn_near
-from monoform.data.sdf_jitter import ByteJitter, draw_byte_jitter, jittered
-from monoform.data.sdf_prepare import globbed_sources, sample_meshes
-from monoform.data.sdf_samples import (
+from monoform.data.objects.sources import Source
+from monoform.data.sdf.disn import DisnObjects
+from monoform.data.sdf.files import CLOUD, SAMPLES, read_cloud, read_near, write_samples
+from monoform.data.sdf.items import DrawOptions, drawing, drawn_near
+from monoform.data.sdf.jitter import ByteJitter, draw_byte_jitter, jittered
+from monoform.data.sdf.pix3d import Pix3dObjects
+from monoform.data.sdf.prepare import globbed_sources, sample_meshes
+from monoform.data.sdf.samples import (
     SdfOptions,
     drawn_counts,
     exact_distance,
@@ -32,7 +33,6 @@ from monoform.data.sdf_samples import (
     unit_box,
     winding_number,
 )
-from monoform.data.sources import Source
 from monoform.mesh import sample_surface
 
 FEW = SdfOptions(points=400, farthest=50, voxels=48)

@@ -10,11 +10,11 @@ from scipy.spatial.transform import Rotation
 from tests.data import data_shapes as shapes
 
 from monoform.data import choose_validation, excluded_names, training_names, validation_names
-from monoform.data.alignment import Shape, aligned_chamfer, shape_descriptor, similarity
-from monoform.data.solids import box, ellipsoid, lathe
-from monoform.data.splits import Candidate, Likeness
+from monoform.data.objects.solids import box, ellipsoid, lathe
+from monoform.data.objects.splits import Candidate, Likeness
 from monoform.errors import InputError
 from monoform.mesh import Mesh, sample_surface
+from monoform.mesh.solid.alignment import Shape, aligned_chamfer, shape_descriptor, similarity
 
 
 def spread(mesh: Mesh, *, seed: int = 0, count: int = 4000) -> np.ndarray:

@@ -11,7 +11,7 @@ from tests.data import data_shapes as shapes
 
 from monoform.camera import Camera
 from monoform.data import ViewOptions, procedural_object, random_cameras, render_views
-from monoform.data.solids import box, painted
+from monoform.data.objects.solids import box, painted
 from monoform.mesh import Mesh
 
 SMALL = ViewOptions(count=4, size=48)

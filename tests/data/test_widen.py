@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from tests.data import data_shapes as shapes
 
 from monoform.data import WidenOptions, fitted, procedural_object, random_palette, random_texture, widened
-from monoform.data.palettes import KINDS as TEXTURES
-from monoform.data.procedural import KINDS as OBJECTS
-from monoform.data.solids import box, ellipsoid, joined, lathe, painted, placed, tube
-from monoform.data.subdivide import subdivided
-from monoform.data.widen import composed, deformed, repainted, with_vertex_colors
+from monoform.data.objects.augment import composed, deformed, repainted, with_vertex_colors
+from monoform.data.objects.palettes import KINDS as TEXTURES
+from monoform.data.objects.procedural import KINDS as OBJECTS
+from monoform.data.objects.solids import box, ellipsoid, joined, lathe, painted, placed, tube
 from monoform.errors import InputError
 from monoform.mesh import Mesh, components, is_watertight, report
+from monoform.mesh.solid.subdivide import subdivided
 from monoform.mesh.topology import volume
 
 STILL = WidenOptions(stretch=0.0, deform=0.0, paint=0.0, lay=0.0)

@@ -15,9 +15,9 @@ from tests.pictures import disc, mug
 from monoform import InputError, Photo
 from monoform.cli.train import run as train_command
 from monoform.data import procedural_sources
-from monoform.data.labels import LabelOptions
-from monoform.data.pack import PackOptions, pack_meshes
-from monoform.data.views import ViewOptions
+from monoform.data.packs.labels import LabelOptions
+from monoform.data.packs.pack import PackOptions, pack_meshes
+from monoform.data.packs.views import ViewOptions
 from monoform.matting import network, network_mask, network_probability, segment, unsure_sides
 from monoform.matting.composites import batch
 from monoform.matting.network import WEIGHTS, Letterbox, MattingConfig, MattingNet, has_weights

@@ -10,9 +10,9 @@ import torch
 
 from monoform.camera import Camera
 from monoform.data import PackedObjects, procedural_sources
-from monoform.data.labels import LabelOptions
-from monoform.data.pack import PackOptions, pack_meshes
-from monoform.data.views import ViewOptions
+from monoform.data.packs.labels import LabelOptions
+from monoform.data.packs.pack import PackOptions, pack_meshes
+from monoform.data.packs.views import ViewOptions
 from monoform.methods.lift import Lift, LiftConfig, LiftNet, LiftOptions
 from monoform.methods.lift.crop import around, frame_of
 from monoform.methods.lift.train import LiftTask, LiftTraining

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from monoform.data import PackOptions, pack_meshes, procedural_sources
-from monoform.data.labels import LabelOptions
-from monoform.data.views import ViewOptions
+from monoform.data.packs.labels import LabelOptions
+from monoform.data.packs.views import ViewOptions
 from monoform.errors import WriteError
 from monoform.outputs import atomic_file, atomic_stream, save_picture
 from monoform.outputs.atomic import Stream

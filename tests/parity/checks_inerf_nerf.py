@@ -17,9 +17,9 @@ from tests.parity.parity_checks import check
 
 from monoform.camera import to_blender
 from monoform.data.capture import open_capture, read_image
-from monoform.data.llff import read_poses_bounds
-from monoform.data.start_poses import offset_pose
+from monoform.data.captures.llff import read_poses_bounds
 from monoform.inputs.pictures import picture_size
+from monoform.methods.inerf.start_poses import offset_pose
 from monoform.methods.nerf import TwoPass, field_samples, ndc_rays, published_rays
 from monoform.render import importance
 from monoform.render.intervals import ENDLESS

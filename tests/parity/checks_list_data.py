@@ -18,10 +18,10 @@ from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 from tests.parity.tolerances import differing_share
 
-from monoform.data.disn import DisnObjects
-from monoform.data.sdf_items import DrawOptions, as_tensor
-from monoform.data.sdf_jitter import OPERATIONS, ByteJitter, jittered
-from monoform.data.sdf_samples import drawn_counts, exact_distance, farthest_points, signed_distance, unit_box
+from monoform.data.sdf.disn import DisnObjects
+from monoform.data.sdf.items import DrawOptions, as_tensor
+from monoform.data.sdf.jitter import OPERATIONS, ByteJitter, jittered
+from monoform.data.sdf.samples import drawn_counts, exact_distance, farthest_points, signed_distance, unit_box
 from monoform.errors import InputError
 from monoform.mesh import Mesh
 from monoform.mesh.sdf_grid import GridValues, dense_values, rescaled_as_published, surface_of

@@ -48,8 +48,8 @@ class EvaluateList:
 
 def evaluate_list(asked: EvaluateList) -> int:
     """Evaluate, and print the table."""
-    from ..data.disn import DisnObjects
-    from ..data.pix3d import Pix3dObjects
+    from ..data.sdf.disn import DisnObjects
+    from ..data.sdf.pix3d import Pix3dObjects
     from ..errors import InputError
     from ..methods.list.config import ListConfig
     from ..methods.list.evaluate import ListEvaluation, evaluate_list

@@ -61,9 +61,9 @@ class EvaluatePixelNerf:
 
 def evaluate_pixelnerf(asked: EvaluatePixelNerf) -> int:
     """Evaluate, and print the table."""
-    from ..data.dtu import BAD_EXPOSURES
-    from ..data.open_posed import open_posed
-    from ..data.view_lists import read_view_list
+    from ..data.posed.dtu import BAD_EXPOSURES
+    from ..data.posed.open import open_posed
+    from ..data.posed.view_lists import read_view_list
     from ..methods.pixelnerf.config import PixelNerfConfig
     from ..methods.pixelnerf.evaluate import EvaluationOptions, evaluate
     from ..methods.pixelnerf.fast import FastOptions

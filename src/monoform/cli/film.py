@@ -64,7 +64,7 @@ def run(words: list[str]) -> int:
     asked = read(words)
     import torch
 
-    from ..data.open_posed import open_posed
+    from ..data.posed.open import open_posed
     from ..methods.pixelnerf.config import PixelNerfConfig
     from ..methods.pixelnerf.evaluate import EvaluationOptions
     from ..methods.pixelnerf.fast import FastOptions

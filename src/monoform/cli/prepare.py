@@ -90,7 +90,7 @@ def prepare_meshes(asked: Meshes) -> int:
     """Pack what was asked for."""
     # Heavy imports wait until the words are understood.
     from ..data import pack_meshes
-    from ..data.small import SMALL_PACK, SmallOptions, shrink
+    from ..data.packs.small import SMALL_PACK, SmallOptions, shrink
     from ..outputs import require_replaceable
     from ..text import printable
     from .main import interruptible

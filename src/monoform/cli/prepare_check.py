@@ -25,8 +25,8 @@ def run(asked: Check) -> int:
     import warnings
 
     from ..data.capture import detect_capture
-    from ..data.check import check_data
-    from ..data.check_capture import CAPTURES, check_capture
+    from ..data.captures.check import CAPTURES, check_capture
+    from ..data.posed.check import check_data
     from ..progress import work
     from .main import interruptible
 

@@ -53,7 +53,7 @@ class Renders:
 def run(asked: Renders) -> int:
     """Render, say what came out, and leave 2 when an object could not be used."""
     from ..data import mesh_sources, procedural_cars, procedural_sources
-    from ..data.layouts import INDEX, LayoutOptions, render_layout
+    from ..data.packs.layouts import INDEX, LayoutOptions, render_layout
     from ..errors import InputError
     from ..progress import work
     from ..text import printable

@@ -48,8 +48,8 @@ class Sdf:
 def run(asked: Sdf) -> int:
     """Sample, say what came out, and leave 2 when an object could not be used."""
     from ..data import mesh_sources
-    from ..data.sdf_prepare import globbed_sources, sample_meshes
-    from ..data.sdf_samples import SdfOptions
+    from ..data.sdf.prepare import globbed_sources, sample_meshes
+    from ..data.sdf.samples import SdfOptions
     from ..errors import InputError
     from ..progress import work
     from ..text import printable

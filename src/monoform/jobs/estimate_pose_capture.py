@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..camera import Camera, stored_camera, transforms_from_cameras
-from ..data.capture_json import UP_AXIS
+from ..data.captures.transforms import UP_AXIS
 from ..errors import InputError
 from ..inputs import picture_orientation, read_json
 from ..inputs.download import is_url

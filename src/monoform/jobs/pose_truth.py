@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..camera import Camera, upright_camera
 from ..data import open_capture
-from ..data.capture_json import cameras_of_file
+from ..data.captures.transforms import cameras_of_file
 from ..errors import InputError
 from ..inputs import picture_orientation, picture_size, read_json
 from ..inputs.photo_names import NameTable

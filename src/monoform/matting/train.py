@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..data.dataset import PackedObjects
-from ..data.splits import excluded_names, validation_names
+from ..data.objects.splits import excluded_names, validation_names
+from ..data.packs.dataset import PackedObjects
 from ..training import (
     Cosine,
     Optimizer,

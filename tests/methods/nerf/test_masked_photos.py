@@ -14,7 +14,7 @@ from tests.data.capture_cases import ball_picture, orbit_cameras, write_transfor
 from monoform import InputError
 from monoform.data import open_capture
 from monoform.data.capture import read_counted
-from monoform.data.check_capture import check_capture
+from monoform.data.captures.check import check_capture
 from monoform.methods.nerf.held_out import judge, picture_names
 from monoform.methods.nerf.ray_bank import RayBank, load_reduced
 from monoform.methods.nerf.scene import Scene, write_cameras

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from monoform.camera import orbit
-from monoform.data.posed import Place, PosedObject, PosedObjects
+from monoform.data.posed.objects.objects import Place, PosedObject, PosedObjects
 from monoform.methods.pixelnerf.config import Network, PixelNerfConfig, Sampling
 
 RADIUS = 0.4

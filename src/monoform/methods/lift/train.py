@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ...camera import Camera
-from ...data.dataset import PackedObjects
-from ...data.splits import excluded_names, validation_names
+from ...data.objects.splits import excluded_names, validation_names
+from ...data.packs.dataset import PackedObjects
 from ...training import (
     Cosine,
     Optimizer,

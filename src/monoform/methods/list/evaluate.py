@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...data.disn import DisnObjects
-from ...data.pix3d import Pix3dObjects
-from ...data.sdf_items import as_tensor
+from ...data.sdf.disn import DisnObjects
+from ...data.sdf.items import as_tensor
+from ...data.sdf.pix3d import Pix3dObjects
 from ...errors import InputError, WriteError
 from ...mesh import Mesh, sample_surface
 from ...mesh.sdf_grid import UNSURE, dense_values, estimated_slope, rescaled_as_published, sparse_values, surface_of

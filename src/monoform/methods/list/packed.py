@@ -8,8 +8,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from ...data.color_jitter import changed_colors, draw_color_change
-from ...data.dataset import PackedObjects
+from ...data.objects.color_jitter import changed_colors, draw_color_change
+from ...data.packs.dataset import PackedObjects
 from .config import ListConfig
 from .frame import BoxFrame, map_matrix, turned_to
 

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...data.arrays import INDEX
-from ...data.dataset import PackedObjects
-from ...data.disn import FIRST_STAGE_MOST, SECOND_STAGE_MOST, DisnObjects
-from ...data.pix3d import Pix3dObjects
-from ...data.sdf_items import DrawOptions, ShapeObjects, as_tensor, drawing
-from ...data.sdf_jitter import draw_byte_jitter, jittered
-from ...data.splits import excluded_names, validation_names
+from ...data.objects.splits import excluded_names, validation_names
+from ...data.packs.arrays import INDEX
+from ...data.packs.dataset import PackedObjects
+from ...data.sdf.disn import FIRST_STAGE_MOST, SECOND_STAGE_MOST, DisnObjects
+from ...data.sdf.items import DrawOptions, ShapeObjects, as_tensor, drawing
+from ...data.sdf.jitter import draw_byte_jitter, jittered
+from ...data.sdf.pix3d import Pix3dObjects
 from ...errors import InputError
 from ...progress import work
 from ...training import TrainOptions, TrainResult, load_pretrained, publish, run_folder, train

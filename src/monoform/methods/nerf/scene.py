@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...camera import Camera, cameras_from_transforms, transforms_from_cameras
 from ...data.capture import Capture, CaptureSplit, CaptureView
-from ...data.capture_json import UP_AXIS
+from ...data.captures.transforms import UP_AXIS
 from ...errors import InputError
 from ...inputs import read_json
 from ...nn.field import Field

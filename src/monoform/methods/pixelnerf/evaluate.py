@@ -16,7 +16,7 @@ from PIL import Image
 from torch.nn import functional
 
 from ...camera import Camera
-from ...data.posed import PosedObject, PosedObjects
+from ...data.posed.objects import PosedObject, PosedObjects
 from ...errors import InputError
 from ...metrics import psnr, ssim
 from ...metrics.evaluation import evaluation, read_scores

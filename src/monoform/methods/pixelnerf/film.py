@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ...camera import Camera
-from ...data.posed import PosedObject
+from ...data.posed.objects import PosedObject
 from ...errors import InputError
 from ...outputs import atomic_file, save_picture
 from ...progress import work

@@ -10,11 +10,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...camera import Camera
-from ...data.color_jitter import changed_colors, draw_color_change
-from ...data.held import HeldObjects
-from ...data.open_posed import open_posed
-from ...data.posed import PosedObject, PosedObjects
-from ...data.srn import Split
+from ...data.objects.color_jitter import changed_colors, draw_color_change
+from ...data.posed.cached import HeldObjects
+from ...data.posed.objects import PosedObject, PosedObjects
+from ...data.posed.open import open_posed
+from ...data.posed.srn import Split
 from ...errors import InputError
 from ...metrics import psnr
 from ...nn.resnet import load_resnet

@@ -1,0 +1,1 @@
+"""Packed data sets: meshes rendered and sampled once, read quickly many times."""

@@ -1,0 +1,1 @@
+"""Data sets of posed pictures of many objects, in the layouts of their publications."""

@@ -1,0 +1,1 @@
+"""Signed distances of meshes beside their pictures, in the layouts of their publications."""

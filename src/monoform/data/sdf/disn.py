@@ -1,0 +1,164 @@
+"""ShapeNet as LIST reads it: renderings with more variation, and shapes of DISN (Xu et al. 2019) sampled by us.
+
+`ROOT/images/CATEGORY/OBJECT/easy/NN.png` (also `image/CATEGORY/...`), RGBA on black; `ROOT/sampled_points/CATEGORY/
+OBJECT/{sampled_points,farthest_pointclouds}.h5`; `ROOT/splits/CATEGORY_{train,test}.lst`, one object a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ...errors import InputError
+from ...inputs import listed as entries
+from ...inputs import read_pixels, read_text
+from .files import CLOUD, SAMPLES, read_cloud, read_near
+from .items import Draw, DrawOptions, ShapeItem, drawn_near
+from .samples import SIGMAS
+
+IMAGES, SAMPLED, LISTS = "images", "sampled_points", "splits"
+VARIATION = "easy"
+CATEGORIES = {
+    "02691156": "airplane",
+    "02828884": "bench",
+    "02933112": "cabinet",
+    "02958343": "car",
+    "03001627": "chair",
+    "03211117": "display",
+    "03636649": "lamp",
+    "03691459": "speaker",
+    "04090263": "rifle",
+    "04256520": "sofa",
+    "04379243": "table",
+    "04401088": "phone",
+    "04530566": "watercraft",
+}
+FIRST_STAGE_MOST, SECOND_STAGE_MOST = 2500, 2000  # objects of a category that the published trainings use
+
+
+@dataclass(frozen=True)
+class ListedObject:
+    """category, name: as the lists name it. pictures: its views, sorted. samples: folder of its HDF5 files."""
+
+    category: str
+    name: str
+    pictures: tuple[Path, ...]
+    samples: Path
+
+
+class DisnObjects:
+    """Reader of one split.
+
+    Args:
+        data: the folder with images/, sampled_points/ and splits/.
+        split: "train" or "test".
+        categories: ids; None for all that have a list.
+        most: objects of a category, from the start of its list; 0 for all.
+        sigmas: offsets whose points are read.
+        cloud: whether the farthest points are read (and must be there).
+
+    Attributes:
+        missing: what the lists name and the folder lacks, a sentence each.
+
+    Raises:
+        InputError: the folder or its lists are missing, or nothing that they name is there.
+    """
+
+    def __init__(
+        self,
+        data: str | Path,
+        split: Literal["train", "test"] = "train",
+        *,
+        categories: Sequence[str] | None = None,
+        most: int = 0,
+        sigmas: tuple[float, ...] = SIGMAS,
+        cloud: bool = True,
+    ) -> None:
+        self.root, self.sigmas, self.cloud = Path(data), sigmas, cloud
+        self.missing: list[str] = []
+        self.objects: list[ListedObject] = []
+        for category, names in listed(self.root, split, categories).items():
+            for name in names[: most or None]:
+                found = self._found(category, name)
+                if isinstance(found, str):
+                    self.missing.append(found)
+                else:
+                    self.objects.append(found)
+        if not self.objects:
+            raise InputError(
+                f"None of the {len(self.missing)} objects listed in {self.root} is there: {self.missing[0]}"
+            )
+
+    def _found(self, category: str, name: str) -> ListedObject | str:
+        pictures = self.root / IMAGES / category / name / VARIATION
+        files = tuple(entries(pictures, (".png",))) if pictures.is_dir() else ()
+        if not files:
+            return f"{category}/{name} has no picture in {pictures}."
+        samples = self.root / SAMPLED / category / name
+        for wanted in (SAMPLES, CLOUD) if self.cloud else (SAMPLES,):
+            if not (samples / wanted).is_file():
+                return f"{category}/{name} has no {wanted} in {samples}; `monoform prepare sdf` makes it."
+        return ListedObject(category, name, files, samples)
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    @property
+    def names(self) -> list[str]:
+        """CATEGORY/OBJECT of each."""
+        return [f"{each.category}/{each.name}" for each in self.objects]
+
+    def picture(self, index: int, view: int) -> UInt8[np.ndarray, "h w 3"]:
+        """A view's colours; what is transparent shows the colour beneath, which is black in the published renderings.
+
+        Raises:
+            InputError: there is no such view, or it cannot be read.
+        """
+        files = self.objects[index].pictures
+        if not 0 <= view < len(files):
+            raise InputError(f"{self.names[index]} has {len(files)} views; there is no view {view}.")
+        return np.ascontiguousarray(read_pixels(files[view], "RGBA")[..., :3])
+
+    def item(self, index: int, options: DrawOptions, draw: Draw) -> ShapeItem:
+        """A random view, the cloud, and points drawn at each offset.
+
+        Raises:
+            InputError: a file is damaged.
+        """
+        each = self.objects[index]
+        picture = self.picture(index, int(draw(len(each.pictures), 1)[0]))
+        return self.shape(index, picture, options, draw)
+
+    def shape(self, index: int, picture: UInt8[np.ndarray, "h w 3"], options: DrawOptions, draw: Draw) -> ShapeItem:
+        """The object with a given picture."""
+        folder = self.objects[index].samples
+        points, sdf = drawn_near(read_near(folder / SAMPLES, self.sigmas), options.counts, draw)
+        cloud = read_cloud(folder / CLOUD) if self.cloud else points[:0]
+        return ShapeItem(picture, cloud, points, sdf)
+
+
+def listed(root: Path, split: str, categories: Sequence[str] | None) -> dict[str, list[str]]:
+    """The objects of each category's list.
+
+    Raises:
+        InputError: the folder is missing, or a category has no list, or there is none at all.
+    """
+    folder = root / LISTS
+    if not folder.is_dir():
+        raise InputError(f"{root} has no folder {LISTS}; put the lists CATEGORY_{split}.lst there.")
+    ending = f"_{split}.lst"
+    if categories is None:
+        categories = [file.name.removesuffix(ending) for file in entries(folder) if file.name.endswith(ending)]
+    if not categories:
+        raise InputError(f"{folder} has no list CATEGORY{ending}; put at least one there.")
+    result = {}
+    for category in categories:
+        file = folder / f"{category}{ending}"
+        words = read_text(file, advice="put one object a line").split()
+        result[category] = list(dict.fromkeys(words))
+    return result

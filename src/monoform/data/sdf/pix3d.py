@@ -1,0 +1,137 @@
+"""Pix3D (Sun et al. 2018) as LIST reads it: photos cut to the object's box, and shapes sampled by us.
+
+`ROOT/splits/{train,test}.json`, lists of names that end in "NUMBER.pkl"; `ROOT/data/pix3d.json`, the official records;
+`ROOT/data/img/CATEGORY/MODEL/IMAGE.npy` (h, w, 3 bytes); `ROOT/data/sampled_points/CATEGORY/MODEL/sampled_points.h5`,
+where MODEL is "FOLDER.FILE" of the record's mesh, such as IKEA_BEDDINGE.model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from ...errors import InputError
+from ...inputs import read_array, read_json_value
+from .files import SAMPLES, read_near, read_surface
+from .items import Draw, DrawOptions, ShapeItem, drawn_near
+from .samples import SIGMAS
+
+SIDE = 224
+CLOUD_POINTS = 4096
+
+
+@dataclass(frozen=True)
+class Pix3dPhoto:
+    """One photo: its record's category, the model's name, the picture and the folder of its samples."""
+
+    category: str
+    model: str
+    picture: Path
+    samples: Path
+
+
+class Pix3dObjects:
+    """Reader of one split; flipped entries are left out.
+
+    Args:
+        data: the folder with splits/ and data/.
+        split: "train" or "test".
+        categories: names; None for all.
+        sigmas: offsets whose points are read.
+
+    Attributes:
+        missing: what the split names and the folder lacks, a sentence each.
+
+    Raises:
+        InputError: the split or the records are missing or damaged, or nothing that they name is there.
+    """
+
+    def __init__(
+        self,
+        data: str | Path,
+        split: Literal["train", "test"] = "train",
+        *,
+        categories: Sequence[str] | None = None,
+        sigmas: tuple[float, ...] = SIGMAS,
+    ) -> None:
+        self.root, self.sigmas = Path(data), sigmas
+        records = _read_json(self.root / "data" / "pix3d.json", "the official records")
+        self.missing: list[str] = []
+        self.photos: list[Pix3dPhoto] = []
+        for name in _read_json(self.root / "splits" / f"{split}.json", "a list of names"):
+            if "flipped" in str(name):
+                continue
+            found = self._found(str(name), records)
+            if isinstance(found, str):
+                self.missing.append(found)
+            elif categories is None or found.category in categories:
+                self.photos.append(found)
+        if not self.photos:
+            reason = self.missing[0] if self.missing else "the split is empty, or has none of the categories."
+            raise InputError(f"Nothing of the split {split} is in {self.root}: {reason}")
+
+    def _found(self, name: str, records: list[Any]) -> Pix3dPhoto | str:
+        number = PurePosixPath(name).name.removesuffix(".pkl")
+        try:
+            record = records[int(number)]
+            category, mesh, image = (PurePosixPath(str(record[key])) for key in ("category", "model", "img"))
+        except (ValueError, IndexError, KeyError, TypeError):
+            return f"{name} names no record of pix3d.json."
+        model = f"{mesh.parent.name}.{mesh.stem}"
+        place = self.root / "data"
+        found = Pix3dPhoto(
+            str(category),
+            model,
+            place / "img" / category / model / f"{image.stem}.npy",
+            place / "sampled_points" / category / model,
+        )
+        for file in (found.picture, found.samples / SAMPLES):
+            if not file.is_file():
+                return f"{category}/{model} has no {file}."
+        return found
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    @property
+    def names(self) -> list[str]:
+        """CATEGORY/MODEL/IMAGE of each."""
+        return [f"{each.category}/{each.model}/{each.picture.stem}" for each in self.photos]
+
+    def picture(self, index: int) -> UInt8[np.ndarray, "224 224 3"]:
+        """The photo's crop, brought to a square whatever its shape.
+
+        Raises:
+            InputError: the file is damaged or holds something else.
+        """
+        file = self.photos[index].picture
+        pixels = read_array(file, advice="make it again")
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
+            raise InputError(
+                f"{file} is {pixels.dtype} of shape {pixels.shape} and not bytes (h, w, 3); make it again."
+            )
+        return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+
+    def item(self, index: int, options: DrawOptions, draw: Draw) -> ShapeItem:
+        """The photo, 4096 surface points drawn at random, and points drawn at each offset.
+
+        Raises:
+            InputError: a file is damaged.
+        """
+        file = self.photos[index].samples / SAMPLES
+        surface = read_surface(file)
+        points, sdf = drawn_near(read_near(file, self.sigmas), options.counts, draw)
+        return ShapeItem(self.picture(index), surface[draw(len(surface), CLOUD_POINTS)], points, sdf)
+
+
+def _read_json(file: Path, what: str) -> list[Any]:
+    found = read_json_value(file, advice=f"it should hold {what}", missing=f"it should hold {what}")
+    if not isinstance(found, list):
+        raise InputError(f"{file} holds a {type(found).__name__}; it should hold {what}.")
+    return found

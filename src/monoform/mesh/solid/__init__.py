@@ -1,0 +1,1 @@
+"""Solid geometry: what is inside a surface, voxels, openings, and how surfaces lie to each other."""
