@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from monoform.data.posed.objects.cached import HeldObjects
-from monoform.data.posed.objects.objects import PosedObject, PosedObjects
-from monoform.data.posed.objects.objects.open import open_posed
 from torch import Tensor
 
+from monoform.data.posed.cached import HeldObjects
+from monoform.data.posed.objects import PosedObject, PosedObjects
+from monoform.data.posed.open import open_posed
 from monoform.methods.pixelnerf.config import PixelNerfConfig
 from monoform.methods.pixelnerf.evaluate import EvaluationOptions, evaluate
 from monoform.methods.pixelnerf.model import PixelNerfNet

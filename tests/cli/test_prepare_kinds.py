@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from monoform.data.posed.objects.dvr import DvrObjects
-from monoform.data.posed.objects.srn import SrnObjects
 from PIL import Image
 from tests.data import posed_files_cases as cases
 from tests.pictures import mug, png
@@ -15,6 +13,8 @@ from tests.pictures import mug, png
 from monoform.cli.main import main
 from monoform.cli.prepare import run
 from monoform.data.objects.solids import box, painted
+from monoform.data.posed.dvr import DvrObjects
+from monoform.data.posed.srn import SrnObjects
 from monoform.errors import InputError
 
 TINY = ["--views", "2", "--size", "16", "--samples", "1", "--workers", "1"]

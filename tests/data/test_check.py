@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from monoform.data.posed.objects.check import check_data, detect_format
 from tests.data import posed_files_cases as cases
 
+from monoform.data.posed.check import check_data, detect_format
 from monoform.errors import InputError
 
 

@@ -10,10 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from monoform.data.posed.objects.check import check_data
-from monoform.data.posed.objects.dvr import DvrObjects
-from monoform.data.posed.objects.objects import PosedObjects
-from monoform.data.posed.objects.srn import SrnObjects
 from tests.leftovers import left_behind
 
 from monoform.camera import Camera
@@ -22,6 +18,10 @@ from monoform.data.objects.solids import box, ellipsoid, painted
 from monoform.data.packs.layout_splits import deal_splits, near_duplicates
 from monoform.data.packs.layout_views import circle_cameras, lit_pictures, scattered_cameras, spiral_cameras
 from monoform.data.packs.layouts import LayoutOptions, render_layout, render_views_of
+from monoform.data.posed.check import check_data
+from monoform.data.posed.dvr import DvrObjects
+from monoform.data.posed.objects import PosedObjects
+from monoform.data.posed.srn import SrnObjects
 from monoform.errors import InputError
 from monoform.mesh import RayCaster, sample_surface
 

@@ -12,15 +12,15 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from monoform.data.posed.objects.dtu import TRAINING_VIEWS, DtuObjects, decompose_projection
-from monoform.data.posed.objects.dvr import DvrObjects
-from monoform.data.posed.objects.objects.two_object import TwoObjectScenes
-from monoform.data.posed.objects.objects.view_lists import read_view_list
-from monoform.data.posed.objects.srn import SrnObjects
 from PIL import Image
 from scipy.spatial.transform import Rotation
 from tests.data import posed_files_cases as cases
 
+from monoform.data.posed.dtu import TRAINING_VIEWS, DtuObjects, decompose_projection
+from monoform.data.posed.dvr import DvrObjects
+from monoform.data.posed.srn import SrnObjects
+from monoform.data.posed.two_object import TwoObjectScenes
+from monoform.data.posed.view_lists import read_view_list
 from monoform.errors import InputError
 
 quick = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

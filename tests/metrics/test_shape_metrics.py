@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monoform import InputError
+from monoform.methods.list.published_points import published_point_metrics
 from monoform.metrics import (
     chamfer,
     f_score,

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from monoform.data.posed.objects.dtu import DtuObjects
-from monoform.data.posed.objects.dvr import DvrObjects
-from monoform.data.posed.objects.objects import PosedObject, PosedObjects
-from monoform.data.posed.objects.objects.two_object import TwoObjectScenes
-from monoform.data.posed.objects.srn import SrnObjects
 from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 
 from monoform.camera import to_integer_centres, to_opengl, z_up_from_y_up
 from monoform.data.objects.color_jitter import ColorChange, changed_colors
+from monoform.data.posed.dtu import DtuObjects
+from monoform.data.posed.dvr import DvrObjects
+from monoform.data.posed.objects import PosedObject, PosedObjects
+from monoform.data.posed.srn import SrnObjects
+from monoform.data.posed.two_object import TwoObjectScenes
 from monoform.methods.pixelnerf.photos import PhotoFrame, framed_pixels, outline_ellipse, square_around
 
 

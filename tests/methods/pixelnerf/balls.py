@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from monoform.data.posed.objects.objects import Place, PosedObject, PosedObjects
 
 from monoform.camera import orbit
+from monoform.data.posed.objects import Place, PosedObject, PosedObjects
 from monoform.methods.pixelnerf.config import Network, PixelNerfConfig, Sampling
 
 RADIUS = 0.4
