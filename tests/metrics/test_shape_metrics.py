@@ -17,7 +17,6 @@ from monoform.metrics import (
     nearest,
     normal_consistency,
     precision,
-    published_point_metrics,
     recall,
     volume_iou,
 )
