@@ -16,6 +16,7 @@ from .options import Diverged, TrainOptions, TrainResult
 from .phase import AveragedTask, EvaluatedTask, Phase, Task
 from .run_folder import run_folder
 from .schedule import Constant, Cosine, Schedule, Steps
+from .stages import Stage, train_stages
 from .weights import load_pretrained, publish, save_pretrained
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Optimizer",
     "Phase",
     "Schedule",
+    "Stage",
     "Steps",
     "Task",
     "TrainOptions",
@@ -47,6 +49,7 @@ __all__ = [
     "run_folder",
     "save_pretrained",
     "train",
+    "train_stages",
 ]
 
 

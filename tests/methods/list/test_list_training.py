@@ -105,7 +105,7 @@ def test_points_of_a_batch_are_balanced_and_know_their_side(pack: Path) -> None:
 
 def test_an_interrupted_training_ends_with_the_same_bits(pack: Path, tmp_path: Path, monkeypatch) -> None:
     train_list(pack, tmp_path / "whole", options(20), QUICK)
-    from monoform.methods.list import train as module
+    from monoform.training import stages as module
 
     def stopped(task, out, options):
         raise KeyboardInterrupt
@@ -166,5 +166,5 @@ def test_data_and_configuration_must_fit(pack: Path, tmp_path: Path) -> None:
         train_list(shapenet(tmp_path / "data"), tmp_path / "b", options(4), QUICK)
     with pytest.raises(InputError, match="neither a pack"):
         train_list(tmp_path / "none", tmp_path / "c", options(4), QUICK)
-    with pytest.raises(InputError, match="leave one without"):
+    with pytest.raises(InputError, match="leave the stage 'first_stage' without one"):
         train_list(pack, tmp_path / "d", options(1), QUICK)
