@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
+from monoform.cli.settings import parse_settings
 from monoform.methods.nerf import load_scene
 from monoform.methods.nerf.settings import SceneTraining
 from monoform.methods.nerf.train import train_scene
-from monoform.methods.options import parse_words
 from monoform.training import TrainOptions
 
 
@@ -24,7 +24,7 @@ def main() -> None:
     """Train, judge, render, and print a table."""
     asked = arguments()
     torch.set_num_threads(asked.threads)
-    settings = SceneTraining(**parse_words(SceneTraining, asked.set, "scene"))
+    settings = SceneTraining(**parse_settings(SceneTraining, asked.set, "scene"))
     options = TrainOptions(asked.steps, checkpoint_every=max(1000, asked.steps), prefetch=True, device=asked.device)
     begun, used = time.perf_counter(), time.process_time()
     result = train_scene(asked.data, asked.out, options, settings)

@@ -10,16 +10,12 @@ from pathlib import Path
 import pytest
 
 from monoform.cli.main import VERBS
+from monoform.cli.settings import parse_overrides, parse_settings
 from monoform.errors import InputError
-from monoform.methods import parse_overrides
-from monoform.methods.list.train import ListTraining
-from monoform.methods.nerf.settings import SceneTraining
-from monoform.methods.options import parse_words
-from monoform.methods.pixelnerf.train import PixelNerfTraining
+from monoform.jobs.train import trainings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")), *ROOT.glob("docs/*.md")]
-TRAININGS = {"list": ListTraining, "pixelnerf": PixelNerfTraining, "scene": SceneTraining}
 
 
 def lines_of(page: str) -> list[str]:
@@ -46,7 +42,7 @@ def understood(command: str) -> None:
     if verb == "reconstruct":
         parse_overrides(asked.method, asked.set)
     if verb == "train" and asked.set:
-        parse_words(TRAININGS[asked.what], asked.set, asked.what)
+        parse_settings(trainings()[asked.what].options, asked.set, asked.what)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -19,8 +19,8 @@ from monoform.cli import (
 )
 from monoform.cli.evaluate_pixelnerf import numbers
 from monoform.cli.options import parse
+from monoform.cli.settings import parse_overrides
 from monoform.errors import InputError
-from monoform.methods import parse_overrides
 from monoform.training import TrainOptions
 
 VERBS = {

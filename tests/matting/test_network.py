@@ -114,7 +114,7 @@ def test_a_tiny_network_learns_one_batch_and_trains_alike_twice(tmp_path):
     for run in range(2):
         torch.manual_seed(0)
         net = MattingNet(TINY)
-        task = OnePicture(net, source, MattingTraining(pictures=4, rate=1e-2, warmup=5, steps=120))
+        task = OnePicture(net, source, MattingTraining(pictures=4, rate=1e-2, warmup=5), steps=120)
         result = train(task, tmp_path / str(run), options=TrainOptions(120, log_every=10, device="cpu", progress=False))
         weights.append(net.state_dict())
     assert result.metrics["matting/iou"] > 0.9

@@ -13,8 +13,9 @@ from tests.pictures import disc, mug
 
 from monoform import InputError, Photo, View
 from monoform.camera import Camera
+from monoform.cli.settings import option_rows, parse_overrides
 from monoform.mesh import extract, report
-from monoform.methods import create, method_names, option_rows, parse_overrides
+from monoform.methods import create, method_names
 from monoform.methods.inflate import Inflate, InflateConfig
 from monoform.metrics import mask_iou
 from monoform.nn import Field
@@ -173,9 +174,13 @@ def test_options_out_of_range_and_missing_masks_are_told():
 def test_options_as_text():
     assert "inflate" in method_names()
     assert parse_overrides("inflate", ["thickness=0.5", "detail=128"]) == {"thickness": 0.5, "detail": 128}
-    for words, match in ((["fov"], "NAME=VALUE"), (["nothing=1"], "NAME of inflate"), (["detail=x"], "no int")):
+    for words, match in (
+        (["fov"], "NAME=VALUE"),
+        (["nothing=1"], "NAME of inflate"),
+        (["detail=x"], "a whole number"),
+    ):
         with pytest.raises(InputError, match=match):
             parse_overrides("inflate", words)
-    rows = option_rows("inflate")
+    rows = option_rows(InflateConfig)
     assert [row[0] for row in rows] == ["thickness", "smoothing", "fov", "detail"]
     assert all(len(row[2]) > 20 for row in rows)

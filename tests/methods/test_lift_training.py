@@ -31,7 +31,7 @@ def pack(tmp_path_factory):
 def test_front_and_back_hold_the_object(pack):
     """Labelled points inside the object, and points on it, lie between front and back of their pixel."""
     objects = PackedObjects(pack)
-    task = LiftTask(LiftNet(TINY), objects, LiftTraining(objects=2, steps=100, warmup=10))
+    task = LiftTask(LiftNet(TINY), objects, LiftTraining(objects=2, warmup=10), steps=100)
     packed = objects.batch([0, 1], torch.Generator().manual_seed(0), points=2048, surface=512, views=1)
     made = task.assemble(packed, None, size=96)
     images = packed["images"][:, 0].permute(0, 3, 1, 2)
@@ -61,7 +61,7 @@ def test_front_and_back_hold_the_object(pack):
 
 def test_batches_repeat_and_mirror_what_they_hold(pack):
     objects = PackedObjects(pack)
-    task = LiftTask(LiftNet(TINY), objects, LiftTraining(objects=8, steps=100, warmup=10, early_size=16))
+    task = LiftTask(LiftNet(TINY), objects, LiftTraining(objects=8, warmup=10, early_size=16), steps=100)
     first, again = (task.batch(3, torch.Generator().manual_seed(1)) for _ in range(2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert first["crops"].shape[-1] == 16 and task.batch(99, torch.Generator())["crops"].shape[-1] == 32
@@ -75,7 +75,7 @@ def test_a_small_network_learns_two_objects(pack):
     objects = PackedObjects(pack)
     torch.manual_seed(0)
     net = LiftNet(TINY)
-    task = LiftTask(net, objects, LiftTraining(objects=2, steps=80, warmup=5))
+    task = LiftTask(net, objects, LiftTraining(objects=2, warmup=5), steps=80)
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
     packed = objects.batch([0, 1], torch.Generator().manual_seed(0), points=0, surface=0)
     batch = vars(task.assemble(packed, None))

@@ -30,16 +30,24 @@ def run(words: list[str]) -> int:
     from rich.table import Table
 
     from ..jobs import list_methods
-    from ..methods import method_class, option_rows
+    from ..methods import method_class
+    from .settings import option_rows
 
     if asked.method is None:
         table = Table("method", "what it does", "needs", "weights", "MB", "licence", box=None)
         for card in list_methods():
             table.add_row(card.name, card.summary, card.needs, card.weights or "-", f"{card.size:g}", card.licence)
-    else:
-        card = method_class(asked.method).card
-        table = Table("option", "default", "meaning", box=None, title=f"{card.name}: {card.summary}")
-        for row in option_rows(asked.method):
+        Console().print(table)
+        return 0
+    chosen = method_class(asked.method)
+    training = chosen.training()
+    kinds = {"option": chosen.config_class}
+    if training is not None and training.options is not chosen.config_class:
+        kinds[f"option of train {training.name}"] = training.options
+    for title, kind in kinds.items():
+        table = Table(title, "default", "meaning", box=None, title=f"{chosen.card.name}: {chosen.card.summary}")
+        for row in option_rows(kind):
             table.add_row(*map(escape, row))
-    Console().print(table)
+        Console().print(table)
+    print(f"verbs: {', '.join(chosen.capabilities())}")
     return 0

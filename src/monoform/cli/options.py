@@ -117,11 +117,28 @@ class _Option:
         if len(values) < self.least:
             wanted = f"{self.least} values, {self.metavar}" if self.least > 1 else f"a value, {_noun(self.types[0])}"
             return f"{name} needs {wanted}."
-        for number, value in enumerate(values):
-            kind = self.types[min(number, len(self.types) - 1)]
-            if not _fits(value, kind):
-                return f"{name} is {value!r}: give {_noun(kind)}."
-        return None
+        return _misfit(name, values, self.types)
+
+
+def _misfit(name: str, values: Sequence[str], types: Sequence[Any]) -> str | None:
+    for number, value in enumerate(values):
+        kind = types[min(number, len(types) - 1)]
+        if not _fits(value, kind):
+            return f"{name} is {value!r}: give {_noun(kind)}."
+    return None
+
+
+def value_shape(hint: Any) -> tuple[tuple[Any, ...], int, float]:
+    """Types of the values that a type asks for, and how many there are at least and at most."""
+    return _shape(hint, named=False)
+
+
+def value_fault(hint: Any, name: str, values: Sequence[str]) -> str | None:
+    """What is wrong with values for an option of a type; `name` is what it was called by."""
+    types, least, most = value_shape(hint)
+    if not least <= len(values) <= most:
+        return f"{name} is {' '.join(values)!r}: give {least} values, parted by spaces."
+    return _misfit(name, values, types)
 
 
 def _fault(kind: type, verb: str, words: Sequence[str]) -> str | None:
@@ -194,7 +211,10 @@ def _options(kind: type) -> list[_Option]:
 def _shape(hint: Any, *, named: bool) -> tuple[tuple[Any, ...], int, float]:
     """Types of the values that a hint asks for, and how many there are at least and at most."""
     if get_origin(hint) in (Union, UnionType):
-        (hint,) = (part for part in get_args(hint) if part is not NoneType)
+        choices = [part for part in get_args(hint) if part is not NoneType]
+        if len(choices) > 1:
+            return (str,), 1, 1  # whatever it is, tyro finds the part that fits
+        hint = choices[0]
     if hint is bool and named:
         return (bool,), 0, 0
     if get_origin(hint) is tuple:

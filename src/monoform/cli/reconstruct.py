@@ -83,8 +83,8 @@ def run(words: list[str]) -> int:
     from ..jobs.batch import run as run_batch
     from ..jobs.posed_photos import PosedPhotos
     from ..jobs.reconstruct import ReconstructOptions
-    from ..methods import parse_overrides
     from .main import interruptible
+    from .settings import parse_overrides
 
     interruptible()
     given = {name: value for name in ("refine", "seeds") if (value := getattr(asked, name)) is not None}

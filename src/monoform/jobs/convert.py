@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 from ..errors import InputError
-from ..methods import method_class, method_names
+from ..methods import PublishedFormat, every_method, method_class
 from ..outputs import require_free_file, require_replaceable
 from ..training.weights import CONVERTED, save_pretrained, weights_kind
-
-NEEDED = ("read_published", "config_names", "card")
 
 
 @dataclass(frozen=True)
@@ -32,9 +28,7 @@ def convert(
 ) -> Converted:
     """Write the weights of a published checkpoint to a folder that the method loads.
 
-    A method that knows its authors' format has a module `published` beside its class, with `read_published(file,
-    config)` -> (network, configuration), `config_names()` and `card(file, config, precision)`; and `USE`, the command
-    that uses {folder}, where that is not `reconstruct`.
+    A method that knows its authors' format says so by `Method.published`, see `PublishedFormat`.
 
     Args:
         config: name of the published configuration that the checkpoint was trained with.
@@ -64,8 +58,7 @@ def convert(
 def export(folder: str | Path, file: str | Path, *, method: str, overwrite: bool = False) -> list[Path]:
     """Write a folder of weights as its method's authors' programs read them.
 
-    A method that can do so has `write_weights(folder, file)` -> files, in its module `published`; where it writes
-    further files, also `written_beside(folder, file)` -> these.
+    A method that can do so has `write_weights` in its `PublishedFormat`.
 
     Args:
         overwrite: replace files that are there.
@@ -83,24 +76,11 @@ def export(folder: str | Path, file: str | Path, *, method: str, overwrite: bool
 
 def convertible() -> list[str]:
     """The methods that read their authors' checkpoints."""
-    found = []
-    for name in method_names():
-        try:
-            _published(name)
-        except InputError:
-            continue
-        found.append(name)
-    return found
+    return [name for name, method in every_method().items() if method.published() is not None]
 
 
-def _published(method: str) -> ModuleType:
-    room = method_class(method).__module__.rpartition(".")[0]
-    try:
-        module = import_module(f"{room}.published")
-    except ModuleNotFoundError as error:
-        if error.name != f"{room}.published":
-            raise
-        raise InputError(f"{method} reads no checkpoints of others: there is nothing to convert for it.") from error
-    if not all(hasattr(module, name) for name in NEEDED):
+def _published(method: str) -> PublishedFormat:
+    published = method_class(method).published()
+    if published is None:
         raise InputError(f"{method} reads no checkpoints of others: there is nothing to convert for it.")
-    return module
+    return published

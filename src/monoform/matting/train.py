@@ -13,10 +13,13 @@ from torch.nn import functional
 
 from ..data.objects.splits import excluded_names, validation_names
 from ..data.packs.dataset import PackedObjects
+from ..ranges import require_ranges
 from ..training import (
     Cosine,
+    LoopSettings,
     Optimizer,
     Phase,
+    Training,
     TrainOptions,
     TrainResult,
     publish,
@@ -43,21 +46,24 @@ The mask of the object in a photo, by a small U-shaped network of monoform.
 
 
 @dataclass(frozen=True)
-class MattingTraining:
+class MattingTraining(LoopSettings):
     """How the network is trained.
 
     Attributes:
         pictures: of a step.
-        rate: highest learning rate; warmup: steps up to it.
-        steps: of the whole training, over which the rate falls to nothing.
+        rate: highest learning rate.
+        warmup: steps up to the highest rate; at most a tenth of all.
         judged: pictures of an evaluation.
     """
 
     pictures: int = 16
     rate: float = 2e-3
     warmup: int = 100
-    steps: int = 4000
     judged: int = 128
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "matting's", pictures=(1, 4096), rate=(1e-9, 10.0), warmup=(0, 1_000_000_000))
+        require_ranges(self, "matting's", judged=(1, 1_000_000))
 
 
 class PackSource:
@@ -80,17 +86,25 @@ class MattingTask:
         source: gives the objects.
         options: sizes of a step.
         held_out: gives objects for the evaluation; None for none.
+        steps: of the whole training, over which the rate falls to nothing.
     """
 
     def __init__(
-        self, module: MattingNet, source: Source, options: MattingTraining, held_out: Source | None = None
+        self,
+        module: MattingNet,
+        source: Source,
+        options: MattingTraining,
+        held_out: Source | None = None,
+        *,
+        steps: int = 4000,
     ) -> None:
         self.module: nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.size, self.source, self.options, self.held_out = module.config.image_size, source, options, held_out
+        self.steps = steps
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
-        schedule = Cosine(self.options.steps, warmup=self.options.warmup)
+        schedule = Cosine(self.steps, warmup=min(self.options.warmup, self.steps // 10))
         optimizer = Optimizer(rate=self.options.rate, weight_decay=0.02)
         return [Phase("matting", self.module.parameters, self._loss, optimizer=optimizer, schedule=schedule)]
 
@@ -146,22 +160,27 @@ def overlap(
     return torch.where(union > 0, (found & true).sum(dim=(1, 2)) / union.clamp(min=1), 1.0)
 
 
-def train_matting(data: str | Path, out: str | Path, options: TrainOptions) -> TrainResult:
+def train_matting(
+    data: str | Path, out: str | Path, options: TrainOptions, settings: MattingTraining | None = None
+) -> TrainResult:
     """Train on a pack, without the validation objects and their near-duplicates; write `out`/weights.
 
     Raises:
         InputError: `data` is no pack, or `out` holds another training.
     """
+    sizes = settings or MattingTraining()
     packed = PackedObjects(data, exclude=[*validation_names(), *excluded_names()])
     known = set(validation_names())
     judged = [name for name in PackedObjects(data).names if name in known]
     held_out = PackSource(PackedObjects(data, judged)) if judged else None
     torch.manual_seed(options.seed)
     module = MattingNet()
-    sizes = MattingTraining(steps=options.steps, warmup=min(100, options.steps // 10))
-    result = train(MattingTask(module, PackSource(packed), sizes, held_out), out, options=options)
+    result = train(MattingTask(module, PackSource(packed), sizes, held_out, steps=options.steps), out, options=options)
     publish(module, module.config, result, Path(out) / "weights", card=_card(packed, sizes, result))
     return result
+
+
+TRAINING = Training("matting", "the network that finds an object's mask, from a pack", MattingTraining, train_matting)
 
 
 def _card(packed: PackedObjects, sizes: MattingTraining, result: TrainResult) -> str:

@@ -6,10 +6,10 @@ from .base import Method as Method
 from .base import MethodCard as MethodCard
 from .base import PoseEstimate as PoseEstimate
 from .base import PoseEstimator as PoseEstimator
+from .base import PublishedFormat as PublishedFormat
 from .base import Reconstructor as Reconstructor
 from .base import Surroundings as Surroundings
-from .options import option_rows as option_rows
-from .options import parse_overrides as parse_overrides
 from .registry import create as create
+from .registry import every_method as every_method
 from .registry import method_class as method_class
 from .registry import method_names as method_names

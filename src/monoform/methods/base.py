@@ -5,15 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..camera import Camera
+from ..metrics.evaluation import Evaluation
 from ..render.ray_renderer import RayRenderer
 from ..scene import Photo, Reconstruction, View
+from ..training import Training
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,12 @@ class MethodCard:
     """What a user should know of a method before choosing it.
 
     Attributes:
-        name: on the command line; summary: one line.
+        name: on the command line.
+        summary: one line.
         needs: what has to be there first ("nothing", "weights", ...).
         licence: of the code and of the weights it uses.
-        weights: name of the weights, or None; size: their megabytes.
+        weights: name of the weights, or None.
+        size: megabytes of the weights.
         citation: BibTeX of what it is built on.
     """
 
@@ -37,15 +42,66 @@ class MethodCard:
     citation: tuple[str, ...]
 
 
+@runtime_checkable
+class PublishedFormat(Protocol):
+    """Reads the checkpoints of a method's authors: a module `published` beside the method, or any object.
+
+    It may have more: `USE`, a command that uses the weights in {folder} where that is not `monoform reconstruct`;
+    `write_weights(folder, file)`, which writes weights as the authors' programs read them; and
+    `written_beside(folder, file)`, the further files that this writes.
+    """
+
+    def read_published(self, file: str | Path, config: str) -> tuple[nn.Module, Any]:
+        """The network in a checkpoint, and its configuration.
+
+        Raises:
+            InputError: the file is no such checkpoint.
+        """
+
+    def config_names(self) -> Sequence[str]:
+        """Names of the published configurations."""
+
+    def card(self, file: str | Path, config: str, precision: str) -> str:
+        """Markdown of where the weights come from."""
+
+
 class Method:
-    """What is said of any method.
+    """What is said of any method, and what it can do; the commands ask for nothing else.
 
     Attributes:
-        card: for choosing it. config_class: dataclass of its options.
+        card: for choosing it.
+        config_class: dataclass of its options, each documented on a line of its own.
     """
 
     card: ClassVar[MethodCard]
     config_class: ClassVar[type]
+
+    @classmethod
+    def training(cls) -> Training | None:
+        """How it is trained; None where it is not."""
+        return None
+
+    @classmethod
+    def evaluation(cls) -> Evaluation | None:
+        """How it is measured by a protocol; None where it is not."""
+        return None
+
+    @classmethod
+    def published(cls) -> PublishedFormat | None:
+        """What reads its authors' checkpoints; None where nothing does."""
+        return None
+
+    @classmethod
+    def capabilities(cls) -> tuple[str, ...]:
+        """The verbs of the command line that it serves, in their order there."""
+        able = {
+            "reconstruct": issubclass(cls, Reconstructor),
+            "pose": issubclass(cls, PoseEstimator),
+            "train": cls.training() is not None,
+            "evaluate": cls.evaluation() is not None,
+            "convert": cls.published() is not None,
+        }
+        return tuple(verb for verb, can in able.items() if can)
 
 
 class Reconstructor(Method, ABC):
@@ -69,7 +125,8 @@ class Surroundings:
     """What is known of a scene besides how it looks.
 
     Attributes:
-        centre: of what the photo shows, in world units; radius: of the sphere around it that holds it.
+        centre: of what the photo shows, in world units.
+        radius: of the sphere around `centre` that holds it.
         cameras: from where the scene is known, to begin at where no pose is given.
         background: the renderer's plain background, sRGB 0..1.
     """
@@ -88,10 +145,12 @@ class PoseEstimate:
         camera: one, in pixels of the original photo.
         covariance: of the pose's motion in the camera's axes, rotation in radians before translation in world units;
             None where it is not known.
-        converged: whether the pose can be believed; doubts: why not, a clause each.
+        converged: whether the pose can be believed.
+        doubts: why not, a clause each.
         score: mean robust difference of the rendered picture to the photo, in colours 0..1.
-        path: poses from the winning start to the result; seconds: when each was measured; losses: as the optimizer
-            saw them, NaN where it did not.
+        path: poses from the winning start to the result.
+        seconds: when each of `path` was measured.
+        losses: of `path` as the optimizer saw them, NaN where it did not.
         alternatives: other poses that were given up on the way, the better first.
         details: further numbers, for the record.
     """

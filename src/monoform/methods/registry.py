@@ -32,6 +32,17 @@ def method_class(name: str) -> type[Method]:
         raise InputError(f"The method {name!r} is installed but cannot be imported: {error}.") from error
 
 
+def every_method() -> dict[str, type[Method]]:
+    """All methods by name; those that are installed but cannot be imported are left out."""
+    found = {}
+    for name in method_names():
+        try:
+            found[name] = method_class(name)
+        except InputError:
+            continue
+    return found
+
+
 def create(name: str, **overrides: Any) -> Reconstructor:
     """A method that reconstructs, with its default options, some of them overridden.
 

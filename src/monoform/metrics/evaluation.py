@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,21 @@ from ..outputs import Kind, claimed
 
 REQUEST = "evaluation.json"
 EVALUATION = Kind("evaluation of monoform", REQUEST, lambda record: () if "seed" in record else None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What `monoform evaluate METHOD` does.
+
+    Attributes:
+        summary: what is measured, in a line.
+        options: dataclass of all its options, `out` among them, documented for the command line.
+        run: options -> the table, Markdown; writes its files to `out`.
+    """
+
+    summary: str
+    options: type
+    run: Callable[[Any], str]
 
 
 @contextmanager

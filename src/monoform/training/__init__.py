@@ -7,6 +7,7 @@ from typing import Any
 
 from .adan import Adan
 from .checkpoint import Checkpoint, list_checkpoints, load_checkpoint
+from .declaration import LoopSettings, Training
 from .ema import Ema
 from .ema_decay import EveryNth, Fixed, HalfLife, WarmUp
 from .hooks import AfterStep, BeforeStep
@@ -33,6 +34,7 @@ __all__ = [
     "EveryNth",
     "Fixed",
     "HalfLife",
+    "LoopSettings",
     "Optimizer",
     "Phase",
     "Schedule",
@@ -41,6 +43,7 @@ __all__ = [
     "Task",
     "TrainOptions",
     "TrainResult",
+    "Training",
     "WarmUp",
     "list_checkpoints",
     "load_checkpoint",

@@ -55,7 +55,7 @@ def test_boxes_hold_the_rays_as_long_as_they_are_asked_for():
 
 
 def test_source_views_differ_and_their_number_is_drawn():
-    drawing = task(replace(SMALL, views="1 3"))
+    drawing = task(replace(SMALL, views=(1, 3)))
     counts = set()
     for step in range(12):
         batch = drawing.batch(step, torch.Generator().manual_seed(step))
@@ -153,4 +153,4 @@ def test_options_that_cannot_be_used(wrong: dict, match: str):
 
 def test_more_source_views_than_there_are():
     with pytest.raises(InputError, match="has 4 views; 5 source views"):
-        task(replace(SMALL, views="5")).batch(0, torch.Generator())
+        task(replace(SMALL, views=(5,))).batch(0, torch.Generator())

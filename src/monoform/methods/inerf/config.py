@@ -54,7 +54,8 @@ class Descent:
         decay: factor on the rate after 100 steps.
         translation_scale: the translational variables' rate, as a multiple of `rate`; the paper has 1.
         frame: about what the motion turns; the paper has "world".
-        dilations, kernel: interest regions are points widened so often by a box of so many pixels.
+        dilations: how often interest points are widened to regions.
+        kernel: side in pixels of the box that they are widened by.
         compat: behaviours of published programs.
     """
 

@@ -46,8 +46,10 @@ class InerfOptions:
 
     Attributes:
         optimizer: lm: least squares on rendered pictures, coarse to fine; adam: the paper's.
-        starts: poses that are tried around the given one; spread: degrees between them.
-        search: poses that are tried all around where none is given; keep: how many of them go on.
+        starts: poses that are tried around the given one.
+        spread: degrees between the poses that are tried around the given one.
+        search: poses that are tried all around where none is given.
+        keep: how many of the poses of `search` go on.
         elsewhere: whether all around is tried, too, where what was found from the start does not look like the photo.
         gain: standard deviation of the logarithm of the photo's brightness relative to the scene's; 0 holds it.
         fit_focal: whether the focal length is found too.

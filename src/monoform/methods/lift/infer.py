@@ -19,6 +19,7 @@ from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import signed_distance
 from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.single_view import single_view
+from ...training import Training
 from ...training.weights import load_pretrained
 from ..base import MethodCard, Reconstructor
 from .augmented_crops import AugmentedCrops, augmented_crops, predictions
@@ -73,6 +74,13 @@ class Lift(Reconstructor):
         size=10.0,
         citation=(CITATION,),
     )
+
+    @classmethod
+    def training(cls) -> Training:
+        """How its network is trained."""
+        from .train import TRAINING
+
+        return TRAINING
 
     def __init__(self, config: LiftOptions | None = None) -> None:
         self.config = config or LiftOptions()

@@ -12,10 +12,14 @@ from torch import Tensor, nn
 from ...camera import Camera
 from ...data.objects.splits import excluded_names, validation_names
 from ...data.packs.dataset import PackedObjects
+from ...errors import InputError
+from ...ranges import require_ranges
 from ...training import (
     Cosine,
+    LoopSettings,
     Optimizer,
     Phase,
+    Training,
     TrainOptions,
     TrainResult,
     publish,
@@ -44,22 +48,28 @@ Front, back, normals and the back's colour behind one photo of an object, by a s
 
 
 @dataclass(frozen=True)
-class LiftTraining:
+class LiftTraining(LoopSettings):
     """How the network is trained.
 
     Attributes:
         objects: of a step, one view each.
-        rate: highest learning rate; warmup: steps up to it.
-        steps: of the whole training, over which the rate falls to nothing.
-        early_size: side of the crops in the first `early` of the steps: half the pixels, twice the speed.
+        rate: highest learning rate.
+        warmup: steps up to the highest rate; at most a tenth of all.
+        early_size: side of the crops in the first steps, in pixels: half the pixels, twice the speed.
+        early: share of the steps that see crops of `early_size`.
     """
 
     objects: int = 24
     rate: float = 1e-3
     warmup: int = 200
-    steps: int = 3200
     early_size: int = 64
     early: float = 0.85
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "lift's", objects=(1, 4096), rate=(1e-9, 10.0), warmup=(0, 1_000_000_000))
+        require_ranges(self, "lift's", early_size=(16, 1024), early=(0.0, 1.0))
+        if self.early_size % 16:
+            raise InputError(f"lift's early_size is {self.early_size}; give a multiple of 16.")
 
 
 @dataclass(frozen=True)
@@ -87,22 +97,23 @@ class LiftTask:
         module: the network.
         objects: the packed training objects.
         options: sizes of a step.
+        steps: of the whole training, over which the rate falls to nothing.
     """
 
-    def __init__(self, module: LiftNet, objects: PackedObjects, options: LiftTraining) -> None:
+    def __init__(self, module: LiftNet, objects: PackedObjects, options: LiftTraining, *, steps: int = 3200) -> None:
         self.module: nn.Module = module
-        self.net, self.objects, self.options = module, objects, options
+        self.net, self.objects, self.options, self.steps = module, objects, options, steps
         self.full_size = module.config.image_size
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
-        schedule = Cosine(self.options.steps, warmup=self.options.warmup)
+        schedule = Cosine(self.steps, warmup=min(self.options.warmup, self.steps // 10))
         optimizer = Optimizer(rate=self.options.rate, betas=(0.9, 0.98), weight_decay=0.02)
         return [Phase("lift", self.module.parameters, self._loss, optimizer=optimizer, schedule=schedule)]
 
     def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Random objects, a random view of each, widened in colour, placing and handedness."""
-        early = step < self.options.early * self.options.steps
+        early = step < self.options.early * self.steps
         size = min(self.options.early_size, self.full_size) if early else self.full_size
         indices = torch.randint(len(self.objects), (self.options.objects,), generator=generator)
         packed = self.objects.batch(indices, generator, points=0, surface=0, views=1)
@@ -239,22 +250,28 @@ def _recoloured(
     return torch.cat((recoloured(images[:, :3]), images[:, 3:]), 1), recoloured(paint)
 
 
-def train_lift(data: str | Path, out: str | Path, options: TrainOptions) -> TrainResult:
+def train_lift(
+    data: str | Path, out: str | Path, options: TrainOptions, settings: LiftTraining | None = None
+) -> TrainResult:
     """Train on a pack, without the validation objects and their near-duplicates; write `out`/weights.
 
     Raises:
         InputError: `data` is no pack, or `out` holds another training.
     """
+    settings = settings or LiftTraining()
     packed = PackedObjects(data, exclude=[*validation_names(), *excluded_names()])
     torch.manual_seed(options.seed)
     module = LiftNet()
-    task = LiftTask(module, packed, LiftTraining(steps=options.steps, warmup=min(200, options.steps // 10)))
+    task = LiftTask(module, packed, settings, steps=options.steps)
     result = train(task, out, options=options)
-    publish(module, module.config, result, Path(out) / "weights", card=_card(packed, result))
+    publish(module, module.config, result, Path(out) / "weights", card=_card(packed, settings, result))
     return result
 
 
-def _card(packed: PackedObjects, result: TrainResult) -> str:
+TRAINING = Training("lift", "the network of lift, from a pack of objects", LiftTraining, train_lift)
+
+
+def _card(packed: PackedObjects, settings: LiftTraining, result: TrainResult) -> str:
     licences = sorted(set(packed.licences))
     figures = "\n".join(f"  - {name}: {value:.4f}" for name, value in sorted(result.metrics.items()))
     return CARD.format(
@@ -262,6 +279,6 @@ def _card(packed: PackedObjects, result: TrainResult) -> str:
         objects=len(packed),
         licences=", ".join(licences),
         steps=result.step,
-        batch=LiftTraining().objects,
+        batch=settings.objects,
         figures=figures,
     )

@@ -16,13 +16,16 @@ class Network:
     """Sizes of the networks (Arshad and Beksi 2023, section 3); the defaults are the published ones.
 
     Attributes:
-        image_width: channels of the first map of each image encoder; image_hidden: of the layer before its vector.
+        image_width: channels of the first map of each image encoder.
+        image_hidden: width of the layer before an encoder's vector.
         vector: length of an image's vector.
-        tree_features: channels of a node in each level of the point decoder's tree, the vector first, 3 last;
-            tree_degrees: children of a node in each level; tree_support: widening of a node's own layers.
-        point_widths: of the network that reads the coarse cloud; localiser: width of the one that predicts the matrix.
-        volume_nodes: of the occupancy grid along an axis; volume_channels: of the volume encoder, layer by layer: three
-            times 1 to 1, then one level of the pyramid each.
+        tree_features: channels of a node in each level of the point decoder's tree, the vector first, 3 last.
+        tree_degrees: children of a node in each level of the tree.
+        tree_support: widening of a node's own layers.
+        point_widths: widths of the network that reads the coarse cloud.
+        localiser: width of the network that predicts the matrix.
+        volume_nodes: of the occupancy grid along an axis.
+        volume_channels: of the volume encoder, layer by layer: three times 1 to 1, then one level of the pyramid each.
         hidden: width of the distance decoder.
         map_side: pixels of the map on which points are projected.
         offset: of the six neighbours at which volumes are read too, in half sides of the box.

@@ -39,10 +39,14 @@ class ListEvaluation:
     """What is measured.
 
     Attributes:
-        view: of each object (ShapeNet). limit: objects; 0 for all.
-        nodes: of the grid along an axis; 0 takes those of the network's occupancy grid. dense: ask at every node.
+        view: number of the view of each object (ShapeNet).
+        limit: objects at most; 0 for all.
+        nodes: of the grid along an axis; 0 takes those of the network's occupancy grid.
+        dense: ask the network at every node, not coarse to fine.
         published: place vertices as the original does, and leave surfaces open where the box cuts them.
-        points: drawn on each surface; inside_points: in the box; emd_points: matched one to one, 0 for none.
+        points: drawn on each surface.
+        inside_points: drawn in the box, for the IoU.
+        emd_points: matched one to one for the earth mover's distance; 0 for none.
         seed: of the draws.
     """
 

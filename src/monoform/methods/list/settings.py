@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 from ...data.sdf.items import DrawOptions
 from ...errors import InputError
+from ...training import LoopSettings, TrainOptions
 
 Format = Literal["auto", "pack", "shapenet", "pix3d"]
 
 
 @dataclass(frozen=True)
-class ListTraining:
+class ListTraining(LoopSettings):
     """What is trained, and what a step consists of.
 
     Attributes:
@@ -20,16 +21,20 @@ class ListTraining:
         format: of the data: pack (of `monoform prepare meshes`), shapenet or pix3d; auto tells it by the files.
         weights: folder of a trained first stage, or of a whole LIST to go on with; "" for none.
         first_share: share of the steps, and of the time where it is limited, that the first stage takes.
-        first_batch, batch: objects in a step of each stage.
-        first_rate, rate: highest learning rates.
-        points: with distances, of each object in a step; fractions: of them at each offset (shapenet, pix3d).
+        first_batch: objects in a step of the first stage.
+        batch: objects in a step of the second stage.
+        first_rate: highest learning rate of the first stage.
+        rate: highest learning rate of the second stage.
+        points: with distances, of each object in a step.
+        fractions: of the points at each offset from the surface (shapenet, pix3d).
         cloud: surface points of each object in a step (pack).
         published: losses, optimizer and constant rate of the original, no averaged weights, no clipping.
-        recolour: change colours at random. categories: "" for all, else their names.
+        recolour: change colours at random.
+        categories: names of those that are learned from; none for all (shapenet, pix3d).
     """
 
     config: str = "small"
-    format: str = "auto"
+    format: Format = "auto"
     weights: str = ""
     first_share: float = 0.3
     first_batch: int = 32
@@ -37,11 +42,11 @@ class ListTraining:
     first_rate: float = 1e-3
     rate: float = 1e-3
     points: int = 1024
-    fractions: str = "0.45 0.44 0.1"
+    fractions: tuple[float, ...] = (0.45, 0.44, 0.1)
     cloud: int = 1024
     published: bool = False
     recolour: bool = True
-    categories: str = ""
+    categories: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("first_batch", "batch", "points", "cloud"):
@@ -54,13 +59,12 @@ class ListTraining:
         if self.format not in get_args(Format):
             raise InputError(f"LIST's format is {self.format!r}; choose one of {', '.join(get_args(Format))}.")
 
+    def loop(self, *, steps: int, **more: Any) -> TrainOptions:
+        """The loop's options; the original neither averages nor clips."""
+        options = super().loop(steps=steps, **more)
+        return replace(options, ema_decay=None, clip=None) if self.published else options
+
     @property
     def drawn(self) -> DrawOptions:
         """What is drawn of sample files."""
-        try:
-            fractions = tuple(float(word) for word in self.fractions.split())
-        except ValueError as error:
-            raise InputError(
-                f"LIST's fractions are {self.fractions!r}; give numbers, as in '0.45 0.44 0.1'."
-            ) from error
-        return DrawOptions(fractions, self.points)
+        return DrawOptions(self.fractions, self.points)

@@ -78,7 +78,7 @@ def open_source(data: Path, config: ListConfig, settings: ListTraining) -> Sourc
         raise InputError(
             f"{settings.config} learns from a pack of `monoform prepare meshes`; for {data} take shapenet."
         )
-    chosen = settings.categories.split() or None
+    chosen = list(settings.categories) or None
     objects: ShapeObjects
     if kind == "pix3d":
         objects = Pix3dObjects(data, "train", categories=chosen)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ...training import Stage, Task, TrainOptions, TrainResult, load_pretrained, publish, train_stages
+from ...training import Stage, Task, Training, TrainOptions, TrainResult, load_pretrained, publish, train_stages
 from .config import ListConfig, preset
 from .model import CoarseNet, ListNet, build
 from .settings import ListTraining
@@ -46,8 +46,6 @@ def train_list(
     """
     settings, out = settings or ListTraining(), Path(out)
     options = replace(options, begun=time.perf_counter() if options.begun is None else options.begun)
-    if settings.published:
-        options = replace(options, ema_decay=None, clip=None)
     start = load_pretrained(build, ListConfig, settings.weights)[0].train() if settings.weights else None
     config = replace(preset(settings.config) if start is None else start.config, stage="list")
     source = open_source(Path(data), config, settings)
@@ -114,3 +112,6 @@ def _card(source: Source, result: TrainResult, settings: ListTraining, stage: st
         batch=batch,
         figures=figures,
     )
+
+
+TRAINING = Training("list", "an implicit surface from one photo: both stages, one command", ListTraining, train_list)

@@ -15,8 +15,10 @@ class FrequencyNetwork:
     """The two networks of NeRF (Mildenhall et al. 2020, section 5 and figure 7).
 
     Attributes:
-        frequencies: of positions; direction_frequencies: of view directions.
-        depth: layers before the density; width: of each.
+        frequencies: of the encoding of positions.
+        direction_frequencies: of the encoding of view directions.
+        depth: layers before the density.
+        width: of each layer.
     """
 
     frequencies: int = 10
@@ -35,8 +37,10 @@ class TwoPass:
     """How rays are sampled by a coarse and a fine network.
 
     Attributes:
-        near, far: where rays begin and end, in lengths of their directions.
-        coarse: samples that are evenly spread; fine: samples drawn where the coarse network found something.
+        near: where rays begin, in lengths of their directions.
+        far: where rays end, in lengths of their directions.
+        coarse: samples that are evenly spread.
+        fine: samples drawn where the coarse network found something.
         linear_disparity: spread the coarse samples evenly in 1 / distance.
         white: whether what rays pass through to is white; otherwise it is black.
         density_noise: standard deviation of what is added to the raw density in training.
@@ -86,7 +90,8 @@ class NerfConfig:
     """A NeRF of one scene.
 
     Attributes:
-        network: of the coarse and the fine network; sampling: of rays.
+        network: sizes of the coarse and of the fine network.
+        sampling: of rays.
         up: the axis of the network's own world that points up; the house's world has y up.
         bounds: lower and upper corner of the box, in the network's world, outside which there is nothing.
         sphere: centre and radius in the network's world: rays begin where they enter it, `sampling` counts from there,

@@ -15,10 +15,15 @@ class HashNetwork:
     """Grid and networks (Instant NGP, section 5.4), in sizes that a CPU trains in minutes.
 
     Attributes:
-        levels: of resolution; features: at each corner; base, finest: cells along the coarsest and the finest level.
+        levels: of resolution.
+        features: at each corner.
+        base: cells along an axis of the coarsest level.
+        finest: cells along an axis of the finest level.
         log2_rows: binary logarithm of the corners that a level stores; more are hashed.
-        hidden: width of the density network's one hidden layer; told: numbers that it tells the colour network.
-        color_hidden: width of the colour network's layers; color_layers: hidden ones.
+        hidden: width of the density network's one hidden layer.
+        told: numbers that the density network gives the colour network.
+        color_hidden: width of the colour network's layers.
+        color_layers: hidden layers of the colour network.
         degree: of the spherical harmonics of the view direction.
     """
 
@@ -53,7 +58,8 @@ class HashConfig:
 
     Attributes:
         network: grid and networks.
-        centre, radius: of the content, in the world.
+        centre: of the content, in the world.
+        radius: of the content, in the world.
         margin: of the sphere that is rendered, in radii of the content.
         cells: of the occupancy grid along an axis.
         thickest: density, in the grid's unit, from which a cell is always occupied.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..base import Method, MethodCard
+from ...training import Training
+from ..base import Method, MethodCard, PublishedFormat
 from .settings import SceneTraining
 
 CITATIONS = (
@@ -39,3 +40,17 @@ class Nerf(Method):
         size=0.0,
         citation=CITATIONS,
     )
+
+    @classmethod
+    def training(cls) -> Training:
+        """How its network is trained."""
+        from .train import TRAINING
+
+        return TRAINING
+
+    @classmethod
+    def published(cls) -> PublishedFormat:
+        """Reads its authors' checkpoints."""
+        from . import published
+
+        return published

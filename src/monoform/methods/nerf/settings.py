@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from ...data.capture import CaptureLayout
 from ...errors import InputError
-
-CONFIGS = ("hash", "frequency")
-BACKGROUNDS = ("auto", "white", "black", "learned")
+from ...training import LoopSettings
 
 
 @dataclass(frozen=True)
-class SceneTraining:
+class SceneTraining(LoopSettings):
     """Options of the training of a scene.
 
     Attributes:
@@ -19,34 +19,46 @@ class SceneTraining:
         layout: of the capture: transforms, blender, llff, colmap; auto tells it by the files.
         up: the axis of the capture's world that points up: y or z; auto tells it by the photos.
         reduced: by how much the photos are made smaller.
-        centre: of the content in the world with y up, three numbers; "" finds it, see `content_sphere`.
-        radius: of the content; 0 finds it. margin: of the sphere that is rendered, in radii of the content.
+        centre: of the content in the world with y up, three numbers; None finds it, see `content_sphere`.
+        radius: of the content; 0 finds it.
+        margin: radius of the sphere that is rendered, in radii of the content.
         background: behind the content: white, black, learned for each direction; auto: white where photos have alpha.
-        rays: pixels that are drawn in a step; samples: of them, at most this many are rendered (hash).
-        rate: learning rate of the table (hash) or of the networks (frequency); network_rate: of a hash grid's networks.
+        rays: pixels that are drawn in a step.
+        samples: along all rays of a step together; at most this many are rendered (hash).
+        rate: learning rate of the table (hash) or of the networks (frequency).
+        network_rate: learning rate of a hash grid's networks (hash).
         decay: share of its values, times the rate, that the table loses in a step (hash).
         floor: share of the rate that is left at the end of a cosine.
         clear: weight of the entropy of coverages, which clears fog (hash).
-        warmup: steps before empty space is looked for; update_every: steps from one look to the next; update_share:
-            share of the cells that a look takes in (hash).
+        warmup: steps before empty space is looked for (hash).
+        update_every: steps from one look for empty space to the next (hash).
+        update_share: share of the cells that such a look takes in (hash).
         steps_along: samples along the diameter of the sphere (hash).
-        levels, features, finest, log2_rows: of the hash grid, see `HashNetwork`.
-        hidden, color_hidden: widths of the hash grid's networks.
-        coarse, fine: samples of a ray; width: of the networks (frequency).
+        levels: of resolution of the hash grid (hash).
+        features: at each corner of the hash grid (hash).
+        finest: cells along an axis of the hash grid's finest level (hash).
+        log2_rows: binary logarithm of the corners that a level stores; more are hashed (hash).
+        hidden: width of the density network's hidden layer (hash).
+        color_hidden: width of the colour network's layers (hash).
+        coarse: evenly spread samples of a ray (frequency).
+        fine: samples of a ray where the coarse network found something (frequency).
+        width: of the networks' layers (frequency).
         judged: pixels of the evaluations during the training.
         gains: learn the exposure and white balance of each photo (hash, photos without alpha).
-        mesh: cells along the bounds of mesh.glb, made at the end; 0 for none. film: side in pixels of turntable.mp4; 0
-            for none.
+        mesh: cells along the bounds of mesh.glb, made at the end; 0 for none.
+        film: side in pixels of turntable.mp4; 0 for none.
     """
 
-    config: str = "hash"
-    layout: str = "auto"
-    up: str = "auto"
+    ema_decay: float | None = None
+    clip: float | None = None
+    config: Literal["hash", "frequency"] = "hash"
+    layout: CaptureLayout | Literal["auto"] = "auto"
+    up: Literal["auto", "y", "z"] = "auto"
     reduced: float = 1.0
-    centre: str = ""
+    centre: tuple[float, float, float] | None = None
     radius: float = 0.0
     margin: float = 1.1
-    background: str = "auto"
+    background: Literal["auto", "white", "black", "learned"] = "auto"
     rays: int = 8192
     samples: int = 32768
     rate: float = 1e-2
@@ -73,10 +85,10 @@ class SceneTraining:
     film: int = 256
 
     def __post_init__(self) -> None:
-        if self.config not in CONFIGS:
-            raise InputError(f"There is no scene configuration {self.config!r}; choose one of {', '.join(CONFIGS)}.")
-        if self.background not in BACKGROUNDS:
-            raise InputError(f"A scene's background is {self.background!r}; choose one of {', '.join(BACKGROUNDS)}.")
+        if self.config not in ("hash", "frequency"):
+            raise InputError(f"There is no scene configuration {self.config!r}; choose hash or frequency.")
+        if self.background not in ("auto", "white", "black", "learned"):
+            raise InputError(f"A scene's background is {self.background!r}; choose auto, white, black or learned.")
         if self.up not in ("auto", "y", "z"):
             raise InputError(f"The capture's up is {self.up!r}; choose auto, y or z.")
         for name in ("rays", "samples", "update_every", "judged"):
@@ -87,15 +99,3 @@ class SceneTraining:
                 raise InputError(f"A scene's {name} is {getattr(self, name)}; it must be positive.")
         if self.radius < 0 or self.warmup < 0 or self.clear < 0 or not 0 <= self.floor <= 1:
             raise InputError("A scene's radius, warmup and clear must not be negative, its floor in 0..1.")
-        _ = self.given_centre
-
-    @property
-    def given_centre(self) -> tuple[float, float, float] | None:
-        """The centre, where it is given."""
-        if not self.centre:
-            return None
-        try:
-            x, y, z = (float(word) for word in self.centre.replace(",", " ").split())
-        except ValueError:
-            raise InputError(f"A scene's centre is {self.centre!r}; give three numbers, as in '0 0.1 0'.") from None
-        return (x, y, z)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import nn
 
-from ...data.capture import Capture, CaptureLayout, content_sphere, open_capture
+from ...data.capture import Capture, content_sphere, open_capture
 from ...errors import InputError
 from ...outputs import atomic_file
 from ...progress import work
-from ...training import TrainOptions, TrainResult, publish, train
+from ...training import Training, TrainOptions, TrainResult, publish, train
 from .afterwards import Afterwards
 from .config import FrequencyNetwork, NerfConfig, TwoPass
 from .hash_config import HashConfig, HashNetwork
@@ -54,7 +54,7 @@ def train_scene(
     settings = settings or SceneTraining()
     options = replace(options, begun=time.perf_counter() if options.begun is None else options.begun)
     with work("reading the capture"):
-        capture = open_capture(data, cast("CaptureLayout | Literal['auto']", settings.layout), up=settings.up)  # type: ignore[arg-type]
+        capture = open_capture(data, settings.layout, up=settings.up)
         centre, radius = _sphere(capture, settings)
         held = capture.of_split("test") or capture.of_split("val")
         reach = radius * settings.margin
@@ -67,7 +67,7 @@ def train_scene(
     net, task = _task(settings, centre, radius, background, bank, judged, options.steps)
     folder = Path(out) / "weights"
     after = Afterwards(Scene.of(folder, net, capture, centre, radius), settings, held, options.deadline)
-    result = train(task, out, options=replace(options, ema_decay=None, clip=None), reserve=after.seconds)
+    result = train(task, out, options=options, reserve=after.seconds)
     publish(net, net.config, result, folder, card=_card(capture, net, result, settings, None))
     write_cameras(folder, capture, centre, radius)
     first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
@@ -83,7 +83,7 @@ def train_scene(
 
 
 def _sphere(capture: Capture, settings: SceneTraining) -> tuple[tuple[float, float, float], float]:
-    centre, radius = settings.given_centre, settings.radius
+    centre, radius = settings.centre, settings.radius
     if centre is None or not radius:
         found = content_sphere(capture)
         centre, radius = centre or found[0], radius or found[1]
@@ -148,3 +148,6 @@ def _card(capture: Capture, net: nn.Module, result: TrainResult, settings: Scene
         device=next(net.parameters()).device,
         figures=figures,
     )
+
+
+TRAINING = Training("scene", "a radiance field from posed photos of a capture", SceneTraining, train_scene)

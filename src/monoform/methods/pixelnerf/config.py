@@ -22,13 +22,17 @@ class Network:
         feature_scale: by what images are resized before they are encoded.
         lookup: how features between two pixels of a map are found.
         padding: what is found beyond the border of a map.
-        frequencies: of the positional encoding; factor: its lowest frequency in radians per unit.
+        frequencies: of the positional encoding.
+        factor: lowest frequency of the positional encoding in radians per unit.
         use_xyz: whether the network sees positions, or only their depth.
         encode_positions: whether what it sees of them is encoded.
-        use_directions: whether it sees view directions; encode_directions: whether these are encoded with positions.
+        use_directions: whether it sees view directions.
+        encode_directions: whether view directions are encoded with positions.
         centred: positions are turned into a source camera's axes but stay centred on the world's origin.
-        global_features: length of a vector that describes the whole image; 0 for none. global_backbone: of its encoder.
-        width: of the multilayer perceptrons; blocks: of two layers each in them.
+        global_features: length of a vector that describes the whole image; 0 for none.
+        global_backbone: of the encoder of that vector.
+        width: of the multilayer perceptrons.
+        blocks: of two layers each in the multilayer perceptrons.
         pooled_block: views are pooled before this block; features enter in those before it.
         pooling: how views are pooled.
         beta: of softplus as activation; 0 for ReLU.
@@ -79,8 +83,10 @@ class Sampling:
     """How rays are sampled and composited (section 4.3 and supplement B.1).
 
     Attributes:
-        coarse: stratified samples of a ray; fine: further ones, `depth` of them around the coarse depth.
-        depth_std: spread of these in world units.
+        coarse: stratified samples of a ray.
+        fine: further samples of a ray.
+        depth: of the fine samples, those around the coarse depth.
+        depth_std: spread of the samples around the depth, in world units.
         noise: standard deviation of noise on the density, in training only.
         linear_disparity: whether coarse samples are even in 1 / distance.
         white: whether the background is white; else black.
@@ -123,9 +129,12 @@ class Domain:
     """What a network was trained on.
 
     Attributes:
-        near, far: along unit rays, in world units.
-        distance: of the cameras from the origin; focal: of images whose side is 1.
-        height, width: of the images in pixels.
+        near: where unit rays begin, in world units.
+        far: where unit rays end, in world units.
+        distance: of the cameras from the origin.
+        focal: of images whose side is 1.
+        height: of the images in pixels.
+        width: of the images in pixels.
         world_radius: of a sphere around the origin that holds the objects, in world units.
     """
 
@@ -170,7 +179,14 @@ class Compat:
 
 @dataclass(frozen=True)
 class PixelNerfConfig:
-    """A network, how it renders, what it was trained on, and whose behaviour it keeps."""
+    """A network, how it renders, what it was trained on, and whose behaviour it keeps.
+
+    Attributes:
+        network: sizes of the network.
+        sampling: of rays.
+        domain: what it was trained on.
+        compat: behaviours of the original.
+    """
 
     network: Network = field(default_factory=Network)
     sampling: Sampling = field(default_factory=Sampling)

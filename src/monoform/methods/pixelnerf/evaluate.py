@@ -49,7 +49,8 @@ class EvaluationOptions:
         quick: one random target of each object.
         coarse: the coarse network alone, with more samples.
         scale: size of the pictures, of the data's.
-        depth: write the depth of each pixel too; compare: write source, truth and rendering side by side.
+        depth: write the depth of each pixel too.
+        compare: write source, truth and rendering side by side.
         seed: of what is random.
         render: what the renderer leaves out.
     """

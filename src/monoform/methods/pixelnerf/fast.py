@@ -43,7 +43,8 @@ class FastOptions:
     Attributes:
         precision: of the networks.
         skip: whether samples in empty cells are left out.
-        block: pixels between the rays that are probed for that; slices: depths probed along each.
+        block: pixels between the rays that are probed for empty cells.
+        slices: depths probed along each of these rays.
         margin: by how much of the probes' spread a cell has to be below 0 to be empty.
         opaque: a ray ends where less than this passes.
         memory_bytes: about what the samples of rays may use at once, besides the networks.

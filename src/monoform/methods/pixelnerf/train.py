@@ -22,9 +22,11 @@ from ...render import RayPass
 from ...training import (
     Constant,
     Cosine,
+    LoopSettings,
     Optimizer,
     Phase,
     Schedule,
+    Training,
     TrainOptions,
     TrainResult,
     load_pretrained,
@@ -52,23 +54,28 @@ taken as those of the data are.
 
 
 @dataclass(frozen=True)
-class PixelNerfTraining:
+class PixelNerfTraining(LoopSettings):
     """What is trained, and what a step consists of.
 
     Attributes:
         config: name of a configuration: small for CPUs, or a published one.
-        format: of the data: srn, dvr, dtu, two_object; auto tells it by the files. unseen: for dvr.
+        format: of the data: srn, dvr, dtu, two_object; auto tells it by the files.
+        unseen: for dvr: take the lists of the unseen categories.
         encoder_init: file of ImageNet weights of the encoder, in torchvision's names; "" for none.
         weights: folder of weights to start from, for fine-tuning; "" for none. Its configuration takes precedence.
-        objects: in a step; rays: of each of them.
-        views: numbers of source views, one of which is drawn for each step: "1", "1 2", "3".
-        rate: learning rate; falling: whether it falls to 0 along a cosine, with `warmup` steps before.
+        objects: in a step.
+        rays: of each object in a step.
+        views: numbers of source views, one of which is drawn for each step, for instance 1 and 2.
+        rate: learning rate.
+        falling: whether the rate falls to 0 along a cosine.
+        warmup: steps in which a falling rate first rises.
         boxes_until: steps in which rays are drawn within the object's box in their view, where boxes are known.
         most_views: of an object that rays are drawn from, at random when it has more; 0 for all.
         absolute: compare colours by their absolute, not their squared difference.
         recolour: change the colours of each object at random, as for DTU.
         freeze_encoder: leave the encoder as it is, its batch statistics too.
-        judged: objects of the evaluation, `judged_rays` rays of each.
+        judged: objects of the evaluation.
+        judged_rays: rays of each object of the evaluation.
     """
 
     config: str = "small"
@@ -78,7 +85,7 @@ class PixelNerfTraining:
     weights: str = ""
     objects: int = 4
     rays: int = 128
-    views: str = "1"
+    views: tuple[int, ...] = (1,)
     rate: float = 1e-4
     falling: bool = False
     warmup: int = 0
@@ -94,14 +101,8 @@ class PixelNerfTraining:
         for name in ("objects", "rays", "judged", "judged_rays"):
             if getattr(self, name) < 1:
                 raise InputError(f"pixelNeRF's {name} is {getattr(self, name)}; it must be at least 1.")
-        if not self.view_counts or min(self.view_counts) < 1:
-            raise InputError(f"pixelNeRF's views are {self.views!r}; give numbers of source views, as in '1 2'.")
-
-    @property
-    def view_counts(self) -> tuple[int, ...]:
-        """The numbers of source views."""
-        words = self.views.split()
-        return tuple(int(word) for word in words) if all(word.isdigit() for word in words) else ()
+        if not self.views or min(self.views) < 1:
+            raise InputError(f"pixelNeRF's views are {self.views}; give numbers of source views, as in '1 2'.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +162,7 @@ class PixelNerfTask:
 
     def batch(self, step: int, generator: torch.Generator) -> RayBatch:
         """Random objects, as many random source views of each, and rays over all of their views."""
-        counts = self.options.view_counts
+        counts = self.options.views
         views = counts[_one_of(len(counts), generator)]
         chosen = torch.randint(len(self.objects), (self.options.objects,), generator=generator).tolist()
         boxed = step < self.options.boxes_until
@@ -210,7 +211,7 @@ class PixelNerfTask:
             return {}
         assert isinstance(module, PixelNerfNet)
         generator = torch.Generator().manual_seed(0)
-        views = self.options.view_counts[0]
+        views = self.options.views[0]
         found = []
         for which in range(min(self.options.judged, len(self.held_out))):
             content = self.held_out[which]
@@ -310,6 +311,9 @@ def _card(objects: PosedObjects, result: TrainResult, settings: PixelNerfTrainin
         steps=result.step,
         objects=settings.objects,
         rays=settings.rays,
-        views=settings.views,
+        views=" ".join(map(str, settings.views)),
         figures=figures,
     )
+
+
+TRAINING = Training("pixelnerf", "a radiance field from a posed data set", PixelNerfTraining, train_pixelnerf)

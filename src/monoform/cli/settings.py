@@ -1,0 +1,132 @@
+"""NAME=VALUE words as values of a dataclass, typed as on any command line, and its options as rows of a table."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import tyro
+
+from ..errors import InputError
+from ..ranges import LARGEST_SEED, require_range
+from .options import value_fault, value_shape
+
+YES_AND_NO = {"true": True, "false": False}
+
+
+def parse_settings(kind: type, words: Sequence[str], what: str) -> dict[str, Any]:
+    """NAME=VALUE words as values of the types that a dataclass gives its fields.
+
+    Several values are parted by spaces or commas; fields of a nested dataclass are named with a dot.
+
+    Args:
+        what: whose options these are, for the error's sentence.
+
+    Returns:
+        Values by the names of the dataclass's own fields.
+
+    Raises:
+        InputError: a word is not NAME=VALUE, or there is no such option, or the value has another type.
+    """
+    known = {name: (hint, start) for name, hint, start in _leaves(kind, kind())}
+    values: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or name not in known:
+            raise InputError(f"--set {word}: give NAME=VALUE with a NAME of {what}: {', '.join(known)}.")
+        top, *inner = name.split(".")
+        value = _value(name, known[name][0], text)
+        values[top] = _placed(values.get(top, getattr(kind(), top)), inner, value)
+    return values
+
+
+def parse_overrides(method: str, words: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE words as options of a method, by name.
+
+    Raises:
+        InputError: there is no such method, or the words do not fit its options.
+    """
+    from ..methods import method_class
+
+    return parse_settings(method_class(method).config_class, words, method)
+
+
+def option_rows(kind: type) -> list[tuple[str, str, str]]:
+    """Name, default and meaning of each option in a dataclass; those of nested ones with a dot."""
+    rows = []
+    for name, _, start in _leaves(kind, kind()):
+        *path, last = name.split(".")
+        owner: Any = kind()
+        for part in path:
+            owner = getattr(owner, part)
+        rows.append((name, _shown(start), meaning(type(owner), last)))
+    return rows
+
+
+def meaning(kind: type, name: str) -> str:
+    """What the docstring of a dataclass, or of one that it is built on, says of a field: the text behind `name:`."""
+    for each in kind.__mro__:
+        block = (each.__doc__ or "").partition("Attributes:")[2]
+        found = re.search(rf"^\s+{name}: (.+?)(?=^\s+\w+: |^\s*$|\Z)", block, re.MULTILINE | re.DOTALL)
+        if found:
+            return " ".join(found.group(1).split())
+    return ""
+
+
+def _leaves(kind: type, start: Any, before: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Name, type and default of each option, those of nested dataclasses in their place."""
+    hints = get_type_hints(kind)
+    for item in fields(kind):
+        value = getattr(start, item.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            yield from _leaves(type(value), value, f"{before}{item.name}.")
+        else:
+            yield before + item.name, hints[item.name], value
+
+
+def _placed(owner: Any, path: Sequence[str], value: Any) -> Any:
+    if not path:
+        return value
+    return replace(owner, **{path[0]: _placed(getattr(owner, path[0]), path[1:], value)})
+
+
+def _value(name: str, hint: Any, text: str) -> Any:
+    """The text as a value of the type.
+
+    Raises:
+        InputError: it is none.
+    """
+    flag = f"--set {name}"
+    if NoneType in get_args(hint) and text.lower() in ("", "none"):
+        return None
+    if hint is bool:
+        if text.lower() not in YES_AND_NO:
+            raise InputError(f"{flag} is {text!r}: give true or false.")
+        return YES_AND_NO[text.lower()]
+    types, _, most = value_shape(hint)
+    words = [text] if most == 1 else re.split(r"[\s,]+", text.strip()) if text.strip() else []
+    fault = value_fault(hint, flag, words)
+    if fault:
+        raise InputError(fault)
+    value = text if types == (str,) and most == 1 else _typed(hint, words, f"{flag} is {text!r}")
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, (int, float)):
+            require_range(flag, number, 0 if name == "seed" else -LARGEST_SEED, LARGEST_SEED)
+    return value
+
+
+def _typed(hint: Any, words: Sequence[str], sentence: str) -> Any:
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return tyro.cli(hint, args=list(words))
+    except SystemExit as end:
+        raise InputError(f"{sentence}: it fits none of the values that this option takes.") from end
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
