@@ -141,9 +141,9 @@ def test_the_frequency_network_learns_too(capture, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("config=other",), "no scene configuration 'other'"),
+        (("config=other",), "config is 'other': give hash or frequency"),
         (("background=sky",), "background is 'sky'"),
-        (("centre=1,2",), "give three numbers"),
+        (("centre=1,2",), "give 3 values"),
         (("rate=0",), "rate is 0.0"),
         (("nonsense=1",), "nonsense"),
         (("config=frequency", "background=learned"), "no learned background"),
