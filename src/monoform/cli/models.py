@@ -31,6 +31,7 @@ def run(words: list[str]) -> int:
 
     from ..jobs import list_methods
     from ..methods import method_class
+    from .evaluate import known
     from .settings import option_rows
 
     if asked.method is None:
@@ -49,5 +50,6 @@ def run(words: list[str]) -> int:
         for row in option_rows(kind):
             table.add_row(*map(escape, row))
         Console().print(table)
-    print(f"verbs: {', '.join(chosen.capabilities())}")
+    measured = ("evaluate",) if asked.method in known() else ()
+    print(f"verbs: {', '.join(dict.fromkeys((*chosen.capabilities(), *measured)))}")
     return 0
