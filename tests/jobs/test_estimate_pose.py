@@ -14,12 +14,12 @@ from PIL import Image
 
 from monoform.camera import Camera, look_at
 from monoform.camera.transforms_json import transforms_from_cameras
-from monoform.data.capture import open_capture
+from monoform.data.capture import CaptureView, open_capture
 from monoform.errors import InputError
 from monoform.jobs.estimate_pose import Disturbance, PoseOptions, estimate_pose, estimate_to_folder, truth_of
 from monoform.jobs.estimate_pose_capture import write_extended_capture
 from monoform.jobs.estimate_pose_protocol import Protocol, Run, run_protocol, starts_of, summary_of_runs, write_runs
-from monoform.jobs.pose_scenes import KnownScene, SceneView, object_photo, open_scene
+from monoform.jobs.pose_scenes import KnownScene, object_photo, open_scene
 from monoform.mesh import Mesh
 from monoform.methods import Surroundings
 from monoform.methods.inerf import Descent, InerfOptions
@@ -63,7 +63,8 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def scene(folder: Path) -> KnownScene:
     views = tuple(
-        SceneView(folder / f"{n}.png", "test", truth_of(folder / "transforms.json", f"{n}.png")) for n in range(3)
+        CaptureView(f"{n}.png", folder / f"{n}.png", "test", truth_of(folder / "transforms.json", f"{n}.png"))
+        for n in range(3)
     )
     renderer = MeshRenderer(painted_mesh())
     return KnownScene(renderer, Surroundings(radius=0.42), bare=True, start=None, kind="test", views=views)  # fmt: skip

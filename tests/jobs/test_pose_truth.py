@@ -15,12 +15,12 @@ from tests.data.capture_cases import ball_picture, orbit_cameras, write_photos, 
 
 from monoform import InputError
 from monoform.camera import Camera, look_at, transforms_from_cameras, upright_camera
-from monoform.data import open_capture
+from monoform.data import CaptureView, open_capture
 from monoform.data.capture import read_image
 from monoform.jobs.estimate_pose import PoseOptions, first_camera, truth_of
 from monoform.jobs.estimate_pose_capture import require_addable, write_extended_capture
 from monoform.jobs.estimate_pose_protocol import Protocol, chosen_views
-from monoform.jobs.pose_scenes import KnownScene, SceneView
+from monoform.jobs.pose_scenes import KnownScene
 from monoform.jobs.posed_photos import PosedPhotos
 from monoform.mesh import Mesh
 from monoform.methods import Surroundings
@@ -37,14 +37,14 @@ def cameras(count: int = 4) -> list[Camera]:
     return [replace(one, intrinsics=OFF_CENTRE, width=64, height=48) for one in orbit_cameras(count)]
 
 
-def known(views: Sequence[SceneView] = (), own: Camera | None = None) -> KnownScene:
+def known(views: Sequence[CaptureView] = (), own: Camera | None = None) -> KnownScene:
     """A scene of which only its photos and cameras matter."""
     mesh = Mesh(np.eye(3), np.array([[0, 1, 2]]))
     return KnownScene(MeshRenderer(mesh), Surroundings(cameras=own), False, None, "test", tuple(views))
 
 
-def views_of(root: Path) -> list[SceneView]:
-    return [SceneView(view.image, view.split, view.camera) for view in open_capture(root).views]
+def views_of(root: Path) -> list[CaptureView]:
+    return [CaptureView(view.name, view.image, view.split, view.camera) for view in open_capture(root).views]
 
 
 def rig(root: Path) -> list[Camera]:
@@ -205,7 +205,7 @@ def test_overhead_scenes_keep_their_world_when_they_are_extended(tmp_path: Path)
     eye = torch.tensor([[0.3, 2.0, 0.1]])
     camera = replace(cameras(1)[0], world_from_camera=look_at(eye))
     write_transforms(tmp_path, [camera] * 3)
-    views = [SceneView(view.image, "train", camera) for view in open_capture(tmp_path, up="z").views]
+    views = [CaptureView(view.name, view.image, "train", camera) for view in open_capture(tmp_path, up="z").views]
     write_extended_capture(tmp_path / "more", known(views), [])
     for view in open_capture(tmp_path / "more").views:
         same(view.camera, camera)

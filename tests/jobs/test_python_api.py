@@ -21,7 +21,7 @@ def test_three_lines(result, tmp_path):
     result.mesh(faces=2000, resolution=96, texture=128).export(tmp_path / "mug.glb")
     assert (tmp_path / "mug.glb").read_bytes()[:4] == b"glTF"
     assert (result.camera.width, result.camera.height) == (320, 240)
-    assert result.capabilities == {"geometry", "colour", "camera"}
+    assert result.capabilities == {"geometry", "color", "camera"}
 
 
 def test_rendering_from_anywhere(result):

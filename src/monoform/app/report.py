@@ -93,9 +93,11 @@ def _camera(folder: Path) -> Camera | None:
 
 
 def _photo_name(result: dict[str, Any]) -> str:
-    """The last part of the path or address that the photo came from."""
+    """The last part of the path or address that the photo came from; without a photo, whose sample it is."""
     source = str(section(result, "photo").get("source") or "")
-    return source.replace("\\", "/").split("?")[0].rstrip("/").split("/")[-1] or "Result"
+    name = source.replace("\\", "/").split("?")[0].rstrip("/").split("/")[-1]
+    sampled = "photo" in result and result["photo"] is None and result.get("method")
+    return name or (f"Sample of {result['method']}" if sampled else "Result")
 
 
 def _object_box(mask: Path, camera: Camera) -> list[float]:

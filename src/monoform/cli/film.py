@@ -1,4 +1,4 @@
-"""monoform film --data DIR --object NAME --sources "64 104" -o FILE"""
+"""monoform film RESULT -o FILE, and monoform film --data DIR --weights W -o FILE"""
 
 from __future__ import annotations
 
@@ -16,14 +16,19 @@ from .options import parse
 
 @dataclass(frozen=True)
 class Film:
-    """Film an object of a posed data set all around, from given source views, with pixelNeRF."""
+    """Film a RESULT all around; or an object of a posed data set, from given source views, with pixelNeRF.
 
-    data: Path
-    """A data set in one of the published layouts; see `monoform prepare check`."""
-    weights: str
-    """Folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on the hub."""
+    RESULT is a folder that reconstruct wrote, whose mesh is filmed, or a trained or converted scene, whose field is.
+    """
+
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
-    """The film, .mp4 or .gif; its source views are written beside it."""
+    """The film, .mp4 or .gif; with --data its source views are written beside it."""
+    result: tyro.conf.Positional[Path | None] = None
+    """A result folder or a scene; none with --data."""
+    data: Path | None = None
+    """A data set in one of the published layouts; see `monoform prepare check`."""
+    weights: str | None = None
+    """With --data: folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on the hub."""
     object: str = "0"
     """Number of the object in sorted order, or its name, or CATEGORY/NAME."""
     sources: str = "64"
@@ -43,7 +48,9 @@ class Film:
     radius: float = 0.0
     """Of the circle, in the data set's units; 0: the middle of its bounds."""
     scale: float = 1.0
-    """Size of the frames, of the source views'."""
+    """With --data: size of the frames, of the source views'."""
+    size: int = 384
+    """Of a RESULT: side of the frames in pixels."""
     fps: float = 30.0
     """Frames in a second."""
     precision: str = "float32"
@@ -56,12 +63,32 @@ class Film:
 
 def read(words: list[str]) -> Film:
     """The options."""
-    return parse(Film, "film", words)
+    asked = parse(Film, "film", words)
+    if (asked.result is None) == (asked.data is None):
+        raise InputError("film needs either RESULT, a folder that monoform has written, or --data with --weights.")
+    if (asked.weights is None) != (asked.data is None):
+        raise InputError("--data and --weights belong together: the data set, and the network that sees its objects.")
+    return asked
 
 
 def run(words: list[str]) -> int:
     """Film, and say where the film is."""
     asked = read(words)
+    return _of_data(asked) if asked.result is None else _of_result(asked, asked.result)
+
+
+def _of_result(asked: Film, folder: Path) -> int:
+    from ..jobs.films import TurntableOptions, film_folder
+    from ..outputs import is_marked, require_free_file
+
+    elevation = -math.radians(asked.elevation)
+    options = TurntableOptions(frames=asked.frames, size=asked.size, elevation=elevation, fps=asked.fps)
+    require_free_file(asked.out, overwrite=asked.overwrite, is_ours=is_marked)
+    print(film_folder(folder, asked.out, options))
+    return 0
+
+
+def _of_data(asked: Film) -> int:
     import torch
 
     from ..data.posed.open import open_posed
@@ -89,6 +116,7 @@ def run(words: list[str]) -> int:
     )
     for file in (asked.out, sources_beside(asked.out)):
         require_free_file(file, overwrite=asked.overwrite, is_ours=is_marked)
+    assert asked.data is not None and asked.weights is not None
     net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights)
     kind, size = asked.format, config.domain.size
     objects = open_posed(asked.data, asked.split, format=kind, unseen=asked.unseen, size=size)  # type: ignore[arg-type]

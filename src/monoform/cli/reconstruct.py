@@ -55,6 +55,8 @@ class Reconstruct:
     """Cells along the longest side at which the surface is extracted."""
     frames: int = 60
     """Frames of the turntable film; 0 leaves it out."""
+    film: Literal["mesh", "field"] = "mesh"
+    """What the turntable shows: mesh; or field, as the method itself draws it (pixelnerf), which takes longer."""
     seed: int = 0
     """Seed of all randomness."""
     workers: int = 1
@@ -96,6 +98,7 @@ def run(words: list[str]) -> int:
         texture=asked.texture,
         resolution=asked.resolution,
         frames=asked.frames,
+        film=asked.film,
         seed=asked.seed,
         overrides=parse_overrides(asked.method, asked.set) | given,
     )

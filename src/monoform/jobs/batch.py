@@ -20,7 +20,7 @@ from ..scene.result import read_summary
 from ..text import printable
 from ..workers import map_unordered
 from .posed_photos import PosedPhotos, masks_of
-from .reconstruct import ReconstructOptions, reconstruct_to_folder, request
+from .reconstruct import OVERLAY, ReconstructOptions, reconstruct_to_folder, request
 
 Finish = Callable[[Path], object]
 TAKEN = ("index.html", "summary.csv", "poses.json")  # what batches write beside the folders
@@ -126,11 +126,11 @@ def is_complete(item: Item, options: ReconstructOptions) -> bool:
 def _is_sound(summary: dict[str, Any]) -> bool:
     """Whether what is shown of a kept result is of the kinds that it is written in."""
     mesh, overlay, notices = (summary.get(name) for name in ("mesh", "overlay", "notices"))
+    fit = isinstance(overlay, dict) and isinstance(overlay.get("iou"), float)
     return (
         isinstance(mesh, dict)
         and all(isinstance(mesh.get(name), int) for name in ("faces", "watertight", "components"))
-        and isinstance(overlay, dict)
-        and isinstance(overlay.get("iou"), float)
+        and (fit or (overlay is None and OVERLAY not in summary["files"]))
         and isinstance(notices, list)
         and all(isinstance(notice, str) for notice in notices)
     )

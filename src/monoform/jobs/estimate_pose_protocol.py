@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from ..camera import Camera
+from ..data import CaptureView
 from ..errors import InputError
 from ..methods.inerf import random_starts
 from ..metrics.pose import rotation_error, translation_error
@@ -21,7 +22,7 @@ from ..outputs import Kind, atomic_file, save_picture
 from ..scene.result import write_json
 from .estimate_pose import FoundPose, PoseOptions, estimate_pose
 from .pose_pictures import share_curves
-from .pose_scenes import KnownScene, SceneView
+from .pose_scenes import KnownScene
 from .pose_truth import upright_view
 
 Progress = Callable[[int, int, str], None]
@@ -104,7 +105,7 @@ class Run:
         }
 
 
-def chosen_views(scene: KnownScene, protocol: Protocol) -> list[SceneView]:
+def chosen_views(scene: KnownScene, protocol: Protocol) -> list[CaptureView]:
     """The photos of the protocol.
 
     Raises:
@@ -121,7 +122,7 @@ def chosen_views(scene: KnownScene, protocol: Protocol) -> list[SceneView]:
     return views
 
 
-def starts_of(view: SceneView, scene: KnownScene, protocol: Protocol, number: int) -> list[Camera]:
+def starts_of(view: CaptureView, scene: KnownScene, protocol: Protocol, number: int) -> list[Camera]:
     """The starts of one photo; the same for every optimizer."""
     camera = view.camera
     generator = torch.Generator().manual_seed(protocol.seed * 100_003 + number)
@@ -155,7 +156,7 @@ def run_protocol(
     return runs
 
 
-def run_of(view: SceneView, start: Camera, found: FoundPose, scene: KnownScene, *, searched: bool = False) -> Run:
+def run_of(view: CaptureView, start: Camera, found: FoundPose, scene: KnownScene, *, searched: bool = False) -> Run:
     """The errors of one estimate."""
     path = found.estimate.path
     truth = view.camera.world_from_camera.to(path)

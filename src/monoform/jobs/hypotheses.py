@@ -32,7 +32,7 @@ def write_hypotheses(
     for rank, other in enumerate(reconstruction.alternatives, start=2):
         name = f"hypothesis_{rank}.glb"
         shape = other.mesh(faces=faces, texture=texture, resolution=resolution)
-        shape.export(folder / name, camera=other.camera)
+        shape.export(folder / name, camera=other.camera if other.has_camera else None)
         entries.append(_entry(name, other))
         rows.append(four_views(shape))
     save_picture(Image.fromarray(to_bytes(np.concatenate(rows))), folder / PICTURE, quality=90)

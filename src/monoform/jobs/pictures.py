@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from ..camera import orbit
+from ..camera import Camera, orbit
+from ..errors import InputError
 from ..mesh import Mesh
 from ..metrics import mask_iou
+from ..progress import work
 from ..render import render_mesh
 from ..scene import Reconstruction
 from ..scene.photo_camera import working_camera
@@ -25,7 +27,12 @@ def overlay(reconstruction: Reconstruction, mesh: Mesh) -> tuple[Float[np.ndarra
     """The mesh drawn over the working photo, the mask's outline in red; and the IoU of silhouette and mask.
 
     The silhouette is found by casting rays from the reconstruction's camera at its mesh.
+
+    Raises:
+        InputError: there is no photo with mask and camera (`can_be_overlaid`).
     """
+    if not reconstruction.can_be_overlaid:
+        raise InputError("An overlay needs a photo, its mask and its camera, which this reconstruction has not all.")
     photo = reconstruction.photo
     camera = working_camera(reconstruction.camera, photo)
     seen = render_mesh(mesh, camera, shading="shaded")
@@ -48,10 +55,29 @@ def turntable(
         frames: number of views; size: their side in pixels; elevation: of the camera in radians; samples: each pixel
             is the mean of samples x samples rays.
     """
-    cameras = orbit(frames, elevation=elevation, distance=2.2, fov_y=math.radians(28), width=size, height=size)
+    cameras = around(frames, size, elevation)
     render_mesh(mesh, cameras[0].resized(2, 2))  # builds what all views share, once
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         yield from pool.map(lambda camera: render_mesh(mesh, camera, shading="lit", samples=samples).rgb, cameras)
+
+
+def own_turntable(
+    reconstruction: Reconstruction, *, frames: int = 60, size: int = 384, elevation: float = math.radians(15)
+) -> Iterator[Float[np.ndarray, "size size 3"]]:
+    """The same views as of `turntable`, as the method itself draws them.
+
+    Raises:
+        InputError: it draws none.
+    """
+    with work("filming the field", frames, unit="frame") as show:
+        for number, camera in enumerate(around(frames, size, elevation), start=1):
+            yield reconstruction.render(camera, what="field").rgb
+            show(number)
+
+
+def around(frames: int, size: int, elevation: float) -> Camera:
+    """Cameras all around the world's origin that show the sphere of radius 0.5; the first is in front."""
+    return orbit(frames, elevation=elevation, distance=2.2, fov_y=math.radians(28), width=size, height=size)
 
 
 def four_views(mesh: Mesh, *, size: int = 320) -> Float[np.ndarray, "size width 3"]:

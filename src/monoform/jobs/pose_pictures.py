@@ -15,11 +15,11 @@ from ..camera import Camera
 from ..methods import PoseEstimate
 from ..methods.inerf import working_image
 from ..metrics.pose import rotation_error
-from ..render.chunks import slices
+from ..render.camera_render import camera_colors
 from ..scene import Photo
 from .pose_scenes import KnownScene
 
-OVERLAY_SIDE, FILM_SIDE, RAYS = 384, 192, 16384
+OVERLAY_SIDE, FILM_SIDE = 384, 192
 SHARE = 0.7  # of the rendered picture in a film's frames
 INK, PAPER, GRID, SECOND = (40, 40, 40), 255, (225, 225, 225), (200, 60, 30)
 
@@ -48,12 +48,10 @@ def animation(
         yield frame
 
 
-@torch.no_grad()
 def rendered(scene: KnownScene, camera: Camera) -> Float[np.ndarray, "h w 3"]:
     """What the scene looks like from one camera."""
-    origins, directions = (rays[0] for rays in camera.rays())
-    parts = [scene.renderer(origins[part], directions[part]).rgb for part in slices(len(origins), RAYS)]
-    return torch.cat(parts).reshape(camera.height, camera.width, 3).clamp(0, 1).float().cpu().numpy()
+    seen = camera_colors(scene.renderer, camera)
+    return seen.rgb.reshape(camera.height, camera.width, 3).float().cpu().numpy()
 
 
 def curve(estimate: PoseEstimate, truth: Camera | None = None) -> UInt8[np.ndarray, "h w 3"]:

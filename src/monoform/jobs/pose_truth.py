@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..camera import Camera, upright_camera
-from ..data import open_capture
+from ..data import CaptureView, open_capture
 from ..data.captures.transforms import cameras_of_file
 from ..errors import InputError
 from ..inputs import picture_orientation, picture_size, read_json
 from ..inputs.photo_names import NameTable
 from ..scene import Photo
-from .pose_scenes import SceneView
 
 
 def truth_of(file: Path, photo: str) -> Camera:
@@ -37,7 +36,7 @@ def truth_of(file: Path, photo: str) -> Camera:
     return _upright(_found(cameras_of_file(file, size), file, file.parent, photo), photo)
 
 
-def upright_view(view: SceneView) -> SceneView:
+def upright_view(view: CaptureView) -> CaptureView:
     """A scene's photo with the camera of its upright pixels, which is how photos are opened."""
     return replace(view, camera=_upright(view.camera, str(view.image)))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from PIL import Image
@@ -27,7 +27,7 @@ from ..scene import Photo, Reconstruction, SavedResult, View, versions
 from ..scene.meshing import MeshingOptions
 from ..scene.result import RECONSTRUCTED, write_files, write_summary
 from .hypotheses import write_hypotheses
-from .pictures import four_views, overlay, turntable
+from .pictures import four_views, overlay, own_turntable, turntable
 from .posed_photos import PosedPhotos
 
 OVERLAY, TURNTABLE, SHEET = "overlay.png", "turntable.mp4", "views.jpg"
@@ -40,7 +40,7 @@ DOING = {  # what is said while a step is taken
     "shape": "finding the shape",
     "mesh": "making the mesh",
     "overlay": "drawing the mesh over the photo",
-    "turntable": "filming the mesh",
+    "turntable": "making the turntable",
     "write": "writing the files",
 }
 
@@ -57,6 +57,7 @@ class ReconstructOptions:
         texture: side of the texture in pixels.
         resolution: cells along the longest side at which the surface is extracted.
         frames: of the turntable; 0 leaves the film out.
+        film: what the turntable shows: the "mesh", or the "field" as the method itself draws it, which takes longer.
         seed: of all randomness.
         overrides: options of the method, by name.
     """
@@ -68,11 +69,14 @@ class ReconstructOptions:
     texture: int = 1024
     resolution: int = 320
     frames: int = 60
+    film: Literal["mesh", "field"] = "mesh"
     seed: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_range("--frames", self.frames, 0, 10_000)
+        if self.film not in ("mesh", "field"):
+            raise InputError(f"--film is {self.film!r}; choose mesh or field.")
         require_range("--seed", self.seed, 0, LARGEST_SEED)
         MeshingOptions(faces=self.faces, texture=self.texture, resolution=self.resolution)  # refuses before any work
 
@@ -123,6 +127,8 @@ def reconstruct_to_folder(
     inputs = (getattr(photo, "path", photo), mask, options.overrides.get("weights"))
     with atomic_folder(folder, RECONSTRUCTED, inputs=inputs) as place:
         reconstruction = _reconstruct(photo, mask, options, timings)
+        if options.film == "field" and not reconstruction.draws_itself:
+            raise InputError(f"{options.method} gives no radiance field to film: choose --film mesh.")
         with timings("mesh"):
             mesh = reconstruction.mesh(faces=options.faces, texture=options.texture, resolution=options.resolution)
         summary = _write(reconstruction, mesh, options, place, timings)
@@ -188,12 +194,16 @@ def _known_camera(photo: Photo, focal: float | None) -> Camera | None:
 def _write(
     reconstruction: Reconstruction, mesh: Mesh, options: ReconstructOptions, place: Path, timings: Timings
 ) -> dict[str, Any]:
-    with timings("overlay"):
-        picture, iou = overlay(reconstruction, mesh)
-        save_picture(Image.fromarray(to_bytes(picture)), place / OVERLAY)
+    iou = None
+    if reconstruction.can_be_overlaid:
+        with timings("overlay"):
+            picture, iou = overlay(reconstruction, mesh)
+            save_picture(Image.fromarray(to_bytes(picture)), place / OVERLAY)
     with timings("turntable"):
         if options.frames:
-            write_video(turntable(mesh, frames=options.frames), place / TURNTABLE, fps=FPS)
+            whole = turntable(mesh, frames=options.frames)
+            own = own_turntable(reconstruction, frames=options.frames)
+            write_video(own if options.film == "field" else whole, place / TURNTABLE, fps=FPS)
         save_picture(Image.fromarray(to_bytes(four_views(mesh))), place / SHEET, quality=90)
     with timings("write"):
         summary = write_files(reconstruction, mesh, place)
@@ -204,6 +214,6 @@ def _write(
     return summary | {
         "monoform": versions()["monoform"],
         "seed": options.seed,
-        "overlay": {"iou": round(iou, 4)},
+        "overlay": None if iou is None else {"iou": round(iou, 4)},
         "timings": dict(timings),
     }

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from .bounds import ray_box as ray_box
 from .bounds import ray_sphere as ray_sphere
+from .camera_render import CameraRender as CameraRender
+from .camera_render import ImageRenderer as ImageRenderer
+from .camera_render import render_camera as render_camera
 from .chunks import rays_per_chunk as rays_per_chunk
 from .compositing import accumulate as accumulate
 from .compositing import expected_distance as expected_distance
@@ -33,13 +36,12 @@ from .volume import render_field as render_field
 from .volume import render_rays as render_rays
 
 if TYPE_CHECKING:
-    from .mesh import MeshRender as MeshRender
     from .mesh import render_mesh as render_mesh
 
 
 def __getattr__(name: str) -> object:
     """Drawing meshes loads the mesh room, which fields do without."""
-    if name not in ("MeshRender", "render_mesh"):
+    if name != "render_mesh":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import mesh
 

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from ..camera import Camera
 from ..errors import InputError
 from ..mesh.mesh import Mesh
 from ..mesh.raycast import Hits, caster_of
 from ..mesh.texture import surface_colors
+from .camera_render import CameraRender
 
 Shading = Literal["texture", "lit", "shaded", "normal", "depth", "silhouette"]
 SHADINGS: tuple[Shading, ...] = ("texture", "lit", "shaded", "normal", "depth", "silhouette")
 _AMBIENT = 0.25
 _CLAY = 0.85
-
-
-@dataclass(frozen=True, eq=False)
-class MeshRender:
-    """What a camera sees of a mesh.
-
-    rgb: sRGB 0..1. mask: whether at least half of the pixel's samples meet the mesh. alpha: the share that does.
-    depth: along the camera's z axis in world units, inf off the mesh. normal: unit vectors in the world frame, 0 off
-    the mesh, smooth except at hard edges.
-    """
-
-    rgb: Float[np.ndarray, "h w 3"]
-    mask: Bool[np.ndarray, "h w"]
-    alpha: Float[np.ndarray, "h w"]
-    depth: Float[np.ndarray, "h w"]
-    normal: Float[np.ndarray, "h w 3"]
 
 
 def render_mesh(
@@ -45,7 +29,7 @@ def render_mesh(
     background: tuple[float, float, float] = (1.0, 1.0, 1.0),
     shading: Shading = "texture",
     samples: int = 1,
-) -> MeshRender:
+) -> CameraRender:
     """Draw `mesh` as one pinhole or orthographic camera sees it.
 
     Args:
@@ -69,7 +53,7 @@ def render_mesh(
     return render if samples == 1 else _reduced(render, samples)
 
 
-def _render(mesh: Mesh, camera: Camera, background: np.ndarray, shading: Shading) -> MeshRender:
+def _render(mesh: Mesh, camera: Camera, background: np.ndarray, shading: Shading) -> CameraRender:
     shape = (camera.height, camera.width)
     rgb = np.broadcast_to(background, (*shape, 3)).copy()
     mask = np.zeros(shape, bool)
@@ -87,7 +71,7 @@ def _render(mesh: Mesh, camera: Camera, background: np.ndarray, shading: Shading
         normals = _normals(mesh, hits)
         normal[window][found] = normals
         rgb[window][found] = _colors(mesh, camera, hits, normals, directions[hits.hit], depth[window][found], shading)
-    return MeshRender(rgb, mask, mask.astype(np.float32), depth, normal)
+    return CameraRender(rgb, mask, mask.astype(np.float32), depth, normal)
 
 
 def _window(mesh: Mesh, camera: Camera) -> tuple[int, int, int, int]:
@@ -165,7 +149,7 @@ def _colors(
     return color * light
 
 
-def _reduced(render: MeshRender, samples: int) -> MeshRender:
+def _reduced(render: CameraRender, samples: int) -> CameraRender:
     """Means over blocks of samples; depth and normal over the samples that meet the mesh."""
     alpha = _block_mean(render.alpha, samples)
     share = np.maximum(alpha, 1e-12)
@@ -173,7 +157,7 @@ def _reduced(render: MeshRender, samples: int) -> MeshRender:
     normal = _block_mean(render.normal, samples)
     length = np.linalg.norm(normal, axis=-1, keepdims=True)
     mask = alpha >= 0.5
-    return MeshRender(
+    return CameraRender(
         rgb=_block_mean(render.rgb, samples),
         mask=mask,
         alpha=alpha,

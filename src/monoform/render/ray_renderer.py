@@ -34,7 +34,8 @@ class RayRenderer(Protocol):
     """Colour and coverage of rays in the world; differentiable in origins and directions where autograd is on.
 
     The same at every call without a generator. Sample positions along a ray may be constants for autograd; `rgb` and
-    `alpha` carry the graph, `distance` may be without one.
+    `alpha` carry the graph, `distance` may be without one. A renderer tells its plain background, sRGB 0..1, as an
+    attribute `background`, None where it is not plain; one without the attribute is taken to draw on white.
     """
 
     def __call__(
@@ -58,6 +59,11 @@ class FieldRenderer:
     field: Field
     sampling: RaySampling | None = None
 
+    @property
+    def background(self) -> tuple[float, float, float]:
+        """sRGB 0..1."""
+        return (self.sampling or RaySampling()).background
+
     def __call__(
         self,
         origins: Float[Tensor, "r 3"],
@@ -67,3 +73,8 @@ class FieldRenderer:
     ) -> RayColors:
         seen = render_rays(self.field, origins, directions, self.sampling, generator=generator)
         return RayColors(seen.rgb, seen.alpha, seen.distance.detach())
+
+
+def background_of(renderer: object) -> tuple[float, float, float] | None:
+    """The plain background, sRGB 0..1, on which a renderer draws; white where it tells none. None: it is not plain."""
+    return getattr(renderer, "background", (1.0, 1.0, 1.0))

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..mesh import Mesh, bake, extract, largest, project_uv, simplify, two_sheets, unwrap
 from ..mesh.texture import to_bytes
 from .photo_camera import working_camera
+from .photo_colors import PhotoColored
 from .silhouette import mask_box
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def build_mesh(reconstruction: Reconstruction, options: MeshingOptions) -> Mesh:
     found = extract(reconstruction.field, resolution=options.resolution, level=reconstruction.level)
     surface = largest(found, n=reconstruction.parts)
     surface = largest(simplify(surface, options.faces), n=reconstruction.parts)
-    painted = {"projected": _projected, "sheets": _two_sheets}.get(reconstruction.texture, _baked)
+    if not reconstruction.can_be_overlaid:
+        painted = _baked if "color" in reconstruction.capabilities else _unpainted
+    else:
+        painted = {"projected": _projected, "sheets": _two_sheets}.get(reconstruction.texture, _baked)
     return _with_confidence(painted(surface, reconstruction, options.texture), reconstruction)
 
 
@@ -131,11 +135,23 @@ def _window(mask: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def _baked(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
-    """An atlas baked from the field, then from the photo where it sees the surface."""
-    mesh = bake.from_field(unwrap(surface, resolution=side), reconstruction.field, side)
-    if "camera" not in reconstruction.capabilities:
-        return mesh
+    """An atlas baked from the field, then from the photo where it sees the surface.
+
+    A field without color has that of the photo on all sides.
+    """
+    field, mesh = reconstruction.field, unwrap(surface, resolution=side)
+    if not reconstruction.can_be_overlaid:
+        return bake.from_field(mesh, field, side)
     photo = reconstruction.photo
-    assert photo.mask is not None and mesh.texture is not None
     camera = working_camera(reconstruction.camera, photo)
+    if "color" not in reconstruction.capabilities:
+        field = PhotoColored(field, photo, camera)
+    mesh = bake.from_field(mesh, field, side)
+    assert photo.mask is not None and mesh.texture is not None
     return bake.from_photo(mesh, photo.filled(), photo.mask, camera, mesh.texture)
+
+
+def _unpainted(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
+    """The surface alone, of a shape that nothing gives a color."""
+    del reconstruction, side
+    return surface

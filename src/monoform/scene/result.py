@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,9 +20,7 @@ from ..outputs import Kind, atomic_file, atomic_folder, save_picture
 from ..text import printable
 from .mesh_field import MeshField
 from .photo import Photo
-
-if TYPE_CHECKING:
-    from .reconstruction import Reconstruction
+from .reconstruction import CAPABILITIES, Provenance, Reconstruction, View
 
 MESH, CAMERA, MASK, PHOTO, RESULT = "mesh.glb", "camera.json", "mask.png", "photo.jpg", "result.json"
 REPORT = "report.html"
@@ -55,22 +53,27 @@ def save(reconstruction: Reconstruction, folder: str | Path) -> SavedResult:
 
 
 def write_files(reconstruction: Reconstruction, mesh: Mesh, folder: Path) -> dict[str, Any]:
-    """Write mesh, camera, mask and photo into an existing folder; return what result.json says of them."""
-    photo = reconstruction.photo
-    has_camera = "camera" in reconstruction.capabilities
-    mesh.export(folder / MESH, camera=reconstruction.camera if has_camera else None)
-    if has_camera:
-        write_json(folder / CAMERA, reconstruction.camera.to_dict())
-    save_picture(Image.fromarray(to_bytes(photo.rgb)), folder / PHOTO, quality=92)
+    """Write the mesh, and camera, photo and mask where there are such; return what result.json says of them."""
+    camera = reconstruction.camera if reconstruction.has_camera else None
+    mesh.export(folder / MESH, camera=camera)
+    if camera is not None:
+        write_json(folder / CAMERA, camera.to_dict())
+    photo = reconstruction.photo if reconstruction.has_photo else None
     summary: dict[str, Any] = reconstruction.provenance.to_dict() | {
-        "photo": {
-            "name": printable(photo.name),
-            "source": printable(photo.source),
-            "width": photo.width,
-            "height": photo.height,
-        },
-        "notices": list(photo.notices),
+        "capabilities": sorted(reconstruction.capabilities),
+        "photo": None,
+        "notices": [],
         "mesh": report(mesh).to_dict() | {"parts": reconstruction.parts},
+    }
+    return summary if photo is None else summary | _write_photo(photo, folder)
+
+
+def _write_photo(photo: Photo, folder: Path) -> dict[str, Any]:
+    save_picture(Image.fromarray(to_bytes(photo.rgb)), folder / PHOTO, quality=92)
+    told = {"name": printable(photo.name), "source": printable(photo.source)}
+    summary: dict[str, Any] = {
+        "photo": told | {"width": photo.width, "height": photo.height},
+        "notices": list(photo.notices),
     }
     if photo.mask is not None:
         mask = photo.original_mask()
@@ -98,7 +101,6 @@ def load(folder: str | Path) -> Reconstruction:
     Raises:
         InputError: a file of the folder is missing or damaged; the sentence names it.
     """
-    from .reconstruction import Provenance, Reconstruction, View
 
     folder = Path(folder)
     if not folder.is_dir():
@@ -117,7 +119,23 @@ def load(folder: str | Path) -> Reconstruction:
         citation=tuple(map(str, _checked(summary, "citation", list, folder) or ())),
     )
     parts = (_checked(summary, "mesh", dict, folder) or {}).get("parts", 1)
-    return Reconstruction(MeshField(mesh), views, provenance, parts=_integer(parts, folder), surface=mesh)
+    return Reconstruction(
+        MeshField(mesh),
+        views,
+        provenance,
+        parts=_integer(parts, folder),
+        surface=mesh,
+        capabilities=_capabilities(summary, views, folder),
+    )
+
+
+def _capabilities(summary: Mapping[str, Any], views: tuple[View, ...], folder: Path) -> frozenset[str]:
+    """As saved; the camera only while its file is there. None where the result tells none."""
+    told = _checked(summary, "capabilities", list, folder) or []
+    strange = [name for name in told if name not in CAPABILITIES]
+    if strange:
+        raise InputError(f"{folder / RESULT} is damaged: its capabilities have {strange[0]!r:.60}.")
+    return frozenset(told) - (set() if views and views[0].camera else {"camera"})
 
 
 def read_summary(folder: Path) -> dict[str, Any]:

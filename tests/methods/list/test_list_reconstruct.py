@@ -70,7 +70,7 @@ def test_the_mesh_lies_where_the_mask_is(solid, weights, monkeypatch, elevation)
     monkeypatch.setattr(infer, "FastDistances", Ellipsoid)
     photo, camera = seen_from(solid, 0.0, elevation)
     found = reconstruct(photo, camera, weights)
-    assert found.capabilities == {"geometry", "colour", "camera"}
+    assert found.capabilities == {"geometry", "camera"}
     mesh = found.mesh(faces=2000, texture=128, resolution=48)
     assert np.linalg.norm(mesh.vertices, axis=1).max() <= 0.5
     sides = np.ptp(mesh.vertices, axis=0)

@@ -58,7 +58,7 @@ def working_mask(result, camera, photo):
 def test_the_camera_of_one_photo_gives_its_silhouette(picture, folder):
     photo = Photo.open(picture[0], mask=picture[1])
     result = reconstruct([View(photo)], folder)
-    assert isinstance(result.field, Field) and result.capabilities == {"geometry", "colour", "camera"}
+    assert isinstance(result.field, Field) and result.capabilities == {"geometry", "color", "camera"}
     assert (result.camera.width, result.camera.height) == (photo.width, photo.height)
     assert mask_iou(working_mask(result, result.camera, photo), photo.mask > 0.5) > 0.96
     assert float(result.camera.position.norm()) == pytest.approx(CONFIG.domain.distance)
@@ -216,3 +216,35 @@ def test_weights_that_ship_have_names():
     rgb, mask = disc(96, 96, 30.0)
     found = cars.reconstruct([View(Photo.open(rgb, mask=mask))], generator=torch.Generator())
     assert found.provenance.weights == {"source": "monoform/pixelnerf_cars"}
+
+
+def test_a_reconstruction_draws_itself_from_any_distance_and_its_pictures_are_its_rays(folder):
+    rgb, mask = disc(96, 96, 30.0)
+    result = reconstruct([View(Photo.open(rgb, mask=mask))], folder)
+    near = result.camera.resized(24, 24)
+    seen = result.render(near)
+    assert mask_iou(seen.mask, result.photo.mask.reshape(24, 4, 24, 4).mean((1, 3)) > 0.5) > 0.9
+    with torch.no_grad():
+        rays = result.renderer(*(each[0] for each in near.rays()))
+    assert np.abs(rays.rgb.reshape(24, 24, 3).clamp(0, 1).numpy() - seen.rgb).max() < 0.02
+    assert np.abs(rays.alpha.reshape(24, 24).numpy() - seen.alpha).max() < 0.02
+    # Twice as far away its picture has a quarter of the pixels, of the same object.
+    pose = near.world_from_camera.clone()
+    pose[:, :3, 3] *= 2.0
+    far = result.render(replace(near, world_from_camera=pose))
+    assert far.mask.sum() == pytest.approx(seen.mask.sum() / 4, rel=0.25)
+    assert far.depth[far.mask].mean() == pytest.approx(2 * float(near.position.norm()), abs=0.4)
+    assert set(np.unique(result.render(near, what="mesh").alpha)) == {0.0, 1.0}
+
+
+def test_its_rays_have_slopes_for_poses_even_when_the_job_made_it(folder):
+    rgb, mask = disc(96, 96, 30.0)
+    result = reconstruct_job(rgb, mask=mask, method="pixelnerf", weights=folder)
+    origins, directions = (each[0].clone().requires_grad_() for each in result.camera.resized(8, 8).rays())
+    seen = result.ray_renderer()(origins, directions)
+    seen.rgb.sum().backward()
+    assert torch.isfinite(origins.grad).all() and float(directions.grad.abs().max()) > 0
+
+
+def test_known_cameras_are_not_the_methods(folder):
+    assert reconstruct(ball_views(2), folder).capabilities == {"geometry", "color"}

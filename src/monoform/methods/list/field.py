@@ -8,12 +8,12 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
 from ...camera import Camera
 from ...mesh.sdf_grid import Distance
 from ...nn.field import Field
 from ...scene.outline import Outline
+from ...scene.photo_colors import photo_colors
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +62,4 @@ class ListField(Field):
     ) -> Float[Tensor, "n 3"]:
         """The photo's colour where the camera sees the point, or would see it through the object."""
         del directions
-        pixels, _ = self.camera.project(points[None])
-        size = pixels.new_tensor([self.camera.width, self.camera.height])
-        places = (2 * pixels[0] / size - 1).clamp(-1, 1)
-        found = grid_sample(self.photo[None], places[None, None], padding_mode="border", align_corners=False)
-        return found[0, :, 0].mT
+        return photo_colors(points, self.camera, self.photo)

@@ -150,6 +150,7 @@ class List(Reconstructor):
             ),
             parts=parts,
             texture="baked",
+            capabilities=frozenset({"geometry", "camera"}),
         )
 
     def _picture(self, photo: Photo) -> tuple[Float[np.ndarray, " 3"], Float[Tensor, "1 3 s s"]]:

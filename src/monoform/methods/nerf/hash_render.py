@@ -157,6 +157,12 @@ class HashRenderer:
     steps: int = 0
     rays: int = RAYS
 
+    @property
+    def background(self) -> tuple[float, float, float] | None:
+        """sRGB 0..1; None where it is learned."""
+        plain = self.net.config.background
+        return None if plain == "learned" else (float(plain == "white"),) * 3
+
     def __call__(
         self,
         origins: Float[Tensor, "r 3"],

@@ -83,6 +83,11 @@ class NerfRenderer:
     net: NerfNet
     sampling: TwoPass | None = None
 
+    @property
+    def background(self) -> tuple[float, float, float]:
+        """sRGB 0..1."""
+        return (float((self.sampling or self.net.config.sampling).white),) * 3
+
     def __call__(
         self,
         origins: Float[Tensor, "r 3"],

@@ -63,22 +63,26 @@ def looking(scene: Scene, looks: int = LOOKS) -> list[Camera]:
     return found
 
 
-def scene_orbit(scene: Scene, *, frames: int = 36, size: int = 256) -> Camera:
-    """Cameras all around a scene that show its content in full."""
+def scene_orbit(scene: Scene, *, frames: int = 36, size: int = 256, elevation: float = ELEVATION) -> Camera:
+    """Cameras all around a scene that show its content in full, from `elevation` radians above."""
     distance = scene.radius / math.sin(0.5 * FIELD_OF_VIEW)
-    around = orbit(frames, elevation=ELEVATION, distance=distance, fov_y=FIELD_OF_VIEW, width=size, height=size)
+    around = orbit(frames, elevation=elevation, distance=distance, fov_y=FIELD_OF_VIEW, width=size, height=size)
     poses = around.world_from_camera.float().clone()
     poses[:, :3, 3] += torch.tensor(scene.centre)
     return replace(around, world_from_camera=poses, intrinsics=around.intrinsics.float())
 
 
-def write_turntable(scene: Scene, file: Path, *, frames: int = 36, size: int = 256) -> None:
-    """A film of the field all around it, .mp4 or .gif."""
+def write_turntable(
+    scene: Scene, file: Path, *, frames: int = 36, size: int = 256, elevation: float = ELEVATION, fps: float = 0.0
+) -> None:
+    """A film of the field all around it, .mp4 or .gif; it takes three seconds where `fps` is 0."""
+
+    around = scene_orbit(scene, frames=frames, size=size, elevation=elevation)
 
     def pictures() -> Iterator[Float[np.ndarray, "h w 3"]]:
         with work("making the film", frames, unit="frame") as show:
-            for number, camera in enumerate(scene_orbit(scene, frames=frames, size=size), start=1):
+            for number, camera in enumerate(around, start=1):
                 yield scene.render(camera)[0].numpy()
                 show(number)
 
-    write_video(pictures(), file, fps=max(1.0, frames / 3.0))
+    write_video(pictures(), file, fps=fps or max(1.0, frames / 3.0))

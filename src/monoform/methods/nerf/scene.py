@@ -18,8 +18,9 @@ from ...errors import InputError
 from ...inputs import read_json
 from ...nn.field import Field
 from ...outputs import atomic_file
-from ...render.chunks import slices
+from ...render.camera_render import camera_colors
 from ...render.ray_renderer import RayRenderer
+from ...scene import Provenance, Reconstruction
 from ...training.weights import CONFIG, load_pretrained
 from .config import NerfConfig
 from .hash_config import HashConfig
@@ -28,7 +29,6 @@ from .hash_render import HashRenderer
 from .model import NerfField, NerfNet, NerfRenderer
 
 CAMERAS = "transforms.json"
-RAYS = 16_384  # of a picture that are rendered at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +86,13 @@ class Scene:
     @torch.no_grad()
     def render(self, camera: Camera) -> tuple[Float[Tensor, "h w 3"], Float[Tensor, "h w"]]:
         """Picture on the scene's background, sRGB 0..1, and coverage, of one camera."""
-        place = next(self.net.parameters()).device
-        origins, directions = (rays[0].to(place) for rays in camera.rays())
-        renderer = self.renderer()
-        seen = [renderer(origins[part], directions[part]) for part in slices(len(origins), RAYS)]
-        rgb, alpha = torch.cat([one.rgb for one in seen]), torch.cat([one.alpha for one in seen])
+        seen = camera_colors(self.renderer(), camera.to(next(self.net.parameters()).device))
         shape = (camera.height, camera.width)
-        return rgb.clamp(0.0, 1.0).reshape(*shape, 3).cpu(), alpha.reshape(shape).cpu()
+        return seen.rgb.reshape(*shape, 3).cpu(), seen.alpha.reshape(shape).cpu()
+
+    def reconstruction(self) -> Reconstruction:
+        """The scene as a reconstruction that draws itself: of no photo, in the scene's own world."""
+        return Reconstruction(self.field, (), Provenance("nerf"), renderer=self.renderer())
 
 
 def scene_folder(path: str | Path) -> Path:

@@ -13,6 +13,7 @@ With `skip` off and `opaque` 0 nothing is left out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,7 @@ from .model import PixelNerfNet
 from .render import as_rays
 from .skipping import Occupancy, probe
 
+Change = Callable[[Tensor, FieldSamples], FieldSamples]
 SEGMENT = 16  # samples of a ray between two looks at how much still passes
 BYTES_PER_SAMPLE = 160
 
@@ -95,12 +97,14 @@ def render_image(
     noise: RaySampleNoise | None = None,
     generator: torch.Generator | None = None,
     options: FastOptions | None = None,
+    change: Change | None = None,
 ) -> FastImage:
     """Render the rays (origin, unit direction, near, far) of an image of one object.
 
     Args:
         encoded: the object, or its `FastField` when several images of it are rendered.
         sampling, noise, generator: as of `render`, which gives the same image from the same noise.
+        change: of what the field says at points; it may only take density away.
     """
     options, sampling = options or FastOptions(), sampling or net.config.sampling
     field = encoded if isinstance(encoded, FastField) else FastField(net, encoded, precision=options.precision)
@@ -109,7 +113,7 @@ def render_image(
     occupancy = None
     if options.skip:
         occupancy = probe(field, rays, sampling, block=options.block, slices=options.slices, margin=options.margin)
-    drawing = _Drawing(field, sampling, options.opaque, occupancy)
+    drawing = _Drawing(field, sampling, options.opaque, occupancy, change)
     flat, noise = rays.reshape(-1, 8), noise.to(rays)
     numbers = torch.arange(len(flat), device=rays.device)
     rgb = torch.full_like(flat[:, :3], 1.0 if sampling.white else 0.0)
@@ -127,8 +131,16 @@ def render_image(
 class _Drawing:
     """Both passes over pieces of an image."""
 
-    def __init__(self, field: FastField, sampling: Sampling, opaque: float, occupancy: Occupancy | None) -> None:
+    def __init__(
+        self,
+        field: FastField,
+        sampling: Sampling,
+        opaque: float,
+        occupancy: Occupancy | None,
+        change: Change | None = None,
+    ) -> None:
         self.field, self.sampling, self.opaque, self.occupancy = field, sampling, opaque, occupancy
+        self.change = change
         self.evaluations = 0
 
     def hits(self, numbers: Int[Tensor, " r"], width: int) -> Bool[Tensor, " r"]:
@@ -167,7 +179,9 @@ class _Drawing:
                 continue
             sample = sample + start
             directions = rays[ray, 3:6]
-            found = self.field.query(rays[ray, :3] + distances[ray, sample, None] * directions, directions, fine=fine)
+            points = rays[ray, :3] + distances[ray, sample, None] * directions
+            found = self.field.query(points, directions, fine=fine)
+            found = found if self.change is None else self.change(points, found)
             density[ray, sample], rgb[ray, sample] = found.geometry, found.values
             self.evaluations += len(ray)
             passing = passing * torch.exp(-(lengths[:, part] * density[:, part]).sum(dim=1))

@@ -60,7 +60,7 @@ class PixelNerfField(Field):
         found = self._ask(points, self._from_source(points) if directions is None else directions)
         if directions is None and self.looking == "average":
             return FieldSamples(self.geometry(points), found.values)
-        return FieldSamples(self._carved(points, found.geometry), found.values)
+        return FieldSamples(self.carved(points, found.geometry), found.values)
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Density per world unit as `looking` says."""
@@ -68,9 +68,9 @@ class PixelNerfField(Field):
             return self.query(points).geometry
         spread = fibonacci_sphere(AVERAGED).to(points)
         density = torch.stack([self._ask(points, one.expand_as(points)).geometry for one in spread]).mean(dim=0)
-        return self._carved(points, density)
+        return self.carved(points, density)
 
-    def _carved(self, points: Float[Tensor, "n 3"], density: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def carved(self, points: Float[Tensor, "n 3"], density: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """Nothing beyond the outlines; at an outline itself the density is that of the surface."""
         for outline in self.outlines:
             density = torch.minimum(density, self.level * (1 + outline.pixels(points)).clamp_min(0))

@@ -23,6 +23,7 @@ from .config import PixelNerfConfig
 from .fast_field import DTYPES, FastField, Precision
 from .field import Looking, PixelNerfField, surface_level
 from .model import PixelNerfNet
+from .renderer import PixelNerfRenderer
 from .source_views import focal_alone, source_views
 
 CITATION = """@inproceedings{yu2021pixelnerf,
@@ -121,12 +122,14 @@ class PixelNerf(Reconstructor):
             source = source_views(kept, config, margin=self.config.margin, elevation=elevation)
             encoded = self.net.encode(source.images, source.cameras)
             fast = FastField(self.net, encoded, precision=self.config.precision)
-        placed = [View(view.photo, camera) for view, camera in zip(kept, source.photo_cameras, strict=True)]
-        outlines = tuple(_outline(view) for view in placed)
-        field = PixelNerfField(fast, source.scale, self.config.looking)
-        level = self.config.level or surface_level(field, outlines[0])
+            placed = [View(view.photo, camera) for view, camera in zip(kept, source.photo_cameras, strict=True)]
+            outlines = tuple(_outline(view) for view in placed)
+            field = PixelNerfField(fast, source.scale, self.config.looking)
+            level = self.config.level or surface_level(field, outlines[0])
+            field = replace(field, outlines=outlines if self.config.carve else (), level=level)
+        renderer = PixelNerfRenderer(field)
         return Reconstruction(
-            field=replace(field, outlines=outlines if self.config.carve else (), level=level),
+            field=field,
             level=level,
             views=tuple(placed),
             provenance=Provenance(
@@ -137,7 +140,15 @@ class PixelNerf(Reconstructor):
             ),
             parts=parts,
             texture="baked",
+            renderer=renderer,
+            image=renderer.image,
+            capabilities=frozenset({"geometry", "color"} | ({"camera"} if _is_guessed(kept) else set())),
         )
+
+
+def _is_guessed(views: Sequence[View]) -> bool:
+    """Whether the camera is that of the training for want of a known one."""
+    return len(views) == 1 and (views[0].camera is None or focal_alone(views[0].camera))
 
 
 def weights_folder(weights: str) -> str:

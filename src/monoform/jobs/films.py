@@ -1,0 +1,62 @@
+"""A film all around what a folder holds: a result, or a trained scene."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..ranges import require_range
+from ..render.video import write_video
+from ..scene import load
+from ..scene.result import RESULT
+from .pictures import own_turntable, turntable
+from .pose_scenes import load_trained
+
+
+@dataclass(frozen=True)
+class TurntableOptions:
+    """The way of the camera and the film.
+
+    Attributes:
+        frames: of one full turn.
+        size: side of the frames in pixels.
+        elevation: of the camera in radians, positive above.
+        fps: frames in a second.
+    """
+
+    frames: int = 40
+    size: int = 384
+    elevation: float = math.radians(10.0)
+    fps: float = 30.0
+
+    def __post_init__(self) -> None:
+        require_range("--frames", self.frames, 1, 10_000)
+        require_range("--size", self.size, 2, 4096)
+        if not abs(self.elevation) < 0.5 * math.pi:
+            raise InputError(
+                f"The camera is {math.degrees(self.elevation):g} degrees above; --elevation must be in -90..90."
+            )
+
+
+def film_folder(folder: str | Path, file: Path, options: TurntableOptions | None = None) -> Path:
+    """Write a film (.mp4 or .gif) of one full turn: of a result's mesh, or of a scene's radiance field.
+
+    Raises:
+        InputError: the folder holds neither, or the film cannot be written.
+    """
+    folder, options = Path(folder), options or TurntableOptions()
+    size, elevation = options.size, options.elevation
+    if not (folder / RESULT).is_file():
+        from ..methods.nerf.products import write_turntable
+
+        scene = load_trained(folder)
+        write_turntable(scene, file, frames=options.frames, size=size, elevation=elevation, fps=options.fps)
+        return file
+    found = load(folder)
+    if found.draws_itself:
+        frames = own_turntable(found, frames=options.frames, size=size, elevation=elevation)
+    else:
+        frames = turntable(found.mesh(), frames=options.frames, size=size, elevation=elevation)
+    return write_video(frames, file, fps=options.fps)
