@@ -35,9 +35,8 @@ class TurntableOptions:
         require_range("--frames", self.frames, 1, 10_000)
         require_range("--size", self.size, 2, 4096)
         if not abs(self.elevation) < 0.5 * math.pi:
-            raise InputError(
-                f"The camera is {math.degrees(self.elevation):g} degrees above; --elevation must be in -90..90."
-            )
+            degrees = math.degrees(self.elevation)
+            raise InputError(f"The camera is {degrees:g} degrees above the object; it must lie between -90 and 90.")
 
 
 def film_folder(folder: str | Path, file: Path, options: TurntableOptions | None = None) -> Path:
