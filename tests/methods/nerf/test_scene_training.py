@@ -95,7 +95,7 @@ def test_plain_backgrounds_are_plain(capture, tmp_path, background, value):
 
 
 def test_what_is_asked_for_reaches_the_scene(capture, tmp_path):
-    asked = {"centre": "0.1,0,-0.1", "radius": 0.4, "margin": 1.3, "features": 2, "reduced": 2.0}
+    asked = {"centre": (0.1, 0.0, -0.1), "radius": 0.4, "margin": 1.3, "features": 2, "reduced": 2.0}
     train_scene(capture, tmp_path, options(2), SceneTraining(**{**TINY, **asked}))
     scene = load_scene(tmp_path)
     config = scene.net.config

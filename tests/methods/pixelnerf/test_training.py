@@ -65,7 +65,7 @@ def test_source_views_differ_and_their_number_is_drawn():
     assert counts == {1, 3}
 
 
-@pytest.mark.parametrize("changed", [{"absolute": True}, {"recolour": True}, {"most_views": 1}, {"views": "2"}])
+@pytest.mark.parametrize("changed", [{"absolute": True}, {"recolour": True}, {"most_views": 1}, {"views": (2,)}])
 def test_options_change_the_loss(changed: dict):
     losses = []
     for options in (SMALL, replace(SMALL, **changed)):
@@ -144,7 +144,7 @@ def test_two_processes_equal_one_with_both_batches(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "match"), [({"views": "x"}, "views"), ({"views": ""}, "views"), ({"rays": 0}, "rays")]
+    ("wrong", "match"), [({"views": (0,)}, "views"), ({"views": ()}, "views"), ({"rays": 0}, "rays")]
 )
 def test_options_that_cannot_be_used(wrong: dict, match: str):
     with pytest.raises(InputError, match=match):
