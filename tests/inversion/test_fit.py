@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 import pytest
 import torch
@@ -252,3 +253,128 @@ def test_misuse_is_said_in_a_sentence(variables: list[Variable], loss: Loss, opt
 def test_an_exponential_schedule_needs_a_floor() -> None:
     with pytest.raises(InputError, match="floor"):
         Exponential(10, 0.0)
+
+
+@pytest.mark.parametrize("betas", [(0.9, 0.95), (0.0, 0.99)])
+def test_betas_are_those_of_torch_adam(betas: tuple[float, float]) -> None:
+    theirs = start().requires_grad_()
+    optimizer = torch.optim.Adam([theirs], lr=0.05, betas=betas)
+    for _ in range(30):
+        optimizer.zero_grad()
+        bowl({"x": theirs}, 0)["bowl"].backward()
+        optimizer.step()
+    ours = fit([Variable("x", start(), 0.05)], bowl, steps=30, keep="last", betas=betas)
+    plain = fit([Variable("x", start(), 0.05)], bowl, steps=30, keep="last")
+    assert torch.allclose(ours.values["x"], theirs.detach(), atol=1e-12, rtol=0)
+    assert not torch.allclose(ours.values["x"], plain.values["x"], atol=1e-3)
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_the_last_values_need_not_be_measured(keep: Literal["best", "last"]) -> None:
+    asked: list[int] = []
+
+    def counted(values: Mapping[str, Tensor], step: int) -> dict[str, Tensor]:
+        asked.append(step)
+        return bowl(values, step)
+
+    with_it = fit([Variable("x", start(), 0.1)], bowl, steps=6, keep=keep)
+    without = fit([Variable("x", start(), 0.1)], counted, steps=6, keep=keep, measure_last=False)
+    assert asked == list(range(6)) and without.stopped == "steps"
+    assert torch.equal(without.history["total"], with_it.history["total"][:6]) and without.best_step == 5
+    same = fit([Variable("x", start(), 0.1)], bowl, steps=5 if keep == "best" else 6, keep=keep)
+    assert torch.equal(without.values["x"], same.values["x"])
+
+
+def test_no_steps_and_no_measurement_give_the_start_back() -> None:
+    result = fit([Variable("x", start(), 0.1)], bowl, steps=0, measure_last=False)
+    assert torch.equal(result.values["x"], start()) and len(result.history["total"]) == 0
+    several_starts = fit(several(), two_pits, steps=0, hypotheses=True, measure_last=False)
+    assert several_starts.history["total"].shape == (0, 4)
+
+
+def test_a_projection_keeps_a_quaternion_unit_and_numbers_in_their_range() -> None:
+    aim = torch.nn.functional.normalize(torch.tensor([[1.0, 2.0, 3.0, 4.0]], dtype=torch.float64), dim=1)
+    norms: list[float] = []
+
+    def loss(values: Mapping[str, Tensor], step: int) -> dict[str, Tensor]:
+        norms.append(float(values["q"].detach().norm(dim=1).max()))
+        return {"turn": (values["q"] - aim).square().sum(1), "far": (values["z"] - 9).square()}
+
+    def project(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        assert not torch.is_grad_enabled()
+        return {"q": torch.nn.functional.normalize(values["q"], dim=1), "z": values["z"].clamp(-4, 4)}
+
+    q = torch.eye(4, dtype=torch.float64)[:3]
+    variables = [Variable("q", q, 0.05), Variable("z", torch.zeros(3, dtype=torch.float64), 0.5)]
+    found = fit(variables, loss, steps=150, schedule=Cosine(150), hypotheses=True, project=project)
+    assert max(norms) < 1 + 1e-12 and min(norms) > 1 - 1e-12
+    assert torch.allclose(found.values["q"], aim.expand(3, 4), atol=1e-3)
+    assert (found.values["z"] == 4).all()
+    norms.clear()
+    free = fit(variables, loss, steps=150, schedule=Cosine(150), hypotheses=True)
+    assert float(free.values["z"].max()) > 8 and max(norms) > 1.01
+    one = fit([Variable("x", start(), 0.1)], bowl, steps=9, keep="last", project=lambda v: {"x": v["x"].clamp(max=0.2)})
+    assert one.values["x"].shape == (3,) and float(one.values["x"].max()) <= 0.2
+
+
+def test_a_projection_must_fit_its_variables() -> None:
+    for project, words in (
+        (lambda v: {"y": v["x"]}, "returns 'y', which is no variable"),
+        (lambda v: {"x": v["x"][:2]}, r"projection of 'x' has shape \(1, 2\), not \(1, 3\)"),
+    ):
+        with pytest.raises(InputError, match=words):
+            fit([Variable("x", start(), 0.1)], bowl, steps=2, project=project)
+    with pytest.raises(InputError, match="Adam's betas are"):
+        fit([Variable("x", start(), 0.1)], bowl, steps=2, betas=(0.9, 1.0))
+
+
+def meet(values: Mapping[str, Tensor], step: int) -> dict[str, Tensor]:
+    """Each hypothesis wants its own x plus the latent to be its target."""
+    return {"gap": (values["x"] + values["latent"] - values["target"]).square().sum(-1)}
+
+
+def meeting(*, shared: bool) -> list[Variable]:
+    generator = torch.Generator().manual_seed(2)
+    x, target = (torch.randn(3, 2, dtype=torch.float64, generator=generator) for _ in range(2))
+    latent = torch.zeros(2, dtype=torch.float64)
+    return [
+        Variable("x", x, 0.0),
+        Variable("target", target, 0.0),
+        Variable("latent", latent, 0.05, shared=True) if shared else Variable("latent", latent.expand(3, 2), 0.05),
+    ]
+
+
+def test_a_latent_is_shared_by_all_hypotheses_or_split() -> None:
+    """One latent goes to the mean of what each would have for itself; Adam on the sum of their losses goes there."""
+    split, shared = (meeting(shared=each) for each in (False, True))
+    wanted = split[1].value - split[0].value
+    own = fit(split, meet, steps=400, schedule=Cosine(400), hypotheses=True, keep="last").values["latent"]
+    one = fit(shared, meet, steps=400, schedule=Cosine(400), hypotheses=True, keep="last").values["latent"]
+    assert torch.allclose(own, wanted, atol=1e-3)
+    assert torch.equal(one[0], one[1]) and torch.allclose(one[0], wanted.mean(0), atol=1e-3)
+    theirs = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([theirs], lr=0.05)
+    for _ in range(20):
+        optimizer.zero_grad()
+        (theirs - wanted).square().sum().backward()
+        optimizer.step()
+    few = fit(shared, meet, steps=20, hypotheses=True, keep="last").values["latent"]
+    assert torch.allclose(few, theirs.detach().expand(3, 2), atol=1e-12)
+
+
+def test_after_pruning_a_shared_latent_follows_those_that_are_left() -> None:
+    shared = meeting(shared=True)
+    wanted = shared[1].value - shared[0].value
+    found = fit(shared, meet, steps=600, schedule=Cosine(600), hypotheses=True, prune={5: 1}, clip=50.0)
+    best = int(found.best_loss.argmin())
+    assert torch.allclose(found.winner()["latent"], wanted[best], atol=1e-3)
+
+
+def test_a_shared_variable_needs_hypotheses() -> None:
+    x = Variable("x", start(), 0.1)
+    for variables, hypotheses in (
+        ([x, Variable("y", start(), 0.1, shared=True)], False),
+        ([Variable("x", start(), 0.1, shared=True)], True),
+    ):
+        with pytest.raises(InputError, match="A shared variable needs hypotheses=True"):
+            fit(variables, bowl, steps=2, hypotheses=hypotheses)

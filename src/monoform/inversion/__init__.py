@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .camera_variable import moved, moved_camera, zoomed
-from .fit import FitResult, Loss, Variable, fit, trackable
+from .fit import fit, trackable
 from .losses import (
     photometric_loss,
     silhouette_cross_entropy,
@@ -11,11 +11,14 @@ from .losses import (
     silhouette_loss,
 )
 from .schedule import Exponential
+from .state import Loss, Project
+from .variable import FitResult, Variable
 
 __all__ = [
     "Exponential",
     "FitResult",
     "Loss",
+    "Project",
     "Variable",
     "fit",
     "moved",

@@ -7,31 +7,44 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-8
+from ..errors import InputError
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
 
 
 class Adam:
-    """Kingma and Ba 2015, algorithm 1, with its default decays; elementwise, so hypotheses do not meet.
+    """Kingma and Ba 2015, algorithm 1; elementwise, so hypotheses do not meet.
 
     `torch.optim.Adam` keeps its moments by parameter; here they are thinned out together with the hypotheses.
+
+    Args:
+        betas: decays of the two moments, each at least 0 and below 1.
+
+    Raises:
+        InputError: a decay is outside its range.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, betas: tuple[float, float] = BETAS) -> None:
+        if not all(0 <= beta < 1 for beta in betas):
+            raise InputError(f"Adam's betas are {betas}; each must be at least 0 and below 1.")
+        self.betas = betas
         self._moments: dict[str, tuple[Tensor, Tensor]] = {}
         self._steps = 0
 
     def update(self, gradients: Mapping[str, Tensor], rates: Mapping[str, float]) -> dict[str, Tensor]:
         """What to add to each value."""
         self._steps += 1
+        one, two = self.betas
         result = {}
         for name, gradient in gradients.items():
             zero = torch.zeros_like(gradient)
             first, second = self._moments.get(name, (zero, zero))
-            first = FIRST_DECAY * first + (1 - FIRST_DECAY) * gradient
-            second = SECOND_DECAY * second + (1 - SECOND_DECAY) * gradient.square()
+            first = one * first + (1 - one) * gradient
+            second = two * second + (1 - two) * gradient.square()
             self._moments[name] = (first, second)
-            mean = first / (1 - FIRST_DECAY**self._steps)
-            spread = (second / (1 - SECOND_DECAY**self._steps)).sqrt()
+            mean = first / (1 - one**self._steps)
+            spread = (second / (1 - two**self._steps)).sqrt()
             result[name] = -rates[name] * mean / (spread + EPSILON)
         return result
 

@@ -81,10 +81,7 @@ def descend(
     centres = start.pixel_centres()
 
     def loss(values: Mapping[str, Tensor], step: int) -> Mapping[str, Tensor]:
-        values = record.seen(values)
-        # Only the pose after the last update is wanted; its loss is not, and costs nothing.
-        if step == options.steps:
-            return {"colour": 0.0 * record.poses[-1].sum()}
+        record.seen(values)
         index = draw(step)
         camera = replace(start, world_from_camera=record.poses[-1][None])
         origins, directions = rays(camera, centres[index], unit=options.compat.unit_directions)
@@ -96,7 +93,9 @@ def descend(
 
     constant = options.compat.constant_rate
     schedule = Constant() if constant else Exponential(max(options.steps, 1), options.decay ** (options.steps / 100))
-    fit(chosen, loss, steps=options.steps, schedule=schedule, keep="last")
+    found = fit(chosen, loss, steps=options.steps, schedule=schedule, keep="last", measure_last=False)
+    if found.stopped == "steps":
+        record.reached(found.values)
     return record.trajectory()
 
 
@@ -126,8 +125,8 @@ class _Record:
         self.seconds: list[float] = []
         self.began = time.perf_counter()
 
-    def seen(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The values, whose gradients are noted when they come."""
+    def seen(self, values: Mapping[str, Tensor]) -> None:
+        """Note the values, their pose, and their gradients when they come."""
         noted: list[Tensor] = []
         self.gradients.append(noted)
         tracked = {name: value * 1.0 for name, value in values.items()}
@@ -135,9 +134,12 @@ class _Record:
         for name, value in tracked.items():
             value.register_hook(slots[name].copy_)
         noted.extend(slots.values())
+        self.reached(tracked)
+
+    def reached(self, values: Mapping[str, Tensor]) -> None:
+        """Note the values and their pose."""
         self.values.append(_flat(values.values()))
-        self.poses.append(pose_of(tracked, self.start, frame=self.options.frame, centre=self.centre))
-        return tracked
+        self.poses.append(pose_of(values, self.start, frame=self.options.frame, centre=self.centre))
 
     def trajectory(self) -> Trajectory:
         steps = len(self.losses)
