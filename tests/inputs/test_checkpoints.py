@@ -273,6 +273,20 @@ def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "a.pt", "give another", largest=1_000_000)
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", r"a\.pt is empty \(zero bytes\): give another\."),
+        (b"hello", r"its pickle takes what was never put\): give another\."),  # "h" takes from the memo
+        (b"\x80\x02e.", r"its pickle takes what was never put\): give another\."),
+    ],
+)
+def test_files_without_a_pickle_are_refused_in_words(content: bytes, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(InputError, match=sentence):
+        read_checkpoint(tmp_path / "a.pt", "give another")
+
+
 def test_heads_of_safetensors_are_compared_with_their_files(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     for data in (

@@ -178,6 +178,8 @@ def test_options_as_text():
         (["fov"], "NAME=VALUE"),
         (["nothing=1"], "NAME of inflate"),
         (["detail=x"], "a whole number"),
+        (["thickness=nan"], "--set thickness is nan; it must be a finite number"),
+        (["fov=-inf"], "--set fov is -inf; it must be a finite number"),
     ):
         with pytest.raises(InputError, match=match):
             parse_overrides("inflate", words)

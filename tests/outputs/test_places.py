@@ -70,6 +70,21 @@ def test_files_that_the_user_put_into_a_result_stay(tmp_path):
     assert (place / "notes.txt").read_text() == "mine"
 
 
+def test_a_folder_or_a_link_in_the_place_of_our_file_is_the_users(tmp_path):
+    folder, link = made(tmp_path / "cup", "a", "b"), made(tmp_path / "mug", "a", "b")
+    for place in (folder, link):
+        require_replaceable(place, RESULT)
+        (place / "b").unlink()
+    (folder / "b").mkdir()
+    (folder / "b" / "thesis.txt").write_text("years of work")
+    (link / "b").symlink_to(tmp_path)
+    before = everything(tmp_path)
+    for place in (folder, link):
+        with pytest.raises(InputError, match="holds b, which monoform did not write"), atomic_folder(place, RESULT):
+            raise AssertionError("nothing should be begun")
+    assert everything(tmp_path) == before
+
+
 def test_what_the_user_adds_meanwhile_stays(tmp_path):
     place = made(tmp_path / "cup", "a")
     with pytest.raises(InputError, match="notes"), atomic_folder(place, RESULT) as draft:

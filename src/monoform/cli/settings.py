@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -115,6 +116,8 @@ def _value(name: str, hint: Any, text: str) -> Any:
         raise InputError(fault)
     value = text if types == (str,) and most == 1 else _typed(hint, words, f"{flag} is {text!r}")
     for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise InputError(f"{flag} is {number}; it must be a finite number.")
         if isinstance(number, (int, float)):
             require_range(flag, number, 0 if name == "seed" else -LARGEST_SEED, LARGEST_SEED)
     return value

@@ -44,5 +44,10 @@ def _page(folder: Path) -> Path:
         if (folder / name).is_file():
             return folder / name
     from ..app.report import write_report
+    from ..outputs import require_free_file
+    from ..scene.result import REPORT, RESULT
 
+    if not (folder / RESULT).is_file():
+        raise InputError(f"{folder} holds no {RESULT}; give the folder of a finished result.")
+    require_free_file(folder / REPORT)
     return write_report(folder)

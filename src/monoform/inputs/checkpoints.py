@@ -38,6 +38,8 @@ def read_checkpoint(path: str | Path, advice: str, *, largest: int = LARGEST, mi
             containers of them.
     """
     size = require_regular_file(path, advice=missing or advice)
+    if not size:
+        raise InputError(f"{path} is empty (zero bytes): {advice}.")
     if size > largest:
         raise InputError(f"{path} has {size >> 20} MB, far more than such a checkpoint: {advice}.")
     try:

@@ -56,7 +56,10 @@ class Unpickler:
         self.stack, self.marks, self.memo, self.fills = [], [], {}, {}
         for operation, argument, _ in pickletools.genops(stream):
             self.spend(1)
-            self._step(operation.name, argument)
+            try:
+                self._step(operation.name, argument)
+            except (KeyError, IndexError) as error:
+                raise ValueError("its pickle takes what was never put") from error
         (result,) = self.stack
         _measure(result, MAX_DEPTH, {})
         return result

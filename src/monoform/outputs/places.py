@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from ..errors import InputError, WriteError
@@ -34,7 +34,7 @@ def require_replaceable(folder: Path, kind: Kind | None, *, inputs: Iterable[obj
     if owned is None:
         no = "result of monoform" if kind is None else kind.name
         raise InputError(f"{printable(folder)} is there and no {no}: {ADVICE}.")
-    strange = sorted(set(names) - owned - NEVER_MIND)
+    strange = sorted(name for name in names if not _is_ours(folder / name, owned))
     if strange:
         raise InputError(
             f"{printable(folder)} holds {printable(strange[0])}, which monoform did not write: move it away, or "
@@ -106,6 +106,12 @@ def names_in(folder: Path) -> list[str]:
         return sorted(name for name in os.listdir(folder) if not is_temporary(name))
     except OSError as error:
         raise _unseen(folder, error) from error
+
+
+def _is_ours(path: Path, owned: Collection[str]) -> bool:
+    """Whether an entry of a folder that is to be replaced is a file that we write; we put no folder or link there."""
+    mode = _mode(path)
+    return path.name in NEVER_MIND or (path.name in owned and (mode is None or stat.S_ISREG(mode)))
 
 
 def _true(is_ours: Callable[[Path], bool], path: Path) -> bool:
