@@ -17,6 +17,7 @@ from monoform.methods.nerf import HashScene, load_scene
 from monoform.methods.nerf.afterwards import Afterwards
 from monoform.methods.nerf.settings import SceneTraining
 from monoform.methods.nerf.train import train_scene
+from monoform.render.occupancy import OccupancyGrid
 from monoform.training import TrainOptions
 
 TINY = {
@@ -61,6 +62,19 @@ def test_a_training_that_goes_on_ends_with_the_same_bits(capture, tmp_path):
     assert result.step == 30 and file.read_bytes() == once
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert {line["step"] for line in lines if line["kind"] == "train"} == {5, 10, 15, 20, 25, 30}
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_empty_cells_are_sought_once_a_step(capture, tmp_path, monkeypatch, accumulate):
+    shares: list[float] = []
+    update = OccupancyGrid.update
+    monkeypatch.setattr(
+        OccupancyGrid,
+        "update",
+        lambda self, density, **more: (shares.append(more["share"]), update(self, density, **more)),
+    )
+    train_scene(capture, tmp_path, replace(options(18), accumulate=accumulate), SceneTraining(**TINY))
+    assert shares == [1.0, SceneTraining.update_share, SceneTraining.update_share]  # at the steps 8, 12 and 16
 
 
 def test_photos_without_alpha_learn_what_is_behind(capture, tmp_path):

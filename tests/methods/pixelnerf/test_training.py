@@ -83,6 +83,23 @@ def test_a_frozen_encoder_stays_as_it_is(tmp_path: Path):
     assert changed and not any(name.startswith("encoder") for name in changed)
 
 
+@pytest.mark.parametrize("evaluating", [False, True])
+def test_each_step_sets_its_mode(tmp_path: Path, evaluating: bool):
+    """In the original the first step alone is in evaluation mode; with micro-batches too."""
+    modes: list[tuple[int, bool]] = []
+
+    class Noted(PixelNerfTask):
+        def _loss(self, batch, step, generator):
+            modes.append((step, self.net.training))
+            return super()._loss(batch, step, generator)
+
+    torch.manual_seed(0)
+    config = replace(TINY, compat=replace(TINY.compat, first_step_in_evaluation=evaluating))
+    made = Noted(PixelNerfNet(config), Balls(), SMALL, steps=3)
+    train(made, tmp_path, options=TrainOptions(steps=3, accumulate=2, progress=False))
+    assert modes == [(step, step > 0 or not evaluating) for step in range(3) for _ in range(2)]
+
+
 def test_it_learns_the_balls(tmp_path: Path):
     options = TrainOptions(steps=250, evaluate_every=250, progress=False)
     result = train(task(held_out=Balls()), tmp_path, options=options)
