@@ -82,9 +82,9 @@ def test_a_start_a_truth_and_the_papers_optimiser(place: Path, tmp_path: Path) -
         (["--scene", "RESULT", "--optimizer", "sgd"], "choose lm or adam"),
         (["--scene", "RESULT", "--noise", "fog"], "--noise is 'fog'"),
         (["--scene", "RESULT", "--sampling", "all"], "choose one of random"),
-        (["--scene", "RESULT", "--start", "nowhere.json"], "nowhere.json is missing"),
+        (["--scene", "RESULT", "--start", "nowhere.json"], "There is no file nowhere.json"),
         (["--scene", "RESULT", "--starts", "0"], "starts is 0"),
-        (["--scene", "RESULT", "--truth", "nowhere.json"], "nowhere.json is missing"),
+        (["--scene", "RESULT", "--truth", "nowhere.json"], "There is no file nowhere.json"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(

@@ -123,6 +123,6 @@ def test_noise_is_on_the_density_in_training_only():
 
 
 def test_impossible_counts_are_refused():
-    for counts in ((0, 0, 0), (8, 4, 5), (8, 4, -1)):
-        with pytest.raises(InputError, match="Samples per ray"):
+    for counts, words in (((0, 0, 0), "coarse is 0"), ((8, 4, 5), "depth is 5"), ((8, 4, -1), "depth is -1")):
+        with pytest.raises(InputError, match=words):
             Sampling(*counts)

@@ -63,8 +63,6 @@ class TwoPass:
             self, "NeRF's", near=(0.0, 1e6), far=(0.0, 1e6), coarse=(3, 4096), fine=(0, 4096), ndc=(1e-6, 1e6)
         )
         require_ranges(self, "NeRF's", density_noise=(0.0, 1e6))
-        if self.coarse < 3 or self.fine < 0:
-            raise InputError(f"NeRF takes {self.coarse} coarse and {self.fine} fine samples; give at least 3 and 0.")
         if not 0 <= self.near < self.far:
             raise InputError(f"NeRF's rays go from {self.near} to {self.far}; near must be below far.")
         if self.linear_disparity and self.near <= 0:

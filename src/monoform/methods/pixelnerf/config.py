@@ -71,11 +71,6 @@ class Network:
         )
         require_ranges(self, "pixelNeRF's", global_features=(0, 4096), width=(1, 4096), blocks=(1, 64), beta=(0.0, 1e4))
         require_ranges(self, "pixelNeRF's", pooled_block=(1, 1000))
-        if not 1 <= self.maps <= 5 or self.pooled_block < 1 or self.blocks < 1:
-            raise InputError(
-                f"A pixelNeRF network takes 1 to 5 maps and pools before block 1 or later; it got {self.maps} maps, "
-                f"{self.blocks} blocks, pooled before block {self.pooled_block}."
-            )
 
 
 @dataclass(frozen=True)
@@ -102,11 +97,8 @@ class Sampling:
 
     def __post_init__(self) -> None:
         require_ranges(self, "pixelNeRF's", coarse=(1, 4096), fine=(0, 4096), depth_std=(0.0, 1e6), noise=(0.0, 1e6))
-        if self.coarse < 1 or not 0 <= self.depth <= self.fine:
-            raise InputError(
-                f"Samples per ray are {self.coarse} coarse and {self.fine} fine, {self.depth} of these around the "
-                "depth: give at least 1 coarse, and no more around the depth than fine."
-            )
+        if not 0 <= self.depth <= self.fine:
+            raise InputError(f"pixelNeRF's depth is {self.depth}; it must lie in 0..{self.fine}, the fine samples.")
 
     @property
     def rays(self) -> RaySampling:
