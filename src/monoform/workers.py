@@ -111,6 +111,23 @@ def _result(future: Future[Result], item: Item, lost: Callable[[Item], Result] |
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread meanwhile.
+
+    Sums that threads share are rounded in an order that depends on how many there are: a result would differ from one
+    number of cores, or of workers, to another.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
 def _threads_each(threads: int) -> Iterator[None]:
     """Processes started meanwhile compute with so many threads: more would only wait for each other."""
     before = {name: os.environ.get(name) for name in THREADS}

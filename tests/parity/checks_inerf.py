@@ -272,6 +272,7 @@ def vanilla_steps(case: Case) -> None:
 
     def pixels(step: int) -> Tensor:
         columns, rows = case.tensor(f"step{step}/xy").unbind(-1)
+        assert len(rows) == config["rays_per_step"], f"config.rays_per_step is not how many step{step}/xy names"
         return rows * width + columns
 
     initial = None

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy.spatial import cKDTree
-from tests.parity.checks_list_model import filled, list_config, picture, set_nodes, settled_cloud
-from tests.parity.parity_case import Case, Fields
+from tests.parity.checks_list_model import filled, half_side_of, list_config, picture, set_nodes, settled_cloud
+from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
 from tests.parity.tolerances import differing_share
 
@@ -39,6 +39,10 @@ OPEN = 0.05  # share of open edges that may differ: the box cuts some cells that
 def color_jitter(case: Case) -> None:
     """The numbers by which rows name operations are the manifest's own."""
     image, rows = case.array("image"), case.array("params")
+    case.config.one_of("contrast", None)
+    for column, name in enumerate(OPERATIONS):
+        low, high = case.config[name]
+        assert ((rows[:, column] >= low) & (rows[:, column] <= high)).all(), f"config.{name} does not hold params"
     for name, factors in case.config["singles"].items():
         order = tuple(OPERATIONS.index(operation) for operation in factors)
         case.compare(name, jittered(image, ByteJitter(**factors, order=order)))
@@ -53,6 +57,8 @@ def dataset_item(case: Case) -> None:
     config, seeds = case.config, case.manifest["seeds"]
     config.one_of("color_jitter", False)
     config.one_of("alpha", "dropped")
+    config.one_of("replacement", True)
+    assert [*case.array("png_rgba").shape[:3]] == [config["views"], *config["image_size"]], "config.views, image_size"
     seeds["views"].one_of("kind", "python random")
     seeds["points"].one_of("kind", "numpy RandomState")
     sigmas = tuple(map(float, config["sigmas"]))
@@ -120,13 +126,6 @@ def preprocessing(case: Case) -> None:
     points = case.array("overlap_points")
     case.compare("overlap_unsigned", exact_distance(overlap, points))
     case.compare("overlap_value", signed_distance(overlap, points, clip=False))
-
-
-def half_side_of(config: Fields) -> float:
-    """Of the box, whose middle is 0."""
-    low, high = config["box"]
-    assert low == -high, f"{config.where}.box is {[low, high]}, whose middle is not 0"
-    return float(high)
 
 
 @check("list", "mesh_extraction")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from tests.parity.fill import fill_state
-from tests.parity.parity_case import Case
+from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 from tests.parity.tolerances import EPSILON
 from torch import Tensor, nn
@@ -85,9 +85,17 @@ def tree_matches(case: Case, network: Network, features: str, degrees: str) -> N
     assert said == (network.tree_features, network.tree_degrees, network.tree_support), f"config.{features}, {degrees}"
 
 
+def half_side_of(config: Fields) -> float:
+    """Of the box, whose middle is 0."""
+    low, high = config["box"]
+    assert low == -high, f"{config.where}.box is {[low, high]}, whose middle is not 0"
+    return float(high)
+
+
 @check("list", "gcn_layer")
 def gcn_layer(case: Case) -> None:
     config = case.config
+    config.one_of("last_without_bias", True)
     features, degrees = config["features"], config["degrees"]
     levels, nodes = [case.tensor("root")], 1
     with torch.no_grad():
@@ -182,7 +190,7 @@ def perceptual_pooling(case: Case) -> None:
 
 @check("list", "occupancy")
 def voxels(case: Case) -> None:
-    points, (_, half) = case.tensor("points"), case.config["box"]
+    points, half = case.tensor("points"), half_side_of(case.config)
     case.config.one_of("index", "(ix*R + iy)*R + iz")
     for nodes in case.config["resolutions"]:
         for number in range(len(points)):
@@ -232,9 +240,8 @@ def list_config(case: Case) -> ListConfig:
     config, network = case.config, network_config(case)
     tree_matches(case, network, "point_feat", "point_degree")
     assert list(network.volume_channels) == config["im_enc_layers"], "config.im_enc_layers"
-    low, high = config["box"]
-    assert low == -high, f"config.box is {config['box']}, whose middle is not 0"
-    network = replace(network, volume_nodes=config["vox_res"], map_side=config["map_side"], half_side=float(high))
+    half = half_side_of(config)
+    network = replace(network, volume_nodes=config["vox_res"], map_side=config["map_side"], half_side=half)
     return replace(published_config("shapenet"), network=network, sdf_scale=config["sdf_scale"])
 
 

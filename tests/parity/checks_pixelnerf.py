@@ -61,6 +61,7 @@ def positional_encoding(case: Case, group: str) -> None:
         include_input=options.get("include_input", True),
     )
     x = case.tensor(f"{group}/x")
+    assert x.shape[1] == options["d_in"], f"{options.where}.d_in is not the width of x"
     # A processor may round an angle before its phase is added or after: its last bit is seen in the sine.
     angle = float(encode._freqs.abs().max() * x.abs().max())
     case.compare(f"{group}/y", encode(x), rounding=EPSILON * angle)

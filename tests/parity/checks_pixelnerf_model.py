@@ -122,6 +122,7 @@ def mlp(case: Case) -> None:
     z, x = rows[:, : config["latent"]], rows[:, config["latent"] :]
     assert x.shape[1] == config["coordinates"], "config.coordinates is not what zx has beside its features"
     first, stride = next(iter(config["runs"])), config["channel_stride"]
+    assert config["runs"][first]["views"] == config["views"], "config.views are not those of the first run"
     for name, options in config["runs"].items():
         views = options["views"]
         net = getattr(_pooling(case, options.get("pool", "average")), options["network"])

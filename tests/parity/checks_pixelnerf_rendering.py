@@ -95,6 +95,7 @@ def draws_of(case: Case, prefix: str, rays: Tensor, sampling: Sampling) -> RaySa
         if not otherwise.numel() and prefix + name not in case:
             return otherwise
         drawn = case.tensor(prefix + name)
+        assert drawn.shape == otherwise.shape, f"{prefix}{name} has not the counts of config"
         assert name.startswith("n_") or ((drawn >= 0) & (drawn < 1)).all(), f"{prefix}{name} is not uniform in [0, 1)"
         return drawn
 

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from ..scene.silhouette import SIDES, cut_sides
 from ..training.weights import load_pretrained
+from ..workers import one_thread
 from .grabcut import border_saliency, content_box, mask_by_cut
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "matting"
@@ -157,7 +158,7 @@ def _probability(rgb: np.ndarray, net: MattingNet) -> np.ndarray:
     box = Letterbox.around(width, height, net.config.image_size)
     square = box.put(np.ascontiguousarray(rgb, dtype=np.float32))
     inputs = torch.from_numpy(np.stack([box.inputs(square), _mirrored(box).inputs(square[:, ::-1])]))
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         probability = torch.sigmoid(net(inputs))
     return box.take(((probability[0] + probability[1].flip(1)) / 2).numpy(), width, height)
 

@@ -21,6 +21,7 @@ from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.single_view import single_view
 from ...training import Training
 from ...training.weights import load_pretrained
+from ...workers import one_thread
 from ..base import MethodCard, Reconstructor
 from .augmented_crops import AugmentedCrops, augmented_crops, predictions
 from .config import LiftConfig
@@ -99,7 +100,7 @@ class Lift(Reconstructor):
         """
         view, silhouette = single_view(views, "lift")
         photo = view.photo
-        with torch.inference_mode(False), torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad(), one_thread():
             intrinsics = working_intrinsics(photo, view.camera, math.radians(self.config.fov)).float().clone()
             camera = Camera(torch.eye(4)[None], intrinsics, *photo.size)
             crop = around(torch.from_numpy(photo.mask)[None])
