@@ -150,6 +150,8 @@ def pixelnerf_steps(case: Case) -> None:
     )
     options = Descent(steps=settings["steps"], rate=settings["lr"], decay=decay_of(settings), compat=compat)
     source, focal = unit(case.tensor("source"))[None], case.tensor("focal")
+    away = float(poses_of(case, "input_pose")[:3, 3].norm())
+    np.testing.assert_allclose(away, settings["radius"], rtol=1e-5, err_msg="config.inerf.radius")
     target = case.tensor("target_u8") / 255.0
     assert [*target.shape[:2]] == config["target_size"], "config.target_size is not that of target_u8"
     height, width = config["source_size"]
@@ -165,6 +167,7 @@ def pixelnerf_steps(case: Case) -> None:
 
     def renderer(origins: Tensor, directions: Tensor, *, generator: torch.Generator | None = None) -> RayColors:
         step = next(steps)
+        assert len(origins) == settings["rays"] == config["rays_per_step"], "config.inerf.rays, rays_per_step"
         origins, directions = at_golden_pose(case, step, origins, directions, camera, case.tensor(f"step{step}/idx"))
         limits = origins.new_tensor([settings["near"], settings["far"]]).expand(len(origins), 2)
         seen_rays = torch.cat((origins, directions, limits), dim=-1)[None]

@@ -39,8 +39,11 @@ def filled(module: nn.Module, case: Case, prefix: str = "") -> Any:
 
 
 def picture(case: Case, name: str) -> Tensor:
-    """Bytes as the networks take them."""
-    return case.tensor(name).float() / 255
+    """Bytes as the networks take them, in the count and size that the manifest says."""
+    images = case.tensor(name).float() / 255
+    said = case.config.get("batch", len(images)), *case.config.get("image_size", images.shape[2:])
+    assert (len(images), *images.shape[2:]) == said, f"config.batch, image_size are not those of {name}"
+    return images
 
 
 def summary(values: Tensor) -> np.ndarray:
@@ -264,7 +267,6 @@ def list_forward(case: Case) -> None:
     config, options = list_config(case), case.config
     network = config.network
     net, query, images = filled(ListNet(config), case), case.tensor("query"), picture(case, "image_u8")
-    assert [*images.shape] == [options["batch"], 3, *options["image_size"]], "config.batch, image_size"
     counts = query.shape[1], network.points
     assert counts == (options["queries"], options["cloud_points"]), "config.queries, cloud_points"
     with torch.no_grad():

@@ -118,6 +118,7 @@ def train_step_list(case: Case) -> None:
     net.train()
     optimizer = optimizer_of(case, net)
     truth, scale = case.tensor("sdf_gt"), config["sdf_scale"]
+    assert truth.shape[1] == config["queries"], "config.queries is not how many sdf_gt has"
     names = [f"occ_gt_idx{number}" for number in range(config["batch"])]
     target = torch.stack([grid_of(case.array(name), config["vox_res"]) for name in names])
     parts: list[tuple[float, float]] = []

@@ -86,6 +86,7 @@ def batch_of(case: Case) -> Batch:
 
     rays = published_rays(cameras(poses, views), near, far).reshape(objects, -1, 8)
     pixels, chosen = case.tensor("pix_inds"), case.tensor("image_ord")
+    assert pixels.shape[1] == config["rays_per_object"], "config.rays_per_object is not how many pix_inds names"
     rays = rays.gather(1, pixels[..., None].expand(-1, -1, 8))
     case.compare("rays", rays)
     truth = unit(images).reshape(objects, -1, 3).gather(1, pixels[..., None].expand(-1, -1, 3))

@@ -25,6 +25,7 @@ DRAWS = ("u_coarse", "u_cdf", "u_bin", "n_depth")
 # Used, and without effect on what the case holds: interest points and draws of a step of which little is stored; a bit
 # of a cell that no ray meets; a density far below the threshold; what is asked of a ray without samples.
 UNSEEN = {("sampling", "image"), ("train_step_srn", "step1/n_depth")}
+UNSEEN |= {(f"pixelnerf_{kind}_steps", f"step{step}/n_depth") for kind in ("matrix", "se3") for step in range(1, 5)}
 UNSEEN |= {("03_rays_morton_bits", "grid"), ("05_composite_train", "grad_weights_sum")}
 UNSEEN |= {("04_march", f"{name}.bitfield") for name in "ab"}
 NAMES = [
@@ -126,8 +127,19 @@ UNREAD |= {
     (f"vanilla_{kind}_steps", f"config.{name}") for kind in ("se3", "screw") for name in ("decay_steps", "near_plane")
 }
 UNREAD |= {("04_march", "config.a.min_near")}
+UNREAD |= {("pixelnerf_matrix_steps", f"config.inerf.{name}") for name in ("decay_factor", "decay_steps")}
+UNREAD |= {("list_inference_32", "config.test_pointnum")}  # points asked for at once
+UNREAD |= {(name, "config.focal") for name in ("end_to_end_srn", "train_step_srn")}  # an array of the case says it too
+# The frequencies are tensors of the checkpoint; the release names the other two and uses them nowhere here.
+UNUSED = ("model.code.freq_factor", "model.canon_xyz", "model.encoder.pretrained")
 OF_ANOTHER_PART = {
-    "mlp": ("renderer", "model.code", "model.use_code"),
+    "encoder": ("renderer", "model.code", "model.use_", "model.mlp", *UNUSED),
+    "mlp": ("renderer", "model.code", "model.use_", "model.encoder", *UNUSED),
+    "net_query": ("renderer", *UNUSED),
+    "end_to_end": UNUSED,
+    # Read as those of `end_to_end` are.
+    "train_step": ("model", "renderer"),
+    "pixelnerf_steps": ("model", "renderer"),
 }
 """Branches of the published configuration that a kind of case has and its part of the network does not use."""
 
