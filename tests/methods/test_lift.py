@@ -232,6 +232,20 @@ def test_hypotheses_are_ranked_and_the_same_seed_gives_the_same(weights):
     assert ((sure > 0) & (sure < 1)).all()
 
 
+def test_the_answer_does_not_depend_on_the_number_of_threads():
+    rgb, mask = mug()
+    threads, found = torch.get_num_threads(), []
+    for number in (1, 2):
+        torch.set_num_threads(number)
+        try:
+            found.append(reconstruct(rgb, mask, "").field.solid)
+            assert torch.get_num_threads() == number
+        finally:
+            torch.set_num_threads(threads)
+    assert torch.equal(found[0].maps, found[1].maps)
+    assert torch.equal(found[0].scale, found[1].scale)
+
+
 def test_upright_turns_the_camera_and_not_the_picture(weights):
     rgb, mask = disc(200, 200, 70.0)
     flat = reconstruct(rgb, mask, weights, upright=False)
