@@ -103,5 +103,6 @@ def test_two_processes_train_one_network(pack, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *words]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoints", "metrics.jsonl", "weights"]
+    made = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert made == ["checkpoints", "metrics.jsonl", "training.json", "weights"]
     assert isinstance(Lift(LiftOptions(weights=str(tmp_path / "run" / "weights"))).net, LiftNet)

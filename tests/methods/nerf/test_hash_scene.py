@@ -129,7 +129,7 @@ def test_gains_are_those_of_the_photos_and_one_on_average() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"radius": -1.0}, {"samples": 0}, {"up": "x"}, {"floor": 2.0}, {"update_share": 0.0}]
+    "wrong", [{"radius": -1.0}, {"samples": 0}, {"floor": 2.0}, {"update_share": 0.0}]
 )
 def test_impossible_settings_are_refused(wrong: dict) -> None:
     with pytest.raises(InputError):
