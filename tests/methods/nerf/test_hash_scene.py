@@ -128,9 +128,7 @@ def test_gains_are_those_of_the_photos_and_one_on_average() -> None:
     assert float(gain[0, 0]) == pytest.approx(math.exp(0.1))
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"radius": -1.0}, {"samples": 0}, {"floor": 2.0}, {"update_share": 0.0}]
-)
+@pytest.mark.parametrize("wrong", [{"radius": -1.0}, {"samples": 0}, {"floor": 2.0}, {"update_share": 0.0}])
 def test_impossible_settings_are_refused(wrong: dict) -> None:
     with pytest.raises(InputError):
         SceneTraining(**wrong)
