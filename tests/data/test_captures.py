@@ -180,6 +180,15 @@ def test_truncated_binary_models_are_refused(which, data):
         points_from_colmap_binary(files[2])
 
 
+@pytest.mark.parametrize("name", ["cameras.bin", "images.bin", "points3D.bin"])
+def test_a_damaged_model_is_refused_with_its_folder(tmp_path, name):
+    (tmp_path / "sparse/0").mkdir(parents=True)
+    for file, content in zip(("cameras.bin", "images.bin", "points3D.bin"), MODEL, strict=True):
+        (tmp_path / "sparse/0" / file).write_bytes(content[:-1] if file == name else content)
+    with pytest.raises(InputError, match=rf"sparse/0: COLMAP {name} ends in the middle of a"):
+        open_capture(tmp_path)
+
+
 def test_distorted_and_unknown_binary_cameras_are_refused():
     cameras, images, _ = binary_model(["a.png"], orbit_cameras(1), surface_points(1))
     for model, sentence in ((4, "distortion"), (5, "FISHEYE is no pinhole"), (77, "model number 77")):

@@ -160,3 +160,12 @@ def test_other_families_of_the_container_are_told_apart(tmp_path: Path) -> None:
     film.write_bytes(b"\0\0\0\x14ftypmp42\0\0\0\0isom" + bytes(60))
     with pytest.raises(InputError, match="not an image"):
         open_picture(film)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_pixels_that_are_no_numbers_are_refused_by_the_name_of_their_file(tmp_path: Path, bad: float) -> None:
+    pixels = np.full((20, 20), 0.5, np.float32)
+    pixels[3, 4] = bad
+    Image.fromarray(pixels).save(tmp_path / "depth.tif")
+    with pytest.raises(InputError, match=r"depth\.tif holds NaN or infinite values: write it again\."):
+        open_picture(tmp_path / "depth.tif")

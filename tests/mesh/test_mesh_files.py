@@ -174,11 +174,11 @@ def test_export_refuses_with_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.txt", b"", "not a mesh file"),
-        ("a.glb", b"", "cannot be read"),
+        ("a.txt", b"", "is empty"),
+        ("a.glb", b"", "is empty"),
         ("a.glb", b"glTF\x02\x00\x00\x00rubbish", "cannot be read"),
         ("a.gltf", b"{", "cannot be read"),
-        ("a.obj", b"", "no triangles|cannot be read"),
+        ("a.obj", b"", "is empty"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\n", "no triangles|cannot be read"),
         ("a.obj", b"v 0 0 0\nv nan 0 0\nv 0 1 0\nf 1 2 3\n", "not finite"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n", "cannot be read|damaged"),

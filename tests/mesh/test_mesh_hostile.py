@@ -133,7 +133,7 @@ def test_every_cut_of_a_glb(tmp_path: Path) -> None:
     data = whole().save(tmp_path / "a.glb").read_bytes()
     for length in range(0, len(data), 7):
         (tmp_path / "b.glb").write_bytes(data[:length])
-        with pytest.raises(InputError, match="cannot be read"):
+        with pytest.raises(InputError, match="cannot be read" if length else "is empty"):
             load(tmp_path / "b.glb")
 
 
@@ -282,3 +282,10 @@ def test_nothing_is_printed_and_little_memory_is_used(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".gltf", ".obj", ".ply", ".stl"])
+def test_empty_files_are_called_so(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"cup{suffix}").touch()
+    with pytest.raises(InputError, match=rf"cup\{suffix} is empty \(zero bytes\)\.$"):
+        load(tmp_path / f"cup{suffix}")

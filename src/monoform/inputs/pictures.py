@@ -217,6 +217,8 @@ def _loaded(
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         notices.append(f"The file holds {image.n_frames} frames; the first one is used.")  # type: ignore[attr-defined]
     image.load()
+    if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
+        raise InputError(f"{source} holds NaN or infinite values: write it again.")
     if image.format == "PPM" and image.mode == "I":  # 16 bits, whatever the largest value is
         image = Image.fromarray(np.asarray(image).clip(0, 65535).astype(np.uint16))
     stored = _exif_orientation(image)

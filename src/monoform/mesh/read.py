@@ -39,6 +39,8 @@ def load(path: str | Path, *, root: str | Path | None = None, appearance: bool =
         raise InputError(f"{path} is not a mesh file that can be read; give one of {', '.join(SUFFIXES)}.")
     files = Neighbors(path, None if root is None else Path(root))
     data = files.read_mesh()
+    if not data:
+        raise InputError(f"{path} is empty (zero bytes).")
     try:
         with np.errstate(all="ignore"):  # numbers that overflow are found and refused as not finite
             parts = _parts(data, path.suffix.lower(), files, appearance)

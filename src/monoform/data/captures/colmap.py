@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -40,13 +42,7 @@ def open_colmap(path: Path, *, upright: bool = True) -> Capture:
     if found is None:
         raise InputError(f"{path} has no cameras and images files of COLMAP, in sparse/0 or beside the photos.")
     folder, kind = found
-    files = {name: folder / f"{name}{kind}" for name in ("cameras", "images", "points3D")}
-    if kind == ".bin":
-        named = cameras_from_colmap_binary(read_bytes(files["cameras"]), read_bytes(files["images"]))
-        points = points_from_colmap_binary(read_bytes(files["points3D"])) if files["points3D"].is_file() else None
-    else:
-        named = cameras_from_colmap(read_text(files["cameras"]), read_text(files["images"]))
-        points = points_from_colmap_text(read_text(files["points3D"])) if files["points3D"].is_file() else None
+    named, points = _solution(folder, kind)
     named.sort(key=lambda pair: pair[0])
     photos = _photos(path, [name for name, _ in named])
     turn = upright_turn([c for _, c in named], [picture_orientation(photo) for photo in photos]) if upright else None
@@ -58,6 +54,20 @@ def open_colmap(path: Path, *, upright: bool = True) -> Capture:
         camera = Camera(pose, camera.intrinsics, camera.width, camera.height)
         views.append(CaptureView(plain_name(name), image, "train", camera_of_size(camera, picture_size(image), image)))
     return Capture(path, "colmap", tuple(views), points=None if points is None or not len(points) else points @ turn.T)
+
+
+def _solution(folder: Path, kind: str) -> tuple[list[tuple[str, Camera]], Float[Tensor, "n 3"] | None]:
+    """Names and cameras of the photos, and the points where there are some, from files that end in `kind`."""
+    read: Callable[[Path], Any] = read_bytes if kind == ".bin" else read_text
+    cameras, images = (read(folder / f"{name}{kind}") for name in ("cameras", "images"))
+    file = folder / f"points3D{kind}"
+    cloud = read(file) if file.is_file() else None
+    cameras_of: Callable[..., Any] = cameras_from_colmap_binary if kind == ".bin" else cameras_from_colmap
+    points_of: Callable[[Any], Any] = points_from_colmap_binary if kind == ".bin" else points_from_colmap_text
+    try:
+        return cameras_of(cameras, images), None if cloud is None else points_of(cloud)
+    except InputError as error:
+        raise InputError(f"{folder}: {error}") from error
 
 
 def _photos(path: Path, names: list[str]) -> list[Path]:
