@@ -174,7 +174,7 @@ def test_export_refuses_with_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.txt", b"", "is empty"),
+        ("a.txt", b"", "not a mesh file"),
         ("a.glb", b"", "is empty"),
         ("a.glb", b"glTF\x02\x00\x00\x00rubbish", "cannot be read"),
         ("a.gltf", b"{", "cannot be read"),
