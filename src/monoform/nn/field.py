@@ -18,8 +18,8 @@ class FieldSamples:
         values: the first three are sRGB in 0..1; what follows is the field's own (features, normals, coordinates).
     """
 
-    geometry: Float[Tensor, "*n"]
-    values: Float[Tensor, "*n c"]
+    geometry: Float[Tensor, "..."]
+    values: Float[Tensor, "... c"]
 
     @property
     def rgb(self) -> Float[Tensor, "*n 3"]:

@@ -42,11 +42,11 @@ class Rays:
         views: unit view directions, where they are not those of the rays.
     """
 
-    origins: Float[Tensor, "*r 3"]
-    directions: Float[Tensor, "*r 3"]
-    near: Float[Tensor, "*r 1"]
-    far: Float[Tensor, "*r 1"]
-    views: Float[Tensor, "*r 3"] | None = None
+    origins: Float[Tensor, "... 3"]
+    directions: Float[Tensor, "... 3"]
+    near: Float[Tensor, "... 1"]
+    far: Float[Tensor, "... 1"]
+    views: Float[Tensor, "... 3"] | None = None
 
     def sampler(self, query: Query, points_per_call: int | None = None) -> SampleRays:
         """Asks a query for all samples, in pieces where that is wanted."""
@@ -77,11 +77,11 @@ class RayPass:
         distances: of the samples, in lengths of the rays' directions.
     """
 
-    values: Float[Tensor, "*r c"]
-    alpha: Float[Tensor, "*r"]
-    depth: Float[Tensor, "*r"]
-    weights: Float[Tensor, "*r k"]
-    distances: Float[Tensor, "*r k"]
+    values: Float[Tensor, "... c"]
+    alpha: Float[Tensor, "..."]
+    depth: Float[Tensor, "..."]
+    weights: Float[Tensor, "... k"]
+    distances: Float[Tensor, "... k"]
 
     @property
     def rgb(self) -> Float[Tensor, "*r 3"]:

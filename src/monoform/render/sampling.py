@@ -78,10 +78,10 @@ class RaySampleNoise:
         normal: standard normal, places around the coarse depth.
     """
 
-    strata: Float[Tensor, "*r coarse"]
-    levels: Float[Tensor, "*r important"]
-    within: Float[Tensor, "*r bins"]
-    normal: Float[Tensor, "*r around"]
+    strata: Float[Tensor, "... coarse"]
+    levels: Float[Tensor, "... important"]
+    within: Float[Tensor, "... bins"]
+    normal: Float[Tensor, "... around"]
 
     @classmethod
     def draw(
