@@ -18,7 +18,7 @@ class FieldSamples:
         values: the first three are sRGB in 0..1; what follows is the field's own (features, normals, coordinates).
     """
 
-    geometry: Float[Tensor, "..."]
+    geometry: Float[Tensor, ...]
     values: Float[Tensor, "... c"]
 
     @property

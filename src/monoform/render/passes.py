@@ -78,8 +78,8 @@ class RayPass:
     """
 
     values: Float[Tensor, "... c"]
-    alpha: Float[Tensor, "..."]
-    depth: Float[Tensor, "..."]
+    alpha: Float[Tensor, ...]
+    depth: Float[Tensor, ...]
     weights: Float[Tensor, "... k"]
     distances: Float[Tensor, "... k"]
 
