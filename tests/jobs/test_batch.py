@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from tests.pictures import disc, mug, png
@@ -128,3 +129,22 @@ def test_a_worker_clears_up_once_however_often_it_is_told(tmp_path):
     done = subprocess.run([sys.executable, str(script), str(tmp_path)], check=False, capture_output=True, timeout=60)
     assert done.returncode == 130, done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cleared", "worker.py"]
+
+
+def test_a_result_of_another_photo_of_the_same_name_is_kept(photos, tmp_path):
+    for name, other in (("first", "ball"), ("second", "mug")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cup.png").write_bytes((photos / f"{other}.png").read_bytes())
+    out = tmp_path / "out"
+    (made,) = run(plan([str(tmp_path / "first/cup.png")], out), QUICK)
+    before = (out / "cup/mesh.glb").read_bytes()
+    (refused,) = run(plan([str(tmp_path / "second/cup.png")], out), QUICK)
+    assert (made.status, refused.status) == ("done", "failed")
+    assert f"is the result of {tmp_path / 'first/cup.png'}" in refused.message
+    assert (out / "cup/mesh.glb").read_bytes() == before
+    # The same file by another spelling is the same photo, with other options too.
+    spelled = f"{tmp_path}/second/../first/cup.png"
+    (again,) = run(plan([spelled], out), replace(QUICK, frames=0))
+    assert again.status == "done"
+    (replaced,) = run(plan([str(tmp_path / "second/cup.png")], out), QUICK, overwrite=True)
+    assert replaced.status == "done" and (out / "cup/mesh.glb").read_bytes() != before

@@ -102,6 +102,9 @@ def run(
     for item in items:
         if not overwrite and is_complete(item, options):
             yield _kept(item)
+        elif not overwrite and (other := _made_of_another(item)) is not None:
+            sentence = f"{item.folder} is the result of {other}: choose another -o, or add --overwrite to replace it."
+            yield Outcome(item.folder.name, "failed", printable(sentence))
         else:
             waiting.append(item)
     each = partial(run_one, options=options, finish=finish)
@@ -121,6 +124,20 @@ def is_complete(item: Item, options: ReconstructOptions) -> bool:
         return same and _is_sound(summary) and all((item.folder / name).is_file() for name in summary["files"])
     except (InputError, KeyError, TypeError):
         return False
+
+
+def _made_of_another(item: Item) -> str | None:
+    """The photo that the item's folder is a result of, where that is another one of the same name."""
+    try:
+        told = read_summary(item.folder)["request"]["photo"]
+    except (InputError, KeyError, TypeError):
+        return None
+    if not isinstance(told, str) or not isinstance(item.photo, str) or told == item.photo:
+        return None
+    try:
+        return None if os.path.samefile(told, item.photo) else told
+    except (OSError, ValueError):
+        return told
 
 
 def _is_sound(summary: dict[str, Any]) -> bool:
