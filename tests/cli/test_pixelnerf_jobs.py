@@ -69,7 +69,10 @@ def test_what_cannot_be_done_is_told_in_one_sentence(data: Path, weights: Path, 
         (["film", *given, "--sources", 0, "-o", tmp_path / "f.avi"], ".mp4 or .gif"),
         (["train", "pixelnerf", "--data", data, "-o", tmp_path / "g", "--set", "config=big"], "no configuration 'big'"),
         (["train", "pixelnerf", "--data", data, "-o", tmp_path / "h", "--set", "ray=1"], "give NAME=VALUE"),
-        (["train", "lift", "--data", data, "-o", tmp_path / "i", "--set", "rays=1"], "no options of its own"),
+        (
+            ["train", "lift", "--data", data, "-o", tmp_path / "i", "--set", "rays=1"],
+            "--set rays=1: give NAME=VALUE with a NAME of lift",
+        ),
     ):
         done = monoform(*words)
         assert done.returncode == 2, (words, done.stdout, done.stderr)

@@ -53,7 +53,7 @@ def test_check_names_the_first_wrong_thing_and_leaves_2(tmp_path: Path, capsys: 
             main([*words, *more])
         assert left.value.code == code
     captured = capsys.readouterr()
-    sentence = "pose/000001.txt is missing; it must hold the 16 numbers of a camera-to-world matrix."
+    sentence = "pose/000001.txt: it must hold the 16 numbers of a camera-to-world matrix."
     assert captured.err.startswith("monoform: ") and sentence in " ".join(captured.err.split())
     assert "cars_test: 1 objects" in captured.out
 
@@ -102,7 +102,7 @@ def test_bad_words_are_one_sentence(tmp_path: Path) -> None:
         (["check", "--data", str(tmp_path), "--format", "dvr"], "no object of the format dvr"),
         (["photos", "-o", "x"], "0 photos are given"),
         (["photos", "a", "b", "-o", "x", "--mask", "m"], "only one with --mask"),
-        (["photos", "a", "-o", "x", "--size", "0"], "must be positive"),
+        (["photos", "a", "-o", "x", "--size", "0"], "--size is 0"),
     ):
         with pytest.raises(InputError, match=sentence):
             run(words)
