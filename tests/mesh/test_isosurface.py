@@ -140,7 +140,9 @@ def test_parts_met_once_are_found_whole(seed: int, coarse: int) -> None:
     full = Mesh(vertices, faces.astype(np.int64))
     assert report(mesh).watertight
     known = {tuple(row) for row in np.round(full.vertices, 5).tolist()}
-    assert {tuple(row) for row in np.round(mesh.vertices, 5).tolist()} <= known
+    # A hollow at the border that the first pass misses is closed over there, where the dense surface goes in.
+    within = mesh.vertices[(np.abs(mesh.vertices) <= 0.5).all(axis=1)]
+    assert {tuple(row) for row in np.round(within, 5).tolist()} <= known
     if report(mesh).components == report(full).components:
         assert_same(mesh, (vertices, faces))
 

@@ -183,3 +183,15 @@ def test_a_long_name_gets_a_shorter_one_for_a_while(tmp_path):
         assert os.listdir(tmp_path / name) == ["a"]
     with pytest.raises(InputError, match="File name too long"), atomic_folder(tmp_path / ("x" * 300)):
         raise AssertionError("nothing should be begun")
+
+
+def test_a_folder_of_our_pictures_is_ours_until_something_else_lies_in_it(tmp_path):
+    kind = Kind("scene", "record.json", lambda record: (), pictures=frozenset({"held_out"}))
+    folder = tmp_path / "weights"
+    (folder / "held_out/front").mkdir(parents=True)
+    (folder / "record.json").write_text("{}")
+    save_picture(Image.new("RGB", (8, 8)), folder / "held_out/front/0.png", marked=True)
+    require_replaceable(folder, kind)
+    save_picture(Image.new("RGB", (8, 8)), folder / "held_out/front/mine.png")
+    with pytest.raises(InputError, match="holds held_out, which monoform did not write"):
+        require_replaceable(folder, kind)

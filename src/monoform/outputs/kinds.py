@@ -25,6 +25,7 @@ class Kind:
         record: file that is written into every such folder, a JSON object.
         owned: content of the record -> names of what was written beside it; None where the record is another's.
         beside: names that may lie in the folder before anything is written, and are left alone.
+        pictures: names of folders within, and below, that hold nothing but pictures with our mark.
         spare: names that are worth nothing as long as nothing else is there.
         pattern: of names that are ours with and without a record, in folders within one of ours.
         finished: whether anything was finished in a folder; None: as soon as it holds any other file.
@@ -35,6 +36,7 @@ class Kind:
     owned: Callable[[Mapping[str, Any]], Collection[str] | None] = lambda _: None
     beside: frozenset[str] = frozenset()
     spare: frozenset[str] = frozenset()
+    pictures: frozenset[str] = frozenset()
     pattern: str = ""
     finished: Callable[[Path], bool] | None = None
 

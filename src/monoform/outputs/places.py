@@ -34,7 +34,8 @@ def require_replaceable(folder: Path, kind: Kind | None, *, inputs: Iterable[obj
     if owned is None:
         no = "result of monoform" if kind is None else kind.name
         raise InputError(f"{printable(folder)} is there and no {no}: {ADVICE}.")
-    strange = sorted(name for name in names if not _is_ours(folder / name, owned))
+    pictures = frozenset() if kind is None else kind.pictures
+    strange = sorted(name for name in names if not _is_ours(folder / name, owned, pictures))
     if strange:
         raise InputError(
             f"{printable(folder)} holds {printable(strange[0])}, which monoform did not write: move it away, or "
@@ -108,10 +109,19 @@ def names_in(folder: Path) -> list[str]:
         raise _unseen(folder, error) from error
 
 
-def _is_ours(path: Path, owned: Collection[str]) -> bool:
-    """Whether an entry of a folder that is to be replaced is a file that we write; we put no folder or link there."""
+def _is_ours(path: Path, owned: Collection[str], pictures: Collection[str]) -> bool:
+    """Whether an entry of a folder that is to be replaced is a file that we write, or a folder of our pictures."""
     mode = _mode(path)
+    if mode is not None and path.name in pictures and stat.S_ISDIR(mode):
+        return all(_is_our_picture(each) for each in path.rglob("*"))
     return path.name in NEVER_MIND or (path.name in owned and (mode is None or stat.S_ISREG(mode)))
+
+
+def _is_our_picture(path: Path) -> bool:
+    mode = _mode(path)
+    if mode is None or stat.S_ISDIR(mode) or path.name in NEVER_MIND:
+        return True
+    return stat.S_ISREG(mode) and _true(is_marked, path)
 
 
 def _true(is_ours: Callable[[Path], bool], path: Path) -> bool:

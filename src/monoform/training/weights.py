@@ -23,7 +23,8 @@ from .options import TrainResult
 
 MISSING = "the folder holds no weights"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-OWN = frozenset({WEIGHTS, CARD, "transforms.json", "held_out.json", "held_out.md", "held_out"})
+OWN = frozenset({WEIGHTS, CARD, "transforms.json", "held_out.json", "held_out.md"})
+PICTURES = frozenset({"held_out"})
 TRAINED, CONVERTED = "train", "convert"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 Config = TypeVar("Config")
@@ -66,6 +67,7 @@ def weights_kind(writer: str) -> Kind:
         f"folder of weights by monoform {writer}",
         CONFIG,
         lambda record: OWN if "architecture" in record and record.get("writer", TRAINED) == writer else None,
+        pictures=PICTURES,
     )
 
 

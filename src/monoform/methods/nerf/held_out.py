@@ -147,4 +147,4 @@ def _object_scores(
 def _write_comparison(file: Path, truth: Float[np.ndarray, "h w 3"], ours: Float[np.ndarray, "h w 3"]) -> None:
     error = np.clip(ERROR_GAIN * np.abs(truth - ours), 0, 1)
     sheet = np.rint(255 * np.clip(np.concatenate([truth, ours, error], axis=1), 0, 1)).astype(np.uint8)
-    save_picture(Image.fromarray(sheet), file)
+    save_picture(Image.fromarray(sheet), file, marked=True)
