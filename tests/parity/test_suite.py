@@ -129,6 +129,8 @@ UNREAD |= {
 UNREAD |= {("04_march", "config.a.min_near")}
 UNREAD |= {("pixelnerf_matrix_steps", f"config.inerf.{name}") for name in ("decay_factor", "decay_steps")}
 UNREAD |= {(f"pixelnerf_{kind}_steps", "config.random_start") for kind in ("matrix", "se3")}  # start_pose says it
+UNREAD |= {(f"list_forward_{nodes}", "config.sdf_scale") for nodes in (32, 128)}  # what is stored is scaled already
+UNREAD |= {("train_step_list", "config.weight_decay")}  # of three steps it changes less than the order of a sum
 UNREAD |= {("list_inference_32", "config.test_pointnum")}  # points asked for at once
 UNREAD |= {(name, "config.focal") for name in ("end_to_end_srn", "train_step_srn")}  # an array of the case says it too
 # The frequencies are tensors of the checkpoint; the release names the other two and uses them nowhere here.
