@@ -135,7 +135,11 @@ def test_a_batch_writes_a_table_and_says_what_failed(photo, tmp_path):
         (["reconstruct", "{photo}", "-o", "out", "--set", "depth=2"], "NAME=VALUE"),
         (["reconstruct", "{photo}", "-o", "out", "--mask", "{photo}.none"], "There is no file"),
         (["reconstruct", "{photo}", "-o", "{photo}/out"], "Cannot write"),
+        (["reconstruct", "{photo}", "-o", ""], "-o is '': give a path."),
+        (["reconstruct", "{photo}", "--out="], "--out is '': give a path."),
         (["view", "nowhere"], "no result folder"),
+        (["view", "{photo}"], "is a file: give the result folder."),
+        (["prepare", "check", "--data", "{photo}"], "is a file: give the data folder."),
         (["cite", "magic"], "no method 'magic'"),
     ],
 )

@@ -98,7 +98,7 @@ def test_bad_words_are_one_sentence(tmp_path: Path) -> None:
         (["renders", "-o", "x", "--cars", "-1"], "--cars is -1"),
         (["renders", "-o", "x", "--procedural", "1", "--views", "0"], "views is 0"),
         (["renders", "-o", "x", "--data", str(tmp_path / "meshes"), "--category", "cars"], "there are toys"),
-        (["check", "--data", str(tmp_path / "nowhere")], "does not exist"),
+        (["check", "--data", str(tmp_path / "nowhere")], "There is no data folder"),
         (["check", "--data", str(tmp_path), "--format", "dvr"], "no object of the format dvr"),
         (["photos", "-o", "x"], "0 photos are given"),
         (["photos", "a", "b", "-o", "x", "--mask", "m"], "only one with --mask"),

@@ -32,7 +32,7 @@ def test_every_format_is_told_and_counted(tmp_path: Path) -> None:
 
 
 def test_what_it_cannot_tell_it_says(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="There is no data folder"):
         detect_format(tmp_path / "nowhere")
     with pytest.raises(InputError, match="none of the known formats"):
         detect_format(tmp_path)

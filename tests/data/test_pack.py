@@ -189,6 +189,16 @@ def test_other_requests_do_not_mix(packed: Path, tmp_path: Path) -> None:
     assert not torch.equal(PackedObjects(out).labels(0)["points"], before)
 
 
+def test_a_mesh_that_changed_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
+    file = tmp_path / "block.glb"
+    painted(box((1, 2, 1)), np.full(3, 0.2)).export(file)
+    pack_meshes(mesh_sources([file]), tmp_path / "pack", OPTIONS, workers=1)
+    assert pack_meshes(mesh_sources([file]), tmp_path / "pack", OPTIONS, workers=1) == []
+    painted(box((2, 1, 1)), np.full(3, 0.2)).export(file)
+    with pytest.raises(InputError, match="made from other meshes or options"):
+        pack_meshes(mesh_sources([file]), tmp_path / "pack", OPTIONS, workers=1)
+
+
 def test_nothing_usable_is_said(tmp_path: Path) -> None:
     (tmp_path / "bad.glb").write_bytes(b"")
     with pytest.raises(InputError, match="None of the 1 objects"):
@@ -277,7 +287,7 @@ def test_sources_follow_the_index_and_tell_names_apart(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_text("file,name\na/block.glb,thing\n")
     with pytest.raises(InputError, match="no column 'path'"):
         mesh_sources(tmp_path)
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="There is no data folder"):
         mesh_sources(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no mesh"):

@@ -34,7 +34,7 @@ def test_bad_words_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixtur
     for words, sentence in (
         (["clouds"], "nothing to prepare called 'clouds'"),
         (["meshes", "-o", str(tmp_path / "x")], "nothing to pack"),
-        (["meshes", "-o", "x", "--data", str(tmp_path / "nowhere")], "does not exist"),
+        (["meshes", "-o", "x", "--data", str(tmp_path / "nowhere")], "There is no data folder"),
         (["meshes", "-o", "x", "--procedural", "1", "--views", "0"], "--views is 0"),
         (["meshes", "-o", "x", "--procedural", "-1"], "--procedural is -1"),
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import h5py
@@ -174,6 +175,11 @@ def test_a_broken_mesh_is_reported_and_a_rerun_keeps_what_is_there(tmp_path: Pat
     assert "sampled_points/balls/ball_1/farthest_pointclouds.h5" in files
     (tmp_path / "out/sampled_points/balls/ball_1" / CLOUD).unlink()
     before = (tmp_path / "out/sampled_points/balls/ball_1" / SAMPLES).read_bytes()
+    again = sample_meshes(given_[:2], tmp_path / "out", FEW, workers=1)
+    assert (again.made, again.kept) == (1, 1)
+    ball(3.0).export(tmp_path / "in/ball_0.obj")  # changed since: its samples are those of another mesh
+    future = (tmp_path / "out/sampled_points/balls/ball_0" / CLOUD).stat().st_mtime_ns + 10**9
+    os.utime(tmp_path / "in/ball_0.obj", ns=(future, future))
     again = sample_meshes(given_[:2], tmp_path / "out", FEW, workers=1)
     assert (again.made, again.kept) == (1, 1)
     assert len((tmp_path / "out/sampled_points/balls/ball_1" / SAMPLES).read_bytes()) == len(before)

@@ -108,6 +108,18 @@ def test_another_architecture(saved: Path) -> None:
         load_pretrained(lambda config: nn.Sequential(nn.Linear(3, 4)), Config, saved)
 
 
+def test_weights_of_another_method_are_refused_by_their_name_first(tmp_path: Path) -> None:
+    """Before any option of theirs, which says nothing to the reader."""
+    folder = save_pretrained(nn.Linear(3, 4), Inner(), tmp_path / "weights", card="# Of a line.")
+
+    def batch_norm(config: Config) -> nn.BatchNorm1d:
+        return nn.BatchNorm1d(config.width)
+
+    with pytest.raises(InputError, match=r"is of the architecture 'Linear'; BatchNorm1d is needed here\.$"):
+        load_pretrained(batch_norm, Config, folder)
+    assert "has an option 'kind'" in sentence(folder)  # a builder that does not say what it makes
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [

@@ -68,6 +68,8 @@ def parse(kind: type[T], verb: str, words: Sequence[str]) -> T:
         InputError: the words do not fit; the sentence says which and what does.
     """
     box = io.StringIO()
+    if any(not word or word.endswith("=") for word in words) and (fault := _fault(kind, verb, words)):
+        raise InputError(fault)
     try:
         with contextlib.redirect_stderr(box):
             asked = tyro.cli(kind, prog=f"monoform {verb}", args=list(words), description=kind.__doc__)
@@ -231,7 +233,7 @@ def _fits(value: str, kind: Any) -> bool:
             kind(value)
         except ValueError:
             return False
-    return True
+    return kind is not Path or value != ""  # an empty path would be the current folder
 
 
 def _noun(kind: Any) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import tyro
 
 from ..errors import InputError
+from ..inputs import require_folder
 from .options import parse
 
 
@@ -38,8 +39,7 @@ def run(words: list[str]) -> int:
 
 
 def _page(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise InputError(f"There is no result folder {folder}.")
+    require_folder(folder, "result folder")
     for name in ("report.html", "index.html"):
         if (folder / name).is_file():
             return folder / name

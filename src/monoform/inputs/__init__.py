@@ -6,6 +6,7 @@ from .arrays import read_array as read_array
 from .arrays import read_arrays as read_arrays
 from .files import read_bytes as read_bytes
 from .files import read_text as read_text
+from .files import require_folder as require_folder
 from .files import require_regular_file as require_regular_file
 from .json_files import read_json as read_json
 from .json_files import read_json_value as read_json_value

@@ -78,7 +78,7 @@ def read_array(
             return _array(np.frombuffer(read_exactly(file, size), dtype), shape, order)
     except InputError:
         raise
-    except Exception as error:  # the head is a line of Python, whose parser has many ways to fail
+    except Exception as error:  # whatever NumPy and the system stumble over
         raise damaged(path, error, advice) from error
 
 
@@ -94,7 +94,10 @@ def _head(file: io.BufferedIOBase) -> tuple[np.dtype, tuple[int, ...], Literal["
         raise ValueError(f"its head has {length} bytes")
     text = io.BytesIO(length.to_bytes(width, "little") + file.read(length))
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(text)
+    try:
+        shape, fortran, dtype = read(text)
+    except Exception as error:  # the head is a line of Python, whose parser has many ways to fail and to say so
+        raise ValueError("its head is no description of an array") from error
     if dtype.kind not in KINDS or dtype.itemsize == 0:
         raise ValueError(f"it holds {dtype} and no numbers")
     return dtype, shape, "F" if fortran else "C", 8 + width + length

@@ -34,6 +34,27 @@ def require_regular_file(path: str | Path, *, advice: str = "check the name") ->
     return found.st_size
 
 
+def require_folder(path: str | Path, what: str, *, advice: str = "check the path") -> None:
+    """Refuse what is no folder.
+
+    Args:
+        path: of the folder; a link is followed.
+        what: it is, as in "data folder".
+        advice: the end of the sentence where nothing is there.
+
+    Raises:
+        InputError: nothing is there, it cannot be reached, or it is a file.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError as error:
+        raise InputError(f"There is no {what} {path}: {advice}.") from error
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+    if not stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path} is a file: give the {what}.")
+
+
 def is_folder(path: str | Path) -> bool:
     """Whether there is a folder; a name that no file system takes is none."""
     try:

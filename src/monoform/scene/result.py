@@ -103,8 +103,7 @@ def load(folder: str | Path) -> Reconstruction:
     """
 
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"There is no result folder {folder}: give a folder that monoform reconstruct has written.")
+    inputs.require_folder(folder, "result folder", advice="give a folder that monoform reconstruct has written")
     summary = read_summary(folder)
     mesh = Mesh.load(folder / MESH)
     views: tuple[View, ...] = ()

@@ -103,7 +103,7 @@ def load_pretrained(
         InputError: the source is not there, damaged, or of another architecture.
     """
     folder = _local_folder(source, revision)
-    config = _read_config(folder / CONFIG, config_class)
+    config = _read_config(folder / CONFIG, config_class, _architectures(build))
     shapes = tensor_shapes(folder / WEIGHTS, missing=MISSING)
     try:
         with torch.device("meta"):  # nothing is made before the file is known to hold as much
@@ -161,12 +161,22 @@ def _read_tensors(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def _read_config(path: Path, config_class: type[Config]) -> Config:
+def _read_config(path: Path, config_class: type[Config], architectures: tuple[str, ...]) -> Config:
     content = read_json_value(path, advice="get the weights again", missing=MISSING)
     values = content.get("config") if isinstance(content, dict) else None
     if not isinstance(values, dict):
         raise InputError(f"{path} cannot be read: it is no configuration of weights.")
+    stored = content.get("architecture")
+    if isinstance(stored, str) and architectures and stored not in architectures:
+        raise InputError(f"{path} is of the architecture {stored[:60]!r}; {' or '.join(architectures)} is needed here.")
     return _build_config(config_class, values, path)
+
+
+def _architectures(build: Callable[..., nn.Module]) -> tuple[str, ...]:
+    """Names of the classes that a builder makes; none where it does not say."""
+    made = build if isinstance(build, type) else typing.get_type_hints(build).get("return")
+    kinds = typing.get_args(made) or (made,)
+    return tuple(kind.__name__ for kind in kinds if isinstance(kind, type) and kind is not nn.Module)
 
 
 def _build_config(kind: Any, values: Any, path: Path) -> Any:

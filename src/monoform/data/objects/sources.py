@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import json
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-from ...inputs import listed_below, read_text
+from ...inputs import listed_below, read_text, require_folder
 from ...mesh import Mesh
 from ...mesh.read import SUFFIXES, load
 from ...outputs import require_name
@@ -67,8 +70,7 @@ def mesh_sources(data: str | Path | Sequence[str | Path]) -> list[Source]:
     """
     if isinstance(data, (str, Path)):
         folder = Path(data)
-        if not folder.is_dir():
-            raise InputError(f"The data folder {folder} does not exist; check the path.")
+        require_folder(folder, "data folder")
         index = folder / "index.csv"
         files = sorted(path for path in listed_below(folder) if path.suffix.lower() in SUFFIXES)
         sources = _indexed(index) if index.is_file() else [_plain(path, folder) for path in files]
@@ -124,6 +126,30 @@ def procedural_sources(count: int) -> list[Source]:
 def procedural_cars(count: int) -> list[Source]:
     """`count` cars of `monoform.data.objects.procedural_cars`."""
     return [Source(f"car_{i:05d}", category="car", licence="CC0-1.0", front="+z", kind="car") for i in range(count)]
+
+
+def request_digest(format: int, sources: Sequence[Source], options: Any) -> str:
+    """A digest of what is asked for, the bytes of the meshes included: what was made for another one is not continued.
+
+    Args:
+        format: of what is written.
+        sources: the objects; a file that cannot be read counts as empty, its fault is told when it is loaded.
+        options: a dataclass of plain values.
+    """
+    files = {path for source in sources for path in (source.path, source.companion) if path is not None}
+    contents = {path: _digest(Path(path)) for path in sorted(files)}
+    text = json.dumps([format, [asdict(source) for source in sources], asdict(options), contents], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    try:
+        if not path.is_file():
+            return ""
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def load_source(source: Source, *, seed: int) -> Mesh:

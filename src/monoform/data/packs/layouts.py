@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -16,7 +14,7 @@ from ...errors import InputError, WriteError
 from ...outputs import Claim, Kind, atomic_file, claimed, sweep
 from ...progress import work
 from ...workers import map_unordered
-from ..objects.sources import Source, load_source, require_names
+from ..objects.sources import Source, load_source, request_digest, require_names
 from ..posed.dvr import SEEN
 from ..posed.srn import SPLITS, Split, bounds_of
 from .layout_files import write_nmr_object, write_srn_object
@@ -96,7 +94,7 @@ def render_layout(
     if workers < 1:
         raise InputError(f"workers is {workers}; it must be at least 1.")
     require_names(sources)
-    request = _request(sources, options)
+    request = request_digest(_FORMAT, sources, options)
     other = f"{out} was rendered from other meshes or with other options; choose another folder."
     with claimed(out, RENDERS, same=lambda record: record["request"] == request, other=other) as place:
         return _render(place, request, sources, options, workers, progress)
@@ -204,11 +202,6 @@ def _write_lists(out: Path, made: Sequence[Source], splits: dict[str, Split]) ->
             names = [s.name for s in made if _category(s) == category and splits[s.name] == split]
             with atomic_file(out / category / f"{SEEN}{split}.lst") as path:
                 path.write_text("".join(f"{name}\n" for name in sorted(names)), encoding="utf-8")
-
-
-def _request(sources: Sequence[Source], options: LayoutOptions) -> str:
-    text = json.dumps([_FORMAT, [asdict(source) for source in sources], asdict(options)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _index(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -27,7 +26,7 @@ from ...outputs import (
     write_error,
 )
 from ...workers import map_unordered
-from ..objects.sources import Source, load_source
+from ..objects.sources import Source, load_source, request_digest
 from .arrays import FORMAT, INDEX, array_path, array_specs, create_arrays, open_array, read_index
 from .backs import back_views
 from .labels import LabelOptions, label
@@ -88,7 +87,7 @@ def pack_meshes(
         raise InputError("There is no object to pack; give at least one.")
     if workers < 1:
         raise InputError(f"workers is {workers}; it must be at least 1.")
-    request = _request(sources, options)
+    request = request_digest(FORMAT, sources, options)
     inputs = tuple(source.path for source in sources)
     if names_in(out) and not _may_replace(out, request, overwrite, inputs):
         return [(name, reason) for name, reason in read_index(out)["failed"]]
@@ -131,12 +130,6 @@ def _fill(
     if len(failed) == len(sources):
         raise InputError(f"None of the {len(sources)} objects could be packed; the first: {failed[0]}")
     return failed
-
-
-def _request(sources: Sequence[Source], options: PackOptions) -> str:
-    """A digest of what was asked for: a pack made for another one is not continued."""
-    text = json.dumps([FORMAT, [asdict(source) for source in sources], asdict(options)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _may_replace(out: Path, request: str, overwrite: bool, inputs: tuple[str | None, ...]) -> bool:

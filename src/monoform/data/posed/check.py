@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import torch
 
 from ...errors import InputError
-from ...inputs import listed, listed_below, require_regular_file
+from ...inputs import listed, listed_below, require_folder, require_regular_file
 from .dtu import LISTS, DtuObjects
 from .dvr import SEEN, UNSEEN, DvrObjects
 from .objects import PosedObject, PosedObjects
@@ -54,8 +54,8 @@ def detect_format(data: str | Path) -> Format:
     """
     root = Path(data)
     srn = any(Path(f"{root}_{split}").is_dir() for split in SPLITS) or bool(srn_prefixes(root))
-    if not root.is_dir() and not srn:
-        raise InputError(f"The data folder {root} does not exist; check the path.")
+    if not srn:
+        require_folder(root, "data folder")
     signs: dict[Format, bool] = {
         "srn": srn,
         "dvr": _has_list(root, SEEN) or _has_list(root, UNSEEN),

@@ -15,7 +15,7 @@ import torch
 
 from ...camera.integer_centres import integer_centre_camera
 from ...errors import InputError
-from ...inputs import listed, read_arrays, read_text
+from ...inputs import listed, read_arrays, read_text, require_folder
 from .files import (
     boxes_of,
     image_files,
@@ -118,8 +118,7 @@ def listed_places(root: Path, name: str) -> list[Place]:
     Raises:
         InputError: the folder is missing, no category has such a list, or all lists are empty.
     """
-    if not root.is_dir():
-        raise InputError(f"The data folder {root} does not exist; check the path.")
+    require_folder(root, "data folder")
     lists = [folder / name for folder in listed(root) if os.path.isfile(folder / name)]
     if not lists:
         raise InputError(f"No folder in {root} has a list {name}; each category needs one, with an object a line.")

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from ...camera import y_up_from_z_up
 from ...camera.integer_centres import integer_centre_camera
 from ...errors import InputError
-from ...inputs import listed, require_regular_file
+from ...inputs import listed, require_folder, require_regular_file
 from .files import (
     boxes_of,
     image_files,
@@ -180,8 +180,7 @@ def _objects_folder(prefix: Path, split: Split) -> Path:
     if split not in SPLITS:
         raise InputError(f"There is no split {split!r}; choose one of {', '.join(SPLITS)}.")
     root = Path(f"{prefix}_{split}")
-    if not root.is_dir():
-        raise InputError(f"The folder {root} does not exist; the objects of the split {split} belong there.")
+    require_folder(root, "folder", advice=f"the objects of the split {split} belong there")
     below = root / _CHAIRS_BELOW
     return below if below.is_dir() and not _is_object(below) else root
 

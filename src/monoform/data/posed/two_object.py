@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...camera import Camera, cameras_from_transforms, from_integer_centres
 from ...errors import InputError
-from ...inputs import listed_below, read_json
+from ...inputs import listed_below, read_json, require_folder
 from ...inputs.photo_names import plain_name, stem_of
 from .files import boxes_of, read_images, resize_by_area, size_ratio
 from .objects import Place, PosedObject, PosedObjects
@@ -38,8 +38,7 @@ class TwoObjectScenes(PosedObjects):
         if split not in SPLITS:
             raise InputError(f"There is no split {split!r}; choose one of {', '.join(SPLITS)}.")
         root = Path(data) / split
-        if not root.is_dir():
-            raise InputError(f"The folder {root} does not exist; the scenes of the split {split} belong there.")
+        require_folder(root, "folder", advice=f"the scenes of the split {split} belong there")
         folders = [file.parent for file in listed_below(root, TRANSFORMS)]
         if not folders:
             raise InputError(f"There is no {TRANSFORMS} below {root}; each scene is a folder with one.")

@@ -128,9 +128,13 @@ def _folders(source: Source, out: Path) -> tuple[Path, Path]:
 
 
 def _is_done(source: Source, out: Path) -> bool:
-    """The cloud is written last."""
+    """Whether all files are there and none is older than the mesh, which may have been changed since."""
     mesh, samples = _folders(source, out)
-    return (mesh / SCALED).is_file() and (samples / SAMPLES).is_file() and (samples / CLOUD).is_file()
+    files = (mesh / SCALED, samples / SAMPLES, samples / CLOUD)
+    if not all(file.is_file() for file in files) or source.path is None:
+        return False
+    made = min(file.stat().st_mtime_ns for file in files)
+    return not os.path.exists(source.path) or os.stat(source.path).st_mtime_ns <= made
 
 
 def _make(source: Source, out: Path, options: SdfOptions) -> str:
