@@ -48,6 +48,32 @@ def test_masked_pixels_are_not_drawn(masked: Path) -> None:
     assert (small == blocks).all(), "no pixel counts that is mixed with one that does not"
 
 
+def test_what_a_dynamic_mask_marks_does_not_count(masked: Path) -> None:
+    """Any color marks, a black one marks nothing, and both kinds of masks hold at once."""
+    cameras = orbit_cameras(3)
+    folder = open_capture(masked).views[0].image.parent
+    marks = np.zeros((20, 24, 3), np.uint8)
+    Image.fromarray(marks).save(folder / "dynamic_mask_00.png")
+    marks[3:5, 7:9] = (0, 1, 0)
+    for name in ("01", "02"):
+        Image.fromarray(marks).save(folder / f"dynamic_mask_{name}.png")
+    views = open_capture(masked).views
+    assert [view.name for view in views] == [view.name for view in open_capture(masked).views] and len(views) == 3
+    first, second, third = (read_counted(view) for view in views)
+    assert first is not None and first.all()
+    assert second is not None and (second == ~marks.any(-1)).all()
+    ball = ball_picture(cameras[2])[..., 3] > 127
+    assert third is not None and (third == ~(marks.any(-1) | ball)).all()
+    assert "1 masks (only their white pixels count), 3 dynamic masks" in check_capture(masked, "transforms")
+    Image.new("L", (12, 10)).save(folder / "dynamic_mask_00.png")
+    with pytest.raises(InputError, match=r"dynamic_mask_00\.png has 12 x 10 pixels, its photo 24 x 20"):
+        check_capture(masked, "transforms")
+    content = json.loads((masked / "transforms.json").read_text()) | {"white_transparent": True}
+    (masked / "transforms.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="white_transparent is not read"):
+        open_capture(masked)
+
+
 def test_the_check_speaks_of_masks_and_reads_them(masked: Path) -> None:
     assert "1 masks (only their white pixels count)" in check_capture(masked, "transforms")
     Image.new("L", (12, 10), 255).save(masked / "masks" / "02.png")

@@ -25,6 +25,7 @@ class CaptureView:
         split: what it is for.
         camera: of the pixels as the file stores them, whatever EXIF says.
         mask: file whose white pixels are the ones that count, or None for all.
+        moving: file whose pixels that are not black do not count (instant-ngp's dynamic masks), or None.
     """
 
     name: str
@@ -32,6 +33,7 @@ class CaptureView:
     split: CaptureSplit
     camera: Camera
     mask: Path | None = None
+    moving: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,5 +68,7 @@ class Capture:
         points = "" if self.points is None else f", {len(self.points)} points"
         masked = sum(view.mask is not None for view in self.views)
         masks = f", {masked} masks (only their white pixels count)" if masked else ""
+        moving = sum(view.moving is not None for view in self.views)
+        masks += f", {moving} dynamic masks (what they mark does not count)" if moving else ""
         left_out = f" {self.left_out} photos are in none of its lists and left out." if self.left_out else ""
         return f"{self.layout}: {len(self.views)} photos of {shown} pixels ({counts}){masks}{points}.{left_out}"

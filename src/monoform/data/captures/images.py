@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float
@@ -33,19 +35,33 @@ def read_image(view: CaptureView, size: tuple[int, int] | None = None) -> Float[
 
 
 def read_counted(view: CaptureView, size: tuple[int, int] | None = None) -> Bool[np.ndarray, "h w"] | None:
-    """Which pixels count by the view's mask, at (width, height) where that is asked for; None where there is no mask.
+    """Which pixels count by the view's masks, at (width, height) where that is asked for; None where it has none.
 
     Raises:
-        InputError: the mask cannot be read, marks nothing, or has another size than its photo.
+        InputError: a mask cannot be read, leaves nothing, or has another size than its photo.
     """
-    if view.mask is None:
+    if view.mask is None and view.moving is None:
         return None
     own = (view.camera.width, view.camera.height)
-    mask = read_mask(view.mask, own, stored_as=picture_orientation(view.image), shown="stored", drawn_on="stored")
+    counted = np.ones(own[::-1], np.float32)
+    if view.mask is not None:
+        counted = read_mask(
+            view.mask, own, stored_as=picture_orientation(view.image), shown="stored", drawn_on="stored"
+        )
+    if view.moving is not None:
+        counted = np.where(_moving(view.moving, own), np.float32(0), counted)
     if size is not None and size != own:
-        mask = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+        counted = cv2.resize(counted, size, interpolation=cv2.INTER_AREA)
     # Where photos are made smaller, a pixel counts that is not mixed with one that does not.
-    return mask > (0.5 if size in (None, own) else 0.99)
+    return counted > (0.5 if size in (None, own) else 0.99)
+
+
+def _moving(file: Path, size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    """What a dynamic mask marks, which may be nothing."""
+    marked = read_pixels(file, "RGB").any(-1)
+    if marked.shape != size[::-1]:
+        raise InputError(f"{file} has {marked.shape[1]} x {marked.shape[0]} pixels, its photo {size[0]} x {size[1]}.")
+    return marked
 
 
 def require_size(view: CaptureView) -> None:

@@ -22,6 +22,7 @@ from .splits import USES, Use, told_uses
 
 Up = Literal["auto", "y", "z"]
 POINTS = "sparse_points.npz"
+TRANSPARENT = ("white_transparent", "black_transparent")  # of instant-ngp: a color of the photos stands for nothing
 UP_AXIS = "up_axis"  # of the files that monoform writes
 
 
@@ -57,6 +58,9 @@ def read_transforms(file: Path, size: tuple[int, int] | None = None) -> Transfor
     frames = content.get("frames")
     if not isinstance(frames, list) or not all(isinstance(frame, dict) for frame in frames):
         raise InputError(f"{file}: the field frames must list the photos, an object with named fields for each.")
+    for name in TRANSPARENT:
+        if content.get(name):
+            raise InputError(f"{file}: {name} is not read; give photos with an alpha channel, or masks by mask_path.")
     sized = [_with_size(frame, content, file, size) for frame in frames]
     try:
         named = cameras_from_transforms({**content, "frames": sized}, world_up="y")
@@ -154,7 +158,10 @@ def _views(read: TransformsFile, axis: Literal["y", "z"], uses: list[Any]) -> tu
         if use is None:
             continue
         mask = _mask(frame.get("mask_path"), number, read)
-        views.append(CaptureView(name, find_photo(read.root, name), use, _in_world(camera, axis), mask))
+        photo = find_photo(read.root, name)
+        moving = photo.with_name(f"dynamic_mask_{photo.stem}.png")
+        seen = moving if moving.is_file() else None
+        views.append(CaptureView(name, photo, use, _in_world(camera, axis), mask, seen))
     return tuple(views)
 
 
