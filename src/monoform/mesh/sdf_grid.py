@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
-from skimage.measure import marching_cubes
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from ..errors import InputError
 from .mesh import Mesh
+from .node_grid import NUDGE, Distance, Grid, Sampler, crossed_blocks, every_node, nodes_of, off_nodes, triangles
 
-Distance = Callable[[Float[Tensor, "n 3"]], Float[Tensor, " n"]]
 COARSE = 16  # least number of nodes along an axis in the first look,
 UNSURE = 32  # and where a network tells the distances, which are no true ones
 _CAUTION = 1.0001  # rounding of bounds
-_NUDGE = 1e-3  # least distance of a surface vertex from a node, in cells: keeps vertices at distinct positions
-_CAP = 50.0  # surfaces cut by the box end 1/51 of a cell beyond it
-_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +43,8 @@ class GridValues:
 
 def dense_values(distance: Distance, nodes: int, *, half_side: float = 0.5, chunk: int = 1 << 16) -> GridValues:
     """All nodes, `chunk` at a time, as the published test does."""
-    sampler = _Sampler(distance, nodes, half_side, chunk)
-    return GridValues(sampler.at(_every((nodes,) * 3), 1).reshape((nodes,) * 3), half_side, sampler.count)
+    sampler = Sampler(distance, Grid.cube(half_side, nodes), chunk)
+    return GridValues(sampler.at(every_node(sampler.grid.shape)).reshape(sampler.grid.shape), half_side, sampler.count)
 
 
 def sparse_values(
@@ -73,21 +68,21 @@ def sparse_values(
     stride = 1
     while (nodes - 1) // (2 * stride) + 1 >= coarse:
         stride *= 2
-    sampler = _Sampler(distance, nodes, half_side, _AT_ONCE)
-    size = -(-(nodes - 1) // stride) + 1
-    bounds = sampler.at(_every((size,) * 3), stride).reshape((size,) * 3)
+    sampler = Sampler(distance, Grid.cube(half_side, nodes))
+    shape = (-(-(nodes - 1) // stride) + 1,) * 3
+    bounds = sampler.at(stride * every_node(shape)).reshape(shape)
     known = np.ones(bounds.shape, bool)
     while stride > 1:
         stride //= 2
-        bounds, known = _halved(sampler, bounds, known, stride, slope * sampler.spacing * stride * _CAUTION)
-    while (missing := _crossed(bounds < 0) & ~known).any():
-        bounds[missing] = sampler.at(np.argwhere(missing), 1)
+        bounds, known = _halved(sampler, bounds, known, stride, slope * sampler.grid.spacing * stride * _CAUTION)
+    while (missing := nodes_of(crossed_blocks(bounds < 0)) & ~known).any():
+        bounds[missing] = sampler.at(np.argwhere(missing))
         known |= missing
     return GridValues(np.ascontiguousarray(bounds[:nodes, :nodes, :nodes]), half_side, sampler.count)
 
 
 def _halved(
-    sampler: _Sampler, bounds: Float[np.ndarray, "x y z"], known: Bool[np.ndarray, "x y z"], stride: int, reach: float
+    sampler: Sampler, bounds: Float[np.ndarray, "x y z"], known: Bool[np.ndarray, "x y z"], stride: int, reach: float
 ) -> tuple[Float[np.ndarray, "u v w"], Bool[np.ndarray, "u v w"]]:
     """The grid at half the spacing: signed lower bounds of the distance, exact where they are known.
 
@@ -97,7 +92,7 @@ def _halved(
     Args:
         stride: of the new grid, in nodes of the last one. reach: by how much the field changes over it at most.
     """
-    size = -(-(sampler.nodes - 1) // stride) + 1
+    size = -(-(sampler.grid.shape[0] - 1) // stride) + 1
     corners, ways = bounds, np.zeros(bounds.shape, np.float32)
     for axis in range(3):
         cut = tuple(slice(size) if each <= axis else slice(None) for each in range(3))
@@ -108,7 +103,7 @@ def _halved(
         bounds = np.where(known, bounds, _farther(bounds, _less(corners, np.sqrt(ways) * reach)))
         doubtful = (bounds == 0) & ~known
         steps = np.array([1 if each <= axis else 2 for each in range(3)])
-        bounds[doubtful] = sampler.at(np.argwhere(doubtful) * steps, stride)
+        bounds[doubtful] = sampler.at(np.argwhere(doubtful) * steps * stride)
         known |= doubtful
     return bounds, known
 
@@ -140,49 +135,6 @@ def estimated_slope(grid: GridValues) -> float:
     return float(np.percentile(slopes[near] if near.any() else slopes, 99))
 
 
-class _Sampler:
-    """Asks the field at nodes, and counts."""
-
-    def __init__(self, distance: Distance, nodes: int, half_side: float, chunk: int) -> None:
-        self.distance, self.nodes, self.half_side, self.chunk = distance, nodes, half_side, chunk
-        self.spacing = 2 * half_side / (nodes - 1)
-        self.count = 0
-
-    @torch.no_grad()
-    def at(self, index: Int[np.ndarray, "n 3"], stride: int) -> Float[np.ndarray, " n"]:
-        """Values at multiples of the stride; the last ones may lie beyond the box by less than a stride."""
-        result = np.empty(len(index), np.float32)
-        for start in range(0, len(index), self.chunk):
-            place = index[start : start + self.chunk] * (stride * self.spacing) - self.half_side
-            found = self.distance(torch.from_numpy(place).float())
-            result[start : start + self.chunk] = found.float().cpu().numpy()
-        self.count += len(index)
-        if not np.isfinite(result).all():
-            raise InputError("The network gives distances that are not finite; its weights or the photo are damaged.")
-        return result
-
-
-def _every(shape: tuple[int, ...]) -> Int[np.ndarray, "n 3"]:
-    """Indices of all nodes."""
-    return np.stack(np.unravel_index(np.arange(math.prod(shape)), shape), axis=1)
-
-
-def _crossed(inside: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
-    """Nodes of cells whose corners lie on both sides."""
-    some, every = inside, inside
-    for axis in range(3):
-        low, high = [slice(None)] * 3, [slice(None)] * 3
-        low[axis], high[axis] = slice(None, -1), slice(1, None)
-        some = some[tuple(low)] | some[tuple(high)]
-        every = every[tuple(low)] & every[tuple(high)]
-    mixed = some & ~every
-    for axis in range(3):
-        before, after = [(0, 0)] * 3, [(0, 0)] * 3
-        before[axis], after[axis] = (1, 0), (0, 1)
-        mixed = np.pad(mixed, before) | np.pad(mixed, after)
-    return mixed
-
-
 def surface_of(grid: GridValues, *, closed: bool = True) -> Mesh:
     """The surface by marching cubes, outward normals, each vertex where it belongs in the box.
 
@@ -193,20 +145,11 @@ def surface_of(grid: GridValues, *, closed: bool = True) -> Mesh:
     Raises:
         InputError: nothing lies inside, or nothing outside.
     """
-    values, spacing = grid.values, 2 * grid.half_side / (len(grid.values) - 1)
+    values = grid.values
     if not (values < 0).any() or (not closed and not (values > 0).any()):
         raise InputError("The distances have no surface in the box: the network sees no object in this photo.")
-    if closed:
-        tiny = np.float32(_NUDGE * spacing)
-        values = np.where(np.abs(values) < tiny, np.where(values < 0, -tiny, tiny), values)
-        values = np.pad(values, 1, mode="edge")
-        for axis in range(3):
-            for side in (0, -1):
-                border = np.moveaxis(values, axis, 0)[side]
-                np.copyto(border, np.abs(border) * np.float32(_CAP))
-    vertices, faces, _, _ = marching_cubes(values, 0.0, gradient_direction="descent")
-    nodes = vertices.astype(np.float64) - (1.0 if closed else 0.0)
-    return Mesh(spacing * nodes - grid.half_side, faces.astype(np.int64))
+    nodes = Grid.cube(grid.half_side, len(values))
+    return triangles(off_nodes(values, NUDGE * nodes.spacing) if closed else values, nodes, closed=closed)
 
 
 def rescaled_as_published(
