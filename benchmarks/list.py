@@ -119,7 +119,7 @@ def extraction(folder: Path, count: int, chunks: int) -> None:
     net, picture = published_network()
     with torch.no_grad():
         start = time.perf_counter()
-        seen = net.see(picture)
+        seen = net.encode(picture)
         print(f"networks that see the picture: {time.perf_counter() - start:.1f} s, in neither time below")
         # The network knows nothing of the mesh that is added: its dense pass is the same for all of them.
         every = grid_points(NODES)
@@ -188,7 +188,7 @@ def memory(folder: Path) -> None:
     solid = Solid(mesh, size=1 / 160)
     start = time.perf_counter()
     with torch.no_grad():
-        quick = FastDistances(net, net.see(picture))
+        quick = FastDistances(net, net.encode(picture))
     exact = lambda p: torch.from_numpy(solid.signed_distance(p.double().numpy())).float()  # noqa: E731
     found = sparse_values(lambda p: exact(p) + SCALE * quick(p), 256)
     faces = len(surface_of(found).faces)
@@ -200,7 +200,7 @@ def folding() -> None:
     net, picture = published_network()
     points = torch.rand(1 << 15, 3) - 0.5
     with torch.no_grad():
-        seen = net.see(picture)
+        seen = net.encode(picture)
         plain = timed(lambda: net.distances(seen, points[None]))
         told = {}
         for fold in (False, True):

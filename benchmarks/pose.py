@@ -37,8 +37,8 @@ from monoform.jobs.estimate_pose_protocol import (
     summary_of_runs,
     table_of,
 )
-from monoform.jobs.pose_scenes import KnownScene, open_scene
-from monoform.methods.inerf import Descent, InerfOptions
+from monoform.jobs.pose_scenes import PoseTarget, open_scene
+from monoform.methods.inerf import InerfOptions, PhotometricAdam
 from monoform.scene import Photo
 from monoform.scene.result import write_json
 
@@ -53,9 +53,9 @@ def told(name: str) -> Callable[[int, int, str], None]:
     return lambda done, total, photo: print(f"  {name} {done} of {total}: {photo}", flush=True)
 
 
-def adam_runs(scene: KnownScene, count: int, steps: int, rays: int) -> list[Run]:
+def adam_runs(scene: PoseTarget, count: int, steps: int, rays: int) -> list[Run]:
     """The paper's optimizer from the first start of each of so many photos."""
-    options = PoseOptions(method=InerfOptions(optimizer="adam", descent=Descent(steps=steps, rays=rays)))
+    options = PoseOptions(method=InerfOptions(optimizer="adam", descent=PhotometricAdam(steps=steps, rays=rays)))
     runs = []
     for number, view in enumerate(chosen_views(scene, NEAR)[:count]):
         start = starts_of(view, scene, NEAR, number)[0]
@@ -65,7 +65,7 @@ def adam_runs(scene: KnownScene, count: int, steps: int, rays: int) -> list[Run]
     return runs
 
 
-def doubted(scene: KnownScene, others: list[Path]) -> list[dict]:
+def doubted(scene: PoseTarget, others: list[Path]) -> list[dict]:
     """Photos without a right answer: what was said of each."""
     views = chosen_views(scene, NEAR)
     cases = []
@@ -88,7 +88,7 @@ def doubted(scene: KnownScene, others: list[Path]) -> list[dict]:
     rows = []
     for kind, view, photo, start in cases:
         found = estimate_pose(photo, scene, PoseOptions(start=start))
-        error = pose_errors(found.estimate.camera.world_from_camera, view.camera, scene.surroundings.centre)
+        error = pose_errors(found.estimate.camera.world_from_camera, view.camera, scene.scene_bounds.center)
         right = kind.startswith("focal") and error["rotation_degrees"] < 2 and error["translation_share"] < 0.02
         rows.append(
             {
@@ -96,7 +96,7 @@ def doubted(scene: KnownScene, others: list[Path]) -> list[dict]:
                 "photo": photo.name,
                 "right": right,
                 "believed": found.estimate.converged,
-                "doubts": list(found.estimate.doubts),
+                "doubts": list(found.estimate.failure_reasons),
                 "evidence": found.estimate.details,
                 "error": error,
             }

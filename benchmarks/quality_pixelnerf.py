@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from monoform.data.posed.cached import HeldObjects
+from monoform.data.posed.cached import CachedObjects
 from monoform.data.posed.objects import PosedObject, PosedObjects
 from monoform.data.posed.open import open_posed
 from monoform.methods.pixelnerf.config import PixelNerfConfig
@@ -63,7 +63,7 @@ def main() -> None:
 
 def guesses(training: PosedObjects) -> dict[str, Guess]:
     """What needs no network: (source views, all views, number of the target) -> image."""
-    held = HeldObjects(training)
+    held = CachedObjects(training)
     mean = torch.stack([held[number].images.mean(0) for number in range(len(held))]).mean(0)
 
     def mean_shape(source: PosedObject, content: PosedObject, target: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Threads beside a busy neighbour: the time of the shape step with one thread, by default, and with threads that spin.
+"""Threads beside a busy neighbor: the time of the shape step with one thread, by default, and with threads that spin.
 
 Threads that spin while they wait for each other lose their processor to the neighbour just when the others wait for
 them; by default they sleep (docs/install.md).
@@ -30,15 +30,15 @@ def main() -> None:
     """Measure in processes of their own, in turns, and print a table."""
     print("| neighbour | setting | seconds | of one thread's |\n| --- | --- | ---: | ---: |")
     for name, count in (("none", 0), ("one busy process", 1)):
-        neighbours = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(count)]
+        neighbors = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(count)]
         try:
             seconds: dict[str, list[float]] = {setting: [] for setting in SETTINGS}
             for _ in range(ROUNDS):
                 for setting, values in SETTINGS.items():
                     seconds[setting].append(measured(values))
         finally:
-            for neighbour in neighbours:
-                neighbour.kill()
+            for neighbor in neighbors:
+                neighbor.kill()
         alone = statistics.median(seconds["one thread"])
         for setting, found in seconds.items():
             print(f"| {name} | {setting} | {statistics.median(found):.2f} | {statistics.median(found) / alone:.2f} |")

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 
-def disc(width: int = 160, height: int = 120, radius: float = 40.0, centre: tuple[float, float] | None = None):
+def disc(width: int = 160, height: int = 120, radius: float = 40.0, center: tuple[float, float] | None = None):
     """A shaded red ball on a plain ground: (rgb float (h, w, 3), mask float (h, w)), antialiased."""
-    x0, y0 = centre or (width / 2, height / 2)
+    x0, y0 = center or (width / 2, height / 2)
     rows, columns = np.mgrid[0:height, 0:width] + 0.5
     distance = np.hypot(columns - x0, rows - y0)
     mask = np.clip(radius - distance + 0.5, 0, 1).astype(np.float32)

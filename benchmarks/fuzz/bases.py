@@ -132,9 +132,9 @@ def _llff(place: Path) -> None:
     _pictures(place / "images", [f"{number}.png" for number in range(len(cameras))])
     rows = []
     for camera in cameras:
-        right, up, back, centre = to_opengl(camera.world_from_camera)[0, :3].double().numpy().T
+        right, up, back, center = to_opengl(camera.world_from_camera)[0, :3].double().numpy().T
         size = [camera.height, camera.width, float(camera.intrinsics[0, 0, 0])]
-        rows.append([*np.stack((-up, right, back, centre, size), axis=1).ravel(), 1.0, 3.0])
+        rows.append([*np.stack((-up, right, back, center, size), axis=1).ravel(), 1.0, 3.0])
     np.save(place / "poses_bounds.npy", np.array(rows))
 
 

@@ -40,10 +40,10 @@ def serve(work: Path, megabytes: int) -> None:
     os.dup2(2, 1)  # what a library writes by itself is no answer
     known = bases()
     shutil.rmtree(work, ignore_errors=True)
-    surroundings = work / "surroundings"
-    (surroundings / "beside").mkdir(parents=True)
-    (surroundings / "beside" / "precious.txt").write_text("the user's own")
-    os.chdir(surroundings / "beside")
+    scene_bounds = work / "scene_bounds"
+    (scene_bounds / "beside").mkdir(parents=True)
+    (scene_bounds / "beside" / "precious.txt").write_text("the user's own")
+    os.chdir(scene_bounds / "beside")
     good = {
         kind: [_made(base, work / "good" / f"{kind} {n}") for n, base in enumerate(found)]
         for kind, found in known.items()
@@ -53,7 +53,7 @@ def serve(work: Path, megabytes: int) -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         rng = random.Random(f"{asked['kind']} {asked['seed']}")
-        place, out = surroundings / "in", work / "out" / "result"
+        place, out = scene_bounds / "in", work / "out" / "result"
         for folder in (place, out.parent):
             _clear(folder)
         out.parent.mkdir(parents=True)
@@ -69,7 +69,7 @@ def serve(work: Path, megabytes: int) -> None:
                 damage(place, rng)
             given, may_write = list(rng.choice(base.words)), base.may_write
         given = [word.replace("{in}", str(place)).replace("{out}", str(out)) for word in given]
-        answer = _watched(given, surroundings, out.parent, may_write, room)
+        answer = _watched(given, scene_bounds, out.parent, may_write, room)
         print(json.dumps(asked | {"words": given} | answer), file=answers, flush=True)
 
 
@@ -84,9 +84,9 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _watched(given: list[str], surroundings: Path, out: Path, may_write: tuple[str, ...], room: int) -> dict[str, Any]:
+def _watched(given: list[str], scene_bounds: Path, out: Path, may_write: tuple[str, ...], room: int) -> dict[str, Any]:
     """Run a command: its exit, its sentence, time and memory, and what changed around it."""
-    before = _snapshot(surroundings)
+    before = _snapshot(scene_bounds)
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     start, resident = time.monotonic(), _memory("VmRSS")
     limit = _memory("VmSize") + room + 500_000_000
@@ -98,7 +98,7 @@ def _watched(given: list[str], surroundings: Path, out: Path, may_write: tuple[s
     except BaseException:
         fault = traceback.format_exc()
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    after = _snapshot(surroundings)
+    after = _snapshot(scene_bounds)
     changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
     said_text = said.getvalue()
     return {

@@ -37,7 +37,7 @@ class Settings(Protocol):
         ...
 
 
-class Judge:
+class Scorer:
     """Truths and methods of one process."""
 
     def __init__(self, settings: Settings) -> None:
@@ -78,7 +78,7 @@ def write(out: Path, settings: dict[str, Any], summary: dict, rows: list[dict]) 
 
 def _found(settings: Settings, names: list[str], workers: int) -> Iterator[list[dict]]:
     if workers == 1:
-        yield from map(_judge(settings).rows, names)
+        yield from map(_scorer(settings).rows, names)
         return
     # Processes share the cores, so each computes with one thread.
     with multiprocessing.get_context("spawn").Pool(workers, torch.set_num_threads, (1,)) as pool:
@@ -86,10 +86,10 @@ def _found(settings: Settings, names: list[str], workers: int) -> Iterator[list[
 
 
 @functools.cache
-def _judge(settings: Settings) -> Judge:
+def _scorer(settings: Settings) -> Scorer:
     """This process's truths and methods, built once."""
-    return Judge(settings)
+    return Scorer(settings)
 
 
 def _rows_here(settings: Settings, name: str) -> list[dict]:
-    return _judge(settings).rows(name)
+    return _scorer(settings).rows(name)

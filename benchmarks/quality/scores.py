@@ -18,9 +18,9 @@ ROUNDS, MATCHED, SETTLED = 30, 2_000, 1e-4
 def scores(answer: Answer | None, truth: Truth, view: int) -> dict[str, float]:
     """All measures of an answer; of none at all: no overlap, one point at the truth's centre, empty pictures."""
     if answer is None:
-        centre = np.repeat(truth.points.mean(0)[None], 2, axis=0)
+        center = np.repeat(truth.points.mean(0)[None], 2, axis=0)
         empty = np.ones((*truth.pictures.shape[:3], 3), np.float32)
-        return shape_scores(centre, truth.points) | {"iou": 0.0} | picture_scores(empty, truth) | {"seconds": 0.0}
+        return shape_scores(center, truth.points) | {"iou": 0.0} | picture_scores(empty, truth) | {"seconds": 0.0}
     truth_from_answer = truth.world_from_camera[view].astype(np.float64) @ answer.camera.camera_from_world[0].numpy()
     moved = apply(truth_from_answer, answer.points)
     truth_from_answer = aligned(moved, truth.points) @ truth_from_answer
@@ -64,8 +64,8 @@ def shape_scores(points: np.ndarray, reference: np.ndarray) -> dict[str, float]:
 
     The same as `monoform.metrics.f_score` and `chamfer`, with each direction's nearest distances found once.
     """
-    centre = 0.5 * (reference.min(0) + reference.max(0))
-    radius = np.linalg.norm(reference - centre, axis=1).max()
+    center = 0.5 * (reference.min(0) + reference.max(0))
+    radius = np.linalg.norm(reference - center, axis=1).max()
     there, back = nearest(points, reference)[0] / radius, nearest(reference, points)[0] / radius
     result = {}
     for threshold in (0.05, 0.1):

@@ -11,7 +11,7 @@ import torch
 from monoform.camera import Camera, look_at, orbit
 
 HERE = Path(__file__).parent
-RED, GREEN, BLUE, GREY, INK = "#c0392b", "#1e8449", "#1f5fa8", "#8a8f98", "#22262b"
+RED, GREEN, BLUE, GRAY, INK = "#c0392b", "#1e8449", "#1f5fa8", "#8a8f98", "#22262b"
 Point = tuple[float, float]
 
 
@@ -69,11 +69,11 @@ def draw_frames() -> None:
     corners = camera.unproject(
         torch.tensor([[[0.0, 0.0], [4.0, 0.0], [4.0, 3.0], [0.0, 3.0]]]), torch.full((1, 4), 0.55)
     )[0]
-    centre, *frame = on_paper(pose[:3, 3], *corners)
-    parts += [line(centre, corner, GREY, 1.2) for corner in frame]
-    parts += [line(a, b, GREY, 1.2) for a, b in zip(frame, [*frame[1:], frame[0]], strict=True)]
+    center, *frame = on_paper(pose[:3, 3], *corners)
+    parts += [line(center, corner, GRAY, 1.2) for corner in frame]
+    parts += [line(a, b, GRAY, 1.2) for a, b in zip(frame, [*frame[1:], frame[0]], strict=True)]
     target = on_paper(torch.zeros(3))[0]
-    parts.append(line(centre, target, GREY, 1.2, dash="4 5"))
+    parts.append(line(center, target, GRAY, 1.2, dash="4 5"))
     labels = (
         (RED, "x right", 8, -6, "start"),
         (GREEN, "y down", 8, 14, "start"),
@@ -81,11 +81,11 @@ def draw_frames() -> None:
     )
     for axis, (color, label, dx, dy, anchor) in enumerate(labels):
         end = on_paper(pose[:3, 3] + 0.36 * pose[:3, axis])[0]
-        parts += [line(centre, end, color, 3, arrow=True), text((end[0] + dx, end[1] + dy), label, color, 15, anchor)]
+        parts += [line(center, end, color, 3, arrow=True), text((end[0] + dx, end[1] + dy), label, color, 15, anchor)]
     parts += [
         text((24, 400), "world: right-handed, Y up"),
-        text((24, 422), "the object lies within the sphere of radius 0.5", GREY, 13),
-        text((centre[0] + 14, centre[1] + 24), "camera", INK),
+        text((24, 422), "the object lies within the sphere of radius 0.5", GRAY, 13),
+        text((center[0] + 14, center[1] + 24), "camera", INK),
     ]
     save("frames.svg", 760, 440, "World axes with Y up; camera axes x right, y down, z forward", parts)
 
@@ -95,11 +95,11 @@ def draw_pixels() -> None:
     size, left, top = 90, 90, 60
     parts = [
         f'<rect x="{left + column * size}" y="{top + row * size}" width="{size}" height="{size}" fill="none" '
-        f'stroke="{GREY}"/>'
+        f'stroke="{GRAY}"/>'
         for row in range(3)
         for column in range(4)
     ]
-    for x, y in Camera.from_fov(torch.eye(4)[None], 1.0, 4, 3).pixel_centres().tolist():
+    for x, y in Camera.from_fov(torch.eye(4)[None], 1.0, 4, 3).pixel_centers().tolist():
         parts.append(f'<circle cx="{left + x * size}" cy="{top + y * size}" r="4" fill="{BLUE}"/>')
     middle = (left + 2.0 * size, top + 1.5 * size)
     parts += [

@@ -25,8 +25,8 @@ def main() -> None:
     asked = parser.parse_args()
     rows = [json.loads(line) for line in asked.metrics.read_text().splitlines()]
     loss = averaged([(row["step"], row[asked.loss]) for row in rows if asked.loss in row], asked.mean)
-    judged = [(row["step"], row[asked.evaluation]) for row in rows if asked.evaluation in row]
-    asked.out.write_text(drawing(loss, judged, asked.loss, asked.evaluation))
+    evaluated = [(row["step"], row[asked.evaluation]) for row in rows if asked.evaluation in row]
+    asked.out.write_text(drawing(loss, evaluated, asked.loss, asked.evaluation))
 
 
 def averaged(points: Curve, count: int) -> Curve:
@@ -35,7 +35,7 @@ def averaged(points: Curve, count: int) -> Curve:
     return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
 
 
-def drawing(loss: Curve, judged: Curve, loss_name: str, judged_name: str) -> str:
+def drawing(loss: Curve, evaluated: Curve, loss_name: str, evaluated_name: str) -> str:
     """Both curves over the steps, the loss at the left axis, the evaluation at the right one."""
     last = max(step for step, _ in loss)
     parts = [
@@ -48,11 +48,11 @@ def drawing(loss: Curve, judged: Curve, loss_name: str, judged_name: str) -> str
         parts.append(f'<text x="{x:.0f}" y="{HEIGHT - 26}" text-anchor="middle">{share * last:.0f}</text>')
     parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 8}" text-anchor="middle">step</text>')
     parts += curve(loss, last, "#1f5fa8", loss_name, LEFT - 6, "end")
-    parts += curve(judged, last, "#b5452c", judged_name, WIDTH - RIGHT + 6, "start")
+    parts += curve(evaluated, last, "#b5452c", evaluated_name, WIDTH - RIGHT + 6, "start")
     return "\n".join([*parts, "</svg>\n"])
 
 
-def curve(points: Curve, last: float, colour: str, name: str, at: float, anchor: str) -> list[str]:
+def curve(points: Curve, last: float, color: str, name: str, at: float, anchor: str) -> list[str]:
     """A line with its own axis; `at` is where the numbers of the axis stand."""
     low, high = min(value for _, value in points), max(value for _, value in points)
     span = (high - low) or 1.0
@@ -62,13 +62,13 @@ def curve(points: Curve, last: float, colour: str, name: str, at: float, anchor:
         return LEFT + step / last * (WIDTH - LEFT - RIGHT), TOP + down
 
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
-    parts = [f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.8"/>']
+    parts = [f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.8"/>']
     for value in (low, 0.5 * (low + high), high):
         y = place(0, value)[1] + 4
-        parts.append(f'<text x="{at}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}">{value:.3g}</text>')
+        parts.append(f'<text x="{at}" y="{y:.1f}" fill="{color}" text-anchor="{anchor}">{value:.3g}</text>')
     x = LEFT + 12 if anchor == "end" else WIDTH - RIGHT - 12
     side = "start" if anchor == "end" else "end"
-    parts.append(f'<text x="{x}" y="{TOP + 14}" fill="{colour}" text-anchor="{side}">{name}</text>')
+    parts.append(f'<text x="{x}" y="{TOP + 14}" fill="{color}" text-anchor="{side}">{name}</text>')
     return parts
 
 

@@ -55,7 +55,7 @@ def test_every_part_starts_at_a_multiple_of_four(count: int, seed: int) -> None:
     assert np.array_equal(part(content, "colors", "u1", count, 4)[:, :3], colors)
 
 
-def test_large_mesh_is_reduced_with_its_colours() -> None:
+def test_large_mesh_is_reduced_with_its_colors() -> None:
     """Half of the texture red, half blue: after the reduction the upper vertices are red, the lower ones blue."""
     ball = trimesh.creation.icosphere(subdivisions=4)
     vertices = np.asarray(ball.vertices)

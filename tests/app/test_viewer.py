@@ -184,7 +184,7 @@ def test_each_way_of_drawing_differs(report: Path, visit: Open) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_phone_width_and_colour_scheme(scheme: str, report: Path, visit: Open) -> None:
+def test_phone_width_and_color_scheme(scheme: str, report: Path, visit: Open) -> None:
     page = visit(report, viewport={"width": 360, "height": 740}, color_scheme=scheme).page
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -210,7 +210,7 @@ def test_bare_mesh_still_turns(tmp_path: Path, visit: Open) -> None:
     assert seen.page.is_disabled("#from-photo")
 
 
-def test_vertex_colours_are_drawn(tmp_path: Path, visit: Open) -> None:
+def test_vertex_colors_are_drawn(tmp_path: Path, visit: Open) -> None:
     mesh = make_mesh()
     colors = np.tile(np.array([200, 30, 90], np.uint8), (len(mesh.vertices), 1))
     type(mesh)(mesh.vertices, mesh.faces, vertex_colors=colors).export(tmp_path / "mesh.glb")

@@ -60,11 +60,11 @@ def test_cropping_and_resizing_keep_the_rays(camera: Camera, x0: int, y0: int, w
     assert torch.allclose(resized_origins, origins, atol=1e-9)
 
 
-def test_all_rays_go_row_by_row_through_pixel_centres() -> None:
+def test_all_rays_go_row_by_row_through_pixel_centers() -> None:
     camera = Camera.from_fov(FRONT, 0.9, 4, 3)
-    centres = torch.tensor([[[x + 0.5, y + 0.5] for y in range(3) for x in range(4)]])
-    assert torch.equal(camera.pixel_centres()[None], centres)
-    assert torch.equal(camera.rays()[1], camera.rays(centres)[1])
+    centers = torch.tensor([[[x + 0.5, y + 0.5] for y in range(3) for x in range(4)]])
+    assert torch.equal(camera.pixel_centers()[None], centers)
+    assert torch.equal(camera.rays()[1], camera.rays(centers)[1])
 
 
 def test_axes_and_field_of_view_by_hand() -> None:

@@ -22,11 +22,11 @@ from monoform.camera import (
     cameras_from_transforms,
     colmap_from_cameras,
     from_blender,
-    from_integer_centres,
+    from_integer_centers,
     from_opengl,
     look_at,
     to_blender,
-    to_integer_centres,
+    to_integer_centers,
     to_opengl,
     transforms_from_cameras,
     y_up_from_z_up,
@@ -55,11 +55,11 @@ def test_opengl_identity_looks_along_minus_z() -> None:
     assert torch.equal(from_opengl(torch.eye(4))[:3, 1], torch.tensor([0.0, -1.0, 0.0]))
 
 
-def test_integer_pixel_centres_move_the_principal_point() -> None:
+def test_integer_pixel_centers_move_the_principal_point() -> None:
     intrinsics = torch.tensor([[100.0, 0, 64], [0, 100, 48], [0, 0, 1]])
-    ours = from_integer_centres(intrinsics)
+    ours = from_integer_centers(intrinsics)
     assert ours[0, 2] == 64.5 and ours[1, 2] == 48.5
-    assert torch.equal(to_integer_centres(ours), intrinsics)
+    assert torch.equal(to_integer_centers(ours), intrinsics)
 
 
 @given(st.lists(cameras(models=("pinhole",), skewed=False), min_size=1, max_size=3), st.sampled_from(["y", "z"]))

@@ -31,7 +31,7 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def weights(data: Path, tmp_path_factory) -> Path:
     run = tmp_path_factory.mktemp("run")
-    settings = ["objects=1", "rays=16", "judged=1", "judged_rays=16", "views=1 2", "falling=true"]
+    settings = ["objects=1", "rays=16", "validation_objects=1", "validation_rays=16", "views=1 2", "falling=true"]
     done = monoform("train", "pixelnerf", "--data", data, "-o", run, "--steps", 2, "--set", *settings)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 steps" in done.stdout

@@ -61,7 +61,7 @@ def test_photos_of_a_result_find_their_places_and_a_bad_one_stops_no_other(place
     assert not (tmp_path / "missing").exists()
 
 
-def test_a_start_a_truth_and_the_papers_optimiser(place: Path, tmp_path: Path) -> None:
+def test_a_start_a_truth_and_the_papers_optimizer(place: Path, tmp_path: Path) -> None:
     words = ["--scene", place / "result", "-o", tmp_path, "--frames", 0, "--start", place / "own.json"]
     adam = ["--optimizer", "adam", "--steps", 5, "--rays", 64, "--sampling", "object", "--truth", place / "0.json"]
     done = monoform("pose", place / "0.png", *words, *adam)

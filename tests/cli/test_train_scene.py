@@ -18,14 +18,14 @@ from monoform.mesh.read import load
 from monoform.methods.nerf import load_scene
 
 QUICK = (
-    "reduced=1",
+    "downscale_factor=1",
     "rays=512",
     "samples=6000",
     "warmup=30",
     "levels=3",
-    "log2_rows=12",
+    "log2_hashmap_size=12",
     "finest=32",
-    "steps_along=48",
+    "n_samples=48",
     "mesh=64",
     "film=32",
     "rate=0.03",
@@ -127,7 +127,16 @@ def test_what_it_is_doing_is_said_in_plain_lines(trained, capture, tmp_path):
 
 
 def test_the_frequency_network_learns_too(capture, tmp_path):
-    words = ("config=frequency", "rays=128", "coarse=12", "fine=12", "width=32", "mesh=0", "film=0", "reduced=2")
+    words = (
+        "config=frequency",
+        "rays=128",
+        "coarse=12",
+        "fine=12",
+        "width=32",
+        "mesh=0",
+        "film=0",
+        "downscale_factor=2",
+    )
     done = run("--data", capture, "-o", tmp_path, "--steps", 60, "--set", *words, "rate=0.0005")
     assert done.returncode == 0, done.stderr
     scene = load_scene(tmp_path)
@@ -143,11 +152,11 @@ def test_the_frequency_network_learns_too(capture, tmp_path):
     [
         (("config=other",), "config is 'other': give hash or frequency"),
         (("background=sky",), "background is 'sky'"),
-        (("centre=1,2",), "give 3 values"),
+        (("center=1,2",), "give 3 values"),
         (("rate=0",), "rate is 0.0"),
         (("nonsense=1",), "nonsense"),
         (("config=frequency", "background=learned"), "no learned background"),
-        (("centre=50,0,0", "radius=0.1"), "No ray of any photo meets"),
+        (("center=50,0,0", "radius=0.1"), "No ray of any photo meets"),
         (("layout=colmap",), "COLMAP"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tests.methods.pixelnerf.test_reconstruct import CONFIG, solid
 from tests.methods.pixelnerf.tiny import net_of
-from tests.scene.test_centred import balls
+from tests.scene.test_centered import balls
 
 from monoform import InputError
 from monoform.camera import Camera
@@ -33,7 +33,7 @@ def capture(tmp_path: Path) -> Path:
     """Three photos of a ball far from the origin, with alpha, in a world with Z up."""
     folder, frames = tmp_path / "ball", []
     (folder / "images").mkdir(parents=True)
-    for number, view in enumerate(balls(3, centre=[3.0, -2.0, 7.0], scale=10.0)):
+    for number, view in enumerate(balls(3, center=[3.0, -2.0, 7.0], scale=10.0)):
         name = f"images/{number}.png"
         Image.fromarray((np.dstack((view.photo.rgb, view.photo.mask)) * 255).astype(np.uint8)).save(folder / name)
         frames.append((name, view.camera))

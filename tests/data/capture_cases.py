@@ -77,9 +77,9 @@ def write_llff(root: Path, cameras: list[Camera], bounds: np.ndarray) -> None:
     rows = []
     for camera, limits in zip(cameras, bounds, strict=True):
         pose = to_opengl(camera.world_from_camera)[0].double().numpy()
-        right, up, back, centre = pose[:3].T
+        right, up, back, center = pose[:3].T
         hwf = [camera.height, camera.width, float(camera.intrinsics[0, 0, 0])]
-        rows.append([*np.stack([-up, right, back, centre, hwf], axis=1).flatten(), *limits])
+        rows.append([*np.stack([-up, right, back, center, hwf], axis=1).flatten(), *limits])
     np.save(root / "poses_bounds.npy", np.array(rows))
 
 

@@ -278,9 +278,9 @@ def test_llff_all_around_looks_at_what_all_cameras_look_at(tmp_path: Path, eleva
         camera.world_from_camera[:, :3] = pose @ camera.world_from_camera[:, :3]
     write_llff(tmp_path, moved, np.tile([1.5, 2.5], (8, 1)))
     capture = open_capture(tmp_path)
-    centre, radius = content_sphere(capture)
+    center, radius = content_sphere(capture)
     for view in capture.views:
-        pixels, depth = view.camera.project(torch.tensor([[centre]]))
+        pixels, depth = view.camera.project(torch.tensor([[center]]))
         np.testing.assert_allclose(pixels[0, 0], [12, 10], atol=0.05)
         assert float(depth.min()) > 0
     up = -torch.cat([view.camera.world_from_camera[:, :3, 1] for view in capture.views]).mean(dim=0)
@@ -294,15 +294,15 @@ def forward_facing(count: int = 6) -> list[Camera]:
     return [replace(orbit_cameras(1)[0], world_from_camera=look_at(one[None])) for one in eye]
 
 
-def test_llff_that_faces_forward_is_recentred_as_published(tmp_path: Path) -> None:
+def test_llff_that_faces_forward_is_recentered_as_published(tmp_path: Path) -> None:
     cameras = forward_facing()
     write_llff(tmp_path, cameras, np.tile([2.0, 5.0], (6, 1)))
     capture = open_capture(tmp_path)
     mean = torch.cat([view.camera.world_from_camera for view in capture.views]).mean(dim=0)
     torch.testing.assert_close(mean[:3, 3], torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(mean[:2, 2], torch.zeros(2), atol=1e-5, rtol=0)  # it looks along the axis
-    centre, _ = content_sphere(capture)
-    assert centre == pytest.approx((0.0, 0.0, -2.0 / (1 / 2.0 + 1 / 5.0) / (0.75 * 2.0)), abs=1e-5)
+    center, _ = content_sphere(capture)
+    assert center == pytest.approx((0.0, 0.0, -2.0 / (1 / 2.0 + 1 / 5.0) / (0.75 * 2.0)), abs=1e-5)
 
 
 def test_llff_photos_of_other_sizes(tmp_path: Path) -> None:

@@ -106,18 +106,18 @@ def test_llff_is_the_same_capture_moved_turned_and_scaled(tmp_path):
         relative, expected = torch.linalg.inv(ours[0]) @ ours[other], torch.linalg.inv(theirs[0]) @ theirs[other]
         expected[:3, 3] *= scale
         torch.testing.assert_close(relative, expected, atol=1e-5, rtol=1e-5)
-    centre = torch.stack([pose[:3, 3] for pose in ours]).mean(dim=0)
-    torch.testing.assert_close(centre, torch.zeros(3).double(), atol=1e-5, rtol=0)
+    center = torch.stack([pose[:3, 3] for pose in ours]).mean(dim=0)
+    torch.testing.assert_close(center, torch.zeros(3).double(), atol=1e-5, rtol=0)
 
 
 def test_the_content_is_found_by_points_or_by_where_cameras_look(tmp_path):
     cameras = orbit_cameras()
     write_colmap(tmp_path / "points", cameras, surface_points(), binary=True)
-    centre, radius = content_sphere(open_capture(tmp_path / "points", up="y"))
-    assert np.abs(centre).max() < 0.03 and radius == pytest.approx(RADIUS, rel=0.05)
+    center, radius = content_sphere(open_capture(tmp_path / "points", up="y"))
+    assert np.abs(center).max() < 0.03 and radius == pytest.approx(RADIUS, rel=0.05)
     write_transforms(tmp_path / "none", cameras)
-    centre, radius = content_sphere(open_capture(tmp_path / "none"))
-    assert np.abs(centre).max() < 1e-4 and radius == pytest.approx(2.0 * 0.5 / 1.6, rel=1e-4)
+    center, radius = content_sphere(open_capture(tmp_path / "none"))
+    assert np.abs(center).max() < 1e-4 and radius == pytest.approx(2.0 * 0.5 / 1.6, rel=1e-4)
 
 
 def test_photos_are_averaged_by_their_alpha(tmp_path):

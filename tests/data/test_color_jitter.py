@@ -34,9 +34,9 @@ def test_hue_turns_as_the_standard_library_says(seed: int, hue: float) -> None:
 
 def test_each_factor_does_what_it_says_and_stays_in_range() -> None:
     images = pictures(1)
-    grey = (images * torch.tensor([0.2989, 0.587, 0.114])).sum(-1, keepdim=True)
-    torch.testing.assert_close(changed_colors(images, ColorChange(saturation=0.0)), grey.expand_as(images))
-    mean = grey.mean(dim=(1, 2, 3), keepdim=True).expand_as(images)
+    gray = (images * torch.tensor([0.2989, 0.587, 0.114])).sum(-1, keepdim=True)
+    torch.testing.assert_close(changed_colors(images, ColorChange(saturation=0.0)), gray.expand_as(images))
+    mean = gray.mean(dim=(1, 2, 3), keepdim=True).expand_as(images)
     torch.testing.assert_close(changed_colors(images, ColorChange(contrast=0.0)), mean)
     torch.testing.assert_close(changed_colors(images, ColorChange(brightness=0.5)), 0.5 * images)
     strong = changed_colors(images, ColorChange(0.3, 2.0, 1.5, 3.0))

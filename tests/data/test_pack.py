@@ -18,11 +18,11 @@ from monoform.data import (
     Solid,
     Source,
     ViewOptions,
+    augmented_sources,
     load_source,
     mesh_sources,
     pack_meshes,
     procedural_sources,
-    widened_sources,
 )
 from monoform.data.objects.solids import box, painted
 from monoform.data.packs import pack as pack_module
@@ -76,8 +76,8 @@ def test_what_is_packed_is_read_back(packed: Path) -> None:
     assert (ball["surface_colors"] - 0.7).abs().max() < 0.01
     view = objects.views(1, 2)
     assert view.image.shape == (32, 32, 4) and view.depth is not None and len(view.camera) == 1
-    centre, depth = view.camera.project(torch.zeros(1, 1, 3))
-    assert (centre - 16).abs().max() < 6
+    center, depth = view.camera.project(torch.zeros(1, 1, 3))
+    assert (center - 16).abs().max() < 6
     assert abs(float(view.depth[np.isfinite(view.depth)].min()) - (float(depth) - 0.5)) < 0.02
 
 
@@ -280,7 +280,7 @@ def test_sources_follow_the_index_and_tell_names_apart(tmp_path: Path) -> None:
         "path,category,name,licence,source\na/block.glb,a,thing,CC0-1.0,me\nb/ball.glb,b,thing,CC-BY-4.0,you\n"
     )
     sources = mesh_sources(tmp_path)
-    assert [(s.name, s.licence, s.credit) for s in sources] == [
+    assert [(s.name, s.license, s.credit) for s in sources] == [
         ("thing@a", "CC0-1.0", "me"),
         ("thing@b", "CC-BY-4.0", "you"),
     ]
@@ -298,13 +298,13 @@ def test_sources_follow_the_index_and_tell_names_apart(tmp_path: Path) -> None:
 
 def test_widened_sources() -> None:
     sources = [Source(f"m{i}", f"m{i}.glb") for i in range(40)]
-    copies = widened_sources(sources, 2, composed=0.5, seed=1)
+    copies = augmented_sources(sources, 2, composed=0.5, seed=1)
     assert [s.name for s in copies[:2]] == ["m0~1", "m1~1"] and copies[-1].name == "m39~2"
     assert {s.variant for s in copies} == {1, 2} and copies[3].base_name == "m3"
     share = np.mean([s.companion is not None for s in copies])
     assert 0.3 < share < 0.7
-    assert widened_sources(sources, 2, composed=0.5, seed=1) == copies
-    assert all(s.companion is None for s in widened_sources(sources, 2, composed=0.0))
+    assert augmented_sources(sources, 2, composed=0.5, seed=1) == copies
+    assert all(s.companion is None for s in augmented_sources(sources, 2, composed=0.0))
     first, second = (load_source(replace(s, path=None, companion=None), seed=0) for s in copies[::40])
     assert first.vertices.shape != second.vertices.shape or not np.allclose(first.vertices, second.vertices)
 

@@ -211,12 +211,12 @@ def test_a_projection_comes_apart_into_what_it_was_made_of(seed: int, scale: flo
     intrinsics = np.array(
         [[generator.uniform(5, 20), generator.normal(), 8], [0, generator.uniform(5, 20), 6], [0, 0, 1]]
     )
-    rotation, centre = Rotation.random(random_state=seed).as_matrix(), generator.normal(size=3)
-    projection = intrinsics @ np.concatenate((rotation, -(rotation @ centre)[:, None]), axis=1)
+    rotation, center = Rotation.random(random_state=seed).as_matrix(), generator.normal(size=3)
+    projection = intrinsics @ np.concatenate((rotation, -(rotation @ center)[:, None]), axis=1)
     found, pose = decompose_projection((-scale if negative else scale) * projection)
     np.testing.assert_allclose(found, intrinsics, atol=1e-8)
     np.testing.assert_allclose(pose[:3, :3], rotation.T, atol=1e-8)
-    np.testing.assert_allclose(pose[:3, 3], centre, atol=1e-8)
+    np.testing.assert_allclose(pose[:3, 3], center, atol=1e-8)
 
 
 def test_a_scan_projects_as_its_matrices_say(tmp_path: Path) -> None:

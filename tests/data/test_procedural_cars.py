@@ -29,5 +29,5 @@ def test_cars_differ_and_are_the_same_again() -> None:
     assert first.vertices.shape != second.vertices.shape or not np.allclose(first.vertices, second.vertices)
     assert np.array_equal(load_source(sources[0], seed=0).vertices, first.vertices)
     assert np.linalg.norm(first.vertices, axis=1).max() == pytest.approx(0.5)
-    colours = {tuple(procedural_car(generator=np.random.default_rng(k)).vertex_colors[0]) for k in range(12)}
-    assert len(colours) > 5
+    colors = {tuple(procedural_car(generator=np.random.default_rng(k)).vertex_colors[0]) for k in range(12)}
+    assert len(colors) > 5

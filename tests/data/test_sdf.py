@@ -47,8 +47,8 @@ def ball(radius: float = 1.0) -> Mesh:
 def open_box() -> Mesh:
     """A box of thin walls without its lid, as one sheet."""
     made = trimesh.creation.box((1.0, 0.6, 0.8)).subdivide().subdivide()
-    centres = made.triangles_center
-    return Mesh(np.asarray(made.vertices), np.asarray(made.faces)[centres[:, 1] < 0.2999])
+    centers = made.triangles_center
+    return Mesh(np.asarray(made.vertices), np.asarray(made.faces)[centers[:, 1] < 0.2999])
 
 
 def test_the_longest_side_becomes_1() -> None:

@@ -47,7 +47,7 @@ def test_descriptor_is_blind_to_similarity(seed: int, scale: float, mirror: bool
 
 
 @pytest.mark.parametrize("quarter", [0, 1, 2, 3])
-def test_a_moved_copy_is_recognised_and_another_shape_is_not(quarter: int) -> None:
+def test_a_moved_copy_is_recognized_and_another_shape_is_not(quarter: int) -> None:
     angle = quarter * math.pi / 2 + 0.15
     turn = np.array([[math.cos(angle), 0, math.sin(angle)], [0, 1, 0], [-math.sin(angle), 0, math.cos(angle)]])
     mesh = lamp()

@@ -66,9 +66,9 @@ def test_depth_normals_and_coverage_of_a_ball() -> None:
     views = render_views(mesh, replace(SMALL, count=3, samples=2), generator=np.random.default_rng(0))
     for image, depth, normals, camera in zip(views.images, views.depth, views.normals, views.cameras, strict=True):
         solid = torch.from_numpy(image[..., 3] == 255)
-        centres = camera.pixel_centres().reshape(1, 48, 48, 2)[:, solid]
+        centers = camera.pixel_centers().reshape(1, 48, 48, 2)[:, solid]
         there = torch.from_numpy(depth.astype(np.float32))[solid]
-        points = camera.unproject(centres, there[None])[0]
+        points = camera.unproject(centers, there[None])[0]
         # The mean over a pixel and half precision: a few thousandths.
         assert (points.norm(dim=1) - 0.5).abs().median() < 0.002
         outwards = points @ camera.world_from_camera[0, :3, :3]
@@ -80,7 +80,7 @@ def test_depth_normals_and_coverage_of_a_ball() -> None:
         assert np.isinf(depth[empty]).all() and not image[empty].any() and not normals[empty].any()
 
 
-def test_plain_light_and_no_jitter_give_the_surface_colour() -> None:
+def test_plain_light_and_no_jitter_give_the_surface_color() -> None:
     mesh = painted(box((0.5, 0.5, 0.5)), np.array([0.8, 0.4, 0.2]))
     plain = replace(SMALL, unlit=1.0, jitter=0.0)
     seen = render_views(mesh, plain, generator=np.random.default_rng(0)).images

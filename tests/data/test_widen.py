@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.data import data_shapes as shapes
 
-from monoform.data import WidenOptions, fitted, procedural_object, random_palette, random_texture, widened
+from monoform.data import AugmentOptions, augmented, fitted, procedural_object, random_palette, random_texture
 from monoform.data.objects.augment import composed, deformed, repainted, with_vertex_colors
 from monoform.data.objects.palettes import KINDS as TEXTURES
 from monoform.data.objects.procedural import KINDS as OBJECTS
@@ -19,7 +19,7 @@ from monoform.mesh import Mesh, components, is_watertight, report
 from monoform.mesh.solid.subdivide import subdivided
 from monoform.mesh.topology import volume
 
-STILL = WidenOptions(stretch=0.0, deform=0.0, paint=0.0, lay=0.0)
+STILL = AugmentOptions(stretch=0.0, deform=0.0, paint=0.0, lay=0.0)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -52,7 +52,7 @@ def test_subdividing_opens_no_gap_along_a_seam_and_keeps_the_texture_in_place() 
     assert square.uv is not None and np.abs(square.uv - (square.vertices[:, :2] + 0.5)).max() < 1e-12
 
 
-def test_vertex_colours_come_from_the_texture() -> None:
+def test_vertex_colors_come_from_the_texture() -> None:
     mesh = with_vertex_colors(textured_square())
     assert mesh.texture is None and mesh.vertex_colors is not None
     inner = np.abs(mesh.vertices[:, 0]) > 0.05
@@ -64,7 +64,7 @@ def test_vertex_colours_come_from_the_texture() -> None:
 @given(st.integers(0, 10_000))
 def test_widened_copies_fit_the_sphere_and_stay_closed(seed: int) -> None:
     mesh = painted(ellipsoid((0.2, 0.4, 0.3)), np.array([0.2, 0.5, 0.7]))
-    copy = widened(mesh, generator=rng(seed))
+    copy = augmented(mesh, generator=rng(seed))
     assert abs(np.linalg.norm(copy.vertices, axis=1).max() - 0.5) < 1e-9
     assert np.abs(copy.bounds.sum(axis=0)).max() < 1e-9
     assert is_watertight(copy) and volume(copy) > 0
@@ -72,7 +72,7 @@ def test_widened_copies_fit_the_sphere_and_stay_closed(seed: int) -> None:
 
 def test_copies_depend_on_the_seed_alone() -> None:
     mesh = procedural_object("cup", generator=rng())
-    first, again, other = (widened(mesh, generator=rng(seed)) for seed in (3, 3, 4))
+    first, again, other = (augmented(mesh, generator=rng(seed)) for seed in (3, 3, 4))
     assert np.array_equal(first.vertices, again.vertices) and np.array_equal(first.faces, again.faces)
     assert first.vertices.shape != other.vertices.shape or not np.array_equal(first.vertices, other.vertices)
 
@@ -81,7 +81,7 @@ def test_each_option_changes_the_copy() -> None:
     mesh = fitted(painted(ellipsoid((0.2, 0.4, 0.3)), np.array([0.2, 0.5, 0.7])))
 
     def copy(**changes: float) -> Mesh:
-        return widened(mesh, generator=rng(1), options=replace(STILL, **changes))
+        return augmented(mesh, generator=rng(1), options=replace(STILL, **changes))
 
     still = copy()
     assert np.allclose(np.abs(still.vertices), np.abs(mesh.vertices), atol=1e-9)  # it may be mirrored
@@ -98,7 +98,7 @@ def test_bends_keep_volume_and_tapers_change_it() -> None:
     mesh = subdivided(box((1.0, 0.2, 0.2)), longest=0.05)
     kinds = {}
     for seed in range(30):
-        result = deformed(mesh, WidenOptions(), generator=rng(seed))
+        result = deformed(mesh, AugmentOptions(), generator=rng(seed))
         assert is_watertight(result)
         kinds[round(volume(result) / volume(mesh), 4)] = result
     # Bending about the centre line and twisting keep volume (up to the chords); tapering does not.
@@ -115,7 +115,7 @@ def test_two_objects_are_put_together() -> None:
 
 
 @pytest.mark.parametrize("kind", list(TEXTURES))
-def test_textures_are_colours_decided_by_the_seed(kind: str) -> None:
+def test_textures_are_colors_decided_by_the_seed(kind: str) -> None:
     points = shapes.cube_points(500, half=0.5)
     for seed in range(4):
         texture = random_texture(rng(seed), kind)
@@ -126,7 +126,7 @@ def test_textures_are_colours_decided_by_the_seed(kind: str) -> None:
         assert np.array_equal(texture(points[:7]), colors[:7])  # a function of the place alone
 
 
-def test_palettes_are_colours() -> None:
+def test_palettes_are_colors() -> None:
     palettes = np.stack([random_palette(rng(seed), 4) for seed in range(50)])
     assert palettes.min() >= 0 and palettes.max() <= 1 and palettes.std() > 0.15
 

@@ -19,10 +19,10 @@ from monoform.errors import InputError
 from monoform.jobs.estimate_pose import Disturbance, PoseOptions, estimate_pose, estimate_to_folder, truth_of
 from monoform.jobs.estimate_pose_capture import write_extended_capture
 from monoform.jobs.estimate_pose_protocol import Protocol, Run, run_protocol, starts_of, summary_of_runs, write_runs
-from monoform.jobs.pose_scenes import KnownScene, object_photo, open_scene
+from monoform.jobs.pose_scenes import PoseTarget, object_photo, open_scene
 from monoform.mesh import Mesh
-from monoform.methods import Surroundings
-from monoform.methods.inerf import Descent, InerfOptions
+from monoform.methods import SceneBounds
+from monoform.methods.inerf import InerfOptions, PhotometricAdam
 from monoform.render import render_mesh
 from monoform.render.mesh_rays import MeshRenderer
 from monoform.scene import Photo
@@ -61,16 +61,16 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scene(folder: Path) -> KnownScene:
+def scene(folder: Path) -> PoseTarget:
     views = tuple(
         CaptureView(f"{n}.png", folder / f"{n}.png", "test", truth_of(folder / "transforms.json", f"{n}.png"))
         for n in range(3)
     )
     renderer = MeshRenderer(painted_mesh())
-    return KnownScene(renderer, Surroundings(radius=0.42), bare=True, start=None, kind="test", views=views)  # fmt: skip
+    return PoseTarget(renderer, SceneBounds(radius=0.42), bare=True, start=None, kind="test", views=views)  # fmt: skip
 
 
-def test_files_of_a_found_pose(folder: Path, scene: KnownScene, tmp_path: Path) -> None:
+def test_files_of_a_found_pose(folder: Path, scene: PoseTarget, tmp_path: Path) -> None:
     truth = scene.views[1].camera
     options = replace(OPTIONS, start=scene.views[0].camera, frames=4)
     found = estimate_to_folder(str(folder / "1.png"), tmp_path / "1", scene, options, truth=truth)
@@ -91,13 +91,13 @@ def test_files_of_a_found_pose(folder: Path, scene: KnownScene, tmp_path: Path) 
     assert {"convergence.mp4", "convergence.png", "mask.png"} <= set(summary["files"])
 
 
-def test_the_same_seed_gives_the_same_bytes(folder: Path, scene: KnownScene) -> None:
+def test_the_same_seed_gives_the_same_bytes(folder: Path, scene: PoseTarget) -> None:
     options = replace(OPTIONS, start=scene.views[0].camera)
     one, two = (estimate_pose(str(folder / "1.png"), scene, options).estimate for _ in range(2))
     assert torch.equal(one.camera.world_from_camera, two.camera.world_from_camera)
 
 
-def test_disturbances_change_the_photo_and_brightness_is_found(folder: Path, scene: KnownScene) -> None:
+def test_disturbances_change_the_photo_and_brightness_is_found(folder: Path, scene: PoseTarget) -> None:
     photo = Photo.open(folder / "1.png")
     for noise in ("gaussian", "s&p", "salt", "pepper", "poisson"):
         changed = Disturbance(noise=noise).applied(photo, 1)
@@ -113,7 +113,7 @@ def test_disturbances_change_the_photo_and_brightness_is_found(folder: Path, sce
         Disturbance(brightness=2.0)
 
 
-def test_focal_lengths_come_from_where_they_are_known(folder: Path, scene: KnownScene) -> None:
+def test_focal_lengths_come_from_where_they_are_known(folder: Path, scene: PoseTarget) -> None:
     start = scene.views[0].camera
     given = estimate_pose(str(folder / "1.png"), scene, replace(OPTIONS, start=start, focal=150.0))
     assert float(given.estimate.camera.intrinsics[0, 0, 0]) == pytest.approx(150.0)
@@ -139,7 +139,7 @@ def test_truths(folder: Path, tmp_path: Path) -> None:
         truth_of(folder / "transforms.json", "9.png")
 
 
-def test_the_protocol_counts_what_it_should(scene: KnownScene, tmp_path: Path) -> None:
+def test_the_protocol_counts_what_it_should(scene: PoseTarget, tmp_path: Path) -> None:
     protocol = Protocol(photos=2, starts=1, angle=12.0, offset=0.03, relative=True)
     starts = starts_of(scene.views[0], scene, protocol, 0)
     again = starts_of(scene.views[0], scene, protocol, 0)
@@ -147,7 +147,9 @@ def test_the_protocol_counts_what_it_should(scene: KnownScene, tmp_path: Path) -
     runs = run_protocol(scene, protocol, OPTIONS)
     assert len(runs) == 2 and all(run.within(2.0, 0.02) for run in runs)
     assert all(run.start[0] <= 12.0 and run.seconds_to(2.0) <= run.seconds for run in runs)
-    few = replace(OPTIONS, method=InerfOptions(optimizer="adam", descent=Descent(steps=2, rays=32, sampling="random")))
+    few = replace(
+        OPTIONS, method=InerfOptions(optimizer="adam", descent=PhotometricAdam(steps=2, rays=32, sampling="random"))
+    )
     table = write_runs(tmp_path, {"lm": runs, "adam": run_protocol(scene, protocol, few)}, protocol)
     content = read_json(tmp_path / "poses.json")
     assert content["summary"]["lm"]["within_2_degrees_and_2_percent"] == 1.0
@@ -171,7 +173,7 @@ def test_shares_and_times_of_runs() -> None:
     assert runs[0].seconds_to(2.0) == 3.0 and math.isinf(runs[2].seconds_to(2.0))
 
 
-def test_found_photos_extend_a_capture_that_can_be_read_again(folder: Path, scene: KnownScene, tmp_path: Path) -> None:
+def test_found_photos_extend_a_capture_that_can_be_read_again(folder: Path, scene: PoseTarget, tmp_path: Path) -> None:
     fewer = replace(scene, views=scene.views[:2])
     count = write_extended_capture(
         tmp_path, fewer, [(folder / "2.png", scene.views[2].camera), (folder / "0.png", CAMERA)]

@@ -20,27 +20,27 @@ from monoform.data.capture import read_image
 from monoform.jobs.estimate_pose import PoseOptions, first_camera, truth_of
 from monoform.jobs.estimate_pose_capture import require_addable, write_extended_capture
 from monoform.jobs.estimate_pose_protocol import Protocol, chosen_views
-from monoform.jobs.pose_scenes import KnownScene
+from monoform.jobs.pose_scenes import PoseTarget
 from monoform.jobs.posed_photos import PosedPhotos
 from monoform.mesh import Mesh
-from monoform.methods import Surroundings
+from monoform.methods import SceneBounds
 from monoform.render.mesh_rays import MeshRenderer
 from monoform.scene import Photo
 from monoform.scene.masks import oriented
 
 NAMES = [f"images/{side}/{number}.png" for side in ("front", "back") for number in range(2)]
-OFF_CENTRE = torch.tensor([[[64.0, 0, 24], [0, 64.0, 20], [0, 0, 1]]])
+OFF_CENTER = torch.tensor([[[64.0, 0, 24], [0, 64.0, 20], [0, 0, 1]]])
 
 
 def cameras(count: int = 4) -> list[Camera]:
     """Of a ball that is not in the middle of its pictures."""
-    return [replace(one, intrinsics=OFF_CENTRE, width=64, height=48) for one in orbit_cameras(count)]
+    return [replace(one, intrinsics=OFF_CENTER, width=64, height=48) for one in orbit_cameras(count)]
 
 
-def known(views: Sequence[CaptureView] = (), own: Camera | None = None) -> KnownScene:
+def known(views: Sequence[CaptureView] = (), own: Camera | None = None) -> PoseTarget:
     """A scene of which only its photos and cameras matter."""
     mesh = Mesh(np.eye(3), np.array([[0, 1, 2]]))
-    return KnownScene(MeshRenderer(mesh), Surroundings(cameras=own), False, None, "test", tuple(views))
+    return PoseTarget(MeshRenderer(mesh), SceneBounds(cameras=own), False, None, "test", tuple(views))
 
 
 def views_of(root: Path) -> list[CaptureView]:

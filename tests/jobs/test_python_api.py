@@ -56,8 +56,8 @@ def test_a_saved_result_loads_with_the_same_camera_mesh_and_shape(result, tmp_pa
     assert ((true < 0) == (found < 0))[clear].float().mean() > 0.995
     near = true.abs() < 0.03
     assert (true - found).abs()[near].mean() < 0.01
-    colours = back.field.values(points[true.abs() < 0.01])
-    assert (colours - result.field.values(points[true.abs() < 0.01])).abs().mean() < 0.08
+    colors = back.field.values(points[true.abs() < 0.01])
+    assert (colors - result.field.values(points[true.abs() < 0.01])).abs().mean() < 0.08
 
 
 def test_public_names_are_there_and_others_are_not():

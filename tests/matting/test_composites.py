@@ -30,7 +30,7 @@ def source(rng: np.random.Generator) -> np.ndarray:
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.7])
 @pytest.mark.parametrize("turn", [0.0, 0.7])
 def test_a_placed_disc_lies_where_it_was_put_and_has_its_area(scale, turn):
-    made = placed(ball(radius=30), 160, 150, centre=(70.3, 80.8), scale=scale, turn=turn)
+    made = placed(ball(radius=30), 160, 150, center=(70.3, 80.8), scale=scale, turn=turn)
     area = float(made.alpha.sum())
     assert area == pytest.approx(np.pi * (30 * scale) ** 2, rel=0.01)
     rows, columns = np.mgrid[0:150, 0:160] + 0.5
@@ -43,12 +43,12 @@ def test_a_turn_is_clockwise_in_the_picture_as_its_axes_are():
     bar = np.zeros((64, 64, 4), np.uint8)
     bar[28:36, 8:32] = 255
     bar[30:34, 32:56] = 255  # thick on the left, thin on the right
-    turned = placed(bar, 64, 64, centre=(32, 32), scale=1.0, turn=np.pi / 2).alpha
+    turned = placed(bar, 64, 64, center=(32, 32), scale=1.0, turn=np.pi / 2).alpha
     assert turned[:32].sum() > 1.8 * turned[32:].sum()  # +x, the thin half, now points down
 
 
 def test_the_object_in_front_is_what_the_mask_says():
-    made = placed(ball(), 120, 100, centre=(60, 50), scale=1.1, turn=0.3)
+    made = placed(ball(), 120, 100, center=(60, 50), scale=1.1, turn=0.3)
     black, white = made.over(np.zeros((100, 120, 3), np.float32)), made.over(np.ones((100, 120, 3), np.float32))
     # Coverage is what a white ground loses against a black one (triangulation matting, Smith and Blinn 1996).
     np.testing.assert_allclose(1 - (white - black), np.repeat(made.alpha[..., None], 3, axis=2), atol=1e-6)
@@ -57,7 +57,7 @@ def test_the_object_in_front_is_what_the_mask_says():
 def test_the_mask_agrees_with_the_picture_whatever_lies_behind():
     """Two pictures that differ in the object's colours only: they differ where the mask is, and there alone."""
 
-    def coloured(value: int):
+    def colored(value: int):
         def of(rng: np.random.Generator) -> np.ndarray:
             rng.random()
             made = ball(radius=30)
@@ -68,8 +68,8 @@ def test_the_mask_agrees_with_the_picture_whatever_lies_behind():
 
     seen = 0
     for seed in range(60):
-        first = compose(np.random.default_rng(seed), coloured(40), size=64, camera=False)
-        other = compose(np.random.default_rng(seed), coloured(200), size=64, camera=False)
+        first = compose(np.random.default_rng(seed), colored(40), size=64, camera=False)
+        other = compose(np.random.default_rng(seed), colored(200), size=64, camera=False)
         np.testing.assert_array_equal(first.alpha, other.alpha)
         differs = np.abs(first.rgb - other.rgb).max(axis=2) > 1e-4
         solid = first.alpha > 0.05
@@ -108,7 +108,7 @@ def test_pictures_are_of_many_kinds():
     assert light.min() < 0.2 and light.max() > 0.8
 
 
-def test_a_camera_keeps_a_grey_card_nearly_grey_and_in_range():
+def test_a_camera_keeps_a_gray_card_nearly_gray_and_in_range():
     card = np.full((40, 50, 3), 0.5, np.float32)
     for seed in range(30):
         seen = photographed(np.random.default_rng(seed), card)

@@ -74,7 +74,7 @@ def test_rembg_is_used_when_it_is_there_and_asked_for_when_it_is_not(monkeypatch
     np.testing.assert_allclose(found.mask, mask, atol=0.003)
 
 
-def test_guided_filter_keeps_what_is_linear_in_the_colours():
+def test_guided_filter_keeps_what_is_linear_in_the_colors():
     rng = np.random.default_rng(0)
     guide = rng.random((40, 50, 3)).astype(np.float32)
     linear = (guide @ np.array([0.2, -0.5, 0.9]) + 0.1).astype(np.float32)

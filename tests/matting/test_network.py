@@ -124,7 +124,7 @@ def test_a_tiny_network_learns_one_batch_and_trains_alike_twice(tmp_path):
 def test_evaluation_is_the_same_each_time_and_of_the_held_out_objects(tmp_path):
     torch.manual_seed(0)
     net = MattingNet(TINY).eval()
-    task = MattingTask(net, source, MattingTraining(judged=16), held_out=source)
+    task = MattingTask(net, source, MattingTraining(validation_images=16), held_out=source)
     first = task.evaluate(net, 0)
     assert first == task.evaluate(net, 5) and 0 <= first["iou"] <= 1 and 0 < first["absolute"] < 1
     assert MattingTask(net, source, MattingTraining()).evaluate(net, 0) == {}
@@ -235,7 +235,7 @@ def test_the_command_goes_from_data_to_weights(tmp_path):
 @pytest.mark.parametrize(("seen", "sides"), [(0.9, ()), (0.1, ("bottom",))])
 def test_a_mask_at_the_frame_is_trusted_where_the_network_sees_the_object(seen, sides, monkeypatch):
     """A round object; a shadow below it, as broad as the object, reaches the frame."""
-    photo, mask = disc(radius=40, centre=(80, 60))
+    photo, mask = disc(radius=40, center=(80, 60))
     mask[60:, 40:120] = 1
     probability = np.where(np.arange(120)[:, None] < 100, 0.9, seen) * np.ones_like(mask)
     monkeypatch.setattr(network, "network_probability", lambda *_, **__: probability.astype(np.float32))

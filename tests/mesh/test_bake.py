@@ -35,18 +35,18 @@ def test_coverage_equals_a_test_of_every_texel(seed: int, width: int, height: in
     triangles = np.random.default_rng(seed).uniform(-10, 50, (6, 3, 2))
     found = cover(triangles, width, height)
     rows, columns = np.meshgrid(np.arange(height) + 0.5, np.arange(width) + 0.5, indexing="ij")
-    centres = np.stack([columns, rows], axis=-1).reshape(-1, 2)
+    centers = np.stack([columns, rows], axis=-1).reshape(-1, 2)
     expected = set()
     for face, (a, b, c) in enumerate(triangles):
         matrix = np.array([[a[0], b[0], c[0]], [a[1], b[1], c[1]], [1, 1, 1]])
-        weights = np.linalg.solve(matrix, np.concatenate([centres, np.ones((len(centres), 1))], axis=1).T)
+        weights = np.linalg.solve(matrix, np.concatenate([centers, np.ones((len(centers), 1))], axis=1).T)
         expected |= {(int(texel), face) for texel in np.nonzero(weights.min(axis=0) >= 0)[0]}
     assert set(zip(found.texel.tolist(), found.face.tolist(), strict=True)) == expected
     places = np.einsum("nk,nkc->nc", found.barycentric, triangles[found.face])
-    np.testing.assert_allclose(places, centres[found.texel], atol=1e-6)
+    np.testing.assert_allclose(places, centers[found.texel], atol=1e-6)
 
 
-def test_gutters_take_the_nearest_colour() -> None:
+def test_gutters_take_the_nearest_color() -> None:
     image = np.zeros((9, 9, 3), np.float32)
     painted = np.zeros((9, 9), bool)
     painted[1, 1], painted[7, 7] = True, True
@@ -57,7 +57,7 @@ def test_gutters_take_the_nearest_colour() -> None:
 
 
 @pytest.mark.parametrize("time_limit", [0.0, 30.0])
-def test_a_field_s_colours_arrive_without_seams(time_limit: float) -> None:
+def test_a_field_s_colors_arrive_without_seams(time_limit: float) -> None:
     field = Sphere(0.4)
     mesh = bake.from_field(unwrap(icosphere(0.4, 4), resolution=256, time_limit=time_limit), field, 256)
     points, colors = colors_of(mesh)
@@ -79,7 +79,7 @@ def test_texels_need_coordinates_of_their_own() -> None:
         bake.texels(replace(flat, uv=flat.uv * 2), 32)
 
 
-def test_colours_move_from_mesh_to_mesh() -> None:
+def test_colors_move_from_mesh_to_mesh() -> None:
     field = Sphere(0.4)
     source = bake.from_field(unwrap(icosphere(0.4, 4), resolution=256), field, 256)
     target = bake.from_mesh(icosphere(0.41, 2), source, 128)
@@ -88,7 +88,7 @@ def test_colours_move_from_mesh_to_mesh() -> None:
     assert np.abs(colors - field.values(torch.from_numpy(near).float()).numpy()).max() < 0.06
 
 
-def test_the_two_sides_of_a_thin_plate_keep_their_colours() -> None:
+def test_the_two_sides_of_a_thin_plate_keep_their_colors() -> None:
     plate = box((1.0, 1.0, 0.01))
     colors = np.where(plate.vertices[:, 2:] > 0, [255, 0, 0], [0, 0, 255]).astype(np.uint8)
     source = Mesh(plate.vertices, plate.faces, vertex_colors=colors)
@@ -154,7 +154,7 @@ def test_the_background_never_bleeds_in() -> None:
     assert np.abs(painted.texture.astype(int) - [200, 100, 50]).max() <= 2
 
 
-def test_hidden_texels_without_a_base_take_the_nearest_seen_colour() -> None:
+def test_hidden_texels_without_a_base_take_the_nearest_seen_color() -> None:
     mesh = unwrap(icosphere(0.4, 3), resolution=128)
     camera = camera_at(0.0, 0.0, 1.5)
     rgb = np.zeros((160, 160, 3), np.float32)

@@ -269,7 +269,7 @@ def test_texture_coordinates_repeat_outside_the_unit_square() -> None:
     np.testing.assert_allclose(sample_texture(texture, uv + np.array([3.0, -2.0])), inside, atol=0.02)
 
 
-def test_sampling_hits_texel_centres_from_the_bottom_left() -> None:
+def test_sampling_hits_texel_centers_from_the_bottom_left() -> None:
     texture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     rows, columns = np.meshgrid(np.arange(4), np.arange(6), indexing="ij")
     uv = np.stack([(columns + 0.5) / 6, 1 - (rows + 0.5) / 4], axis=-1).reshape(-1, 2)

@@ -21,8 +21,8 @@ from monoform.mesh.sdf_grid import (
 from monoform.mesh.topology import is_watertight, volume
 
 
-def ball(radius: float, *, centre=(0.0, 0.0, 0.0), slope: float = 1.0):
-    return lambda points: slope * ((points - torch.tensor(centre)).norm(dim=1) - radius)
+def ball(radius: float, *, center=(0.0, 0.0, 0.0), slope: float = 1.0):
+    return lambda points: slope * ((points - torch.tensor(center)).norm(dim=1) - radius)
 
 
 def slab(points: torch.Tensor) -> torch.Tensor:
@@ -33,7 +33,7 @@ def slab(points: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    "field", [ball(0.4), ball(0.03, centre=(0.21, -0.17, 0.3)), slab, ball(0.6), ball(0.3, slope=3.0)]
+    "field", [ball(0.4), ball(0.03, center=(0.21, -0.17, 0.3)), slab, ball(0.6), ball(0.3, slope=3.0)]
 )
 @pytest.mark.parametrize("nodes", [40, 65])
 def test_the_surface_is_that_of_the_dense_grid(field, nodes: int) -> None:
@@ -50,7 +50,7 @@ def test_few_nodes_are_asked() -> None:
 
 
 def test_vertices_lie_on_the_surface_whatever_the_grid() -> None:
-    mesh = surface_of(dense_values(ball(0.3, centre=(0.1, 0.0, -0.05)), 48))
+    mesh = surface_of(dense_values(ball(0.3, center=(0.1, 0.0, -0.05)), 48))
     radii = np.linalg.norm(mesh.vertices - [0.1, 0.0, -0.05], axis=1)
     np.testing.assert_allclose(radii, 0.3, atol=1e-3)
     assert is_watertight(mesh) and volume(mesh) == pytest.approx(4 / 3 * np.pi * 0.3**3, rel=0.01)
@@ -89,8 +89,8 @@ def test_the_slope_is_estimated() -> None:
 
 @settings(max_examples=20)
 @given(st.floats(0.02, 0.45), st.tuples(*[st.floats(-0.3, 0.3)] * 3), st.integers(20, 50))
-def test_balls_of_any_size_and_place(radius: float, centre: tuple, nodes: int) -> None:
-    field = ball(radius, centre=centre)
+def test_balls_of_any_size_and_place(radius: float, center: tuple, nodes: int) -> None:
+    field = ball(radius, center=center)
     dense = dense_values(field, nodes)
     sparse = sparse_values(field, nodes, coarse=8)
     np.testing.assert_array_equal(sparse.values < 0, dense.values < 0)

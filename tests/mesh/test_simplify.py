@@ -62,7 +62,7 @@ def test_open_surfaces_work_and_stay_edge_manifold() -> None:
     assert np.unique(edges, axis=0, return_counts=True)[1].max() <= 2
 
 
-def test_colours_and_attributes_come_along() -> None:
+def test_colors_and_attributes_come_along() -> None:
     ball = icosphere(subdivisions=4)
     colors = np.where(ball.vertices[:, :1] > 0, [255, 0, 0], [0, 0, 255]).astype(np.uint8)
     mesh = Mesh(ball.vertices, ball.faces, vertex_colors=colors, vertex_attributes={"height": ball.vertices[:, 1]})

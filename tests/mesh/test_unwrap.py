@@ -15,7 +15,7 @@ from tests.mesh.mesh_shapes import box, icosphere, joined, sponge, star_solids, 
 
 from monoform import InputError
 from monoform.camera import Camera, look_at
-from monoform.mesh import Mesh, is_watertight, project_uv, report, two_sheets, unwrap
+from monoform.mesh import Mesh, front_back_atlas, is_watertight, project_uv, report, unwrap
 from monoform.mesh.raster import cover
 
 unwrap_module = sys.modules["monoform.mesh.unwrap"]
@@ -160,7 +160,7 @@ def test_two_sheets_share_a_shape_and_no_texel():
     ball = icosphere(subdivisions=3)
     flat = Mesh(ball.vertices, ball.faces, uv=0.5 + 0.45 * ball.vertices[:, :2] / np.abs(ball.vertices).max())
     behind = ball.triangles.mean(axis=1)[:, 2] < 0
-    sheets = two_sheets(flat, behind)
+    sheets = front_back_atlas(flat, behind)
     np.testing.assert_allclose(sheets.triangles, ball.triangles)
     across = sheets.uv[sheets.faces][..., 0]
     assert (across[behind] >= 0.5).all() and (across[~behind] <= 0.5).all()
@@ -174,7 +174,7 @@ def test_walls_of_two_sheets_look_elsewhere():
     middle = ball.triangles.mean(axis=1)
     behind, walls = middle[:, 2] < 0, (middle[:, 2] >= 0) & (middle[:, 2] < 0.1)
     inner = 0.5 + 0.8 * (flat.uv - 0.5)
-    sheets = two_sheets(flat, behind, walls=walls, wall_uv=inner)
+    sheets = front_back_atlas(flat, behind, walls=walls, wall_uv=inner)
     assert walls.any() and report(sheets).watertight
     found = sheets.uv[sheets.faces]
     np.testing.assert_allclose(found[walls] * (2, 1), inner[flat.faces[walls]])

@@ -68,7 +68,7 @@ def test_impossible_numbers_are_refused_before_anything_is_made(name: str, tmp_p
     assert places
     for place in places:
         for value in IMPOSSIBLE:
-            if value == -1 and place[0] in ("centre", "sphere", "bounds", "level"):
+            if value == -1 and place[0] in ("center", "sphere", "bounds", "level"):
                 continue
             wrong = changed(values["config"], place, value)
             (folder / CONFIG).write_text(json.dumps({**values, "config": wrong}))

@@ -87,8 +87,8 @@ def test_the_field_keeps_the_contract():
     found = reconstruct(*mug())
     assert isinstance(found.field, Field)
     points = torch.rand(500, 3, generator=torch.Generator().manual_seed(0)) - 0.5
-    colours = found.field.values(points)
-    assert colours.shape == (500, 3) and colours.min() >= 0 and colours.max() <= 1
+    colors = found.field.values(points)
+    assert colors.shape == (500, 3) and colors.min() >= 0 and colors.max() <= 1
     behind = points * torch.tensor([1.0, 1.0, 0.0])
     assert (found.field.geometry(behind) < 0).any()
     assert found.field.geometry(torch.tensor([[0.0, 0.0, 50.0]])) > 0
@@ -105,7 +105,7 @@ def test_the_field_is_a_signed_distance_to_first_order():
 
 
 def test_separate_parts_become_separate_solids():
-    left, right = disc(radius=25, centre=(45, 60)), disc(radius=25, centre=(115, 60))
+    left, right = disc(radius=25, center=(45, 60)), disc(radius=25, center=(115, 60))
     found = reconstruct(np.minimum(left[0], right[0]), np.maximum(left[1], right[1]))
     assert found.parts == 2
     assert "2 separate parts" in found.photo.notices[0]

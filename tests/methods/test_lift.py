@@ -68,7 +68,7 @@ def test_the_frame_and_the_world_are_one_similarity(x, y, fov, seed):
 def test_a_crop_shows_the_square_around_the_mask():
     _, mask = disc(160, 120, 30.0, (60.0, 70.0))
     crop = around(torch.from_numpy(mask)[None], margin=1.0)
-    torch.testing.assert_close(crop.centre, torch.tensor([[60.0, 70.0]]), atol=1.0, rtol=0)
+    torch.testing.assert_close(crop.center, torch.tensor([[60.0, 70.0]]), atol=1.0, rtol=0)
     assert float(crop.half[0]) == pytest.approx(30, abs=1)
     cut = crop.cut(torch.from_numpy(mask)[None, None], 64)
     rows, columns = np.mgrid[0:64, 0:64]
@@ -100,9 +100,9 @@ def ball(size=64, radius=0.8):
     steps = (torch.arange(size) + 0.5) * 2 / size - 1
     rows, columns = torch.meshgrid(steps, steps, indexing="ij")
     half = (radius**2 - rows**2 - columns**2).clamp_min(0).sqrt()[None]
-    colour = torch.stack((0.5 + 0.5 * columns, 0 * columns, 0 * columns))[None]
+    color = torch.stack((0.5 + 0.5 * columns, 0 * columns, 0 * columns))[None]
     towards = -functional.normalize(torch.stack((-columns, -rows, half[0] + 1e-3)), dim=0)[None]
-    return Surfaces(-half, half, torch.full((1, 2, size, size), 0.02), colour, towards, torch.zeros(1, 2))
+    return Surfaces(-half, half, torch.full((1, 2, size, size), 0.02), color, towards, torch.zeros(1, 2))
 
 
 def crop_of(mask):
@@ -176,7 +176,7 @@ def test_answers_of_all_looks_lie_in_the_frame_of_the_first(weights):
     said = predictions(Echo(TINY), crops)
     for k in range(6):
         assert float((said.front[k] / crops.zoom[k] - said.front[0]).abs().mean()) < 0.03
-        assert float((said.colour[k] - said.colour[0]).abs().mean()) < 0.03
+        assert float((said.color[k] - said.color[0]).abs().mean()) < 0.03
         torch.testing.assert_close(said.scale[k], crops.zoom[k].expand_as(said.scale[k]))
         assert float(said.normal[k, 0].mean()) * (-1) ** k == pytest.approx(0.5**0.5, abs=1e-4)
 

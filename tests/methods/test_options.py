@@ -12,7 +12,7 @@ from monoform.cli.settings import option_rows, parse_settings
 from monoform.errors import InputError
 from monoform.jobs.train import trainings
 from monoform.methods import every_method, method_names
-from monoform.methods.inerf import Descent, InerfOptions
+from monoform.methods.inerf import InerfOptions, PhotometricAdam
 from monoform.methods.list.config import ListConfig
 from monoform.methods.list.evaluate import ListEvaluation
 from monoform.methods.nerf import HashConfig, NerfConfig
@@ -146,7 +146,7 @@ def test_rows_tell_defaults_and_whole_meanings():
 
 def test_options_of_the_descent_are_reached_through_those_of_the_method():
     values = parse_settings(InerfOptions, ["descent.steps=7", "optimizer=adam"], "inerf")
-    assert InerfOptions(**values) == InerfOptions(optimizer="adam", descent=Descent(steps=7))
+    assert InerfOptions(**values) == InerfOptions(optimizer="adam", descent=PhotometricAdam(steps=7))
 
 
 @pytest.mark.parametrize("name", trainings())

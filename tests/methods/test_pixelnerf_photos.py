@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monoform.errors import InputError
-from monoform.methods.pixelnerf.photos import PhotoFrame, normalise_photo, outline_ellipse, square_around
+from monoform.methods.pixelnerf.photos import PhotoFrame, normalize_photo, outline_ellipse, square_around
 from monoform.scene import Photo
 
 
@@ -40,7 +40,7 @@ def test_the_square_follows_the_axes(first: int, second: int, angle: float) -> N
 
 
 def test_the_result_is_the_object_over_white_in_the_middle() -> None:
-    framed = normalise_photo(photo_of_ellipse())
+    framed = normalize_photo(photo_of_ellipse())
     assert framed.size == (128, 128) and framed.mask is not None
     inside, outside = framed.mask == 1, framed.mask == 0
     assert np.allclose(framed.rgb[outside], 1.0) and np.allclose(
@@ -58,29 +58,29 @@ def test_the_crop_leads_back_to_the_original_of_a_reduced_photo() -> None:
     large = np.kron((255 * small.rgb).astype(np.uint8), np.ones((3, 3, 1), np.uint8))
     assert small.mask is not None
     mask = np.kron((255 * small.mask).astype(np.uint8), np.ones((3, 3), np.uint8))
-    framed = normalise_photo(Photo.open(large, mask=mask, working_side=200))
-    np.testing.assert_allclose(framed.crop, 3 * np.array(normalise_photo(small).crop), rtol=0.05, atol=6)
+    framed = normalize_photo(Photo.open(large, mask=mask, working_side=200))
+    np.testing.assert_allclose(framed.crop, 3 * np.array(normalize_photo(small).crop), rtol=0.05, atol=6)
 
 
 def test_each_option_changes_something() -> None:
     photo = photo_of_ellipse()
-    plain = normalise_photo(photo)
-    assert normalise_photo(photo, PhotoFrame(size=32)).size == (32, 32)
-    assert normalise_photo(photo, PhotoFrame(minor_scale=6.0)).crop[2] > plain.crop[2]
-    assert normalise_photo(photo, PhotoFrame(major_scale=4.0)).crop[2] > plain.crop[2]
+    plain = normalize_photo(photo)
+    assert normalize_photo(photo, PhotoFrame(size=32)).size == (32, 32)
+    assert normalize_photo(photo, PhotoFrame(minor_scale=6.0)).crop[2] > plain.crop[2]
+    assert normalize_photo(photo, PhotoFrame(major_scale=4.0)).crop[2] > plain.crop[2]
     assert photo.mask is not None
     specked = photo.mask.copy()
     specked[130:137, 3:10] = 1.0  # lower in the picture: OpenCV finds it first
     spotted = photo.with_mask(specked, "file")
-    first = normalise_photo(spotted, PhotoFrame(largest_outline=False)).crop
-    assert first[2] < 50 and math.isclose(normalise_photo(spotted).crop[2], plain.crop[2])
+    first = normalize_photo(spotted, PhotoFrame(largest_outline=False)).crop
+    assert first[2] < 50 and math.isclose(normalize_photo(spotted).crop[2], plain.crop[2])
 
 
 def test_a_square_mask_has_few_corners_and_is_fine() -> None:
     photo = photo_of_ellipse()
     mask = np.zeros((140, 200), np.float32)
     mask[50:90, 80:120] = 1
-    assert math.isclose(normalise_photo(photo.with_mask(mask, "file")).crop[2], 4.37 * 40, rel_tol=0.2)
+    assert math.isclose(normalize_photo(photo.with_mask(mask, "file")).crop[2], 4.37 * 40, rel_tol=0.2)
 
 
 @pytest.mark.parametrize("kind", ["none", "empty", "dot", "line"])
@@ -94,7 +94,7 @@ def test_useless_masks_are_refused(kind: str) -> None:
         mask[69, 20] = 1
     given_photo = Photo.open(photo.rgb) if kind == "none" else photo.with_mask(mask, "file")
     with pytest.raises(InputError, match=r"mask"):
-        normalise_photo(given_photo)
+        normalize_photo(given_photo)
 
 
 @pytest.mark.parametrize("words", [{"size": 0}, {"minor_scale": -1.0}, {"major_scale": float("nan")}])

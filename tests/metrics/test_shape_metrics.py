@@ -89,7 +89,7 @@ def test_shifted_plane_is_known() -> None:
     assert normal_consistency(plane, normals, shifted, -normals) == pytest.approx(1.0)
 
 
-def test_nearest_returns_the_neighbour() -> None:
+def test_nearest_returns_the_neighbor() -> None:
     distances, indices = nearest(np.array([[0.0, 0.0, 0.0]]), np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
     assert distances.tolist() == [1.0] and indices.tolist() == [1]
 

@@ -63,13 +63,13 @@ def test_float64_points_get_float64_answers() -> None:
     assert float(FIELDS[1].geometry(face).abs()) < 1e-15
 
 
-def test_box_has_a_gradient_on_its_faces_and_at_its_centre() -> None:
+def test_box_has_a_gradient_on_its_faces_and_at_its_center() -> None:
     points = torch.tensor([[0.3, 0.0, 0.0], [0.0, 0.0, 0.0], [0.3, 0.2, 0.1]]).requires_grad_()
     Box((0.3, 0.2, 0.1)).geometry(points).sum().backward()
     assert bool(torch.isfinite(points.grad).all())
 
 
-def test_plain_colour_and_fog_density() -> None:
+def test_plain_color_and_fog_density() -> None:
     assert torch.allclose(Sphere(rgb=(0.1, 0.5, 0.9)).values(torch.zeros(1, 3)), torch.tensor([[0.1, 0.5, 0.9]]))
     assert torch.equal(Fog(0.4, 3.0).geometry(torch.tensor([[0.0, 0.3, 0.0], [0.3, 0.3, 0.0]])), torch.tensor([3.0, 0]))
     assert math.isclose(float(Sphere(0.4).geometry(torch.zeros(1, 3))), -0.4, rel_tol=1e-6)

@@ -148,7 +148,8 @@ def test_half_precision_tables_are_read_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"levels": 0}, {"features": 33}, {"base": 32, "finest": 16.0}, {"log2_rows": 29}, {"dimensions": 9}]
+    "wrong",
+    [{"levels": 0}, {"features": 33}, {"base": 32, "finest": 16.0}, {"log2_hashmap_size": 29}, {"dimensions": 9}],
 )
 def test_impossible_layouts_are_refused(wrong: dict) -> None:
     with pytest.raises(InputError, match="grid"):

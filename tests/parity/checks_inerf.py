@@ -20,7 +20,7 @@ from torch import Tensor
 from monoform.camera import Camera, from_opengl, se3_exp, to_opengl
 from monoform.methods.inerf import (
     Compat,
-    Descent,
+    PhotometricAdam,
     Trajectory,
     central_box,
     descend,
@@ -144,21 +144,21 @@ def pixelnerf_steps(case: Case) -> None:
     config.one_of("loss", "mse of the fine colour")
     net = network_of(case).requires_grad_(False)
     compat = Compat(
-        parametrisation=settings["parametrisation"],
+        parametrization=settings["parametrisation"],
         encoder_batchnorm=settings["encoder_batchnorm"],
         constant_rate=settings["decay"] == "none",
     )
-    options = Descent(steps=settings["steps"], rate=settings["lr"], decay=decay_of(settings), compat=compat)
+    options = PhotometricAdam(steps=settings["steps"], rate=settings["lr"], decay=decay_of(settings), compat=compat)
     source, focal = unit(case.tensor("source"))[None], case.tensor("focal")
     away = float(poses_of(case, "input_pose")[:3, 3].norm())
     np.testing.assert_allclose(away, settings["radius"], rtol=1e-5, err_msg="config.inerf.radius")
     target = case.tensor("target_u8") / 255.0
     assert [*target.shape[:2]] == config["target_size"], "config.target_size is not that of target_u8"
     height, width = config["source_size"]
-    centre = principal_point(config)
+    center = principal_point(config)
     net.train(compat.encoder_batchnorm == "batch")
     with torch.no_grad():
-        at = from_published(case.tensor("input_pose")[None], width, height, per_camera(focal, 1), per_camera(centre, 1))
+        at = from_published(case.tensor("input_pose")[None], width, height, per_camera(focal, 1), per_camera(center, 1))
         encoded = net.encode(source[None], at)
     net.eval()
     first: list[tuple[Tensor, Tensor]] = []
@@ -183,7 +183,7 @@ def pixelnerf_steps(case: Case) -> None:
         return RayColors(rgb, alpha, depth)
 
     camera = from_published(
-        case.tensor("start_pose")[None], target.shape[1], target.shape[0], per_camera(focal, 1), per_camera(centre, 1)
+        case.tensor("start_pose")[None], target.shape[1], target.shape[0], per_camera(focal, 1), per_camera(center, 1)
     )
     found = descend(renderer, target, camera, options, pixels=lambda step: case.tensor(f"step{step}/idx"))
     case.compare("rgb0", first[0][0])
@@ -235,11 +235,11 @@ def vanilla_steps(case: Case) -> None:
     config = case.config
     config.one_of("perturb", 0)
     kind = {"screw": "screw7", "se3": "se3"}[config["parametrisation"]]
-    options = Descent(
+    options = PhotometricAdam(
         steps=config["steps"],
         rate=config["lr"],
         decay=decay_of(config),
-        compat=Compat(parametrisation=kind, unit_directions=False),
+        compat=Compat(parametrization=kind, unit_directions=False),
     )
     state = state_of(case)
     nets = [_network(config, state, name) for name in config["network_keys"]]
@@ -328,7 +328,7 @@ def at_golden_pose(
     """
     poses = torch.from_numpy(case.arrays["poses"])
     golden = replace(camera, world_from_camera=from_opengl(poses[step : step + 1]))
-    there = rays(golden, camera.pixel_centres()[index], unit=unit)
+    there = rays(golden, camera.pixel_centers()[index], unit=unit)
     return tuple(ours + (known - ours).detach() for ours, known in zip((origins, directions), there, strict=True))
 
 

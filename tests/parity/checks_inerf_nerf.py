@@ -118,7 +118,7 @@ def llff_view(case: Case, group: str, options: Fields, config: Fields, root: Pat
         factor=config["factor"],
         size=image.shape[1::-1],
         nearest=config["bd_factor"],
-        recentre=config["recenter"],
+        recenter=config["recenter"],
         spherify=options["spherify"],
     )
     pose = read.poses[config["image"]]

@@ -183,7 +183,7 @@ def list_inference(case: Case) -> None:
     config, half = list_config(case), half_side_of(case.config)
     net, nodes = filled(ListNet(config), case), config.network.volume_nodes
     with torch.no_grad():
-        seen = net.see(picture(case, "image_u8"), cloud=settled_cloud(net, picture(case, "image_u8")))
+        seen = net.encode(picture(case, "image_u8"), cloud=settled_cloud(net, picture(case, "image_u8")))
     case.compare("occ_idx0", set_nodes(seen.grid[0]))
     chunk = case.config["test_pointnum"]
     dense = dense_values(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from monoform.methods.list.config import ListConfig, Network
 from monoform.methods.list.decoder import SdfDecoder, gathered, pooled
 from monoform.methods.list.encoder import ImageEncoder
-from monoform.methods.list.localise import PointMlp, localiser, network_query, project
+from monoform.methods.list.localize import PointMlp, localizer, network_query, project
 from monoform.methods.list.model import CoarseNet, ListNet
 from monoform.methods.list.published import network_of, published_config
 from monoform.methods.list.tree import TreeDecoder, TreeLayer
@@ -138,7 +138,7 @@ def image_encoder(case: Case) -> None:
         images = picture(case, f"{name}_image_u8")
         assert [*images.shape] == [options["batch"], 3, *options["image_size"]], f"config.inputs.{name}"
         with torch.no_grad():
-            vector, maps = net.look(images)
+            vector, maps = net.encode(images)
         case.compare(f"{name}_featvec", vector)
         for number, found in enumerate(maps):
             label, step = f"{name}_map{number}", stride_of(stored["spatial_stride"], found.shape[3])
@@ -153,19 +153,19 @@ def coarsenet(case: Case) -> None:
     tree_matches(case, network, "features", "degrees")
     net = filled(CoarseNet(replace(published_config("coarse"), network=network)), case)
     with torch.no_grad():
-        vector, _ = net.image_encoder.look(picture(case, "image_u8"))
+        vector, _ = net.image_encoder.encode(picture(case, "image_u8"))
         case.compare("featvec", vector)
         case.compare("points", net(picture(case, "image_u8")))
 
 
 @check("list", "localisation")
-def localisation(case: Case) -> None:
+def localization(case: Case) -> None:
     config, network = case.config, network_config(case)
     config.one_of("order", ["feat_coarse", "featvec2"])
     reader = filled(PointMlp(network.point_widths), case, "point_mlp_coarse.")
     vector = case.tensor("featvec2")
     inputs = config["feature"] + config["image_vector"]
-    head = filled(localiser(inputs, network.localiser), case, "spatial_transformer.")
+    head = filled(localizer(inputs, network.localizer), case, "spatial_transformer.")
     with torch.no_grad():
         each = reader.each(case.tensor("points"))
         case.compare("per_point_first16", each[:, :, : case.arrays["per_point_first16"].shape[2]])
@@ -256,8 +256,8 @@ def settled_cloud(net: ListNet, images: Tensor) -> Tensor:
     rounded in another way one voxel flips, and everything after it is different.
     """
     exact = copy.deepcopy(nn.ModuleList([net.im_encoder, net.point_decoder])).double()
-    cloud = exact[1](exact[0].look(images.double())[0]).float()
-    torch.testing.assert_close(net.point_decoder(net.im_encoder.look(images)[0]), cloud, atol=1e-5, rtol=0.0)
+    cloud = exact[1](exact[0].encode(images.double())[0]).float()
+    torch.testing.assert_close(net.point_decoder(net.im_encoder.encode(images)[0]), cloud, atol=1e-5, rtol=0.0)
     return cloud
 
 
@@ -270,12 +270,12 @@ def list_forward(case: Case) -> None:
     counts = query.shape[1], network.points
     assert counts == (options["queries"], options["cloud_points"]), "config.queries, cloud_points"
     with torch.no_grad():
-        vector, _ = net.im_encoder.look(images)
+        vector, _ = net.im_encoder.encode(images)
         case.compare("featvec1", vector)
         case.compare("points", net.point_decoder(vector))
-        case.compare("featvec2", net.im_encoder2.look(images)[0])
+        case.compare("featvec2", net.im_encoder2.encode(images)[0])
         cloud = torch.from_numpy(case.arrays["points"])
-        seen = net.see(images, cloud=cloud)
+        seen = net.encode(images, cloud=cloud)
         case.compare("feat_coarse", seen.features)
         case.compare("trans_mat", seen.matrix)
         for number in range(len(cloud)):
@@ -291,7 +291,7 @@ def list_forward(case: Case) -> None:
             case.compare(name, seen.volumes[0][:, 0, ::step, ::step, ::step])
         case.compare("sdf", net.distances(seen, query))
         if "given_mat" in case:
-            given = net.see(images, case.tensor("given_mat"), cloud=cloud)
+            given = net.encode(images, case.tensor("given_mat"), cloud=cloud)
             case.compare("sdf_given_mat", net.distances(given, query))
 
 

@@ -125,7 +125,7 @@ def train_step_list(case: Case) -> None:
     images = picture(case, "image_u8")
     cloud = settled_cloud(net, images)  # the same in all steps: what makes it does not learn
     for step in range(config["steps"]):
-        seen = net.see(images, cloud=cloud)
+        seen = net.encode(images, cloud=cloud)
         probability, scaled = seen.volumes[0][:, 0], net.distances(seen, case.tensor("query"))
         occupied, distance = occupancy_loss(probability, target), distance_loss(scaled, truth, scale)
         parts.append((float(occupied.detach()), float(distance.detach())))

@@ -82,9 +82,9 @@ def rays(case: Case, group: str) -> None:
     options, poses = case.config["rays"][group], case.tensor(f"{group}/poses")
     width, height = options["width"], options["height"]
     focal = case.tensor(f"{group}/focal") if f"{group}/focal" in case else torch.tensor(options["focal"])
-    centre = case.tensor(f"{group}/c") if f"{group}/c" in case else principal_point(options)
+    center = case.tensor(f"{group}/c") if f"{group}/c" in case else principal_point(options)
     cameras = from_published(
-        poses, width, height, per_camera(focal.float(), len(poses)), per_camera(centre, len(poses))
+        poses, width, height, per_camera(focal.float(), len(poses)), per_camera(center, len(poses))
     )
     case.compare(f"{group}/rays", published_rays(cameras, options["near"], options["far"]))
 

@@ -12,7 +12,7 @@ import torch
 from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 
-from monoform.camera import to_integer_centres, to_opengl, z_up_from_y_up
+from monoform.camera import to_integer_centers, to_opengl, z_up_from_y_up
 from monoform.data.objects.color_jitter import ColorChange, changed_colors
 from monoform.data.posed.dtu import DtuObjects
 from monoform.data.posed.dvr import DvrObjects
@@ -57,14 +57,14 @@ def compare_item(case: Case, group: str, objects: PosedObjects, which: int | str
     """Every array of a published item, from one of ours turned back into the published conventions."""
     item, folder = objects[which], objects.folder(which)
     poses = to_opengl(item.cameras.world_from_camera)
-    intrinsics = to_integer_centres(item.cameras.intrinsics)
+    intrinsics = to_integer_centers(item.cameras.intrinsics)
     assert bool((intrinsics == intrinsics[:1]).all()), "one focal length for all views"
-    focal, centre = intrinsics[0, (0, 1), (0, 1)], intrinsics[0, :2, 2]
+    focal, center = intrinsics[0, (0, 1), (0, 1)], intrinsics[0, :2, 2]
     ours = {
         "images": item.images.movedim(-1, 1) * 2 - 1,
         "poses": z_up_from_y_up(poses) if z_up else poses,
         "focal": focal if case.arrays[f"{group}/focal"].ndim else focal[0].reshape(()),
-        "c": centre,
+        "c": center,
         "masks": None if item.masks is None else item.masks[:, None],
         "bbox": None if item.boxes is None else published_boxes(item),
         "path": np.array(folder.relative_to(root).as_posix()),
@@ -77,8 +77,8 @@ def compare_item(case: Case, group: str, objects: PosedObjects, which: int | str
     absent = {"masks", "bbox"} - golden
     assert all(ours[name] is None for name in absent), f"{group}: the reader gives {absent}, the published one does not"
     if "c" not in golden:
-        side = torch.tensor([item.cameras.width, item.cameras.height]).to(centre)
-        torch.testing.assert_close(centre, 0.5 * side)
+        side = torch.tensor([item.cameras.width, item.cameras.height]).to(center)
+        torch.testing.assert_close(center, 0.5 * side)
 
 
 def published_boxes(item: PosedObject) -> torch.Tensor:

@@ -188,7 +188,7 @@ def as_published(samples: FieldSamples) -> Tensor:
     return torch.cat((samples.values, samples.geometry[..., None]), dim=-1)
 
 
-def _encoded(case: Case, net: PixelNerfNet, count: int, focal: Tensor, centre: Tensor | None) -> Encoded:
+def _encoded(case: Case, net: PixelNerfNet, count: int, focal: Tensor, center: Tensor | None) -> Encoded:
     """The first views of every object; focal lengths and principal points for all of them or for each object."""
     images, poses = case.tensor("images")[:, :count], poses_of(case, "poses")[:, :count]
 
@@ -198,4 +198,4 @@ def _encoded(case: Case, net: PixelNerfNet, count: int, focal: Tensor, centre: T
         return values.reshape(len(poses), -1).float().expand(-1, 2).repeat_interleave(count, dim=0)
 
     height, width = images.shape[-2:]
-    return net.encode(unit(images), from_published(poses.flatten(0, 1), width, height, each(focal), each(centre)))
+    return net.encode(unit(images), from_published(poses.flatten(0, 1), width, height, each(focal), each(center)))

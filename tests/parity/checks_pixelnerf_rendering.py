@@ -126,19 +126,19 @@ def end_to_end_scene(case: Case) -> tuple[Tensor, Any, PixelNerfNet]:
     config = case.config
     images, poses, target = case.tensor("images"), poses_of(case, "poses"), poses_of(case, "target_pose")[None]
     assert len(images) == config["source_views"], "config.source_views is not how many images there are"
-    focal, centre = case.tensor("focal"), principal_point(config)
+    focal, center = case.tensor("focal"), principal_point(config)
     source_height, source_width = config["source_size"]
     height, width = config["target_size"]
     scale = config["scale"]
     camera = from_published(
-        target, width, height, per_camera(scale * focal, 1), per_camera(None if centre is None else scale * centre, 1)
+        target, width, height, per_camera(scale * focal, 1), per_camera(None if center is None else scale * center, 1)
     )
     near, far = config["near_far"]
     rays = published_rays(camera, near, far).reshape(1, -1, 8)
     case.compare("rays", rays[0])
     net = network_of(case)
     views = len(images)
-    source = from_published(poses, source_width, source_height, per_camera(focal, views), per_camera(centre, views))
+    source = from_published(poses, source_width, source_height, per_camera(focal, views), per_camera(center, views))
     with torch.no_grad():
         encoded = net.encode(unit(images)[None], source)
     return rays, encoded, net

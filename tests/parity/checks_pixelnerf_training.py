@@ -39,7 +39,7 @@ class Stepped:
     """A network and its optimiser after a step, and what the step gave."""
 
     net: PixelNerfNet
-    optimiser: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer
     colors: tuple[Tensor, Tensor]
     losses: Tensor
     gradients: dict[str, Tensor | None]
@@ -78,11 +78,11 @@ def batch_of(case: Case) -> Batch:
     objects, views = config["objects"], config["views"]
     height, width = config["image_size"]
     near, far = config["near_far"]
-    centre = principal_point(config)
+    center = principal_point(config)
 
     def cameras(chosen: Tensor, each: int) -> Camera:
         focals = focal.reshape(objects, -1).expand(-1, 2).repeat_interleave(each, dim=0)
-        return from_published(chosen.flatten(0, 1), width, height, focals, per_camera(centre, objects * each))
+        return from_published(chosen.flatten(0, 1), width, height, focals, per_camera(center, objects * each))
 
     rays = published_rays(cameras(poses, views), near, far).reshape(objects, -1, 8)
     pixels, chosen = case.tensor("pix_inds"), case.tensor("image_ord")
@@ -98,18 +98,18 @@ def batch_of(case: Case) -> Batch:
 
 def stepped(case: Case, batch: Batch, before: Stepped, step: int) -> Stepped:
     """One more step; the network before it is left as it was."""
-    net, optimiser = copy.deepcopy((before.net, before.optimiser))
+    net, optimizer = copy.deepcopy((before.net, before.optimizer))
     seen = forward(case, net, batch, step)
     assert seen.fine is not None
     parts = [(one.rgb - batch.truth).square().mean() for one in (seen.coarse, seen.fine)]
     losses = torch.stack([*parts, parts[0] + parts[1]])
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     losses[2].backward()
     gradients = {name: None if each.grad is None else each.grad.clone() for name, each in net.named_parameters()}
     means = {name: value.clone() for name, value in net.state_dict().items() if name.endswith("running_mean")}
-    optimiser.step()
+    optimizer.step()
     colors = seen.coarse.rgb.detach(), seen.fine.rgb.detach()
-    return Stepped(net, optimiser, colors, losses.detach(), gradients, means)
+    return Stepped(net, optimizer, colors, losses.detach(), gradients, means)
 
 
 def forward(case: Case, net: PixelNerfNet, batch: Batch, step: int) -> RayRender:

@@ -27,7 +27,7 @@ def grid_of(config: dict) -> HashGrid:
         features=config["feats"],
         base=config["base"],
         finest=float(config["desired"]),
-        log2_rows=config["log2"],
+        log2_hashmap_size=config["log2"],
         kind=config["kind"],
         align_corners=config["align"],
         interpolation=config["interp"],

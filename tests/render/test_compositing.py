@@ -99,7 +99,7 @@ def test_distances_far_from_the_surface_do_not_overflow() -> None:
     assert bool(torch.isfinite(sdf.grad).all())
 
 
-def test_colour_depth_and_background_by_hand() -> None:
+def test_color_depth_and_background_by_hand() -> None:
     weights = torch.tensor([[0.5, 0.25], [0.0, 0.0]])
     colors = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]).expand(2, -1, -1)
     rgb = accumulate(weights, colors)

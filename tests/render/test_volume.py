@@ -67,7 +67,7 @@ def test_surface_of_a_ball_has_its_exact_depth_mask_and_normals(kind: str) -> No
 def test_depth_agrees_with_the_camera_that_made_it() -> None:
     ball = Sphere(0.4)
     render = render_field(ball, CAMERA)
-    pixels = CAMERA.pixel_centres().expand(2, -1, -1)
+    pixels = CAMERA.pixel_centers().expand(2, -1, -1)
     points = CAMERA.unproject(pixels, render.depth.reshape(2, -1))
     on_surface = points[(render.alpha > 0.999).reshape(2, -1)].norm(dim=-1)
     assert len(on_surface) > 100

@@ -31,7 +31,7 @@ def cameras(*eyes: tuple[float, float, float]) -> list[Camera]:
 AROUND = cameras((2.0, 0.3, 0), (-2, 0.3, 0), (0.3, 2, 0), (0.3, -2, 0.1), (0, 0.3, 2), (0, 0.3, -2), (1, 1.2, 1))
 
 
-def test_a_ball_is_put_together_with_its_colours() -> None:
+def test_a_ball_is_put_together_with_its_colors() -> None:
     field = fused(ball, AROUND, BOUNDS, resolution=48)
     mesh = extract(field, resolution=48)
     assert is_watertight(mesh)

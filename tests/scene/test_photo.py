@@ -54,17 +54,17 @@ def test_all_kinds_of_source_give_the_same_photo(tmp_path):
     ],
     ids=["cmyk", "palette", "webp", "tiff", "bmp"],
 )
-def test_formats_give_the_colours(data, tolerance):
+def test_formats_give_the_colors(data, tolerance):
     assert np.abs(Photo.open(data).rgb - RGB).mean() < tolerance
     assert np.abs(Photo.open(data).rgb - RGB).max() < 3 * tolerance + 0.05
 
 
-def test_greyscale_and_sixteen_bits_keep_the_brightness():
-    grey = RGB.mean(axis=2)
-    eight = Photo.open(encoded(Image.fromarray(np.round(grey * 255).astype(np.uint8)), "PNG"))
-    deep = Photo.open(encoded(Image.fromarray(np.round(grey * 65535).astype(np.uint16)), "PNG"))
-    np.testing.assert_allclose(eight.rgb, np.repeat(grey[..., None], 3, 2), atol=0.004)
-    np.testing.assert_allclose(deep.rgb, np.repeat(grey[..., None], 3, 2), atol=0.01)
+def test_grayscale_and_sixteen_bits_keep_the_brightness():
+    gray = RGB.mean(axis=2)
+    eight = Photo.open(encoded(Image.fromarray(np.round(gray * 255).astype(np.uint8)), "PNG"))
+    deep = Photo.open(encoded(Image.fromarray(np.round(gray * 65535).astype(np.uint16)), "PNG"))
+    np.testing.assert_allclose(eight.rgb, np.repeat(gray[..., None], 3, 2), atol=0.004)
+    np.testing.assert_allclose(deep.rgb, np.repeat(gray[..., None], 3, 2), atol=0.01)
 
 
 def test_an_animation_gives_its_first_frame_and_says_so():
@@ -107,7 +107,7 @@ def test_large_photos_are_reduced_but_remember_their_size():
     assert photo.with_mask(np.ones((307, 1024), np.float32), "file").original_mask().shape == (900, 3000)
 
 
-def test_reduction_does_not_mix_in_hidden_colours():
+def test_reduction_does_not_mix_in_hidden_colors():
     rgba = np.zeros((400, 400, 4), np.float32)
     rgba[..., 1] = 1  # hidden green
     rgba[101:297, 101:297] = (1, 0, 0, 1)
@@ -122,7 +122,7 @@ def test_a_crop_sees_what_the_cropped_camera_sees():
     crop = photo.cropped(40, 30, 200, 160, size=(100, 80))
     camera = Camera.from_fov(look_at(torch.tensor([[0.2, 0.4, 2.0]])), 0.6, 320, 240)
     window = camera.cropped(40, 30, 200, 160).resized(100, 80)
-    points = camera.unproject(camera.pixel_centres()[None], torch.full((1, 320 * 240), 2.0))
+    points = camera.unproject(camera.pixel_centers()[None], torch.full((1, 320 * 240), 2.0))
     pixels, _ = window.project(points)
     cells = pixels[0].numpy()
     inside = (cells > 1).all(1) & (cells < [99, 79]).all(1)
@@ -139,7 +139,7 @@ def test_a_window_outside_the_photo_is_transparent():
     np.testing.assert_allclose(crop.rgba[30:, 40:, :3], RGB[:90, :120], atol=0.01)
 
 
-def test_the_inner_edge_keeps_the_objects_colours_and_loses_the_backgrounds():
+def test_the_inner_edge_keeps_the_objects_colors_and_loses_the_backgrounds():
     """A red square on blue with a mixed edge on its left, an olive edge of its own on its right, a thin yellow stem."""
     red, olive, blue, yellow = np.float32([[1, 0, 0], [0.6, 0.6, 0], [0, 0, 1], [1, 1, 0]])
     rgb = np.tile(blue, (80, 80, 1))

@@ -198,13 +198,13 @@ def test_a_background_that_is_not_plain_cannot_be_changed():
 def test_any_reconstruction_is_a_scene_to_find_poses_in(tmp_path):
     ball().save(tmp_path / "ball")
     by_mesh = open_scene(tmp_path / "ball")
-    assert by_mesh.bare and by_mesh.start is None and by_mesh.surroundings.radius == pytest.approx(0.4, abs=0.02)
+    assert by_mesh.bare and by_mesh.start is None and by_mesh.scene_bounds.radius == pytest.approx(0.4, abs=0.02)
     shifted = Sphere(radius=0.2, center=(0.1, 0.0, -0.2), rgb=RED)
     elsewhere = Reconstruction(shifted, surface=Reconstruction(shifted).mesh(**QUICK))
-    assert scene_of(elsewhere).surroundings.centre == pytest.approx((0.1, 0.0, -0.2), abs=0.02)
+    assert scene_of(elsewhere).scene_bounds.center == pytest.approx((0.1, 0.0, -0.2), abs=0.02)
     black = FieldRenderer(FOG, RaySampling(background=(0.0, 0.0, 0.0)))
     field = scene_of(Reconstruction(FOG, renderer=black), kind="fog")
-    assert field.kind == "fog" and field.renderer is black and field.surroundings.background == (0.0, 0.0, 0.0)
+    assert field.kind == "fog" and field.renderer is black and field.scene_bounds.background == (0.0, 0.0, 0.0)
     origins = torch.tensor([[0.0, 0.0, 2.0]], requires_grad=True)
     for scene in (by_mesh, field):
         seen = scene.renderer(origins, torch.tensor([[0.0, 0.0, -1.0]]))

@@ -19,8 +19,8 @@ def test_one_whole_object_needs_no_words():
 
 
 def test_separate_parts_are_counted_and_specks_are_dropped():
-    _, left = disc(radius=20, centre=(40, 60))
-    _, right = disc(radius=20, centre=(120, 60))
+    _, left = disc(radius=20, center=(40, 60))
+    _, right = disc(radius=20, center=(120, 60))
     mask = np.maximum(left, right)
     mask[3:5, 3:5] = 1
     seen = read_silhouette(mask)
@@ -39,10 +39,10 @@ def test_pinholes_are_closed_and_holes_are_kept():
 
 
 @pytest.mark.parametrize(
-    ("centre", "side"), [((5, 60), "left"), ((155, 60), "right"), ((80, 5), "top"), ((80, 115), "bottom")]
+    ("center", "side"), [((5, 60), "left"), ((155, 60), "right"), ((80, 5), "top"), ((80, 115), "bottom")]
 )
-def test_an_object_cut_by_the_frame_is_told(centre, side):
-    _, mask = disc(centre=centre)
+def test_an_object_cut_by_the_frame_is_told(center, side):
+    _, mask = disc(center=center)
     seen = read_silhouette(mask)
     assert seen.cut_by == (side,)
     assert side in seen.notices()[0]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from ..renamed import old_names
 from .camera import Camera as Camera
 from .colmap import camera_from_colmap as camera_from_colmap
 from .colmap import cameras_from_colmap as cameras_from_colmap
 from .colmap import colmap_from_cameras as colmap_from_cameras
 from .colmap_binary import cameras_from_colmap_binary as cameras_from_colmap_binary
 from .conventions import from_blender as from_blender
-from .conventions import from_integer_centres as from_integer_centres
+from .conventions import from_integer_centers as from_integer_centers
 from .conventions import from_opengl as from_opengl
 from .conventions import to_blender as to_blender
-from .conventions import to_integer_centres as to_integer_centres
+from .conventions import to_integer_centers as to_integer_centers
 from .conventions import to_opengl as to_opengl
 from .conventions import y_up_from_z_up as y_up_from_z_up
 from .conventions import z_up_from_y_up as z_up_from_y_up
@@ -38,3 +39,7 @@ from .transforms_json import transforms_from_cameras as transforms_from_cameras
 from .turned import stored_camera as stored_camera
 from .turned import upright_camera as upright_camera
 from .turned import upward as upward
+
+__getattr__ = old_names(
+    __name__, {"from_integer_centres": "from_integer_centers", "to_integer_centres": "to_integer_centers"}
+)

@@ -135,7 +135,7 @@ class Camera:
             intrinsics=self.intrinsics.to(*args, **kwargs),
         )
 
-    def pixel_centres(self) -> Float[Tensor, "n 2"]:
+    def pixel_centers(self) -> Float[Tensor, "n 2"]:
         """(x, y) of every pixel centre, row-major, n = height * width."""
         x = torch.arange(self.width).to(self.intrinsics) + 0.5
         y = torch.arange(self.height).to(self.intrinsics) + 0.5
@@ -150,7 +150,7 @@ class Camera:
         Pinhole rays start at the camera centre, orthographic rays in the camera plane z = 0.
         """
         if pixels is None:
-            pixels = self.pixel_centres().expand(len(self), -1, -1)
+            pixels = self.pixel_centers().expand(len(self), -1, -1)
         plane = self._plane(pixels)
         one, zero = torch.ones_like(plane[..., :1]), torch.zeros_like(plane[..., :1])
         rotation = self.world_from_camera[:, :3, :3]

@@ -44,12 +44,12 @@ def z_up_from_y_up(motion: Float[Tensor, "*b 4 4"]) -> Float[Tensor, "*b 4 4"]:
     return motion.new_tensor(Y_UP_FROM_Z_UP).mT @ motion
 
 
-def from_integer_centres(intrinsics: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
+def from_integer_centers(intrinsics: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
     """Our intrinsics of ones that put pixel centres at whole numbers: the principal point moves by +0.5."""
     return _shift(intrinsics, 0.5)
 
 
-def to_integer_centres(intrinsics: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
+def to_integer_centers(intrinsics: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
     """Intrinsics for software that puts pixel centres at whole numbers (OpenCV's calibration, pixelNeRF)."""
     return _shift(intrinsics, -0.5)
 

@@ -37,7 +37,7 @@ def run(words: list[str]) -> int:
     if asked.method is None:
         table = Table("method", "what it does", "needs", "weights", "MB", "licence", box=None)
         for card in list_methods():
-            table.add_row(card.name, card.summary, card.needs, card.weights or "-", f"{card.size:g}", card.licence)
+            table.add_row(card.name, card.summary, card.needs, card.weights or "-", f"{card.size:g}", card.license)
         Console().print(table)
         return 0
     chosen = method_class(asked.method)

@@ -13,7 +13,7 @@ from .options import parse
 
 if TYPE_CHECKING:
     from ..jobs.estimate_pose import FoundPose, PoseOptions
-    from ..jobs.pose_scenes import KnownScene
+    from ..jobs.pose_scenes import PoseTarget
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def run(words: list[str]) -> int:
 
 
 def _one(
-    photo: str, folder: Path, scene: KnownScene, options: PoseOptions, truth: Path | None, name: str
+    photo: str, folder: Path, scene: PoseTarget, options: PoseOptions, truth: Path | None, name: str
 ) -> dict[str, Any]:
     from ..jobs.estimate_pose import estimate_to_folder, truth_of
     from ..text import printable
@@ -164,7 +164,7 @@ def _one(
         print(printable(f"{folder.name}: {error}"))
         return {"photo": photo, "error": str(error)}
     print(_line(folder, found))
-    for doubt in found.estimate.doubts:
+    for doubt in found.estimate.failure_reasons:
         print(f"  did not converge: {doubt}")
     for notice in found.notices:
         print(f"  {notice}")
@@ -172,7 +172,7 @@ def _one(
         "photo": photo,
         "folder": folder.name,
         "converged": found.estimate.converged,
-        "doubts": list(found.estimate.doubts),
+        "doubts": list(found.estimate.failure_reasons),
         "seconds": round(found.seconds, 2),
         "errors": dict(found.errors) or None,
     }

@@ -113,7 +113,7 @@ def prepare_meshes(asked: Meshes) -> int:
 
 
 def _sources(asked: Meshes) -> list:
-    from ..data import mesh_sources, procedural_sources, training_names, widened_sources
+    from ..data import augmented_sources, mesh_sources, procedural_sources, training_names
 
     if asked.copies < 0 or asked.procedural < 0:
         raise InputError(f"--copies is {asked.copies} and --procedural {asked.procedural}; neither can be negative.")
@@ -124,7 +124,7 @@ def _sources(asked: Meshes) -> list:
     made = procedural_sources(asked.procedural)
     if not sources and not made:
         raise InputError("There is nothing to pack: give --data DIR with meshes, or --procedural N.")
-    return sources + made + widened_sources(sources + made, asked.copies, seed=asked.seed)
+    return sources + made + augmented_sources(sources + made, asked.copies, seed=asked.seed)
 
 
 def _options(asked: Meshes):

@@ -40,7 +40,7 @@ def run(asked: Photos) -> int:
     from ..errors import InputError, WriteError
     from ..inputs.photo_folders import named_photos
     from ..matting import segment
-    from ..methods.pixelnerf.photos import PhotoFrame, normalise_photo
+    from ..methods.pixelnerf.photos import PhotoFrame, normalize_photo
     from ..outputs import distinct, is_marked, require_free_file, save_picture
     from ..progress import work
     from ..scene import Photo
@@ -62,7 +62,7 @@ def run(asked: Photos) -> int:
                 inputs = (*photos, asked.mask)
                 require_free_file(path, overwrite=asked.overwrite, inputs=inputs, is_ours=is_marked)
                 photo = Photo.open(source, mask=asked.mask)
-                framed = normalise_photo(photo if photo.mask is not None else segment(photo), frame)
+                framed = normalize_photo(photo if photo.mask is not None else segment(photo), frame)
                 save_picture(Image.fromarray((255 * framed.rgb).round().astype("uint8")), path, marked=True)
                 left, top, side, _ = framed.crop
                 print(f"{name}: {side:.0f} pixels from column {left:.0f}, row {top:.0f}.")

@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from types import NoneType
@@ -15,6 +16,7 @@ import tyro
 
 from ..errors import InputError
 from ..ranges import LARGEST_SEED, require_range
+from ..renamed import current_name
 from .options import value_fault, value_shape
 
 YES_AND_NO = {"true": True, "false": False}
@@ -38,6 +40,7 @@ def parse_settings(kind: type, words: Sequence[str], what: str) -> dict[str, Any
     values: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
+        name = _current(kind(), name)
         if not equals or name not in known:
             raise InputError(f"--set {word}: give NAME=VALUE with a NAME of {what}: {', '.join(known)}.")
         top, *inner = name.split(".")
@@ -88,6 +91,17 @@ def _leaves(kind: type, start: Any, before: str = "") -> Iterator[tuple[str, Any
             yield from _leaves(type(value), value, f"{before}{item.name}.")
         else:
             yield before + item.name, hints[item.name], value
+
+
+def _current(start: Any, name: str) -> str:
+    """An option's name now; an old one is taken with a line that says so."""
+    owner, now = start, []
+    for part in name.split("."):
+        now.append(current_name(type(owner), part))
+        owner = getattr(owner, now[-1], None)
+    if now != name.split("."):
+        print(f"monoform: --set {name} is now {'.'.join(now)}.", file=sys.stderr)
+    return ".".join(now)
 
 
 def _placed(owner: Any, path: Sequence[str], value: Any) -> Any:

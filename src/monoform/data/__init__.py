@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ..mesh.solid.inside import Solid as Solid
 from ..mesh.solid.inside import SurfacePoints as SurfacePoints
+from ..renamed import old_names
 from .capture import Capture as Capture
 from .capture import CaptureView as CaptureView
 from .capture import open_capture as open_capture
-from .objects.augment import WidenOptions as WidenOptions
+from .objects.augment import AugmentOptions as AugmentOptions
+from .objects.augment import augmented as augmented
 from .objects.augment import fitted as fitted
-from .objects.augment import widened as widened
 from .objects.color_jitter import ColorChange as ColorChange
 from .objects.color_jitter import changed_colors as changed_colors
 from .objects.color_jitter import draw_color_change as draw_color_change
@@ -17,11 +18,11 @@ from .objects.palettes import random_palette as random_palette
 from .objects.palettes import random_texture as random_texture
 from .objects.procedural import procedural_object as procedural_object
 from .objects.sources import Source as Source
+from .objects.sources import augmented_sources as augmented_sources
 from .objects.sources import load_source as load_source
 from .objects.sources import mesh_sources as mesh_sources
 from .objects.sources import procedural_cars as procedural_cars
 from .objects.sources import procedural_sources as procedural_sources
-from .objects.sources import widened_sources as widened_sources
 from .objects.splits import choose_validation as choose_validation
 from .objects.splits import excluded_names as excluded_names
 from .objects.splits import training_names as training_names
@@ -50,6 +51,7 @@ from .posed.two_object import TwoObjectScenes as TwoObjectScenes
 from .posed.view_lists import read_view_list as read_view_list
 
 __all__ = [
+    "AugmentOptions",
     "Capture",
     "CaptureView",
     "ColorChange",
@@ -70,7 +72,8 @@ __all__ = [
     "TwoObjectScenes",
     "ViewOptions",
     "Views",
-    "WidenOptions",
+    "augmented",
+    "augmented_sources",
     "changed_colors",
     "check_data",
     "choose_validation",
@@ -94,6 +97,8 @@ __all__ = [
     "render_views",
     "training_names",
     "validation_names",
-    "widened",
-    "widened_sources",
 ]
+
+__getattr__ = old_names(
+    __name__, {"WidenOptions": "AugmentOptions", "widened": "augmented", "widened_sources": "augmented_sources"}
+)

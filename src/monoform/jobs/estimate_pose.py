@@ -19,7 +19,7 @@ from ..camera import Camera
 from ..errors import InputError
 from ..mesh.texture import to_bytes
 from ..methods import PoseEstimate
-from ..methods.inerf import Descent, Inerf, InerfOptions
+from ..methods.inerf import Inerf, InerfOptions, PhotometricAdam
 from ..metrics.pose import rotation_error, translation_error
 from ..outputs import atomic_folder, save_picture
 from ..progress import work
@@ -29,7 +29,7 @@ from ..scene import Photo, versions
 from ..scene.result import CAMERA, MASK, POSED, read_json, write_json, write_summary
 from ..text import printable
 from .pose_pictures import animation, comparison, curve
-from .pose_scenes import KnownScene, cut_out, object_photo
+from .pose_scenes import PoseTarget, cut_out, object_photo
 from .pose_truth import for_upright
 from .pose_truth import truth_of as truth_of
 
@@ -67,12 +67,12 @@ class Disturbance:
         """The disturbed photo."""
         from skimage.util import random_noise
 
-        colours = photo.rgb.astype(np.float64)
+        colors = photo.rgb.astype(np.float64)
         if self.noise != "none":
             more = {"gaussian": {"var": self.sigma**2}, "poisson": {}}.get(self.noise, {"amount": self.amount})
-            colours = random_noise(colours, mode=self.noise, rng=np.random.default_rng(seed), **more)
+            colors = random_noise(colors, mode=self.noise, rng=np.random.default_rng(seed), **more)
         rgba = photo.rgba.copy()
-        rgba[..., :3] = np.clip(colours + self.brightness, 0.0, 1.0)
+        rgba[..., :3] = np.clip(colors + self.brightness, 0.0, 1.0)
         return replace(photo, rgba=rgba)
 
 
@@ -116,7 +116,7 @@ class FoundPose:
 
 
 def estimate_pose(
-    photo: object, scene: KnownScene, options: PoseOptions | None = None, *, truth: Camera | None = None
+    photo: object, scene: PoseTarget, options: PoseOptions | None = None, *, truth: Camera | None = None
 ) -> FoundPose:
     """The camera of a photo.
 
@@ -139,16 +139,16 @@ def estimate_pose(
             opened,
             scene.renderer,
             camera,
-            surroundings=scene.surroundings,
+            scene_bounds=scene.scene_bounds,
             generator=torch.Generator().manual_seed(options.seed),
             search=search,
         )
     seconds = time.perf_counter() - began
-    errors = {} if truth is None else pose_errors(found.camera.world_from_camera, truth, scene.surroundings.centre)
+    errors = {} if truth is None else pose_errors(found.camera.world_from_camera, truth, scene.scene_bounds.center)
     return FoundPose(opened, found, seconds, errors, (*opened.notices, *notices))
 
 
-def first_camera(photo: Photo, scene: KnownScene, options: PoseOptions) -> tuple[Camera, bool, tuple[str, ...]]:
+def first_camera(photo: Photo, scene: PoseTarget, options: PoseOptions) -> tuple[Camera, bool, tuple[str, ...]]:
     """The camera to begin with, whether its pose is unknown, and sentences for the user."""
     start = options.start
     if start is None and scene.start is not None:
@@ -166,9 +166,9 @@ def first_camera(photo: Photo, scene: KnownScene, options: PoseOptions) -> tuple
 
 
 def _intrinsics(
-    photo: Photo, scene: KnownScene, options: PoseOptions, start: Camera | None
+    photo: Photo, scene: PoseTarget, options: PoseOptions, start: Camera | None
 ) -> tuple[Float[Tensor, "1 3 3"], tuple[str, ...]]:
-    known = scene.surroundings.cameras
+    known = scene.scene_bounds.cameras
     known = known and for_upright(known, photo)
     same = known is not None and known.width * photo.height == known.height * photo.width
     focal = options.focal
@@ -189,10 +189,10 @@ def _intrinsics(
     return torch.tensor(matrix)[None], notices
 
 
-def pose_errors(pose: Float[Tensor, "1 4 4"], truth: Camera, centre: tuple[float, float, float]) -> dict[str, float]:
+def pose_errors(pose: Float[Tensor, "1 4 4"], truth: Camera, center: tuple[float, float, float]) -> dict[str, float]:
     """Angle in degrees, distance in world units, and as a share of the true distance to the centre."""
     reference = truth.world_from_camera.to(pose)
-    away = float((reference[0, :3, 3] - reference.new_tensor(centre)).norm())
+    away = float((reference[0, :3, 3] - reference.new_tensor(center)).norm())
     offset = float(translation_error(pose, reference)[0])
     return {
         "rotation_degrees": math.degrees(float(rotation_error(pose, reference)[0])),
@@ -204,7 +204,7 @@ def pose_errors(pose: Float[Tensor, "1 4 4"], truth: Camera, centre: tuple[float
 def estimate_to_folder(
     photo: str,
     folder: Path,
-    scene: KnownScene,
+    scene: PoseTarget,
     options: PoseOptions | None = None,
     *,
     truth: Camera | None = None,
@@ -231,7 +231,7 @@ def _save(pixels: UInt8[np.ndarray, "h w *c"], path: Path) -> None:
     save_picture(Image.fromarray(pixels), path)
 
 
-def summary_of(found: FoundPose, scene: KnownScene, options: PoseOptions, photo: str, name: str) -> dict[str, Any]:
+def summary_of(found: FoundPose, scene: PoseTarget, options: PoseOptions, photo: str, name: str) -> dict[str, Any]:
     """What result.json says."""
     estimate = found.estimate
     spread = estimate.covariance
@@ -250,7 +250,7 @@ def summary_of(found: FoundPose, scene: KnownScene, options: PoseOptions, photo:
         "scene": {"source": printable(name), "kind": scene.kind},
         "optimizer": options.method.optimizer,
         "converged": estimate.converged,
-        "doubts": list(estimate.doubts),
+        "doubts": list(estimate.failure_reasons),
         "score": estimate.score,
         "standard_deviation": deviation,
         "errors": dict(found.errors) or None,
@@ -263,10 +263,10 @@ def summary_of(found: FoundPose, scene: KnownScene, options: PoseOptions, photo:
     }
 
 
-def descent_options(steps: int | None, rays: int | None, sampling: str | None) -> Descent:
+def descent_options(steps: int | None, rays: int | None, sampling: str | None) -> PhotometricAdam:
     """The paper's settings with some of them changed."""
     given = {"steps": steps, "rays": rays, "sampling": sampling}
-    return Descent(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    return PhotometricAdam(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
 
 def write_poses(out: Path, rows: list[dict[str, Any]]) -> None:

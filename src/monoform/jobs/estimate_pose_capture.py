@@ -12,13 +12,13 @@ from ..errors import InputError
 from ..inputs import picture_orientation, read_json
 from ..inputs.download import is_url
 from ..scene.result import write_json
-from .pose_scenes import KnownScene
+from .pose_scenes import PoseTarget
 
 TRANSFORMS = "transforms.json"
 WRITER = "monoform pose"
 
 
-def require_addable(folder: Path, scene: KnownScene, photos: Sequence[str | Path]) -> None:
+def require_addable(folder: Path, scene: PoseTarget, photos: Sequence[str | Path]) -> None:
     """Refuse what `write_extended_capture` could not write, before poses are sought.
 
     Raises:
@@ -39,7 +39,7 @@ def require_addable(folder: Path, scene: KnownScene, photos: Sequence[str | Path
         raise InputError(f"{file} is a capture of its own, which is not written over: give another folder.")
 
 
-def write_extended_capture(folder: Path, scene: KnownScene, added: Sequence[tuple[Path, Camera]]) -> int:
+def write_extended_capture(folder: Path, scene: PoseTarget, added: Sequence[tuple[Path, Camera]]) -> int:
     """Write FOLDER/transforms.json, with the scene's own photos and the added ones, for `monoform train scene`.
 
     Photos stay where they are. Cameras are those of the scene's world, z up, for the pixels as the files store them,

@@ -22,7 +22,7 @@ from ..outputs import Kind, atomic_file, save_picture
 from ..scene.result import write_json
 from .estimate_pose import FoundPose, PoseOptions, estimate_pose
 from .pose_pictures import share_curves
-from .pose_scenes import KnownScene
+from .pose_scenes import PoseTarget
 from .pose_truth import upright_view
 
 Progress = Callable[[int, int, str], None]
@@ -74,7 +74,7 @@ class Run:
     end: tuple[float, float]
     translation: float
     converged: bool
-    doubts: tuple[str, ...]
+    failure_reasons: tuple[str, ...]
     seconds: float
     path: tuple[tuple[float, float, float], ...] = field(repr=False, default=())
 
@@ -99,13 +99,13 @@ class Run:
             "end": list(self.end),
             "translation": self.translation,
             "converged": self.converged,
-            "doubts": list(self.doubts),
+            "doubts": list(self.failure_reasons),
             "seconds": round(self.seconds, 3),
             "path": [[round(value, 5) for value in point] for point in self.path],
         }
 
 
-def chosen_views(scene: KnownScene, protocol: Protocol) -> list[CaptureView]:
+def chosen_views(scene: PoseTarget, protocol: Protocol) -> list[CaptureView]:
     """The photos of the protocol.
 
     Raises:
@@ -122,12 +122,12 @@ def chosen_views(scene: KnownScene, protocol: Protocol) -> list[CaptureView]:
     return views
 
 
-def starts_of(view: CaptureView, scene: KnownScene, protocol: Protocol, number: int) -> list[Camera]:
+def starts_of(view: CaptureView, scene: PoseTarget, protocol: Protocol, number: int) -> list[Camera]:
     """The starts of one photo; the same for every optimizer."""
     camera = view.camera
     generator = torch.Generator().manual_seed(protocol.seed * 100_003 + number)
-    centre = camera.world_from_camera.new_tensor(scene.surroundings.centre)
-    scale = float((camera.position[0] - centre).norm()) if protocol.relative else 1.0
+    center = camera.world_from_camera.new_tensor(scene.scene_bounds.center)
+    scale = float((camera.position[0] - center).norm()) if protocol.relative else 1.0
     poses = random_starts(
         camera.world_from_camera[0],
         protocol.starts,
@@ -140,7 +140,7 @@ def starts_of(view: CaptureView, scene: KnownScene, protocol: Protocol, number: 
 
 
 def run_protocol(
-    scene: KnownScene, protocol: Protocol, options: PoseOptions, *, progress: Progress | None = None
+    scene: PoseTarget, protocol: Protocol, options: PoseOptions, *, progress: Progress | None = None
 ) -> list[Run]:
     """All photos from all starts."""
     views, runs = chosen_views(scene, protocol), []
@@ -156,11 +156,11 @@ def run_protocol(
     return runs
 
 
-def run_of(view: CaptureView, start: Camera, found: FoundPose, scene: KnownScene, *, searched: bool = False) -> Run:
+def run_of(view: CaptureView, start: Camera, found: FoundPose, scene: PoseTarget, *, searched: bool = False) -> Run:
     """The errors of one estimate."""
     path = found.estimate.path
     truth = view.camera.world_from_camera.to(path)
-    distance = float((truth[0, :3, 3] - truth.new_tensor(scene.surroundings.centre)).norm())
+    distance = float((truth[0, :3, 3] - truth.new_tensor(scene.scene_bounds.center)).norm())
 
     def errors(poses: torch.Tensor) -> list[tuple[float, float]]:
         several = truth.expand_as(poses)
@@ -175,7 +175,7 @@ def run_of(view: CaptureView, start: Camera, found: FoundPose, scene: KnownScene
         end=(found.errors["rotation_degrees"], found.errors["translation_share"]),
         translation=found.errors["translation"],
         converged=found.estimate.converged,
-        doubts=found.estimate.doubts,
+        failure_reasons=found.estimate.failure_reasons,
         seconds=found.seconds,
         path=tuple((at, *error) for at, error in zip(seconds, errors(path), strict=True)),
     )

@@ -17,14 +17,14 @@ from ..methods.inerf import working_image
 from ..metrics.pose import rotation_error
 from ..render.camera_render import camera_colors
 from ..scene import Photo
-from .pose_scenes import KnownScene
+from .pose_scenes import PoseTarget
 
 OVERLAY_SIDE, FILM_SIDE = 384, 192
 SHARE = 0.7  # of the rendered picture in a film's frames
 INK, PAPER, GRID, SECOND = (40, 40, 40), 255, (225, 225, 225), (200, 60, 30)
 
 
-def comparison(photo: Photo, camera: Camera, scene: KnownScene) -> Float[np.ndarray, "h w 3"]:
+def comparison(photo: Photo, camera: Camera, scene: PoseTarget) -> Float[np.ndarray, "h w 3"]:
     """The photo, what the scene looks like from the camera, and both mixed, side by side."""
     seen, small = _sized(photo, camera, scene, OVERLAY_SIDE)
     drawn = rendered(scene, small)
@@ -32,7 +32,7 @@ def comparison(photo: Photo, camera: Camera, scene: KnownScene) -> Float[np.ndar
 
 
 def animation(
-    photo: Photo, estimate: PoseEstimate, scene: KnownScene, frames: int
+    photo: Photo, estimate: PoseEstimate, scene: PoseTarget, frames: int
 ) -> Iterator[Float[np.ndarray, "h w 3"]]:
     """The rendered picture over the photo, from the start to the result; the last frame stays for a second."""
     seen, small = _sized(photo, estimate.camera, scene, FILM_SIDE)
@@ -48,7 +48,7 @@ def animation(
         yield frame
 
 
-def rendered(scene: KnownScene, camera: Camera) -> Float[np.ndarray, "h w 3"]:
+def rendered(scene: PoseTarget, camera: Camera) -> Float[np.ndarray, "h w 3"]:
     """What the scene looks like from one camera."""
     seen = camera_colors(scene.renderer, camera)
     return seen.rgb.reshape(camera.height, camera.width, 3).float().cpu().numpy()
@@ -100,9 +100,9 @@ def _write(picture: np.ndarray, text: str, at: tuple[int, int]) -> None:
     cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)
 
 
-def _sized(photo: Photo, camera: Camera, scene: KnownScene, side: int) -> tuple[Float[np.ndarray, "h w 3"], Camera]:
+def _sized(photo: Photo, camera: Camera, scene: PoseTarget, side: int) -> tuple[Float[np.ndarray, "h w 3"], Camera]:
     """The photo on the scene's background and its camera, with `side` pixels on the longer side at most."""
-    image, own = working_image(photo, camera.to(torch.float32), scene.surroundings.background)
+    image, own = working_image(photo, camera.to(torch.float32), scene.scene_bounds.background)
     scale = min(1.0, side / max(own.width, own.height))
     width, height = max(2, round(own.width * scale)), max(2, round(own.height * scale))
     small = cv2.resize(_numpy(image), (width, height), interpolation=cv2.INTER_AREA)
@@ -113,7 +113,7 @@ def _numpy(image: Tensor) -> np.ndarray:
     return np.ascontiguousarray(image.cpu().numpy(), dtype=np.float32)
 
 
-COLOURS = ((40, 40, 40), (200, 60, 30), (40, 110, 200), (30, 150, 90), (150, 80, 180), (190, 140, 20))
+COLORS = ((40, 40, 40), (200, 60, 30), (40, 110, 200), (30, 150, 90), (150, 80, 180), (190, 140, 20))
 
 
 def share_curves(
@@ -136,7 +136,7 @@ def share_curves(
     for decade in range(low, high + 1):
         _write(picture, f"{10.0**decade:g} s", (place(decade, 0)[0] - 14, place(decade, 0)[1] + 18))
     for number, (name, (times, shares)) in enumerate(series.items()):
-        ink = COLOURS[number % len(COLOURS)]
+        ink = COLORS[number % len(COLORS)]
         line = np.array([place(math.log10(t), s) for t, s in zip(times, shares, strict=True)], np.int32)
         cv2.polylines(picture, [line.reshape(-1, 1, 2)], False, ink, 2, cv2.LINE_AA)
         row = height - 18 * (len(series) - number) + 6

@@ -14,7 +14,8 @@ from ..camera import Camera
 from ..data import CaptureView
 from ..errors import InputError
 from ..matting import segment
-from ..methods import Surroundings, create
+from ..methods import SceneBounds, create
+from ..renamed import old_names, renamed
 from ..render.mesh_rays import MeshRenderer
 from ..render.ray_renderer import RayRenderer, background_of
 from ..scene import Photo, Reconstruction, View, load
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 WHITE = 0.98  # share of a photo's border that is pure white where the photo shows an object on white
 
 
+@renamed(surroundings="scene_bounds")
 @dataclass(frozen=True, eq=False)
-class KnownScene:
+class PoseTarget:
     """A scene, and what is known of it.
 
     Attributes:
-        renderer: of its rays; surroundings: where in the world.
+        renderer: of its rays; scene_bounds: where in the world.
         bare: whether it shows one object on a plain background, so that photos have to be masked.
         start: of a photo, a camera to begin with where none is given; None where nothing is known.
         kind: for the record.
@@ -39,14 +41,14 @@ class KnownScene:
     """
 
     renderer: RayRenderer
-    surroundings: Surroundings
+    scene_bounds: SceneBounds
     bare: bool
     start: Callable[[Photo], Camera] | None
     kind: str
     views: tuple[CaptureView, ...] = ()
 
 
-def scene_of(reconstruction: Reconstruction, *, kind: str = "result") -> KnownScene:
+def scene_of(reconstruction: Reconstruction, *, kind: str = "result") -> PoseTarget:
     """Any reconstruction as a scene: its object, by the method's own renderer where it has one, else by its mesh.
 
     The camera of its photo, where it has one, is where a search begins.
@@ -59,8 +61,8 @@ def scene_of(reconstruction: Reconstruction, *, kind: str = "result") -> KnownSc
     low, high = corners.amin(0), corners.amax(0)
     middle = 0.5 * (low + high)
     away = (corners - middle).norm(dim=-1) if isinstance(renderer, MeshRenderer) else 0.5 * (high - low)
-    surroundings = Surroundings(
-        centre=tuple(middle.tolist()),
+    scene_bounds = SceneBounds(
+        center=tuple(middle.tolist()),
         radius=float(away.max()),
         background=background_of(renderer) or (0.0, 0.0, 0.0),
     )
@@ -71,10 +73,10 @@ def scene_of(reconstruction: Reconstruction, *, kind: str = "result") -> KnownSc
         def start(photo: Photo) -> Camera:
             return own.resized(photo.width, photo.height)
 
-    return KnownScene(renderer, surroundings, bare=True, start=start, kind=kind)
+    return PoseTarget(renderer, scene_bounds, bare=True, start=start, kind=kind)
 
 
-def open_scene(folder: str | Path) -> KnownScene:
+def open_scene(folder: str | Path) -> PoseTarget:
     """The scene of a folder: what `monoform reconstruct` has written, or `monoform train scene`, or a conversion.
 
     Raises:
@@ -89,9 +91,9 @@ def open_scene(folder: str | Path) -> KnownScene:
     sizes = {(camera.width, camera.height, camera.model) for camera in cameras}
     known = Camera.concatenate(cameras) if len(sizes) == 1 else None
     found = scene_of(scene.reconstruction(), kind="nerf")
-    x, y, z = (float(value) for value in torch.as_tensor(scene.centre).reshape(3))
-    surroundings = replace(found.surroundings, centre=(x, y, z), radius=float(scene.radius), cameras=known)
-    return replace(found, surroundings=surroundings, bare=False, views=scene.views)
+    x, y, z = (float(value) for value in torch.as_tensor(scene.center).reshape(3))
+    scene_bounds = replace(found.scene_bounds, center=(x, y, z), radius=float(scene.radius), cameras=known)
+    return replace(found, scene_bounds=scene_bounds, bare=False, views=scene.views)
 
 
 def load_trained(folder: Path) -> TrainedScene:
@@ -136,7 +138,7 @@ def cut_out(photo: Photo) -> Photo:
     return replace(photo, rgba=rgba)
 
 
-def source_scene(photo: str | Path, weights: str = "", *, mask: str | None = None, matting: str = "auto") -> KnownScene:
+def source_scene(photo: str | Path, weights: str = "", *, mask: str | None = None, matting: str = "auto") -> PoseTarget:
     """The object of one photo as pixelNeRF guesses it: iNeRF's published job (Yen-Chen et al. 2021, section 4.3).
 
     Args:
@@ -160,3 +162,6 @@ def source_scene(photo: str | Path, weights: str = "", *, mask: str | None = Non
         return guessed if (other.width, other.height) == (own.width, own.height) else seen(other).camera
 
     return replace(scene_of(found, kind="pixelnerf"), start=start)
+
+
+__getattr__ = old_names(__name__, {"KnownScene": "PoseTarget"})

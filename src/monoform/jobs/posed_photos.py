@@ -16,7 +16,7 @@ from ..inputs import picture_orientation
 from ..inputs.photo_names import find_mask
 from ..matting import segment
 from ..scene import Photo, View
-from ..scene.centred import centred
+from ..scene.centered import centered
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class PosedPhotos:
                 raise InputError(f"{self.path} has {len(known)} views, counted from 0; {number} is not there.")
         chosen = [known[number] for number in self.chosen or range(len(known))]
         given = masks_of([str(view.image) for view in chosen], masks)
-        return centred([_view(view, mask, matting) for view, mask in zip(chosen, given, strict=True)])
+        return centered([_view(view, mask, matting) for view, mask in zip(chosen, given, strict=True)])
 
 
 def _view(known: CaptureView, mask: str | None, matting: str) -> View:

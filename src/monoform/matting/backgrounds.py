@@ -24,11 +24,11 @@ def background(rng: Generator, width: int, height: int) -> tuple[Picture, bool]:
     return clutter(rng, _gradient(rng, width, height)), False
 
 
-def colour(rng: Generator) -> Float[np.ndarray, " 3"]:
-    """A random colour: mostly muted, now and then rich."""
-    grey = rng.uniform(0.05, 1)
+def color(rng: Generator) -> Float[np.ndarray, " 3"]:
+    """A random color: mostly muted, now and then rich."""
+    gray = rng.uniform(0.05, 1)
     spread = 0.06 if rng.random() < 0.75 else 0.25
-    return np.clip(grey + rng.normal(0, spread, 3), 0, 1).astype(np.float32)
+    return np.clip(gray + rng.normal(0, spread, 3), 0, 1).astype(np.float32)
 
 
 def noise(
@@ -53,21 +53,21 @@ def clutter(rng: Generator, picture: Picture) -> Picture:
     side = max(width, height)
     drawn = np.ascontiguousarray(picture)
     for _ in range(int(rng.integers(4, 26))):
-        paint = tuple(float(value) for value in colour(rng))
-        centre = int(rng.integers(0, width)), int(rng.integers(0, height))
+        paint = tuple(float(value) for value in color(rng))
+        center = int(rng.integers(0, width)), int(rng.integers(0, height))
         half = int(rng.uniform(0.02, 0.3) * side) + 1, int(rng.uniform(0.02, 0.3) * side) + 1
         kind = rng.integers(4)
         if kind == 0:
-            cv2.ellipse(drawn, centre, half, float(rng.uniform(0, 180)), 0, 360, paint, -1, cv2.LINE_AA)
+            cv2.ellipse(drawn, center, half, float(rng.uniform(0, 180)), 0, 360, paint, -1, cv2.LINE_AA)
         elif kind == 1:
-            corner = centre[0] + half[0], centre[1] + half[1]
-            cv2.rectangle(drawn, centre, corner, paint, -1)
+            corner = center[0] + half[0], center[1] + half[1]
+            cv2.rectangle(drawn, center, corner, paint, -1)
         elif kind == 2:
-            corners = np.array(centre) + rng.normal(0, max(half) / 2, (int(rng.integers(3, 7)), 2))
+            corners = np.array(center) + rng.normal(0, max(half) / 2, (int(rng.integers(3, 7)), 2))
             cv2.fillPoly(drawn, [corners.astype(np.int32)], paint, cv2.LINE_AA)
         else:
             end = int(rng.integers(0, width)), int(rng.integers(0, height))
-            cv2.line(drawn, centre, end, paint, int(rng.integers(1, 7)), cv2.LINE_AA)
+            cv2.line(drawn, center, end, paint, int(rng.integers(1, 7)), cv2.LINE_AA)
     return _blurred(drawn, float(rng.uniform(0.2, 7)))
 
 
@@ -78,7 +78,7 @@ def _blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
 def _gradient(rng: Generator, width: int, height: int) -> Picture:
     """Few colours, one growing into the other."""
     rows, columns = int(rng.integers(1, 4)), int(rng.integers(1, 4))
-    base, spread = colour(rng), rng.choice((0.03, 0.1, 0.3))
+    base, spread = color(rng), rng.choice((0.03, 0.1, 0.3))
     grid = base + rng.normal(0, spread, (rows, columns, 3)).astype(np.float32)
     return np.clip(cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
 
@@ -93,7 +93,7 @@ def _studio(rng: Generator, width: int, height: int) -> Picture:
     elif kind < 0.75:
         paper = np.full(3, rng.uniform(0, 0.15))
     else:
-        paper = colour(rng)
+        paper = color(rng)
     light = np.ones((height, width), np.float32)
     if rng.random() < 0.6:
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -133,9 +133,9 @@ def _in_perspective(rng: Generator, flat: Picture, horizon: float) -> Picture:
 def _material(rng: Generator, width: int, height: int) -> Picture:
     """A surface: plain, mottled, wooden, chequered, tiled, woven or grass."""
     kind = rng.choice(7, p=(0.14, 0.2, 0.22, 0.07, 0.1, 0.1, 0.17))
-    first = colour(rng)
+    first = color(rng)
     near = np.clip(first * float(rng.uniform(0.45, 1.5)) + rng.normal(0, 0.04, 3), 0, 1).astype(np.float32)
-    other = near if rng.random() < 0.7 else colour(rng)
+    other = near if rng.random() < 0.7 else color(rng)
     if kind == 0:
         share = float(rng.uniform(0, 0.15)) * noise(rng, width, height)
     elif kind == 1:
@@ -161,10 +161,10 @@ def _wood(rng: Generator, width: int, height: int) -> np.ndarray:
         rows, columns = columns, rows
     bend = noise(rng, width, height, coarse=2, octaves=3)
     rings = np.sin(rows * float(rng.uniform(0.08, 0.6)) + float(rng.uniform(2, 14)) * bend)
-    fibre = cv2.blur(rng.random((height, width), dtype=np.float32), (25, 1) if rows[0, 0] == rows[0, -1] else (1, 25))
+    fiber = cv2.blur(rng.random((height, width), dtype=np.float32), (25, 1) if rows[0, 0] == rows[0, -1] else (1, 25))
     boards = np.floor(rows / float(rng.uniform(12, 60)))
-    tone = np.modf(np.sin(boards * 12.9898) * 43758.547)[0] * float(rng.uniform(0, 0.5))
-    return 0.35 * (rings + 1) * float(rng.random()) + 2 * (fibre - 0.5) + 0.3 + tone
+    brightness = np.modf(np.sin(boards * 12.9898) * 43758.547)[0] * float(rng.uniform(0, 0.5))
+    return 0.35 * (rings + 1) * float(rng.random()) + 2 * (fiber - 0.5) + 0.3 + brightness
 
 
 def _grid(rng: Generator, width: int, height: int, *, chequered: bool) -> np.ndarray:
@@ -194,6 +194,6 @@ def _grass(rng: Generator, width: int, height: int) -> Picture:
     blades = cv2.blur(random, stretch)
     blades = (blades - blades.mean()) / max(float(blades.std()), 1e-6)
     mood = noise(rng, width, height, coarse=3, octaves=4)
-    base = np.array([0.3, 0.42, 0.15], np.float32) if rng.random() < 0.5 else colour(rng)
+    base = np.array([0.3, 0.42, 0.15], np.float32) if rng.random() < 0.5 else color(rng)
     light = 0.6 + 0.5 * mood + float(rng.uniform(0.08, 0.35)) * blades
     return np.clip(light[..., None] * base + 0.05 * (mood[..., None] - 0.5), 0, 1)

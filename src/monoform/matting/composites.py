@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ..scene.silhouette import mask_box
-from .backgrounds import Picture, background, colour, noise
+from .backgrounds import Picture, background, color, noise
 from .network import Letterbox
 
 Generator = np.random.Generator
@@ -83,9 +83,9 @@ def batch(
 
 
 def placed(
-    rgba: UInt8[np.ndarray, "h w 4"], width: int, height: int, *, centre: tuple[float, float], scale: float, turn: float
+    rgba: UInt8[np.ndarray, "h w 4"], width: int, height: int, *, center: tuple[float, float], scale: float, turn: float
 ) -> Cutout:
-    """An object with the middle of its box at `centre` (pixels), enlarged by `scale` and turned by `turn` (radians)."""
+    """An object with the middle of its box at `center` (pixels), enlarged by `scale` and turned by `turn` (radians)."""
     image: np.ndarray = rgba.astype(np.float32) / 255
     image[..., :3] *= image[..., 3:]
     x0, y0, x1, y1 = _box(image[..., 3])
@@ -94,7 +94,7 @@ def placed(
     cos, sin = scale * np.cos(turn), scale * np.sin(turn)
     # Pixel centres lie at +0.5, OpenCV counts from 0.
     mx, my = (x0 + x1) / 2 - 0.5, (y0 + y1) / 2 - 0.5
-    x, y = centre[0] - 0.5, centre[1] - 0.5
+    x, y = center[0] - 0.5, center[1] - 0.5
     affine = np.array([[cos, -sin, x - cos * mx + sin * my], [sin, cos, y - sin * mx - cos * my]])
     laid = np.clip(cv2.warpAffine(image, affine, (width, height), flags=cv2.INTER_LINEAR), 0, 1)
     return Cutout(laid[..., :3], laid[..., 3])
@@ -125,12 +125,12 @@ def _object(rng: Generator, source: Source, picture: Picture) -> Cutout:
     limit = np.full(2, np.inf) if cut else np.maximum(room, 0) / 2
     middle = np.array([width, height]) / 2 + np.clip(off, -limit, limit)
     turn = float(rng.normal(0, 0.08)) if rng.random() < 0.85 else float(rng.uniform(-np.pi, np.pi))
-    cutout = placed(rgba, width, height, centre=(middle[0], middle[1]), scale=scale, turn=turn)
+    cutout = placed(rgba, width, height, center=(middle[0], middle[1]), scale=scale, turn=turn)
     if rng.random() < 0.1:
         other = _painted(rng, source(rng), picture)
         beside = middle + rng.uniform(-0.45, 0.45, 2) * scale * np.array([x1 - x0, y1 - y0])
         size = scale * float(rng.uniform(0.4, 1))
-        second = placed(other, width, height, centre=(beside[0], beside[1]), scale=size, turn=0.0)
+        second = placed(other, width, height, center=(beside[0], beside[1]), scale=size, turn=0.0)
         cutout = Cutout(second.over(cutout.covered), second.alpha + (1 - second.alpha) * cutout.alpha)
     return cutout
 
@@ -142,14 +142,14 @@ def _painted(rng: Generator, rgba: np.ndarray, picture: Picture) -> np.ndarray:
     rgb = rgba[..., :3].astype(np.float32) / 255
     if rng.random() < 0.35:
         rgb = rgb[..., rng.permutation(3)]
-    grey = rgb.mean(axis=2, keepdims=True)
-    rgb = grey + float(rng.uniform(0, 1.5)) * (rgb - grey)
+    gray = rgb.mean(axis=2, keepdims=True)
+    rgb = gray + float(rng.uniform(0, 1.5)) * (rgb - gray)
     rgb = rgb * rng.uniform(0.7, 1.3, 3).astype(np.float32) + np.float32(rng.normal(0, 0.06))
     if rng.random() < 0.2:
         height, width = rgb.shape[:2]
         pattern = noise(rng, width, height, coarse=int(rng.integers(2, 20)), fall=float(rng.uniform(0.4, 0.9)))
         share = (pattern[..., None] > 0.5) if rng.random() < 0.5 else pattern[..., None]
-        rgb = rgb + float(rng.uniform(0.3, 1)) * share * (colour(rng) - rgb)
+        rgb = rgb + float(rng.uniform(0.3, 1)) * share * (color(rng) - rgb)
     inside = rgba[..., 3] > 128
     if rng.random() < 0.12 and inside.any():
         drift = picture.mean(axis=(0, 1)) - rgb[inside].mean(axis=0)
@@ -168,7 +168,7 @@ def _with_bystanders(rng: Generator, picture: Picture, source: Source) -> Pictur
         scale = float(rng.uniform(0.1, 0.45)) * min(width, height) / max(x1 - x0, y1 - y0)
         angle = float(rng.uniform(0, 2 * np.pi))
         x, y = width * (0.5 + 0.5 * np.cos(angle)), height * (0.5 + 0.5 * np.sin(angle))
-        around = placed(rgba, width, height, centre=(x, y), scale=scale, turn=0.0).over(around)
+        around = placed(rgba, width, height, center=(x, y), scale=scale, turn=0.0).over(around)
     sigma = float(rng.choice((0, 0.6, 1.5, 4)))
     return cv2.GaussianBlur(around, (0, 0), sigma) if sigma else around
 

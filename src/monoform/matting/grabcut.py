@@ -78,8 +78,8 @@ def content_box(rgb: Float[np.ndarray, "h w 3"]) -> tuple[int, int, int, int]:
 
 
 def _bar(rows: np.ndarray) -> int:
-    colour = np.median(rows[0], axis=0)
-    off = np.abs(rows - colour).max(axis=2) > 0.06
+    color = np.median(rows[0], axis=0)
+    off = np.abs(rows - color).max(axis=2) > 0.06
     run = int(np.argmax(off.mean(axis=1) > 0.02))
     if run == 0 or off[0].mean() > 0.02:
         return 0
@@ -91,15 +91,15 @@ def border_saliency(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]
     """How unlike the borders each pixel is, 0..1: in colour, and in the colour steps on the way there."""
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / LAB_RANGE
     height, width = rgb.shape[:2]
-    colour = _colour_distance(lab)
+    color = _color_distance(lab)
     geodesic = cv2.resize(_geodesic_distance(lab), (width, height), interpolation=cv2.INTER_LINEAR)
     rows, columns = np.mgrid[0:height, 0:width]
-    off_centre = ((columns + 0.5) / width - 0.5) ** 2 + ((rows + 0.5) / height - 0.5) ** 2
-    saliency = (_normalised(colour) + _normalised(geodesic)) * np.exp(-off_centre / (2 * 0.33**2))
-    return _normalised(cv2.GaussianBlur(saliency.astype(np.float32), (0, 0), 2))
+    off_center = ((columns + 0.5) / width - 0.5) ** 2 + ((rows + 0.5) / height - 0.5) ** 2
+    saliency = (_normalized(color) + _normalized(geodesic)) * np.exp(-off_center / (2 * 0.33**2))
+    return _normalized(cv2.GaussianBlur(saliency.astype(np.float32), (0, 0), 2))
 
 
-def _normalised(values: np.ndarray) -> np.ndarray:
+def _normalized(values: np.ndarray) -> np.ndarray:
     low, high = np.percentile(values, (2, 98))
     return np.clip((values - low) / max(high - low, 1e-6), 0, 1)
 
@@ -111,20 +111,20 @@ def _border(shape: tuple[int, ...], share: float) -> np.ndarray:
     return border
 
 
-def _colour_distance(lab: np.ndarray) -> np.ndarray:
+def _color_distance(lab: np.ndarray) -> np.ndarray:
     """Distance to the nearest of the colours that make up the borders, in their standard deviations."""
     samples = lab[_border(lab.shape, 0.05)].astype(np.float32)
     clusters = 5
     cv2.setRNGSeed(0)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1e-3)
-    _, labels, centres = cv2.kmeans(samples, clusters, None, criteria, 2, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+    _, labels, centers = cv2.kmeans(samples, clusters, None, criteria, 2, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
     distances = []
     for index in range(clusters):
         member = samples[labels.ravel() == index]
         if len(member) < 0.06 * len(samples):
             continue
         covariance = np.cov(member.T) + 4e-4 * np.eye(3)
-        offset = lab.reshape(-1, 3) - centres[index]
+        offset = lab.reshape(-1, 3) - centers[index]
         distances.append(np.sqrt(np.einsum("ni,ij,nj->n", offset, np.linalg.inv(covariance), offset)))
     return np.minimum(np.min(distances, axis=0).reshape(lab.shape[:2]), 12)
 
@@ -172,10 +172,10 @@ def _plain_background(rgb: np.ndarray) -> Bool[np.ndarray, "h w"]:
     """Patches of exactly the colour that nearly all of the borders have: also between a chair's legs."""
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / LAB_RANGE
     samples = lab[_border(lab.shape, 0.03)]
-    colour = np.median(samples, axis=0)
-    if (np.abs(samples - colour).max(axis=1) < PLAIN).mean() < 0.9:
+    color = np.median(samples, axis=0)
+    if (np.abs(samples - color).max(axis=1) < PLAIN).mean() < 0.9:
         return np.zeros(lab.shape[:2], bool)
-    plain = np.abs(lab - colour).max(axis=2) < PLAIN
+    plain = np.abs(lab - color).max(axis=2) < PLAIN
     return ndimage.binary_propagation(ndimage.binary_opening(plain), mask=plain)
 
 

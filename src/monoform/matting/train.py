@@ -14,6 +14,7 @@ from torch.nn import functional
 from ..data.objects.splits import excluded_names, validation_names
 from ..data.packs.dataset import PackedObjects
 from ..ranges import require_ranges
+from ..renamed import renamed
 from ..training import (
     Cosine,
     LoopSettings,
@@ -32,7 +33,7 @@ CARD = """# matting
 
 The mask of the object in a photo, by a small U-shaped network of monoform.
 
-- Data: {views} views of {objects} meshes ({licences}), rendered by monoform and laid over drawn
+- Data: {views} views of {objects} meshes ({licenses}), rendered by monoform and laid over drawn
   backgrounds; no photo was used. The real scans among the meshes are Google Scanned Objects by Google Research,
   CC-BY-4.0, and the YCB Object and Model Set, CC-BY-4.0. The validation meshes and their near-duplicates are left out.
 - Licence of the weights: Apache-2.0.
@@ -45,6 +46,7 @@ The mask of the object in a photo, by a small U-shaped network of monoform.
 """
 
 
+@renamed(judged="validation_images")
 @dataclass(frozen=True)
 class MattingTraining(LoopSettings):
     """How the network is trained.
@@ -53,17 +55,17 @@ class MattingTraining(LoopSettings):
         pictures: of a step.
         rate: highest learning rate.
         warmup: steps up to the highest rate; at most a tenth of all.
-        judged: pictures of an evaluation.
+        validation_images: pictures of an evaluation.
     """
 
     pictures: int = 16
     rate: float = 2e-3
     warmup: int = 100
-    judged: int = 128
+    validation_images: int = 128
 
     def __post_init__(self) -> None:
         require_ranges(self, "matting's", pictures=(1, 4096), rate=(1e-9, 10.0), warmup=(0, 1_000_000_000))
-        require_ranges(self, "matting's", judged=(1, 1_000_000))
+        require_ranges(self, "matting's", validation_images=(1, 1_000_000))
 
 
 class PackSource:
@@ -121,7 +123,7 @@ class MattingTask:
         generator = torch.Generator().manual_seed(1)
         device = next(module.parameters()).device
         ious, errors = [], []
-        for _ in range(max(1, self.options.judged // 16)):
+        for _ in range(max(1, self.options.validation_images // 16)):
             inputs, masks, inside = batch(generator, self.held_out, 16, self.size)
             with torch.no_grad():
                 probability = torch.sigmoid(module(inputs.to(device)).float()).cpu()
@@ -171,8 +173,8 @@ def train_matting(
     sizes = settings or MattingTraining()
     packed = PackedObjects(data, exclude=[*validation_names(), *excluded_names()])
     known = set(validation_names())
-    judged = [name for name in PackedObjects(data).names if name in known]
-    held_out = PackSource(PackedObjects(data, judged)) if judged else None
+    validation_images = [name for name in PackedObjects(data).names if name in known]
+    held_out = PackSource(PackedObjects(data, validation_images)) if validation_images else None
     torch.manual_seed(options.seed)
     module = MattingNet()
     result = train(MattingTask(module, PackSource(packed), sizes, held_out, steps=options.steps), out, options=options)
@@ -189,7 +191,7 @@ def _card(packed: PackedObjects, sizes: MattingTraining, result: TrainResult) ->
     return CARD.format(
         objects=len(packed),
         views=len(packed) * packed.view_count,
-        licences=", ".join(sorted(set(packed.licences))),
+        licenses=", ".join(sorted(set(packed.licenses))),
         steps=result.step,
         count=sizes.pictures,
         figures=figures,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..renamed import old_names
 from . import bake as bake
 from . import isosurface as isosurface
 from .closest import Closest as Closest
@@ -19,8 +20,8 @@ from .topology import components as components
 from .topology import is_watertight as is_watertight
 from .topology import largest as largest
 from .topology import report as report
+from .unwrap import front_back_atlas as front_back_atlas
 from .unwrap import project_uv as project_uv
-from .unwrap import two_sheets as two_sheets
 from .unwrap import unwrap as unwrap
 from .write import export as export
 
@@ -35,6 +36,7 @@ __all__ = [
     "components",
     "export",
     "extract",
+    "front_back_atlas",
     "is_watertight",
     "isosurface",
     "largest",
@@ -44,6 +46,7 @@ __all__ = [
     "sample_surface",
     "sample_texture",
     "simplify",
-    "two_sheets",
     "unwrap",
 ]
+
+__getattr__ = old_names(__name__, {"two_sheets": "front_back_atlas"})

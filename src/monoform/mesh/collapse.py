@@ -85,16 +85,16 @@ class _Collapser:
         self.quadrics[a] += self.quadrics[b]
         self.age[a] += 1
         self.age[b] = -1
-        self._push(np.array([sorted((a, other)) for other in self._neighbours(a)], dtype=np.int64).reshape(-1, 2))
+        self._push(np.array([sorted((a, other)) for other in self._neighbors(a)], dtype=np.int64).reshape(-1, 2))
 
-    def _neighbours(self, vertex: int) -> set[int]:
+    def _neighbors(self, vertex: int) -> set[int]:
         return {other for number in self.faces_of[vertex] for other in self.faces[number]} - {vertex}
 
     def _keeps_sheets_apart(self, a: int, b: int) -> bool:
         shared = self.faces_of[a] & self.faces_of[b]
         if not 1 <= len(shared) <= 2 or len(self.faces_of[a] | self.faces_of[b]) <= 4:
             return False
-        around_a, around_b = self._neighbours(a), self._neighbours(b)
+        around_a, around_b = self._neighbors(a), self._neighbors(b)
         if len(around_a & around_b) != len(shared):
             return False
         on_border = [len(around) != len(self.faces_of[v]) for v, around in ((a, around_a), (b, around_b))]

@@ -114,7 +114,7 @@ def project_uv(mesh: Mesh, camera: Camera, *, crop: tuple[float, float, float, f
     return replace(mesh, uv=uv)
 
 
-def two_sheets(
+def front_back_atlas(
     mesh: Mesh,
     behind: Bool[np.ndarray, " f"],
     *,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from ..renamed import old_names
 from .base import Method as Method
 from .base import MethodCard as MethodCard
 from .base import PoseEstimate as PoseEstimate
 from .base import PoseEstimator as PoseEstimator
 from .base import PublishedFormat as PublishedFormat
 from .base import Reconstructor as Reconstructor
-from .base import Surroundings as Surroundings
+from .base import SceneBounds as SceneBounds
 from .registry import create as create
 from .registry import every_method as every_method
 from .registry import method_class as method_class
 from .registry import method_names as method_names
+
+__getattr__ = old_names(__name__, {"Surroundings": "SceneBounds"})

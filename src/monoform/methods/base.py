@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from ..camera import Camera
 from ..metrics.evaluation import Evaluation
+from ..renamed import renamed
 from ..render.ray_renderer import RayRenderer
 from ..scene import Photo, Reconstruction, View
 from ..training import Training
 
 
+@renamed(licence="license")
 @dataclass(frozen=True)
 class MethodCard:
     """What a user should know of a method before choosing it.
@@ -27,7 +29,7 @@ class MethodCard:
         name: on the command line.
         summary: one line.
         needs: what has to be there first ("nothing", "weights", ...).
-        licence: of the code and of the weights it uses.
+        license: of the code and of the weights it uses.
         weights: name of the weights, or None.
         size: megabytes of the weights.
         citation: BibTeX of what it is built on.
@@ -36,7 +38,7 @@ class MethodCard:
     name: str
     summary: str
     needs: str
-    licence: str
+    license: str
     weights: str | None
     size: float
     citation: tuple[str, ...]
@@ -120,23 +122,25 @@ class Reconstructor(Method, ABC):
         """
 
 
+@renamed(centre="center")
 @dataclass(frozen=True)
-class Surroundings:
+class SceneBounds:
     """What is known of a scene besides how it looks.
 
     Attributes:
-        centre: of what the photo shows, in world units.
-        radius: of the sphere around `centre` that holds it.
+        center: of what the photo shows, in world units.
+        radius: of the sphere around `center` that holds it.
         cameras: from where the scene is known, to begin at where no pose is given.
         background: the renderer's plain background, sRGB 0..1.
     """
 
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0)
     radius: float = 0.5
     cameras: Camera | None = None
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
+@renamed(doubts="failure_reasons")
 @dataclass(frozen=True, eq=False)
 class PoseEstimate:
     """The camera of a photo, and how far to trust it.
@@ -146,7 +150,7 @@ class PoseEstimate:
         covariance: of the pose's motion in the camera's axes, rotation in radians before translation in world units;
             None where it is not known.
         converged: whether the pose can be believed.
-        doubts: why not, a clause each.
+        failure_reasons: why not, a clause each.
         score: mean robust difference of the rendered picture to the photo, in colours 0..1.
         path: poses from the winning start to the result.
         seconds: when each of `path` was measured.
@@ -158,7 +162,7 @@ class PoseEstimate:
     camera: Camera
     covariance: Float[Tensor, "6 6"] | None
     converged: bool
-    doubts: tuple[str, ...]
+    failure_reasons: tuple[str, ...]
     score: float
     path: Float[Tensor, "t 4 4"]
     seconds: Float[Tensor, " t"]
@@ -177,7 +181,7 @@ class PoseEstimator(Method, ABC):
         field: RayRenderer,
         start: Camera,
         *,
-        surroundings: Surroundings,
+        scene_bounds: SceneBounds,
         generator: torch.Generator,
         search: bool = False,
     ) -> PoseEstimate:
@@ -187,7 +191,7 @@ class PoseEstimator(Method, ABC):
             photo: of the scene; transparent parts are seen as the background.
             field: renders the scene.
             start: one camera in pixels of the original photo; its intrinsics are kept.
-            surroundings: where in the world to look.
+            scene_bounds: where in the world to look.
             generator: the only source of randomness.
             search: whether nothing is known of the pose: that of `start` does not count.
 

@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ..errors import InputError
+from ..renamed import current_names
 from .base import Method, Reconstructor
 
 GROUP = "monoform.methods"
@@ -54,6 +55,7 @@ def create(name: str, **overrides: Any) -> Reconstructor:
         names = [each for each in method_names() if issubclass(method_class(each), Reconstructor)]
         raise InputError(f"{name} makes no mesh of a photo: choose one of {', '.join(names)}.")
     known = {item.name: item.default for item in fields(chosen.config_class)}
+    overrides = current_names(chosen.config_class, overrides)
     unknown = sorted(set(overrides) - set(known))
     if unknown:
         raise InputError(f"{name} has no option {', '.join(unknown)}: it takes {', '.join(known)}.")

@@ -26,7 +26,7 @@ class GridOptions:
         dimensions: of positions.
         levels: of resolution; features: at each corner of each level.
         base, finest: cells along an axis of the coarsest and, about, of the finest level.
-        log2_rows: binary logarithm of the most corners that a level stores.
+        log2_hashmap_size: binary logarithm of the most corners that a level stores.
         kind: what happens to levels with more corners than that: "hash" spreads them over the rows (equation 4 of
             Instant NGP), "tiled" counts along the axes and wraps, leaving out the axes for which no rows are left.
         align_corners: whether corners lie on the border of the box, or half a cell beyond.
@@ -38,13 +38,18 @@ class GridOptions:
     features: int = 2
     base: int = 16
     finest: float = 1536.0
-    log2_rows: int = 16
+    log2_hashmap_size: int = 16
     kind: Literal["hash", "tiled"] = "tiled"
     align_corners: bool = False
     interpolation: Literal["linear", "smoothstep"] = "linear"
 
     def __post_init__(self) -> None:
-        for name, low, high in (("dimensions", 1, 7), ("levels", 1, 32), ("features", 1, 32), ("log2_rows", 3, 28)):
+        for name, low, high in (
+            ("dimensions", 1, 7),
+            ("levels", 1, 32),
+            ("features", 1, 32),
+            ("log2_hashmap_size", 3, 28),
+        ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InputError(f"A grid's {name} is {value}; it must lie in {low}..{high}.")
@@ -68,7 +73,7 @@ def grid_levels(options: GridOptions) -> list[GridLevel]:
     step, levels, first = np.float32(octaves), [], 0
     for number in range(options.levels):
         side = math.ceil(options.base * 2.0 ** (octaves * number)) + (0 if options.align_corners else 1)
-        rows = -(-min(2**options.log2_rows, side**options.dimensions) // 8) * 8
+        rows = -(-min(2**options.log2_hashmap_size, side**options.dimensions) // 8) * 8
         scale = np.float32(2.0 ** float(np.float32(number) * step)) * np.float32(options.base) - np.float32(1.0)
         corners = math.ceil(scale) + 1 + (0 if options.align_corners else 1)
         levels.append(GridLevel(first, rows, float(scale), corners, options.kind == "hash"))

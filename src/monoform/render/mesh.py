@@ -95,9 +95,9 @@ def _window_rays(camera: Camera, x0: int, y0: int, x1: int, y1: int) -> tuple[np
     and a column of vectors (`Camera.rays` is the plain form).
     """
     pose, inverse = camera.world_from_camera[0].numpy(), np.linalg.inv(camera.intrinsics[0].numpy())
-    across, down, centre = (pose[:3, :3] @ inverse).T if camera.model == "pinhole" else _parallel(pose, inverse)
+    across, down, center = (pose[:3, :3] @ inverse).T if camera.model == "pinhole" else _parallel(pose, inverse)
     columns, rows = np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5
-    plane = (rows[:, None, None] * down + centre) + columns[None, :, None] * across
+    plane = (rows[:, None, None] * down + center) + columns[None, :, None] * across
     plane = plane.reshape(-1, 3)
     if camera.model == "pinhole":
         return np.broadcast_to(pose[:3, 3], plane.shape), plane

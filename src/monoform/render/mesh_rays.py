@@ -49,11 +49,11 @@ class MeshRenderer:
         distance = torch.zeros_like(start[:, 0])
         if len(face):
             weights, far = _meeting(self._corners[face], start[hit], along[hit])
-            rgb = rgb.index_put((hit.nonzero()[:, 0],), self._colours(face, weights))
+            rgb = rgb.index_put((hit.nonzero()[:, 0],), self._colors(face, weights))
             distance[hit] = far.detach()
         return RayColors(rgb.to(origins), hit.to(origins), distance.to(origins))
 
-    def _colours(self, face: Tensor, weights: Float[Tensor, "m 3"]) -> Float[Tensor, "m 3"]:
+    def _colors(self, face: Tensor, weights: Float[Tensor, "m 3"]) -> Float[Tensor, "m 3"]:
         if self._painted is not None:
             return (weights[..., None] * self._painted[face]).sum(1)
         if self._uv is None or self._image is None:

@@ -57,7 +57,8 @@ class OccupancyGrid(nn.Module):
     Args:
         bound: half the side of the box around the origin, in world units.
         cells: along an axis of each cube; a power of two up to 1024.
-        thickest: a cell is occupied when its density is above the mean of all, or above this where that is less.
+        density_threshold: a cell is occupied when its density is above the mean of all, or above this where that is
+            less.
     """
 
     density_grid: Tensor
@@ -65,11 +66,11 @@ class OccupancyGrid(nn.Module):
     occupied: Tensor
     order: Tensor
 
-    def __init__(self, bound: float = 1.0, *, cells: int = CELLS, thickest: float = 10.0) -> None:
+    def __init__(self, bound: float = 1.0, *, cells: int = CELLS, density_threshold: float = 10.0) -> None:
         super().__init__()
         if not bound > 0 or cells & (cells - 1) or not 4 <= cells <= 1024:
             raise InputError(f"An occupancy grid of bound {bound} and {cells} cells; give a positive one, 4..1024.")
-        self.bound, self.cells, self.thickest = bound, cells, thickest
+        self.bound, self.cells, self.density_threshold = bound, cells, density_threshold
         self.cascades = 1 + max(0, math.ceil(math.log2(bound)))
         count = cells**3
         self.register_buffer("density_grid", torch.zeros(self.cascades, count))
@@ -115,7 +116,7 @@ class OccupancyGrid(nn.Module):
 
     def mark(self) -> None:
         """Set bits and cells from the densities."""
-        threshold = min(self.mean_density, self.thickest)
+        threshold = min(self.mean_density, self.density_threshold)
         self.density_bitfield.copy_(pack_bits(self.density_grid, threshold))
         self.unpack()
 
@@ -128,9 +129,9 @@ class OccupancyGrid(nn.Module):
         self, cascade: int, codes: Int[Tensor, " n"], generator: torch.Generator | None = None
     ) -> Float[Tensor, "n 3"]:
         """World points in cells that are given by their Morton numbers: the centre, or anywhere within."""
-        centres = (2.0 * morton_coordinates(codes).float() + 1.0) / self.cells - 1.0
+        centers = (2.0 * morton_coordinates(codes).float() + 1.0) / self.cells - 1.0
         extent = self.extent(cascade)
-        points = centres * extent
+        points = centers * extent
         if generator is not None:
             drawn = torch.rand(points.shape, generator=generator, device=generator.device).to(points)
             points = points + (2.0 * drawn - 1.0) * (extent / self.cells)

@@ -25,7 +25,7 @@ WIDTH = 3.0  # cells on either side of a surface in which distances are averaged
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class DepthView:
     """What one camera sees of a scene: colours, and distances from the camera, `FAR` where it sees nothing."""
 
     camera: Camera
@@ -55,12 +55,12 @@ class FusedField(Field):
     Attributes:
         distances: at the nodes, in world units; negative inside.
         box: lower and upper corner.
-        looks: of the cameras.
+        views: of the cameras.
     """
 
     distances: Float[Tensor, "x y z"]
     box: Float[Tensor, "2 3"]
-    looks: tuple[Look, ...]
+    views: tuple[DepthView, ...]
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
@@ -97,8 +97,8 @@ class FusedField(Field):
         del directions
         normals, near = self.normals(points), WIDTH * self.cell
         total, weights = torch.zeros_like(points), torch.full_like(points[:, :1], 1e-12)
-        for look in self.looks:
-            rgb, before, there, back = look.at(points)
+        for view in self.views:
+            rgb, before, there, back = view.at(points)
             facing = (normals * back).sum(dim=-1).clamp_min(0.0) ** FACING
             # What is hidden counts for next to nothing, yet for something.
             weight = there * torch.where(before.abs() < near, facing, 1e-6)
@@ -138,25 +138,25 @@ def fused(
     points = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, 3)
     reach = WIDTH * float(high[0] - low[0]) / resolution
     total, count = torch.zeros(len(points)), torch.zeros(len(points))
-    looks: tuple[Look, ...] = ()
+    views: tuple[DepthView, ...] = ()
     with work("looking at the scene", len(cameras), unit="view") as show:
         for camera in cameras:
-            looks += (_look(renderer, camera, device),)
-            show(len(looks))
-    for look in looks:
-        _, before, there, _ = look.at(points)
+            views += (_depth_view(renderer, camera, device),)
+            show(len(views))
+    for view in views:
+        _, before, there, _ = view.at(points)
         told = there & (before > -reach)
         total += torch.where(told, before.clamp_max(reach), 0.0)
         count += told
     values = torch.where(count > 0, total / count.clamp_min(1.0), -reach)
-    return FusedField(values.reshape(3 * (resolution + 1,)), bounds, looks)
+    return FusedField(values.reshape(3 * (resolution + 1,)), bounds, views)
 
 
-def _look(renderer: RayRenderer, camera: Camera, device: torch.device | str) -> Look:
+def _depth_view(renderer: RayRenderer, camera: Camera, device: torch.device | str) -> DepthView:
     origins, directions = (rays[0].to(device) for rays in camera.rays())
     seen = [renderer(origins[part], directions[part]) for part in slices(len(origins), RAYS)]
     rgb, alpha, distance = (
         torch.cat([getattr(each, name) for each in seen]).cpu() for name in ("rgb", "alpha", "distance")
     )
     shape = camera.height, camera.width
-    return Look(camera, rgb.reshape(*shape, 3), torch.where(alpha > OPAQUE, distance, FAR).reshape(shape))
+    return DepthView(camera, rgb.reshape(*shape, 3), torch.where(alpha > OPAQUE, distance, FAR).reshape(shape))

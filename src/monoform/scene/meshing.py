@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..errors import InputError
-from ..mesh import Mesh, bake, extract, largest, project_uv, simplify, two_sheets, unwrap
+from ..mesh import Mesh, bake, extract, front_back_atlas, largest, project_uv, simplify, unwrap
 from ..mesh.texture import to_bytes
 from .photo_camera import working_camera
 from .photo_colors import PhotoColored
@@ -63,7 +63,7 @@ def build_mesh(reconstruction: Reconstruction, options: MeshingOptions) -> Mesh:
     if not reconstruction.can_be_overlaid:
         painted = _baked if "color" in reconstruction.capabilities else _unpainted
     else:
-        painted = {"projected": _projected, "sheets": _two_sheets}.get(reconstruction.texture, _baked)
+        painted = {"projected": _projected, "sheets": _front_back_atlas}.get(reconstruction.texture, _baked)
     return _with_confidence(painted(surface, reconstruction, options.texture), reconstruction)
 
 
@@ -89,7 +89,7 @@ def _projected(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh
     return replace(mesh, texture=to_bytes(np.clip(filled, 0, 1)))
 
 
-def _two_sheets(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
+def _front_back_atlas(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
     """The photo around the object is the left half of the atlas; the right half is what the field says is behind it."""
     field, photo = reconstruction.field, reconstruction.photo
     assert isinstance(field, TwoSided) and photo.mask is not None
@@ -101,13 +101,13 @@ def _two_sheets(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mes
         back = field.back_color(torch.from_numpy(pixels).float()).reshape(side, side, 3).numpy()
         behind = field.behind(torch.from_numpy(surface.triangles.mean(axis=1)).float()).numpy()
     assert front.texture is not None and front.uv is not None
-    sheets = two_sheets(
+    atlas = front_back_atlas(
         front,
         behind,
         walls=~behind & _seen_from_the_edge(surface, reconstruction.camera.position[0].numpy()),
         wall_uv=_drawn_in(front.uv, photo.mask),
     )
-    return replace(sheets, texture=np.concatenate([front.texture, to_bytes(back)], axis=1))
+    return replace(atlas, texture=np.concatenate([front.texture, to_bytes(back)], axis=1))
 
 
 def _seen_from_the_edge(mesh: Mesh, eye: Float[np.ndarray, " 3"]) -> Bool[np.ndarray, " f"]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
-
+from ..renamed import old_names
 from .adan import Adan
 from .checkpoint import Checkpoint, list_checkpoints, load_checkpoint
 from .declaration import LoopSettings, Training
@@ -55,9 +53,4 @@ __all__ = [
     "train_stages",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "Optimiser":
-        warnings.warn("monoform.training.Optimiser is now Optimizer.", DeprecationWarning, stacklevel=2)
-        return Optimizer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = old_names(__name__, {"Optimiser": "Optimizer"})

@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..inputs import read_json_value
 from ..inputs.tensors import read_tensors, tensor_shapes
 from ..outputs import Kind, atomic_folder
+from ..renamed import current_names
 from .checkpoint import load_checkpoint, require_same_shapes
 from .options import TrainResult
 
@@ -181,7 +182,7 @@ def _architectures(build: Callable[..., nn.Module]) -> tuple[str, ...]:
 
 def _build_config(kind: Any, values: Any, path: Path) -> Any:
     """A dataclass from plain values, with every name and type checked."""
-    hints = typing.get_type_hints(kind)
+    values, hints = current_names(kind, values), typing.get_type_hints(kind)
     names = [item.name for item in dataclasses.fields(kind)]
     unknown = sorted(set(values) - set(names))
     if unknown:

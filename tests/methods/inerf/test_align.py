@@ -14,13 +14,22 @@ from monoform.camera import Camera, se3_log
 from monoform.camera.rigid import rigid_inverse
 from monoform.errors import InputError
 from monoform.inversion import moved, zoomed
-from monoform.methods.inerf import Aligning, Alignment, Stage, Tone, align, around, covariance, over_sphere
+from monoform.methods.inerf import (
+    AffineBrightness,
+    Alignment,
+    DirectAlignment,
+    Stage,
+    align,
+    around,
+    covariance,
+    over_sphere,
+)
 from monoform.methods.inerf.frames import level, smoothed
 from monoform.methods.inerf.reference import at_poses, look
 from monoform.methods.inerf.residuals import projected
 from monoform.metrics.pose import rotation_error, translation_error
 
-QUICK = Aligning(stages=(Stage(40, 6, 12, 2), Stage(80, 4, 12, 1), Stage(120, 3, 10, 1)))
+QUICK = DirectAlignment(stages=(Stage(40, 6, 12, 2), Stage(80, 4, 12, 1), Stage(120, 3, 10, 1)))
 
 
 def errors(pose: Tensor) -> tuple[float, float]:
@@ -48,11 +57,11 @@ def test_hopeless_starts_are_given_up_and_do_not_change_the_others() -> None:
 
 def test_brightness_and_focal_length_can_be_found_too() -> None:
     darker = 0.8 * photo() + 0.02
-    tone = align(RENDERER, darker, CAMERA, starts(1, 15), replace(QUICK, tone=Tone(0.3, 0.1)))
-    assert errors(tone.best.poses[0])[0] < 0.3
-    assert float(tone.best.tone[0, 0].exp()) == pytest.approx(0.8, abs=0.03)
-    held = align(RENDERER, darker, CAMERA, starts(1, 15), replace(QUICK, tone=Tone(0.0, 0.0)))
-    assert torch.equal(held.best.tone, torch.zeros(1, 2))
+    brightness = align(RENDERER, darker, CAMERA, starts(1, 15), replace(QUICK, brightness=AffineBrightness(0.3, 0.1)))
+    assert errors(brightness.best.poses[0])[0] < 0.3
+    assert float(brightness.best.brightness[0, 0].exp()) == pytest.approx(0.8, abs=0.03)
+    held = align(RENDERER, darker, CAMERA, starts(1, 15), replace(QUICK, brightness=AffineBrightness(0.0, 0.0)))
+    assert torch.equal(held.best.brightness, torch.zeros(1, 2))
     longer = replace(CAMERA, intrinsics=zoomed(CAMERA.intrinsics, torch.tensor([0.12])))
     free = align(
         RENDERER, photo(), replace(longer, world_from_camera=TRUE_POSE), starts(1, 8), replace(QUICK, zoom=0.3)
@@ -88,9 +97,9 @@ def test_the_gradient_is_that_of_the_cost() -> None:
     size = level(smoothed(photo().permute(2, 0, 1), 3.0).permute(1, 2, 0).double(), CAMERA.to(torch.float64), 120)
     pose = starts(1, 4, seed=5).double()
     reference = look(RENDERER, at_poses(size.camera.to(torch.float32), pose.float()))
-    exact = type(reference)(reference.points.double(), reference.colours.double(), reference.weights.double())
-    problem = Alignment(exact, size, Tone(0.2, 0.05), zoom=0.3)
-    values = {"pose": pose, "tone": torch.full((1, 2), 0.01).double(), "zoom": torch.full((1, 1), 0.01).double()}
+    exact = type(reference)(reference.points.double(), reference.colors.double(), reference.weights.double())
+    problem = Alignment(exact, size, AffineBrightness(0.2, 0.05), zoom=0.3)
+    values = {"pose": pose, "brightness": torch.full((1, 2), 0.01).double(), "zoom": torch.full((1, 1), 0.01).double()}
     gradient = problem.equations(values).vector[0]
     step, measured = 1e-5, []
     for number in range(9):
@@ -102,7 +111,7 @@ def test_the_gradient_is_that_of_the_cost() -> None:
 
 
 def test_covariance_is_the_scatter_of_many_noisy_photos() -> None:
-    options = Aligning(stages=(Stage(120, 3, 10, 1),), tone=Tone(0.0, 0.0))
+    options = DirectAlignment(stages=(Stage(120, 3, 10, 1),), brightness=AffineBrightness(0.0, 0.0))
     generator = torch.Generator().manual_seed(0)
     found, predicted = [], []
     for _ in range(16):
@@ -118,30 +127,30 @@ def test_covariance_is_the_scatter_of_many_noisy_photos() -> None:
 
 
 def test_starts_around_and_all_over() -> None:
-    centre = torch.tensor([0.1, 0.0, -0.1])
-    poses = around(TRUE_POSE[0], 9, 0.2, centre)
+    center = torch.tensor([0.1, 0.0, -0.1])
+    poses = around(TRUE_POSE[0], 9, 0.2, center)
     assert torch.equal(poses[0], TRUE_POSE[0]) and len(poses) == 9
-    distances = (poses[:, :3, 3] - centre).norm(dim=-1)
+    distances = (poses[:, :3, 3] - center).norm(dim=-1)
     torch.testing.assert_close(distances, distances[:1].expand(9))
     angles = rotation_error(poses, TRUE_POSE.expand(9, 4, 4))
     torch.testing.assert_close(angles[1:], torch.tensor([0.2] * 6 + [0.4] * 2), atol=1e-4, rtol=0)
-    sphere = over_sphere(64, 2.0, centre)
-    to_centre = torch.nn.functional.normalize(centre - sphere[:, :3, 3], dim=-1)
-    torch.testing.assert_close(sphere[:, :3, 2], to_centre, atol=1e-5, rtol=0)
+    sphere = over_sphere(64, 2.0, center)
+    to_center = torch.nn.functional.normalize(center - sphere[:, :3, 3], dim=-1)
+    torch.testing.assert_close(sphere[:, :3, 2], to_center, atol=1e-5, rtol=0)
     nearest = (sphere[:, :3, 2] @ sphere[:, :3, 2].T - 2 * torch.eye(64)).amax(-1)
     assert torch.rad2deg(torch.acos(nearest)).min() > 10 and sphere[:, 1, 1].max() < 1e-6
 
 
 def test_what_cannot_be_aligned_is_refused() -> None:
     with pytest.raises(InputError, match="at least 1 pixel"):
-        Aligning(stages=())
+        DirectAlignment(stages=())
 
 
 def test_points_that_leave_the_photo_cost_something() -> None:
     size = level(photo(), CAMERA, 40)
     reference = look(RENDERER, at_poses(size.camera, TRUE_POSE))
-    problem = Alignment(reference, size, Tone())
-    none = {"tone": torch.zeros(1, 2), "zoom": torch.zeros(1, 1)}
+    problem = Alignment(reference, size, AffineBrightness())
+    none = {"brightness": torch.zeros(1, 2), "zoom": torch.zeros(1, 1)}
     here = problem.equations({"pose": TRUE_POSE} | none)
     aside = at(TRUE_POSE[0]).world_from_camera @ torch.tensor(
         [[0.0, 0, 1, 0], [0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1]]

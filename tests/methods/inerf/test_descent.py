@@ -15,7 +15,7 @@ from monoform.camera import se3_exp
 from monoform.errors import InputError
 from monoform.methods.inerf import (
     Compat,
-    Descent,
+    PhotometricAdam,
     central_box,
     descend,
     nearest_rigid,
@@ -29,7 +29,7 @@ from monoform.methods.inerf.published import OFFICIAL_NOTEBOOK, OFFICIAL_SCRIPT,
 from monoform.metrics.pose import rotation_error
 from monoform.render.ray_renderer import RayColors
 
-FEW = Descent(steps=3, rays=32, sampling="random")
+FEW = PhotometricAdam(steps=3, rays=32, sampling="random")
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -38,7 +38,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def test_finds_a_pose() -> None:
     start = starts(1, 8, seed=3)[0]
-    options = Descent(steps=120, rays=256, sampling="object")
+    options = PhotometricAdam(steps=120, rays=256, sampling="object")
     found = descend(RENDERER, photo(), at(start), options, generator=generator(), background=(1.0, 1.0, 1.0))
     before, after = (math.degrees(rotation_error(pose[None], TRUE_POSE)[0]) for pose in (start, found.result))
     assert after < 0.4 * before
@@ -77,10 +77,10 @@ def test_gradients_are_those_of_finite_differences(unit: bool) -> None:
 
 @pytest.mark.parametrize("frame", ["world", "camera", "object"])
 def test_frames_turn_about_what_they_say(frame: str) -> None:
-    centre = (0.2, -0.1, 0.3)
+    center = (0.2, -0.1, 0.3)
     values = {"rotation": torch.tensor([0.1, -0.3, 0.2]), "translation": torch.zeros(3)}
-    pose = pose_of(values, TRUE_POSE[0], frame=frame, centre=centre)  # type: ignore[arg-type]
-    middle = {"world": torch.zeros(3), "camera": TRUE_POSE[0, :3, 3], "object": torch.tensor(centre)}[frame]
+    pose = pose_of(values, TRUE_POSE[0], frame=frame, center=center)  # type: ignore[arg-type]
+    middle = {"world": torch.zeros(3), "camera": TRUE_POSE[0, :3, 3], "object": torch.tensor(center)}[frame]
     seen_before = TRUE_POSE[0, :3, :3].T @ (middle - TRUE_POSE[0, :3, 3])
     seen_after = pose[:3, :3].T @ (middle - pose[:3, 3])
     torch.testing.assert_close(seen_before, seen_after, atol=1e-5, rtol=0)
@@ -91,7 +91,7 @@ def test_frames_give_other_ways() -> None:
     ways = [
         descend(
             RENDERER, photo(), at(starts(1, 10)[0]), replace(FEW, frame=frame), generator=generator(),
-            centre=(0.1, 0.2, 0.0),
+            center=(0.1, 0.2, 0.0),
         ).result
         for frame in ("world", "camera", "object")
     ]  # fmt: skip
@@ -108,7 +108,7 @@ def test_a_screw_with_a_unit_axis_is_the_exponential() -> None:
 
 
 def test_matrices_drift_and_the_result_is_rigid() -> None:
-    options = replace(FEW, compat=Compat(parametrisation="matrix"), steps=8, rate=0.02)
+    options = replace(FEW, compat=Compat(parametrization="matrix"), steps=8, rate=0.02)
     found = descend(RENDERER, photo(), at(starts(1, 10)[0]), options, generator=generator())
     last = found.poses[-1, :3, :3]
     assert (last @ last.T - torch.eye(3)).abs().max() > 1e-3
@@ -123,11 +123,11 @@ def test_matrices_drift_and_the_result_is_rigid() -> None:
         (Compat(constant_rate=True), 2),
         (Compat(unit_directions=False), 0),
         (Compat(with_replacement=True), 0),
-        (Compat(parametrisation="matrix"), 1),
-        (Compat(parametrisation="screw7"), 0),
+        (Compat(parametrization="matrix"), 1),
+        (Compat(parametrization="screw7"), 0),
     ],
 )
-def test_each_behaviour_of_published_programs_changes_the_way(changed: Compat, same_losses: int) -> None:
+def test_each_behavior_of_published_programs_changes_the_way(changed: Compat, same_losses: int) -> None:
     """And only from the step on that it can change: draws and the start are the same."""
     options = replace(FEW, steps=4, rate=0.05)
     plain, other = (
@@ -147,7 +147,7 @@ def test_the_pose_before_the_last_update_is_reported_where_asked() -> None:
 
 def test_published_settings() -> None:
     assert (OFFICIAL_SCRIPT.steps, OFFICIAL_SCRIPT.rate, OFFICIAL_SCRIPT.sampling) == (101, 1e-3, "random")
-    assert (OFFICIAL_NOTEBOOK.rate, OFFICIAL_NOTEBOOK.sampling, SCREW.compat.parametrisation) == (
+    assert (OFFICIAL_NOTEBOOK.rate, OFFICIAL_NOTEBOOK.sampling, SCREW.compat.parametrization) == (
         1e-2,
         "centre",
         "screw7",
@@ -157,7 +157,7 @@ def test_published_settings() -> None:
 
 @pytest.mark.parametrize("sampling", ["random", "points", "regions", "object"])
 def test_draws_are_of_the_asked_number_and_each_pixel_once(sampling: str) -> None:
-    options = Descent(rays=500, sampling=sampling)  # type: ignore[arg-type]
+    options = PhotometricAdam(rays=500, sampling=sampling)  # type: ignore[arg-type]
     drawn = pixel_source(photo(), options, background=(1.0, 1.0, 1.0)).draw(generator())
     assert len(drawn) == len(set(drawn.tolist())) == 500
     assert int(drawn.min()) >= 0 and int(drawn.max()) < 120 * 90
@@ -165,18 +165,18 @@ def test_draws_are_of_the_asked_number_and_each_pixel_once(sampling: str) -> Non
 
 
 def test_the_object_is_looked_at_more_than_its_background() -> None:
-    source = pixel_source(photo(), Descent(sampling="object"), background=(1.0, 1.0, 1.0))
+    source = pixel_source(photo(), PhotometricAdam(sampling="object"), background=(1.0, 1.0, 1.0))
     covered = (photo() < 0.99).any(-1).flatten()
     assert covered[source.wanted].double().mean() > 0.6 > 2 * covered.double().mean() * 0.9
     assert not covered[source.others].any()
     with pytest.raises(InputError, match="plain background"):
-        pixel_source(photo(), Descent(sampling="object"))
+        pixel_source(photo(), PhotometricAdam(sampling="object"))
 
 
 def test_regions_grow_with_their_dilations_and_a_blank_photo_has_none() -> None:
-    sizes = [len(pixel_source(photo(), Descent(dilations=times)).wanted) for times in (0, 1, 3)]
+    sizes = [len(pixel_source(photo(), PhotometricAdam(dilations=times)).wanted) for times in (0, 1, 3)]
     assert 0 < sizes[0] < sizes[1] < sizes[2]
-    blank = pixel_source(torch.zeros(20, 30, 3), Descent(rays=100))
+    blank = pixel_source(torch.zeros(20, 30, 3), PhotometricAdam(rays=100))
     assert len(blank.wanted) == 0 and len(blank.draw(generator())) == 100
     assert len(central_box(10, 8, 0.25)) == 6
 
@@ -184,13 +184,13 @@ def test_regions_grow_with_their_dilations_and_a_blank_photo_has_none() -> None:
 @given(st.integers(-3, 3), st.integers(-3, 3), st.floats(-2, 2), st.floats(-1, 2))
 def test_settings_that_make_no_sense_are_refused(steps: int, rays: int, rate: float, decay: float) -> None:
     try:
-        made = Descent(steps=steps, rays=rays, rate=rate, decay=decay)
+        made = PhotometricAdam(steps=steps, rays=rays, rate=rate, decay=decay)
     except InputError:
         return
     assert made.steps >= 0 and made.rays >= 1 and made.rate > 0 and 0 < made.decay <= 1
 
 
-def test_perturbations_about_the_world_keep_the_distance_and_in_place_the_centre() -> None:
+def test_perturbations_about_the_world_keep_the_distance_and_in_place_the_center() -> None:
     axis, angle = sphere_axis(torch.tensor([[0.3, 0.6]])), torch.tensor([0.5])
     for about in ("world", "camera"):
         pose = perturbed(TRUE_POSE, axis, angle, torch.zeros(1, 3), about=about)  # type: ignore[arg-type]

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from monoform.camera import Camera
 from monoform.errors import InputError
-from monoform.methods import PoseEstimate, Surroundings
-from monoform.methods.inerf import Descent, Inerf, InerfOptions, Limits
+from monoform.methods import PoseEstimate, SceneBounds
+from monoform.methods.inerf import Inerf, InerfOptions, Limits, PhotometricAdam
 from monoform.metrics.pose import rotation_error, translation_error
 from monoform.render.ray_renderer import RayColors
 from monoform.scene import Photo
@@ -27,7 +27,7 @@ def estimate(image: Tensor, start: Camera, options: InerfOptions = QUICK, **more
         Photo.open(image.clamp(0, 1).numpy()),
         RENDERER,
         start,
-        surroundings=Surroundings(),
+        scene_bounds=SceneBounds(),
         generator=torch.Generator().manual_seed(0),
         **more,
     )
@@ -41,7 +41,7 @@ def off(found: PoseEstimate) -> tuple[float, float]:
 def test_a_pose_from_a_start_is_right_and_believed() -> None:
     found = estimate(photo(), at(starts(1, 25)[0]))
     assert off(found)[0] < 0.1 and off(found)[1] < 0.005
-    assert found.converged and found.doubts == ()
+    assert found.converged and found.failure_reasons == ()
     assert found.covariance is not None
     torch.testing.assert_close(found.covariance, found.covariance.T)
     assert torch.linalg.eigvalsh(found.covariance).min() > 0
@@ -67,7 +67,7 @@ def test_a_start_that_leads_nowhere_is_left() -> None:
 def test_photos_of_something_else_are_doubted(kind: str) -> None:
     image = {"black": torch.zeros_like(photo()), "another object": photo(0.7), "upside down": photo().flip(0)}[kind]
     found = estimate(image, at(starts(1, 20)[0]))
-    assert not found.converged and found.doubts
+    assert not found.converged and found.failure_reasons
 
 
 @pytest.mark.parametrize("factor", [0.7, 1.4])
@@ -75,7 +75,7 @@ def test_a_wrong_focal_length_is_doubted(factor: float) -> None:
     intrinsics = CAMERA.intrinsics.clone()
     intrinsics[:, [0, 1], [0, 1]] *= factor
     found = estimate(photo(), replace(at(starts(1, 8)[0]), intrinsics=intrinsics))
-    assert any("focal length" in doubt for doubt in found.doubts)
+    assert any("focal length" in doubt for doubt in found.failure_reasons)
 
 
 def test_limits_decide_what_is_believed() -> None:
@@ -83,11 +83,11 @@ def test_limits_decide_what_is_believed() -> None:
     assert not estimate(photo(), start, replace(QUICK, limits=Limits(detail=1.1))).converged
     aside = replace(CAMERA, intrinsics=CAMERA.intrinsics + torch.tensor([[0.0, 0, 85], [0, 0, 0], [0, 0, 0]]))
     found = estimate(photo(), replace(aside, world_from_camera=TRUE_POSE), replace(QUICK, limits=Limits(overlap=1.0)))
-    assert any("in the photo" in doubt for doubt in found.doubts)
+    assert any("in the photo" in doubt for doubt in found.failure_reasons)
 
 
 def test_adam_is_there_and_knows_when_it_has_not_settled() -> None:
-    few = replace(QUICK, optimizer="adam", descent=Descent(steps=3, rays=64, sampling="random"))
+    few = replace(QUICK, optimizer="adam", descent=PhotometricAdam(steps=3, rays=64, sampling="random"))
     found = estimate(photo(), at(starts(1, 25)[0]), few)
     assert not found.converged and len(found.path) == 4
     assert math.isnan(float(found.losses[-1])) and torch.isfinite(found.losses[:-1]).all()
@@ -103,12 +103,12 @@ def flat(origins: Tensor, directions: Tensor, *, generator: torch.Generator | No
 
 def test_scenes_without_distances_are_for_adam_alone() -> None:
     image, start = Photo.open(photo().clamp(0, 1).numpy()), at(starts(1, 10)[0])
-    more = {"surroundings": Surroundings(), "generator": torch.Generator().manual_seed(0)}
+    more = {"scene_bounds": SceneBounds(), "generator": torch.Generator().manual_seed(0)}
     with pytest.raises(InputError, match="no distances"):
         Inerf(QUICK).estimate(image, flat, start, **more)
-    few = replace(QUICK, optimizer="adam", descent=Descent(steps=3, rays=64, sampling="random"))
+    few = replace(QUICK, optimizer="adam", descent=PhotometricAdam(steps=3, rays=64, sampling="random"))
     found = Inerf(few).estimate(image, flat, start, **more)
-    assert not found.converged and found.covariance is None and "nothing can be checked" in found.doubts[0]
+    assert not found.converged and found.covariance is None and "nothing can be checked" in found.failure_reasons[0]
 
 
 def test_cameras_are_those_of_the_original_photo_and_its_crop() -> None:
@@ -117,7 +117,7 @@ def test_cameras_are_those_of_the_original_photo_and_its_crop() -> None:
     window = replace(large.cropped(20, 10, 200, 160, size=(100, 80)), mask=None)
     start = at(starts(1, 10)[0]).resized(240, 180)
     found = Inerf(QUICK).estimate(
-        window, RENDERER, start, surroundings=Surroundings(), generator=torch.Generator().manual_seed(0)
+        window, RENDERER, start, scene_bounds=SceneBounds(), generator=torch.Generator().manual_seed(0)
     )
     assert (found.camera.width, found.camera.height) == (240, 180)
     torch.testing.assert_close(found.camera.intrinsics, start.intrinsics, atol=1e-3, rtol=0)

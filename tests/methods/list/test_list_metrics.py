@@ -13,9 +13,9 @@ from monoform.methods.list.published_inside import inside_along_z, inside_publis
 from monoform.methods.list.surface_metrics import earth_movers_distance, surface_metrics
 
 
-def ball(radius: float, centre: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Mesh:
+def ball(radius: float, center: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Mesh:
     made = trimesh.creation.icosphere(subdivisions=3, radius=radius)
-    return Mesh(np.asarray(made.vertices) + np.array(centre), np.asarray(made.faces))
+    return Mesh(np.asarray(made.vertices) + np.array(center), np.asarray(made.faces))
 
 
 def test_points_in_a_ball_are_inside() -> None:
@@ -29,8 +29,8 @@ def test_points_in_a_ball_are_inside() -> None:
 
 def test_a_hole_along_one_axis_is_repaired_along_another() -> None:
     whole = ball(0.4)
-    centres = whole.triangles.mean(1)
-    top = np.linalg.norm(centres - np.array([0, 0, 0.4]), axis=1) < 0.15
+    centers = whole.triangles.mean(1)
+    top = np.linalg.norm(centers - np.array([0, 0, 0.4]), axis=1) < 0.15
     opened = Mesh(whole.vertices, whole.faces[~top])
     points = np.array([[0.011, 0.013, 0], [0.007, 0.019, 0.2], [0.301, 0.017, 0.009]])
     once = inside_along_z(opened.vertices, opened.faces, points)

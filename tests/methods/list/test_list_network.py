@@ -14,10 +14,10 @@ from tests.methods.list.tiny_list import TINY, tiny_coarse, tiny_config, tiny_ne
 from monoform import InputError
 from monoform.methods.list import fast
 from monoform.methods.list.config import ListConfig, Network, preset
-from monoform.methods.list.decoder import gathered, neighbour_offsets
+from monoform.methods.list.decoder import gathered, neighbor_offsets
 from monoform.methods.list.fast import FastDistances, looked_up
 from monoform.methods.list.frame import map_matrix, turned_to
-from monoform.methods.list.localise import frontal, network_query, project
+from monoform.methods.list.localize import frontal, network_query, project
 from monoform.methods.list.losses import chamfer_loss, matrix_loss, near_distance_loss, side_loss
 from monoform.methods.list.model import ListNet
 from monoform.methods.list.packed import mirrored, windows_of
@@ -101,7 +101,7 @@ def test_volumes_are_read_between_nodes_as_scipy_does() -> None:
 def test_a_linear_volume_shows_the_offsets_in_their_order() -> None:
     axis = torch.linspace(-1, 1, 5)
     volume = axis[:, None, None].expand(5, 5, 5)[None, None]  # its value is x
-    found = gathered([volume], torch.zeros(1, 1, 3), neighbour_offsets(0.1))[0, :, 0]
+    found = gathered([volume], torch.zeros(1, 1, 3), neighbor_offsets(0.1))[0, :, 0]
     torch.testing.assert_close(found, torch.tensor([0.0, 0, 0, 0, 0, -0.1, 0.1]))  # x is a query's third coordinate
 
 
@@ -113,7 +113,7 @@ def test_quick_distances_are_the_plain_ones_from_the_level(
     net = tiny_net(3)
     net.config = replace(net.config, level=level)
     with torch.no_grad():
-        seen = net.see(torch.rand(2, 3, 32, 32))
+        seen = net.encode(torch.rand(2, 3, 32, 32))
         points = 1.2 * (torch.rand(2, 100, 3) - 0.5)
         wanted = (net.distances(seen, points) - level) / net.config.sdf_scale
     for which in range(2):
@@ -139,7 +139,7 @@ def test_the_frontal_camera_sees_the_box_upright_and_whole() -> None:
 def test_a_fresh_network_begins_near_the_frontal_camera() -> None:
     net = tiny_net()
     with torch.no_grad():
-        matrix = net.see(torch.rand(4, 3, 32, 32)).matrix
+        matrix = net.encode(torch.rand(4, 3, 32, 32)).matrix
         pixels = project(network_query(torch.rand(4, 50, 3) - 0.5), matrix)
     assert ((pixels > -8) & (pixels < 25)).all()
 

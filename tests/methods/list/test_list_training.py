@@ -84,7 +84,7 @@ def test_points_of_a_batch_are_balanced_and_know_their_side(pack: Path) -> None:
     """Half lie away from the surface; points anywhere in the box are inside where the mesh is."""
     objects, config = PackedObjects(pack), tiny_config()
     batch = packed_batch(
-        objects, torch.tensor([0, 1, 2]), config, torch.Generator().manual_seed(0), points=64, cloud=32, widen=False
+        objects, torch.tensor([0, 1, 2]), config, torch.Generator().manual_seed(0), points=64, cloud=32, augment=False
     )
     assert batch["points"].shape == (3, 64, 3)
     assert ((batch["sdf"].abs() > AWAY).float().mean(1) > 0.45).all()

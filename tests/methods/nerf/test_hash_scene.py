@@ -13,7 +13,7 @@ from monoform.methods.nerf.hash_model import HashField, HashScene
 from monoform.methods.nerf.hash_render import HashRenderer, render_samples, samples_within, visible_samples
 from monoform.methods.nerf.settings import SceneTraining
 
-NETWORK = HashNetwork(levels=3, features=2, base=4, finest=16, log2_rows=12, hidden=16, color_hidden=16, told=7)
+NETWORK = HashNetwork(levels=3, features=2, base=4, finest=16, log2_hashmap_size=12, hidden=16, color_hidden=16, told=7)
 
 
 def even_scene(density: float, *, background: str = "white", **changes) -> HashScene:
@@ -33,7 +33,7 @@ def even_scene(density: float, *, background: str = "white", **changes) -> HashS
 
 def test_a_ball_of_fog_lets_through_what_beer_and_lambert_say() -> None:
     """World units: centre and radius of the content scale everything."""
-    scene = even_scene(2.0, centre=(1.0, 2.0, 3.0), radius=1.5, margin=1.2, steps=256)
+    scene = even_scene(2.0, center=(1.0, 2.0, 3.0), radius=1.5, margin=1.2, steps=256)
     reach = 1.2 * 1.5
     offsets = torch.tensor([0.0, 0.5, 0.9, 1.01])
     origins = torch.stack([torch.tensor([1.0 + s * reach, 2.0, -6.0]) for s in offsets.tolist()])

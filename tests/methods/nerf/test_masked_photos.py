@@ -15,8 +15,8 @@ from monoform import InputError
 from monoform.data import open_capture
 from monoform.data.capture import read_counted
 from monoform.data.captures.check import check_capture
-from monoform.methods.nerf.held_out import judge, picture_names
-from monoform.methods.nerf.ray_bank import RayBank, load_reduced
+from monoform.methods.nerf.held_out import evaluate, picture_names
+from monoform.methods.nerf.ray_bank import RayBank, load_downscaled
 from monoform.methods.nerf.scene import Scene, write_cameras
 
 
@@ -39,10 +39,10 @@ def test_masked_pixels_are_not_drawn(masked: Path) -> None:
     ball = ball_picture(orbit_cameras(3)[2])[..., 3] > 127
     counted = read_counted(views[2])
     assert counted is not None and (counted == ~ball).all() and read_counted(views[0]) is None
-    banks = [RayBank([view], centre=(0.0, 0.0, 0.0), radius=0.6) for view in views]
+    banks = [RayBank([view], center=(0.0, 0.0, 0.0), radius=0.6) for view in views]
     places = banks[2].places[:, 1].numpy()
     assert not ball.reshape(-1)[places].any() and 0 < len(places) < len(banks[0])
-    _, small, camera = load_reduced(views[2], 2.0)
+    _, small, camera = load_downscaled(views[2], 2.0)
     assert small is not None and small.shape == (camera.height, camera.width)
     blocks = (~ball).reshape(10, 2, 12, 2).all(axis=(1, 3))
     assert (small == blocks).all(), "no pixel counts that is mixed with one that does not"
@@ -100,17 +100,17 @@ def test_a_scene_remembers_its_masks_and_its_world(masked: Path, tmp_path: Path)
 def test_only_what_counts_is_judged(masked: Path) -> None:
     view = open_capture(masked).views[2]
     ball = ball_picture(orbit_cameras(3)[2])[..., 3] > 127
-    photo = load_reduced(view, 1.0)[0]
+    photo = load_downscaled(view, 1.0)[0]
 
     class Seen(Scene):
         def __init__(self) -> None:
-            vars(self).update(radius=0.6, centre=(0.0, 0.0, 0.0))
+            vars(self).update(radius=0.6, center=(0.0, 0.0, 0.0))
 
         def render(self, camera):
             wrong = np.where(ball[..., None], 1.0 - photo, photo + 0.01).astype(np.float32)
             return torch.from_numpy(wrong), torch.ones(camera.height, camera.width)
 
-    scores = judge(Seen(), [view]).each[view.name]
+    scores = evaluate(Seen(), [view]).each[view.name]
     assert {"psnr", "psnr_content", "psnr_object"} <= set(scores) and "ssim" not in scores
     for name in ("psnr", "psnr_content", "psnr_object"):
         assert scores[name] == pytest.approx(40.0, abs=0.2), name

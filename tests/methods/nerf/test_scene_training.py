@@ -26,14 +26,14 @@ TINY = {
     "warmup": 8,
     "update_every": 4,
     "levels": 2,
-    "log2_rows": 10,
+    "log2_hashmap_size": 10,
     "finest": 16.0,
-    "steps_along": 32,
+    "n_samples": 32,
     "hidden": 16,
     "color_hidden": 16,
     "mesh": 0,
     "film": 0,
-    "judged": 64,
+    "validation_rays": 64,
     "rate": 0.03,
     "network_rate": 0.01,
 }
@@ -93,7 +93,7 @@ def test_gains_find_the_photo_that_is_darker(capture, tmp_path):
     write_transforms(root, orbit_cameras(7, width=24, height=20), alpha=False)
     file = root / "images" / "02.png"
     Image.fromarray((np.asarray(Image.open(file)) * 0.6).astype(np.uint8)).save(file)
-    train_scene(root, tmp_path / "out", options(150), SceneTraining(**TINY, gains=True))
+    train_scene(root, tmp_path / "out", options(150), SceneTraining(**TINY, exposure=True))
     net = load_scene(tmp_path / "out").net
     assert isinstance(net, HashScene)
     gain = net.gain(torch.arange(7)).mean(dim=1).detach()
@@ -109,13 +109,13 @@ def test_plain_backgrounds_are_plain(capture, tmp_path, background, value):
 
 
 def test_what_is_asked_for_reaches_the_scene(capture, tmp_path):
-    asked = {"centre": (0.1, 0.0, -0.1), "radius": 0.4, "margin": 1.3, "features": 2, "reduced": 2.0}
+    asked = {"center": (0.1, 0.0, -0.1), "radius": 0.4, "margin": 1.3, "features": 2, "downscale_factor": 2.0}
     train_scene(capture, tmp_path, options(2), SceneTraining(**{**TINY, **asked}))
     scene = load_scene(tmp_path)
     config = scene.net.config
-    assert scene.centre == (0.1, 0.0, -0.1) and scene.radius == 0.4
+    assert scene.center == (0.1, 0.0, -0.1) and scene.radius == 0.4
     assert (config.margin, config.network.features, config.network.levels, config.steps) == (1.3, 2, 2, 32)
-    assert config.network.hidden == 16 and config.network.finest == 16.0 and config.network.log2_rows == 10
+    assert config.network.hidden == 16 and config.network.finest == 16.0 and config.network.log2_hashmap_size == 10
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from monoform.data.posed.objects import Place, PosedObject, PosedObjects
 from monoform.methods.pixelnerf.config import Network, PixelNerfConfig, Sampling
 
 RADIUS = 0.4
-COLOURS = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.2, 0.9], [0.1, 0.8, 0.2]])
+COLORS = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.2, 0.9], [0.1, 0.8, 0.2]])
 TINY = PixelNerfConfig(
     network=Network(backbone="resnet18", maps=2, width=24, blocks=3, pooled_block=2),
     sampling=Sampling(coarse=12, fine=6, depth=2),
@@ -34,7 +34,7 @@ class Balls(PosedObjects):
         cameras = orbit(self.views, elevation=0.3, distance=1.3, fov_y=0.9, width=self.size, height=self.size)
         origins, directions = cameras.rays()
         hit = on_the_ball(origins, directions).reshape(self.views, self.size, self.size)
-        images = torch.where(hit[..., None], COLOURS[int(place.name[4:])], torch.ones(3))
+        images = torch.where(hit[..., None], COLORS[int(place.name[4:])], torch.ones(3))
         rows, columns = hit.any(2).nonzero()[:, 1], hit.any(1).nonzero()[:, 1]
         box = torch.stack((columns.min(), rows.min(), columns.max(), rows.max())).float()
         return PosedObject(
@@ -57,7 +57,7 @@ def on_the_ball(origins: torch.Tensor, directions: torch.Tensor) -> torch.Tensor
     return (origins + along * directions).norm(dim=-1) < RADIUS
 
 
-def mean_square_of_mean_colour() -> float:
+def mean_square_of_mean_color() -> float:
     """What the mean colour of each channel over all balls gets wrong: a bound that learning must pass."""
     images = torch.cat([ball.images.flatten(0, 2) for ball in Balls()])
     return float((images - images.mean(0)).square().mean())

@@ -28,7 +28,7 @@ NETWORKS = {
     "scaled features": {"spade": True},
     "nearest features": {"lookup": "nearest"},
     "zeros beyond": {"padding": "zeros"},
-    "not centred": {"centred": False, "feature_scale": 0.5},
+    "not centred": {"centered": False, "feature_scale": 0.5},
 }
 
 
@@ -95,8 +95,8 @@ class Shape(FastField):
         return self.probed(points)
 
     def query(self, points, directions, *, fine):
-        colour = torch.sigmoid(3 * points + directions)
-        return FieldSamples(self.raw(points).clamp_min(0), colour)
+        color = torch.sigmoid(3 * points + directions)
+        return FieldSamples(self.raw(points).clamp_min(0), color)
 
 
 def ball(x: float, y: float, radius: float, density: float = 300.0):

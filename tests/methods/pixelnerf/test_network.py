@@ -66,11 +66,11 @@ def test_objects_of_a_batch_do_not_see_each_other():
 
 @settings(max_examples=10)
 @given(st.lists(st.floats(-2, 2), min_size=3, max_size=3), st.booleans())
-def test_a_turned_world_looks_the_same(rotation, centred):
-    net = net_of(config(centred=centred))
+def test_a_turned_world_looks_the_same(rotation, centered):
+    net = net_of(config(centered=centered))
     images, cameras = torch.rand(1, 2, 24, 24, 3, generator=torch.Generator().manual_seed(3)), cameras_around(2)
     # With centred positions the origin has to stay where it is.
-    shift = torch.zeros(3) if centred else torch.tensor([0.3, -1.0, 2.0])
+    shift = torch.zeros(3) if centered else torch.tensor([0.3, -1.0, 2.0])
     motion = rigid(so3_exp(torch.tensor(rotation)[None])[0], shift)
     moved = Camera(motion @ cameras.world_from_camera, cameras.intrinsics, 24, 24)
     points, directions = points_in_view(12)
@@ -104,7 +104,7 @@ OPTIONS = {
     "encode_positions": False,
     "use_directions": False,
     "encode_directions": True,
-    "centred": False,
+    "centered": False,
     "global_features": 16,
     "pooling": "max",
     "beta": 10.0,

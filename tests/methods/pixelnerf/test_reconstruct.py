@@ -26,7 +26,7 @@ from monoform.render import ray_sphere, render_mesh
 from monoform.scene.outline import Outline
 from monoform.training import save_pretrained
 
-CONFIG = PixelNerfConfig(NETWORK, SAMPLING, Domain(height=32, width=32), Compat(shifted_centre=True))
+CONFIG = PixelNerfConfig(NETWORK, SAMPLING, Domain(height=32, width=32), Compat(shifted_center=True))
 
 
 def solid(net, density=40.0):
@@ -105,12 +105,12 @@ def test_source_views_show_what_their_cameras_say():
 def test_one_photo_is_cut_as_the_network_was_trained():
     photo = Photo.open(*disc(160, 120, 30.0, (60.0, 70.0))[:1], mask=disc(160, 120, 30.0, (60.0, 70.0))[1])
     for shifted in (True, False):
-        config = replace(CONFIG, compat=Compat(shifted_centre=shifted))
+        config = replace(CONFIG, compat=Compat(shifted_center=shifted))
         source = source_views([View(photo)], config, margin=1.5, elevation=0.3)
-        focal, centre = source.cameras.intrinsics[0, 0, 0], source.cameras.intrinsics[0, :2, 2]
+        focal, center = source.cameras.intrinsics[0, 0, 0], source.cameras.intrinsics[0, :2, 2]
         assert float(focal) == pytest.approx(config.domain.focal * 32, rel=1e-4)
         # Published images have their principal point at half their size, with pixel centres at whole numbers.
-        torch.testing.assert_close(centre, torch.full((2,), 16.5 if shifted else 16.0), atol=1e-3, rtol=0)
+        torch.testing.assert_close(center, torch.full((2,), 16.5 if shifted else 16.0), atol=1e-3, rtol=0)
         rows = (source.images[0, 0] < 0.6).any(dim=-1).any(dim=1).nonzero()[:, 0]
         assert int(rows[-1] - rows[0] + 1) == pytest.approx(32 / 1.5, abs=2)
         assert float(source.photo_cameras[0].position[0, 1]) == pytest.approx(1.3 * np.sin(0.3), abs=1e-5)
@@ -124,8 +124,8 @@ def test_options_change_the_result(folder):
     changes = {"margin": 2.0, "elevation": 30.0, "carve": False}
     for name, value in changes.items():
         assert not torch.allclose(plain, reconstruct([view], folder, **{name: value}).field.geometry(points)), name
-    colours = [reconstruct([view], folder, precision=name).field.values(points) for name in ("float32", "bfloat16")]
-    assert 0 < float((colours[0] - colours[1]).abs().max()) < 0.1
+    colors = [reconstruct([view], folder, precision=name).field.values(points) for name in ("float32", "bfloat16")]
+    assert 0 < float((colors[0] - colors[1]).abs().max()) < 0.1
 
 
 def test_the_whole_job_runs(folder):

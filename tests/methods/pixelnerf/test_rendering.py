@@ -24,19 +24,19 @@ from monoform.render.passes import composite
 @given(st.integers(0, 10_000), st.booleans(), st.integers(1, 20))
 def test_compositing_is_a_loop_along_the_ray(seed, white, count):
     generator = torch.Generator().manual_seed(seed)
-    colours = torch.rand(3, count, 4, generator=generator).double() * torch.tensor([1, 1, 1, 30.0])
+    colors = torch.rand(3, count, 4, generator=generator).double() * torch.tensor([1, 1, 1, 30.0])
     distances = torch.sort(torch.rand(3, count, generator=generator).double() + 0.8)[0]
     far = torch.full((3, 1), 1.8, dtype=torch.float64)
-    samples = FieldSamples(colours[..., 3], colours[..., :3])
+    samples = FieldSamples(colors[..., 3], colors[..., :3])
     found = composite(samples, distances, torch.full_like(far, 0.8), far, Sampling(white=white).rays)
     rgb, depth, weights = found.rgb, found.depth, found.weights
     for ray in range(3):
         passing, seen, way = 1.0, np.zeros(3), 0.0
         for number in range(count):
             end = float(distances[ray, number + 1]) if number + 1 < count else 1.8
-            alpha = 1 - math.exp(-float(colours[ray, number, 3]) * (end - float(distances[ray, number])))
+            alpha = 1 - math.exp(-float(colors[ray, number, 3]) * (end - float(distances[ray, number])))
             assert float(weights[ray, number]) == pytest.approx(passing * alpha, abs=1e-8)
-            seen = seen + passing * alpha * colours[ray, number, :3].numpy()
+            seen = seen + passing * alpha * colors[ray, number, :3].numpy()
             way += passing * alpha * float(distances[ray, number])
             passing *= 1 - alpha
         np.testing.assert_allclose(rgb[ray].numpy(), seen + (passing if white else 0), atol=1e-8)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.methods.pixelnerf.balls import COLOURS, TINY, Balls, mean_square_of_mean_colour, on_the_ball
+from tests.methods.pixelnerf.balls import COLORS, TINY, Balls, mean_square_of_mean_color, on_the_ball
 from tests.training.training_cases import assert_same_bits, final_state
 
 from monoform import InputError
@@ -27,19 +27,19 @@ def task(options: PixelNerfTraining = SMALL, size: int = 16, **others) -> PixelN
     return PixelNerfTask(PixelNerfNet(TINY), Balls(size=size), options, steps=250, **others)
 
 
-def test_rays_have_the_colours_of_what_they_meet():
+def test_rays_have_the_colors_of_what_they_meet():
     batch = task(replace(SMALL, rays=200)).batch(0, torch.Generator().manual_seed(0))
     origins, directions, limits = batch.rays.split((3, 3, 2), dim=-1)
     torch.testing.assert_close(directions.norm(dim=-1), torch.ones(2, 200))
     assert (limits == torch.tensor([0.8, 1.8])).all()
     hit = on_the_ball(origins, directions)
-    assert (batch.colours[~hit] == 1).all()
+    assert (batch.colors[~hit] == 1).all()
     for ball in range(2):
-        colours = batch.colours[ball][hit[ball]]
-        assert len(colours) > 50 and (torch.cdist(colours, COLOURS) < 0.01).any(dim=1).all()
-        assert (colours.std(dim=0) < 1e-5).all(), "all rays of an object meet the same ball"
+        colors = batch.colors[ball][hit[ball]]
+        assert len(colors) > 50 and (torch.cdist(colors, COLORS) < 0.01).any(dim=1).all()
+        assert (colors.std(dim=0) < 1e-5).all(), "all rays of an object meet the same ball"
         source = batch.images[ball]
-        assert ((source - colours[0]).abs().amax(-1) < 1e-5).any(), "and its source view shows that ball"
+        assert ((source - colors[0]).abs().amax(-1) < 1e-5).any(), "and its source view shows that ball"
 
 
 def test_boxes_hold_the_rays_as_long_as_they_are_asked_for():
@@ -48,7 +48,7 @@ def test_boxes_hold_the_rays_as_long_as_they_are_asked_for():
     shares = []
     for step in (9, 10):
         batch = task(short, size=64).batch(step, torch.Generator().manual_seed(1))
-        shares.append(float((batch.colours < 1).any(dim=-1).float().mean()))
+        shares.append(float((batch.colors < 1).any(dim=-1).float().mean()))
     whole = float(torch.cat([(ball.images < 1).any(-1).flatten() for ball in Balls(size=64)]).float().mean())
     assert shares[0] == pytest.approx(0.785, abs=0.05) and shares[1] == pytest.approx(whole, abs=0.06)
     assert shares[0] > shares[1] + 0.1
@@ -65,7 +65,7 @@ def test_source_views_differ_and_their_number_is_drawn():
     assert counts == {1, 3}
 
 
-@pytest.mark.parametrize("changed", [{"absolute": True}, {"recolour": True}, {"most_views": 1}, {"views": (2,)}])
+@pytest.mark.parametrize("changed", [{"absolute": True}, {"recolor": True}, {"most_views": 1}, {"views": (2,)}])
 def test_options_change_the_loss(changed: dict):
     losses = []
     for options in (SMALL, replace(SMALL, **changed)):
@@ -103,8 +103,8 @@ def test_each_step_sets_its_mode(tmp_path: Path, evaluating: bool):
 def test_it_learns_the_balls(tmp_path: Path):
     options = TrainOptions(steps=250, evaluate_every=250, progress=False)
     result = train(task(held_out=Balls()), tmp_path, options=options)
-    mean_colour = -10 * torch.log10(torch.tensor(mean_square_of_mean_colour()))
-    assert result.metrics["evaluate/psnr"] > float(mean_colour) + 1
+    mean_color = -10 * torch.log10(torch.tensor(mean_square_of_mean_color()))
+    assert result.metrics["evaluate/psnr"] > float(mean_color) + 1
 
 
 def test_interrupted_equals_uninterrupted(tmp_path: Path):

@@ -40,17 +40,17 @@ def check_capture(
             require_size(view)
         if progress:
             progress(number + 1, len(capture.views), view.name)
-    centre, radius = content_sphere(capture)
+    center, radius = content_sphere(capture)
     seen = []
     for view in capture.views:
-        pixels, depth = view.camera.project(torch.tensor([[centre]]))
+        pixels, depth = view.camera.project(torch.tensor([[center]]))
         inside = (pixels > 0).all() & (pixels < torch.tensor([view.camera.width, view.camera.height])).all()
         seen.append(bool(inside & (depth > 0).all()))
     if sum(seen) < AVERTED * len(seen):
         name = capture.views[seen.index(False)].name
         raise InputError(
             f"{path}: {len(seen) - sum(seen)} of {len(seen)} cameras, {name} first, do not see the middle of the scene "
-            f"at {tuple(round(value, 3) for value in centre)}; check the axes and the direction of their matrices."
+            f"at {tuple(round(value, 3) for value in center)}; check the axes and the direction of their matrices."
         )
-    place = ", ".join(f"{value:.3g}" for value in centre)
+    place = ", ".join(f"{value:.3g}" for value in center)
     return f"{capture.sentence()} The content lies within {radius:.3g} of ({place})."

@@ -22,25 +22,25 @@ def content_sphere(capture: Capture) -> tuple[tuple[float, float, float], float]
     """
     if capture.points is not None and len(capture.points) >= 100:
         low, high = torch.quantile(capture.points.float(), torch.tensor([0.005, 0.995]), dim=0)
-        centre = 0.5 * (low + high)
-        distance = (capture.points - centre).norm(dim=-1)
-        return _triple(centre), float(torch.quantile(distance, 0.99))
+        center = 0.5 * (low + high)
+        distance = (capture.points - center).norm(dim=-1)
+        return _triple(center), float(torch.quantile(distance, 0.99))
     cameras = [view.camera for view in capture.views]
     position = torch.cat([camera.position for camera in cameras]).double()
     forward = torch.cat([camera.world_from_camera[:, :3, 2] for camera in cameras]).double()
     upward = torch.cat([-camera.world_from_camera[:, :3, 1] for camera in cameras]).double()
     if capture.near_far is None or faces_inward(position, forward, upward):
-        centre = nearest_point(position, forward)[0]
+        center = nearest_point(position, forward)[0]
     else:
-        centre = _middle(position, forward, capture.near_far)
-    depth = ((centre - position) * forward).sum(dim=-1)
+        center = _middle(position, forward, capture.near_far)
+    depth = ((center - position) * forward).sum(dim=-1)
     tangent = torch.tensor(
         [0.5 * max(c.width / float(c.intrinsics[0, 0, 0]), c.height / float(c.intrinsics[0, 1, 1])) for c in cameras]
     )
     radius = float((depth * tangent).median())
     if not radius > 0:
         raise InputError(f"The cameras of {capture.root} look at no common place; give centre and radius of the scene.")
-    return _triple(centre), radius
+    return _triple(center), radius
 
 
 def faces_inward(position: Float[Tensor, "v 3"], forward: Float[Tensor, "v 3"], upward: Float[Tensor, "v 3"]) -> bool:

@@ -43,7 +43,7 @@ def read_poses_bounds(
     factor: float = 1.0,
     size: tuple[int, int] | None = None,
     nearest: float | None = NEAREST,
-    recentre: bool = True,
+    recenter: bool = True,
     spherify: bool = False,
 ) -> LlffPoses:
     """The cameras of a poses_bounds.npy in a world of their own.
@@ -52,7 +52,7 @@ def read_poses_bounds(
         factor: by which the photos are smaller than those that the file speaks of.
         size: (width, height) of the photos; None for what the file says, divided by the factor.
         nearest: scale the world so that the nearest depth becomes 1 / nearest; None leaves it.
-        recentre: turn and move the world so that the mean camera becomes its axes.
+        recenter: turn and move the world so that the mean camera becomes its axes.
         spherify: of photos all around an object: move the world to the place that they look at, with z upwards, and
             scale it so that the cameras are at distance 1 in the mean square.
 
@@ -74,7 +74,7 @@ def read_poses_bounds(
         scale = 1.0 / (bounds.min() * nearest)
         square[:, :3, 3] *= scale
         bounds = bounds * scale
-    if recentre:
+    if recenter:
         square = np.linalg.inv(_mean_pose(square)) @ square
     if spherify:
         square, bounds = _spherified(square, bounds)
@@ -88,7 +88,7 @@ def open_llff(root: Path) -> Capture:
     face forward have the mean camera for its axes; photos all around something have no mean camera, and are upright.
     """
     file = root / "poses_bounds.npy"
-    read = read_poses_bounds(file, recentre=False)
+    read = read_poses_bounds(file, recenter=False)
     files, factor = _photos(root, file, len(read.poses))
     raw = from_opengl(torch.from_numpy(read.poses))
     around = faces_inward(raw[:, :3, 3], raw[:, :3, 2], -raw[:, :3, 1])
@@ -161,12 +161,12 @@ def _mean_pose(poses: Float[np.ndarray, "v 4 4"]) -> Float[np.ndarray, "4 4"]:
 def _spherified(
     poses: Float[np.ndarray, "v 4 4"], bounds: Float[np.ndarray, "v 2"]
 ) -> tuple[Float[np.ndarray, "v 4 4"], Float[np.ndarray, "v 2"]]:
-    centre = nearest_point(torch.from_numpy(poses[:, :3, 3]), torch.from_numpy(poses[:, :3, 2]))[0].numpy()
-    upward = _unit((poses[:, :3, 3] - centre).mean(axis=0))
+    center = nearest_point(torch.from_numpy(poses[:, :3, 3]), torch.from_numpy(poses[:, :3, 2]))[0].numpy()
+    upward = _unit((poses[:, :3, 3] - center).mean(axis=0))
     first = _unit(np.cross([0.1, 0.2, 0.3], upward))
     world = np.eye(4)
     world[:3, :3] = np.stack([first, _unit(np.cross(upward, first)), upward], axis=1)
-    world[:3, 3] = centre
+    world[:3, 3] = center
     moved = np.linalg.inv(world) @ poses
     scale = 1.0 / np.sqrt((moved[:, :3, 3] ** 2).sum(axis=1).mean())
     moved[:, :3, 3] *= scale

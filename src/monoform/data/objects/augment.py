@@ -17,7 +17,7 @@ from .solids import joined
 
 
 @dataclass(frozen=True)
-class WidenOptions:
+class AugmentOptions:
     """Chances and strengths. stretch: standard deviation of the logarithm of each axis' scale. bend, twist, taper: the
     most, in radians, radians and as a share. paint: chance of another texture, half of them over the old colours. lay:
     chance to be laid on a side. edge: longest edge after subdivision, the finest detail of a new texture.
@@ -33,15 +33,15 @@ class WidenOptions:
     edge: float = 0.03
 
 
-def widened(
-    mesh: Mesh, *, generator: np.random.Generator, options: WidenOptions | None = None, other: Mesh | None = None
+def augmented(
+    mesh: Mesh, *, generator: np.random.Generator, options: AugmentOptions | None = None, other: Mesh | None = None
 ) -> Mesh:
     """A random variation of a mesh, in the sphere of radius 0.5; with `other` the two are put together first.
 
     Raises:
         InputError: a mesh has no faces.
     """
-    options = options or WidenOptions()
+    options = options or AugmentOptions()
     mesh = fitted(mesh)
     if other is not None:
         mesh = composed(mesh, fitted(other), generator=generator)
@@ -106,7 +106,7 @@ def repainted(mesh: Mesh, *, generator: np.random.Generator) -> Mesh:
     return replace(mesh, uv=None, texture=None, vertex_colors=to_bytes(texture))
 
 
-def deformed(mesh: Mesh, options: WidenOptions, *, generator: np.random.Generator) -> Mesh:
+def deformed(mesh: Mesh, options: AugmentOptions, *, generator: np.random.Generator) -> Mesh:
     """The mesh bent, twisted or tapered along a random axis (Barr 1984)."""
     along, first, second = generator.permutation(3)
     x, y, z = mesh.vertices[:, along], mesh.vertices[:, first], mesh.vertices[:, second]
@@ -134,14 +134,14 @@ def _bent(along: np.ndarray, across: np.ndarray, angle: float) -> tuple[np.ndarr
     return np.sin(turn) * (radius - across), radius - np.cos(turn) * (radius - across)
 
 
-def _stretched(mesh: Mesh, options: WidenOptions, generator: np.random.Generator) -> Mesh:
+def _stretched(mesh: Mesh, options: AugmentOptions, generator: np.random.Generator) -> Mesh:
     scale: Float[np.ndarray, " 3"] = np.exp(np.clip(options.stretch * generator.normal(size=3), -0.5, 0.5))
     if generator.random() < 0.5:
         scale[0] *= -1
     return mesh.transformed(np.diag([*scale, 1.0]))
 
 
-def _laid(mesh: Mesh, options: WidenOptions, generator: np.random.Generator) -> Mesh:
+def _laid(mesh: Mesh, options: AugmentOptions, generator: np.random.Generator) -> Mesh:
     if generator.random() >= options.lay:
         return mesh
     world_from_mesh = np.eye(4)

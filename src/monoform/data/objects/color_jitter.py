@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-_GREY = (0.2989, 0.587, 0.114)  # ITU-R BT.601
+_GRAY = (0.2989, 0.587, 0.114)  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,16 @@ def changed_colors(images: Float[Tensor, "v h w 3"], change: ColorChange) -> Flo
 
     Saturation mixes with each pixel's grey, contrast with the image's mean grey, both beyond 1 too.
     """
-    images = (change.saturation * images + (1.0 - change.saturation) * _grey(images)).clamp(0.0, 1.0)
+    images = (change.saturation * images + (1.0 - change.saturation) * _gray(images)).clamp(0.0, 1.0)
     hue, saturation, value = _hsv(images).unbind(-1)
     images = _rgb(torch.stack(((hue + change.hue) % 1.0, saturation, value), dim=-1)).clamp(0.0, 1.0)
-    mean = _grey(images).mean(dim=(1, 2, 3), keepdim=True)
+    mean = _gray(images).mean(dim=(1, 2, 3), keepdim=True)
     images = (change.contrast * images + (1.0 - change.contrast) * mean).clamp(0.0, 1.0)
     return (change.brightness * images).clamp(0.0, 1.0)
 
 
-def _grey(images: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 1"]:
-    return (images * images.new_tensor(_GREY)).sum(dim=-1, keepdim=True)
+def _gray(images: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 1"]:
+    return (images * images.new_tensor(_GRAY)).sum(dim=-1, keepdim=True)
 
 
 def _hsv(images: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:

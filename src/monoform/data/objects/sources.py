@@ -20,13 +20,15 @@ from ...inputs import listed_below, read_text, require_folder
 from ...mesh import Mesh
 from ...mesh.read import SUFFIXES, load
 from ...outputs import require_name
-from .augment import fitted, widened
+from ...renamed import renamed
+from .augment import augmented, fitted
 from .procedural import procedural_object
 from .procedural_cars import procedural_car
 
 VARIANT = "~"  # NAME~2 is the second widened copy of NAME
 
 
+@renamed(licence="license")
 @dataclass(frozen=True)
 class Source:
     """One object to be made.
@@ -39,7 +41,7 @@ class Source:
     name: str
     path: str | None = None
     category: str = ""
-    licence: str = ""
+    license: str = ""
     credit: str = ""
     texture_kind: str = ""
     front: str = ""
@@ -52,6 +54,11 @@ class Source:
     def base_name(self) -> str:
         """The name without the number of the variant."""
         return self.name.split(VARIANT)[0]
+
+    def stored(self) -> dict[str, Any]:
+        """As files hold it, where its license has another spelling."""
+        values = asdict(self)
+        return {**values, "licence": values.pop("license")}
 
     def generator(self, seed: int) -> np.random.Generator:
         """Randomness of this object alone: the same whatever else is in the list."""
@@ -102,7 +109,7 @@ def require_names(sources: Sequence[Source]) -> None:
         require_name(source.category or "objects")
 
 
-def widened_sources(sources: Sequence[Source], copies: int, *, composed: float = 0.1, seed: int = 0) -> list[Source]:
+def augmented_sources(sources: Sequence[Source], copies: int, *, composed: float = 0.1, seed: int = 0) -> list[Source]:
     """`copies` widened copies of every source; the share `composed` of them is put together with another source.
 
     Leave out what must not be trained on before: a companion can be any of the sources that have a file.
@@ -120,12 +127,12 @@ def widened_sources(sources: Sequence[Source], copies: int, *, composed: float =
 
 def procedural_sources(count: int) -> list[Source]:
     """`count` objects of `monoform.data.objects.procedural`."""
-    return [Source(f"procedural_{i:05d}", category="procedural", licence="CC0-1.0") for i in range(count)]
+    return [Source(f"procedural_{i:05d}", category="procedural", license="CC0-1.0") for i in range(count)]
 
 
 def procedural_cars(count: int) -> list[Source]:
     """`count` cars of `monoform.data.objects.procedural_cars`."""
-    return [Source(f"car_{i:05d}", category="car", licence="CC0-1.0", front="+z", kind="car") for i in range(count)]
+    return [Source(f"car_{i:05d}", category="car", license="CC0-1.0", front="+z", kind="car") for i in range(count)]
 
 
 def request_digest(format: int, sources: Sequence[Source], options: Any) -> str:
@@ -138,7 +145,7 @@ def request_digest(format: int, sources: Sequence[Source], options: Any) -> str:
     """
     files = {path for source in sources for path in (source.path, source.companion) if path is not None}
     contents = {path: _digest(Path(path)) for path in sorted(files)}
-    text = json.dumps([format, [asdict(source) for source in sources], asdict(options), contents], sort_keys=True)
+    text = json.dumps([format, [source.stored() for source in sources], asdict(options), contents], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -163,7 +170,7 @@ def load_source(source: Source, *, seed: int) -> Mesh:
     mesh = make(generator=generator) if source.path is None else load(source.path, root=source.root)
     if source.variant:
         other = None if source.companion is None else load(source.companion, root=source.root)
-        return widened(mesh, generator=generator, other=other)
+        return augmented(mesh, generator=generator, other=other)
     return fitted(mesh)
 
 
@@ -191,7 +198,7 @@ def _of_row(row: dict[str, str | None], index: Path) -> Source:
         name=name,
         path=str(index.parent / path),
         category=row.get("category") or "",
-        licence=row.get("licence") or "",
+        license=row.get("licence") or "",
         credit=row.get("source") or "",
         texture_kind=row.get("texture_kind") or "",
         front=row.get("front") or "",

@@ -100,7 +100,7 @@ class PackedObjects:
         return [entry["category"] for entry in self.entries]
 
     @property
-    def licences(self) -> list[str]:
+    def licenses(self) -> list[str]:
         """Their licences."""
         return [entry["licence"] for entry in self.entries]
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from ...camera import Camera, to_integer_centres, z_up_from_y_up
+from ...camera import Camera, to_integer_centers, z_up_from_y_up
 from ...outputs import atomic_folder, atomic_stream, save_picture
 from ..posed.dvr import CAMERAS
 
@@ -65,6 +65,6 @@ def write_nmr_object(
 
 def _shared_intrinsics(cameras: Camera) -> tuple[float, float, float]:
     """(focal length, principal point with centres at whole numbers) of cameras that share them."""
-    matrix = to_integer_centres(cameras.intrinsics.double())
+    matrix = to_integer_centers(cameras.intrinsics.double())
     assert torch.equal(matrix, matrix[:1].expand_as(matrix)) and matrix[0, 0, 0] == matrix[0, 1, 1], "square pixels"
     return float(matrix[0, 0, 0]), float(matrix[0, 0, 2]), float(matrix[0, 1, 2])

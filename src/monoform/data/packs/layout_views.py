@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, UInt8
 
 from ...camera import Camera, look_at, spherical_position
-from ...camera.integer_centres import integer_centre_camera
+from ...camera.integer_centers import integer_center_camera
 from ...mesh import Mesh
 from ...render.mesh import render_mesh
 
@@ -69,4 +69,4 @@ def _square_cameras(
     focal: float,
 ) -> Camera:
     pose = look_at(spherical_position(azimuth, elevation, distance)).float()
-    return integer_centre_camera(pose, size, size, focal)
+    return integer_center_camera(pose, size, size, focal)

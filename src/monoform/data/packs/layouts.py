@@ -213,7 +213,7 @@ def _index(
     failed: dict[str, str],
 ) -> dict[str, Any]:
     objects = [
-        {"name": s.name, "category": _category(s), "split": splits[s.name], "licence": s.licence, "credit": s.credit}
+        {"name": s.name, "category": _category(s), "split": splits[s.name], "licence": s.license, "credit": s.credit}
         for s in made
     ]
     content = {"request": request, "options": asdict(options), "splits": splits, "left_out": left_out}

@@ -204,7 +204,7 @@ def _write_index(
     objects: list[dict[str, Any]] = []
     for row, source in enumerate(sources):
         if row not in failed:
-            entry = asdict(source)
+            entry = source.stored()
             del entry["path"], entry["root"]
             entry["companion"] = Path(source.companion).stem if source.companion else None
             objects.append({"row": row, **entry})

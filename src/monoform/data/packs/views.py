@@ -162,8 +162,8 @@ def _jittered(color: np.ndarray, strength: float, generator: np.random.Generator
     """Other brightness, contrast, saturation and tint, as of another photographic camera."""
     gain, contrast, saturation = 1.0 + strength * generator.uniform(-1, 1, 3)
     tint = 1.0 + 0.3 * strength * generator.uniform(-1, 1, 3)
-    grey = color.mean(axis=-1, keepdims=True)
-    color = grey + saturation * (color - grey)
+    gray = color.mean(axis=-1, keepdims=True)
+    color = gray + saturation * (color - gray)
     color = (0.5 + contrast * (color - 0.5)) * gain * tint
     return color.astype(np.float32)
 

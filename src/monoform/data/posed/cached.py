@@ -12,7 +12,7 @@ from .objects import PosedObject, PosedObjects
 GIBIBYTE = 1 << 30
 
 
-class HeldObjects:
+class CachedObjects:
     """All views of each object of a data set, decoded once and kept as bytes until `budget` bytes are spent.
 
     What does not fit is decoded anew each time. Colours that are no whole bytes (composited or resized ones) are
@@ -35,5 +35,5 @@ class HeldObjects:
             self._left -= read.images.numel()
             self._held[which] = (read.images * 255).round().to(torch.uint8), vars(read) | {"masks": None}
             del self._held[which][1]["images"]
-        colours, others = self._held[which]
-        return PosedObject(images=colours.float() / 255, **others)
+        colors, others = self._held[which]
+        return PosedObject(images=colors.float() / 255, **others)

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from scipy.linalg import rq
 
-from ...camera.integer_centres import integer_centre_camera
+from ...camera.integer_centers import integer_center_camera
 from ...errors import InputError
 from ...inputs import read_arrays
 from .dvr import CAMERAS, listed_places
@@ -56,18 +56,18 @@ class DtuObjects(PosedObjects):
     def _read(self, place: Place, files: list[Path], views: list[int]) -> PosedObject:
         file = place.folder / CAMERAS
         arrays = read_arrays(file, missing="it must hold the cameras of the object")
-        parts = [_normalised(arrays, view, file) for view in range(len(files))]
+        parts = [_normalized(arrays, view, file) for view in range(len(files))]
         intrinsics = np.mean([part[0] for part in parts], axis=0)
         images, _ = read_composited([files[view] for view in views], self.background)
         ratio = np.array(size_ratio(images, self.size))
         resized = resize_by_area(images, self.size)
-        focal, centre = intrinsics[(0, 1), (0, 1)] * ratio, intrinsics[:2, 2] * ratio
-        cameras = integer_centre_camera(
+        focal, center = intrinsics[(0, 1), (0, 1)] * ratio, intrinsics[:2, 2] * ratio
+        cameras = integer_center_camera(
             torch.from_numpy(np.stack([_TURN_WORLD @ parts[view][1] for view in views])).float(),
             resized.shape[2],
             resized.shape[1],
             (float(focal[0]), float(focal[1])),
-            (float(centre[0]), float(centre[1])),
+            (float(center[0]), float(center[1])),
         )
         return PosedObject(
             name=place.name,
@@ -108,7 +108,7 @@ def decompose_projection(
     return upper / upper[2, 2], pose
 
 
-def _normalised(arrays: dict[str, np.ndarray], view: int, file: Path) -> tuple[np.ndarray, np.ndarray]:
+def _normalized(arrays: dict[str, np.ndarray], view: int, file: Path) -> tuple[np.ndarray, np.ndarray]:
     """(intrinsics, camera-to-world) of a view, in the normalised scanner's world."""
     projection, scale = matrix_of(arrays, f"world_mat_{view}", file), matrix_of(arrays, f"scale_mat_{view}", file)
     size = np.diag(scale)[:3]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...camera.integer_centres import integer_centre_camera
+from ...camera.integer_centers import integer_center_camera
 from ...errors import InputError
 from ...inputs import listed, read_arrays, read_text, require_folder
 from .files import (
@@ -77,7 +77,7 @@ class DvrObjects(PosedObjects):
         side = focal_of_side_2(arrays, len(files), file)
         focal = 0.5 * side * images.shape[2]
         poses = np.stack([_pose(arrays, view, file) for view in views])
-        cameras = integer_centre_camera(
+        cameras = integer_center_camera(
             torch.from_numpy(poses).float(),
             resized.shape[2],
             resized.shape[1],

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 
 from ...camera import y_up_from_z_up
-from ...camera.integer_centres import integer_centre_camera
+from ...camera.integer_centers import integer_center_camera
 from ...errors import InputError
 from ...inputs import listed, require_folder, require_regular_file
 from .files import (
@@ -95,7 +95,7 @@ class SrnObjects(PosedObjects):
         cover = inside.astype(np.float32) if alpha is None else alpha
         ratio = size_ratio(images, self.size)
         resized = resize_by_area(images, self.size)
-        cameras = integer_centre_camera(
+        cameras = integer_center_camera(
             y_up_from_z_up(torch.from_numpy(poses).float()),
             resized.shape[2],
             resized.shape[1],

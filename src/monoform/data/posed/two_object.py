@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ...camera import Camera, cameras_from_transforms, from_integer_centres
+from ...camera import Camera, cameras_from_transforms, from_integer_centers
 from ...errors import InputError
 from ...inputs import listed_below, read_json, require_folder
 from ...inputs.photo_names import plain_name, stem_of
@@ -66,7 +66,7 @@ class TwoObjectScenes(PosedObjects):
             category=place.category,
             views=tuple(views),
             images=resized,
-            cameras=_published_centre([cameras[view] for view in views], resized.shape[2], resized.shape[1]),
+            cameras=_published_center([cameras[view] for view in views], resized.shape[2], resized.shape[1]),
             masks=resize_by_area(alpha, self.size)[..., 0],
             boxes=boxes_of(alpha[..., 0] > 0, ratio),
             near=self.near,
@@ -75,10 +75,10 @@ class TwoObjectScenes(PosedObjects):
         )
 
 
-def _published_centre(cameras: list[Camera], width: int, height: int) -> Camera:
+def _published_center(cameras: list[Camera], width: int, height: int) -> Camera:
     """The cameras at another size, with the principal point that the published code takes: half a pixel further."""
     resized = Camera.concatenate(cameras).resized(width, height)
-    return replace(resized, intrinsics=from_integer_centres(resized.intrinsics))
+    return replace(resized, intrinsics=from_integer_centers(resized.intrinsics))
 
 
 def _frame_names(file: Path) -> list[str]:

@@ -16,7 +16,7 @@ from ..raycast import caster_of
 from .openings import close_openings
 from .voxels import VoxelGrid, grown, voxelize
 
-_NEIGHBOURS = 3  # nearest samples whose faces are tried
+_NEIGHBORS = 3  # nearest samples whose faces are tried
 _CLEAR = 0.45  # cells: what is nearer to the surface than this may lie in a flooded cell although it is inside
 _VOTES = 2  # lines to the outside that a point needs: the ray caster lets one in some thousands through an edge
 _REACH = (0.75, 1.25, 1.75, 2.5, 3.5)  # where along a ray a free cell is looked for, in cells
@@ -115,7 +115,7 @@ class Solid:
     def _closest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Closest points of the outer surface and the normals of their faces (0 on a closed opening)."""
         tree, faces = self._tree
-        count = min(_NEIGHBOURS, tree.n)
+        count = min(_NEIGHBORS, tree.n)
         index = tree.query(points, k=count)[1].reshape(len(points), count)
         closest, face = tree.data[index[:, 0]], faces[index[:, 0]]
         least = np.full(len(points), np.inf)

@@ -22,7 +22,7 @@ from ...metrics.pose import rotation_error, translation_error
 from ...render.ray_renderer import RayRenderer
 from .frames import Level, level
 from .reference import Reference, at_poses, look
-from .residuals import Alignment, Tone, camera_of
+from .residuals import AffineBrightness, Alignment, camera_of
 
 APART = math.radians(5.0)  # hypotheses that are nearer to each other are one
 WORSE = 1.1  # noise of the score: pictures that are rendered anew are sampled elsewhere
@@ -49,19 +49,19 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Aligning:
+class DirectAlignment:
     """How poses are aligned.
 
     Attributes:
         stages: from coarse to fine.
-        tone: how brightness may differ.
+        brightness: how brightness may differ.
         zoom: standard deviation of the logarithm of the focal length's factor; 0: the focal length is known.
         delta: of Huber's loss on colours.
         turned, moved: a stage ends when a pose turns by less (radians) and moves by less (of its distance).
     """
 
     stages: tuple[Stage, ...] = (Stage(40, 6, 12, 3), Stage(80, 4, 12, 2), Stage(160, 4, 10, 1), Stage(288, 2, 8, 1))
-    tone: Tone = field(default_factory=Tone)
+    brightness: AffineBrightness = field(default_factory=AffineBrightness)
     zoom: float = 0.0
     delta: float = 0.08
     turned: float = 5e-4
@@ -77,7 +77,9 @@ class Hypotheses:
     """Poses with their tones and zooms, the better first.
 
     Attributes:
-        poses: world_from_camera; tone: logarithm of the gain, offset; zoom: logarithm of the focal length's factor.
+        poses: world_from_camera.
+        brightness: logarithm of the gain, offset.
+        zoom: logarithm of the focal length's factor.
         scores: mean robust difference of the whole rendered pictures to the photo at the last stage.
         starts: from which start each came.
         ratios: of those that were given up, their score then in the best one's; infinity for those that had come to
@@ -85,7 +87,7 @@ class Hypotheses:
     """
 
     poses: Float[Tensor, "b 4 4"]
-    tone: Float[Tensor, "b 2"]
+    brightness: Float[Tensor, "b 2"]
     zoom: Float[Tensor, "b 1"]
     scores: Float[Tensor, " b"]
     starts: Int[Tensor, " b"]
@@ -98,7 +100,7 @@ class Hypotheses:
     @property
     def values(self) -> dict[str, Tensor]:
         """As variables of the least squares."""
-        return {"pose": self.poses, "tone": self.tone, "zoom": self.zoom}
+        return {"pose": self.poses, "brightness": self.brightness, "zoom": self.zoom}
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +136,7 @@ def align(
     image: Float[Tensor, "h w 3"],
     camera: Camera,
     starts: Float[Tensor, "b 4 4"],
-    options: Aligning | None = None,
+    options: DirectAlignment | None = None,
     *,
     generator: torch.Generator | None = None,
 ) -> Aligned:
@@ -145,17 +147,17 @@ def align(
         camera: one, whose intrinsics are kept.
         starts: poses to try; those that look least like the photo are given up early.
     """
-    options = options or Aligning()
+    options = options or DirectAlignment()
     run = _Run(renderer, camera, options, generator, starts)
     for number, stage in enumerate(options.stages):
         run.stage(level(image, camera, stage.longest, stage.local), stage, prune=number > 0)
     return run.result()
 
 
-def scores(reference: Reference, level: Level, tone: Float[Tensor, "b 2"], delta: float) -> Float[Tensor, " b"]:
-    """Mean robust difference of whole pictures, in colours: Huber's loss over its slope."""
-    seen = tone[:, :1, None].exp() * reference.colours + tone[:, 1:, None]
-    gap = (seen - level.colours.reshape(1, -1, 3)).abs()
+def scores(reference: Reference, level: Level, brightness: Float[Tensor, "b 2"], delta: float) -> Float[Tensor, " b"]:
+    """Mean robust difference of whole pictures, in colors: Huber's loss over its slope."""
+    seen = brightness[:, :1, None].exp() * reference.colors + brightness[:, 1:, None]
+    gap = (seen - level.colors.reshape(1, -1, 3)).abs()
     loss = torch.where(gap < delta, 0.5 * gap.square() / delta, gap - 0.5 * delta)
     return loss.mean((1, 2))
 
@@ -167,7 +169,7 @@ class _Run:
         self,
         renderer: RayRenderer,
         camera: Camera,
-        options: Aligning,
+        options: DirectAlignment,
         generator: torch.Generator | None,
         starts: Tensor,
     ) -> None:
@@ -195,7 +197,7 @@ class _Run:
         for number in range(stage.renders + 1):
             reference = self.look(size)
             self.shown = self.now.poses, reference
-            found = scores(reference, size, self.now.tone, self.options.delta)
+            found = scores(reference, size, self.now.brightness, self.options.delta)
             self.now = replace(self.now, scores=found)
             self._note()
             best = self.now if number == 0 else _better(self.now, best)
@@ -211,10 +213,10 @@ class _Run:
         self.size = size
 
     def _followed(self, size: Level, reference: Reference, steps: int) -> Hypotheses:
-        problem = Alignment(reference, size, self.options.tone, self.options.zoom, self.options.delta)
+        problem = Alignment(reference, size, self.options.brightness, self.options.zoom, self.options.delta)
         found = levenberg_marquardt(self.now.values, problem.equations, problem.move, steps=steps)
         values = found.values
-        return replace(self.now, poses=values["pose"], tone=values["tone"], zoom=values["zoom"])
+        return replace(self.now, poses=values["pose"], brightness=values["brightness"], zoom=values["zoom"])
 
     def _still(self, before: Tensor) -> bool:
         turned = rotation_error(self.now.poses, before)
@@ -253,7 +255,7 @@ class _Run:
         )
 
 
-_FIELDS = ("poses", "tone", "zoom", "scores", "starts", "ratios")
+_FIELDS = ("poses", "brightness", "zoom", "scores", "starts", "ratios")
 
 
 def _parted(ordered: Hypotheses, keep: int) -> tuple[Hypotheses, Hypotheses]:

@@ -14,7 +14,7 @@ from ...camera import Camera
 from ...inversion.least_squares import levenberg_marquardt
 from ...metrics.pose import rotation_error
 from ...render.ray_renderer import RayRenderer
-from .align import Aligned, Aligning, Stage, align
+from .align import Aligned, DirectAlignment, Stage, align
 from .frames import SMOOTHING, level
 from .reference import SEEN, Reference, at_poses, look
 from .residuals import Alignment, camera_of
@@ -52,7 +52,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Diagnostics:
     """What is known of a pose, under the names of `Limits`; and the photo's brightness relative to the scene's."""
 
     detail: float
@@ -63,7 +63,7 @@ class Evidence:
     drift: float
     gain: float
 
-    def doubts(self, limits: Limits) -> tuple[str, ...]:
+    def failure_reasons(self, limits: Limits) -> tuple[str, ...]:
         """A sentence for each limit that is not kept."""
         found = []
         if self.overlap < limits.overlap:
@@ -81,13 +81,13 @@ class Evidence:
         return tuple(found)
 
 
-def covariance(found: Aligned, options: Aligning) -> Float[Tensor, "6 6"] | None:
+def covariance(found: Aligned, options: DirectAlignment) -> Float[Tensor, "6 6"] | None:
     """Of the pose's motion in the camera's axes, rotation (radians) first; None where the photo does not fix it.
 
     The inverse of the Gauss-Newton matrix with tone and zoom left free, times the residuals' variance: what independent
     errors of the photo's pixels would do. Errors of the scene itself are not independent, so that it is a lower bound.
     """
-    problem = Alignment(found.reference, found.level, options.tone, options.zoom, options.delta)
+    problem = Alignment(found.reference, found.level, options.brightness, options.zoom, options.delta)
     values = {name: value[:1].double() for name, value in found.best.values.items()}
     exact = replace(found.level, layers=found.level.layers.double(), camera=found.level.camera.to(torch.float64))
     problem = replace(problem, reference=_double(found.reference), level=exact)
@@ -100,43 +100,43 @@ def covariance(found: Aligned, options: Aligning) -> Float[Tensor, "6 6"] | None
     if torch.linalg.cond(matrix) > 1e14:
         return None
     # Smoothing spreads each pixel's error over this many neighbours.
-    neighbours = 4.0 * math.pi * SMOOTHING**2
-    return (torch.linalg.inv(matrix) * variance * neighbours / count)[:6, :6]
+    neighbors = 4.0 * math.pi * SMOOTHING**2
+    return (torch.linalg.inv(matrix) * variance * neighbors / count)[:6, :6]
 
 
 def _double(reference: Reference) -> Reference:
-    return Reference(reference.points.double(), reference.colours.double(), reference.weights.double())
+    return Reference(reference.points.double(), reference.colors.double(), reference.weights.double())
 
 
-def evidence(
+def diagnostics(
     renderer: RayRenderer,
     image: Float[Tensor, "h w 3"],
     camera: Camera,
     found: Aligned,
-    options: Aligning,
+    options: DirectAlignment,
     limits: Limits,
-) -> Evidence:
+) -> Diagnostics:
     """What speaks for and against the best pose; image and camera as `align` had them."""
     values = {name: value[:1] for name, value in found.best.values.items()}
     size = level(image, camera, COMPARED)
     reference = look(renderer, camera_of(at_poses(size.camera, values["pose"]), values))
-    plain = Alignment(reference, size, options.tone, delta=options.delta)
-    tone = levenberg_marquardt(values, plain.equations, plain.move, steps=FURTHER).values["tone"][0]
+    plain = Alignment(reference, size, options.brightness, delta=options.delta)
+    brightness = levenberg_marquardt(values, plain.equations, plain.move, steps=FURTHER).values["brightness"][0]
     shape = (size.camera.height, size.camera.width)
-    weight = (reference.weights[0] > 0).reshape(shape).to(reference.colours)
-    rendered = (tone[0].exp() * reference.colours[0] + tone[1]).reshape(*shape, 3)
-    problem = Alignment(found.reference, found.level, options.tone, options.zoom, options.delta)
+    weight = (reference.weights[0] > 0).reshape(shape).to(reference.colors)
+    rendered = (brightness[0].exp() * reference.colors[0] + brightness[1]).reshape(*shape, 3)
+    problem = Alignment(found.reference, found.level, options.brightness, options.zoom, options.delta)
     local = REFOCUSED * options.stages[-1].local / options.stages[-1].longest
     refocus = Stage(REFOCUSED, renders=3, steps=14, keep=1, local=local)
     freed = align(renderer, image, camera, values["pose"], replace(options, stages=(refocus,), zoom=FREE))
-    return Evidence(
-        detail=_detail(rendered, size.colours, weight),
-        explained=_explained(rendered, size.colours, weight),
+    return Diagnostics(
+        detail=_detail(rendered, size.colors, weight),
+        explained=_explained(rendered, size.colors, weight),
         spread=_spread(found, limits),
         zoom=float(freed.best.values["zoom"][0, 0] - values["zoom"][0, 0]),
         drift=_drift(problem, values),
         overlap=overlap(renderer, found.camera),
-        gain=float(tone[0].exp()),
+        gain=float(brightness[0].exp()),
     )
 
 

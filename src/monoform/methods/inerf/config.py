@@ -6,20 +6,22 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ...errors import InputError
+from ...renamed import renamed
 
 Frame = Literal["world", "camera", "object"]
-Parametrisation = Literal["se3", "matrix", "screw7"]
+Parametrization = Literal["se3", "matrix", "screw7"]
 Sampling = Literal["random", "centre", "patch", "points", "regions", "object"]
 FRAMES: tuple[Frame, ...] = ("world", "camera", "object")
 SAMPLINGS: tuple[Sampling, ...] = ("random", "centre", "patch", "points", "regions", "object")
 
 
+@renamed(parametrisation="parametrization")
 @dataclass(frozen=True)
 class Compat:
     """Behaviours of the published programs that are kept for comparing numbers, never the default.
 
     Attributes:
-        parametrisation: "matrix": the 16 entries of the pose are the variables and nothing keeps them rigid (official
+        parametrization: "matrix": the 16 entries of the pose are the variables and nothing keeps them rigid (official
             script); "screw7": axis, translation and angle are free of each other, and the axis' length is never 1 (a
             widespread re-implementation); "se3": the paper's exponential.
         encoder_batchnorm: "batch": the field of one photo is encoded anew at every step with the statistics of that
@@ -33,7 +35,7 @@ class Compat:
             else 0.001 beside it.
     """
 
-    parametrisation: Parametrisation = "se3"
+    parametrization: Parametrization = "se3"
     encoder_batchnorm: Literal["running", "batch"] = "running"
     constant_rate: bool = False
     with_replacement: bool = False
@@ -43,7 +45,7 @@ class Compat:
 
 
 @dataclass(frozen=True)
-class Descent:
+class PhotometricAdam:
     """The paper's optimizer (section 3.2) on colours of sampled pixels.
 
     Attributes:

@@ -14,8 +14,8 @@ from ...camera import Camera
 from ...inversion import Exponential, fit
 from ...render.ray_renderer import RayRenderer
 from ...training import Constant
-from .config import Descent
-from .parametrisation import nearest_rigid, pose_of, variables
+from .config import PhotometricAdam
+from .parametrization import nearest_rigid, pose_of, variables
 from .pixels import pixel_source
 
 PixelsOfStep = Callable[[int], Int[Tensor, " k"]]
@@ -50,12 +50,12 @@ def descend(
     renderer: RayRenderer,
     image: Float[Tensor, "h w 3"],
     start: Camera,
-    options: Descent | None = None,
+    options: PhotometricAdam | None = None,
     *,
     generator: torch.Generator | None = None,
     pixels: PixelsOfStep | None = None,
     initial: Mapping[str, Tensor] | None = None,
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0),
     background: tuple[float, float, float] | None = None,
 ) -> Trajectory:
     """Move one camera down the mean squared error of colours; the renderer itself stays as it is.
@@ -67,29 +67,29 @@ def descend(
             own even samples, and pixels from the global generator.
         pixels: flat indices for each step, instead of those of `options.sampling`.
         initial: where the variables start, by name; by default at no motion.
-        centre: of the object, for the frame "object".
+        center: of the object, for the frame "object".
         background: plain colour behind the object, for the sampling "object".
     """
-    options = options or Descent()
+    options = options or PhotometricAdam()
     first = start.world_from_camera[0]
     chosen = variables(first, options, generator=generator)
     if initial is not None:
         chosen = [replace(one, value=initial[one.name]) for one in chosen]
     draw = pixels or _drawn(image, options, generator, background)
     target = image.reshape(-1, 3)
-    record = _Record(options, first, centre)
-    centres = start.pixel_centres()
+    record = _Record(options, first, center)
+    centers = start.pixel_centers()
 
     def loss(values: Mapping[str, Tensor], step: int) -> Mapping[str, Tensor]:
         record.seen(values)
         index = draw(step)
         camera = replace(start, world_from_camera=record.poses[-1][None])
-        origins, directions = rays(camera, centres[index], unit=options.compat.unit_directions)
+        origins, directions = rays(camera, centers[index], unit=options.compat.unit_directions)
         seen = renderer(origins, directions, generator=generator)
         error = (seen.rgb - target[index]).square().mean()
         record.losses.append(float(error.detach()))
         record.seconds.append(time.perf_counter() - record.began)
-        return {"colour": error}
+        return {"color": error}
 
     constant = options.compat.constant_rate
     schedule = Constant() if constant else Exponential(max(options.steps, 1), options.decay ** (options.steps / 100))
@@ -116,8 +116,8 @@ def rays(
 class _Record:
     """What passes by in the loss."""
 
-    def __init__(self, options: Descent, start: Tensor, centre: tuple[float, float, float]) -> None:
-        self.options, self.start, self.centre = options, start, centre
+    def __init__(self, options: PhotometricAdam, start: Tensor, center: tuple[float, float, float]) -> None:
+        self.options, self.start, self.center = options, start, center
         self.poses: list[Tensor] = []
         self.values: list[Tensor] = []
         self.gradients: list[list[Tensor]] = []
@@ -139,7 +139,7 @@ class _Record:
     def reached(self, values: Mapping[str, Tensor]) -> None:
         """Note the values and their pose."""
         self.values.append(_flat(values.values()))
-        self.poses.append(pose_of(values, self.start, frame=self.options.frame, centre=self.centre))
+        self.poses.append(pose_of(values, self.start, frame=self.options.frame, center=self.center))
 
     def trajectory(self) -> Trajectory:
         steps = len(self.losses)
@@ -161,7 +161,7 @@ def _flat(values: object) -> Tensor:
 
 def _drawn(
     image: Tensor,
-    options: Descent,
+    options: PhotometricAdam,
     generator: torch.Generator | None,
     background: tuple[float, float, float] | None,
 ) -> PixelsOfStep:

@@ -35,7 +35,7 @@ class Level:
         return self.camera.width, self.camera.height
 
     @property
-    def colours(self) -> Float[Tensor, "h w 3"]:
+    def colors(self) -> Float[Tensor, "h w 3"]:
         """The smoothed photo."""
         return self.layers[:3].permute(1, 2, 0)
 

@@ -18,13 +18,13 @@ from ...errors import InputError
 from ...render.ray_renderer import RayRenderer
 from ...scene import Photo
 from ...scene.photo_camera import photo_camera, working_camera
-from ..base import MethodCard, PoseEstimate, PoseEstimator, Surroundings
-from .align import Aligned, Aligning, Stage, align
-from .confidence import Evidence, Limits, covariance, evidence
-from .config import Descent
+from ..base import MethodCard, PoseEstimate, PoseEstimator, SceneBounds
+from .align import Aligned, DirectAlignment, Stage, align
+from .confidence import Diagnostics, Limits, covariance, diagnostics
+from .config import PhotometricAdam
 from .descend import Trajectory, descend
 from .reference import tells_distances
-from .residuals import Tone
+from .residuals import AffineBrightness
 from .starts import around, over_sphere
 
 CITATION = """@inproceedings{yen2021inerf,
@@ -67,7 +67,7 @@ class InerfOptions:
     gain: float = 0.2
     fit_focal: bool = False
     longest: int = 288
-    descent: Descent = field(default_factory=Descent)
+    descent: PhotometricAdam = field(default_factory=PhotometricAdam)
     limits: Limits = field(default_factory=Limits)
 
 
@@ -79,7 +79,7 @@ class Inerf(PoseEstimator):
         name="inerf",
         summary="the camera of a photo, from a scene that can be rendered",
         needs="a scene: trained, converted or reconstructed",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         weights=None,
         size=0.0,
         citation=(CITATION,),
@@ -95,27 +95,27 @@ class Inerf(PoseEstimator):
         field: RayRenderer,
         start: Camera,
         *,
-        surroundings: Surroundings,
+        scene_bounds: SceneBounds,
         generator: torch.Generator,
         search: bool = False,
     ) -> PoseEstimate:
         """See `PoseEstimator.estimate`; adam takes the start as it is and never searches."""
-        image, camera = working_image(photo, start, surroundings.background)
+        image, camera = working_image(photo, start, scene_bounds.background)
         with torch.inference_mode(False):
             if self.config.optimizer == "adam":
                 if search:
                     raise InputError("adam finds no pose without a start: give one, or use the optimizer lm.")
-                return self._descended(photo, field, image, camera, surroundings, generator)
+                return self._descended(photo, field, image, camera, scene_bounds, generator)
             if not search and not tells_distances(field, camera):
                 raise InputError(f"{NO_DISTANCES}: use the optimizer adam.")
             begun = time.perf_counter()
-            estimate = self._aligned(photo, field, image, camera, surroundings, search=search)
+            estimate = self._aligned(photo, field, image, camera, scene_bounds, search=search)
             details, limits = estimate.details, self.config.limits
             is_like = details["detail"] >= limits.detail and details["explained"] >= limits.explained
             if search or is_like or not self.config.elsewhere:
                 return estimate
             passed = time.perf_counter() - begun
-            other = self._aligned(photo, field, image, camera, surroundings, search=True)
+            other = self._aligned(photo, field, image, camera, scene_bounds, search=True)
             if other.details["detail"] <= details["detail"]:
                 return estimate
             return replace(other, seconds=other.seconds + passed)
@@ -126,47 +126,47 @@ class Inerf(PoseEstimator):
         field: RayRenderer,
         image: Tensor,
         camera: Camera,
-        surroundings: Surroundings,
+        scene_bounds: SceneBounds,
         *,
         search: bool,
     ) -> PoseEstimate:
         """The best pose around the start, or of all."""
-        centre = torch.tensor(surroundings.centre).to(camera.world_from_camera)
-        options = self._aligning(search=search)
+        center = torch.tensor(scene_bounds.center).to(camera.world_from_camera)
+        options = self._direct_alignment(search=search)
         if search:
-            starts = self._everywhere(camera, centre, surroundings)
+            starts = self._everywhere(camera, center, scene_bounds)
         else:
             angle = math.radians(self.config.spread)
-            starts = around(camera.world_from_camera[0], self.config.starts, angle, centre)
+            starts = around(camera.world_from_camera[0], self.config.starts, angle, center)
         found = align(field, image, camera, starts, options)
-        known = evidence(field, image, camera, found, options, self.config.limits)
+        known = diagnostics(field, image, camera, found, options, self.config.limits)
         return _estimate(photo, found, known, options, self.config.limits)
 
-    def _aligning(self, *, search: bool) -> Aligning:
+    def _direct_alignment(self, *, search: bool) -> DirectAlignment:
         tried = [(32, 1, 10, self.config.keep), (40, 4, 12, 4)] if search else [(40, 6, 12, 3)]
         stages = [Stage(*one) for one in (*tried, (80, 4, 12, 2), (160, 3, 10, 1))]
         stages.append(Stage(160, 4, 10, 1, LOCAL * 160))
         if self.config.longest > 160:
             stages.append(Stage(self.config.longest, 2, 8, 1, LOCAL * self.config.longest))
-        return Aligning(
+        return DirectAlignment(
             stages=tuple(stages),
-            tone=Tone(self.config.gain, 0.25 * self.config.gain),
+            brightness=AffineBrightness(self.config.gain, 0.25 * self.config.gain),
             zoom=0.3 if self.config.fit_focal else 0.0,
         )
 
     def _everywhere(
-        self, camera: Camera, centre: Float[Tensor, " 3"], surroundings: Surroundings
+        self, camera: Camera, center: Float[Tensor, " 3"], scene_bounds: SceneBounds
     ) -> Float[Tensor, "n 4 4"]:
         """Where the scene's own photos were taken, and upright poses at their distance all around."""
-        known = surroundings.cameras
+        known = scene_bounds.cameras
         if known is None or len(known) == 0:
             reach = 0.5 * FILL * min(float(camera.fov_y[0]), _fov_x(camera))
-            return over_sphere(self.config.search, surroundings.radius / math.sin(reach), centre)
+            return over_sphere(self.config.search, scene_bounds.radius / math.sin(reach), center)
         poses = known.world_from_camera.to(camera.world_from_camera)
         step = max(1, -(-len(poses) // max(1, self.config.search // 2)))
         own = poses[::step]
-        distance = float((poses[:, :3, 3] - centre).norm(dim=-1).median())
-        return torch.cat((own, over_sphere(max(1, self.config.search - len(own)), distance, centre)))
+        distance = float((poses[:, :3, 3] - center).norm(dim=-1).median())
+        return torch.cat((own, over_sphere(max(1, self.config.search - len(own)), distance, center)))
 
     def _descended(
         self,
@@ -174,7 +174,7 @@ class Inerf(PoseEstimator):
         renderer: RayRenderer,
         image: Tensor,
         camera: Camera,
-        surroundings: Surroundings,
+        scene_bounds: SceneBounds,
         generator: torch.Generator,
     ) -> PoseEstimate:
         first = camera
@@ -188,15 +188,17 @@ class Inerf(PoseEstimator):
             first,
             self.config.descent,
             generator=generator,
-            centre=surroundings.centre,
-            background=surroundings.background,
+            center=scene_bounds.center,
+            background=scene_bounds.background,
         )
         if not tells_distances(renderer, camera):
             return _unchecked(photo, camera, path)
         # A round of least squares that may not move tells what is known of the pose.
-        options = Aligning(stages=(Stage(160, 1, 0, 1),), tone=Tone(self.config.gain, 0.25 * self.config.gain))
+        options = DirectAlignment(
+            stages=(Stage(160, 1, 0, 1),), brightness=AffineBrightness(self.config.gain, 0.25 * self.config.gain)
+        )
         found = align(renderer, image, camera, path.result[None], options)
-        known = evidence(renderer, image, camera, found, options, self.config.limits)
+        known = diagnostics(renderer, image, camera, found, options, self.config.limits)
         unknown = torch.full((1,), torch.nan, dtype=torch.float64)
         until = slice(0, path.reported + 1)
         found = replace(
@@ -224,8 +226,8 @@ def working_image(
             f"{photo.height}: give the camera of a photo of the same size."
         )
     alpha = torch.from_numpy(photo.rgba[..., 3:]).float()
-    colours = torch.from_numpy(photo.rgb).float() * alpha + (1.0 - alpha) * torch.tensor(background)
-    return colours, working_camera(start, photo)
+    colors = torch.from_numpy(photo.rgb).float() * alpha + (1.0 - alpha) * torch.tensor(background)
+    return colors, working_camera(start, photo)
 
 
 def _unchecked(photo: Photo, camera: Camera, path: Trajectory) -> PoseEstimate:
@@ -234,7 +236,7 @@ def _unchecked(photo: Photo, camera: Camera, path: Trajectory) -> PoseEstimate:
         camera=photo_camera(replace(camera, world_from_camera=path.result[None]), photo),
         covariance=None,
         converged=False,
-        doubts=(f"{NO_DISTANCES}, and so nothing can be checked",),
+        failure_reasons=(f"{NO_DISTANCES}, and so nothing can be checked",),
         score=float(path.losses[-1]) if len(path.losses) else math.nan,
         path=path.poses[: len(path.losses)],
         seconds=path.seconds,
@@ -244,18 +246,20 @@ def _unchecked(photo: Photo, camera: Camera, path: Trajectory) -> PoseEstimate:
     )
 
 
-def _estimate(photo: Photo, found: Aligned, known: Evidence, options: Aligning, limits: Limits) -> PoseEstimate:
-    doubts = known.doubts(limits)
+def _estimate(
+    photo: Photo, found: Aligned, known: Diagnostics, options: DirectAlignment, limits: Limits
+) -> PoseEstimate:
+    failure_reasons = known.failure_reasons(limits)
     spread = covariance(found, options)
     if spread is None:
-        doubts = (*doubts, "the photo does not fix all six numbers of the pose")
+        failure_reasons = (*failure_reasons, "the photo does not fix all six numbers of the pose")
     others = found.finished[found.finished.ratios.isfinite()]
     order = torch.argsort(others.ratios, stable=True)
     return PoseEstimate(
         camera=photo_camera(found.camera, photo),
         covariance=spread,
-        converged=not doubts,
-        doubts=doubts,
+        converged=not failure_reasons,
+        failure_reasons=failure_reasons,
         score=float(found.best.scores[0]),
         path=found.path,
         seconds=found.seconds,

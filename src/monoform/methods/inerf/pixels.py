@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from ...errors import InputError
-from .config import Descent
+from .config import PhotometricAdam
 
-CENTRE, PATCH = 0.5, 0.25
+CENTER, PATCH = 0.5, 0.25
 BAND = 9  # pixels of background around an object that "object" looks at too, at 128 pixels
 
 
@@ -51,7 +51,7 @@ class PixelSource:
 
 def pixel_source(
     image: Float[Tensor, "h w 3"],
-    options: Descent,
+    options: PhotometricAdam,
     *,
     background: tuple[float, float, float] | None = None,
 ) -> PixelSource:
@@ -68,7 +68,7 @@ def pixel_source(
     if options.sampling == "random":
         return PixelSource(everything, everything[:0], options.rays, replacement)
     if options.sampling == "centre":
-        return PixelSource(central_box(height, width, CENTRE), everything[:0], options.rays, True)
+        return PixelSource(central_box(height, width, CENTER), everything[:0], options.rays, True)
     if options.sampling == "patch":
         wanted = central_box(height, width, PATCH)
         return PixelSource(wanted, everything[:0], len(wanted), whole=True)
@@ -81,7 +81,7 @@ def pixel_source(
         points = interest_points(as_bytes(image))
         mask[points[:, 1], points[:, 0]] = True
         if options.sampling == "regions":
-            mask = widened(mask, options.kernel, options.dilations)
+            mask = dilated(mask, options.kernel, options.dilations)
     flat = mask.flatten()
     return PixelSource(flat.nonzero()[:, 0], (~flat).nonzero()[:, 0], options.rays, replacement)
 
@@ -108,7 +108,7 @@ def _detector() -> Any:
     return getattr(cv2, "SIFT_create")()  # noqa: B009  (absent from OpenCV's type stubs)
 
 
-def widened(mask: Bool[Tensor, "h w"], kernel: int, times: int) -> Bool[Tensor, "h w"]:
+def dilated(mask: Bool[Tensor, "h w"], kernel: int, times: int) -> Bool[Tensor, "h w"]:
     """A mask dilated so often by a square of `kernel` pixels, and cut at the image's border."""
     box = np.ones((kernel, kernel), np.uint8)
     return torch.from_numpy(cv2.dilate(mask.numpy().astype(np.uint8), box, iterations=times) > 0)
@@ -118,7 +118,7 @@ def object_region(image: Float[Tensor, "h w 3"], background: tuple[float, float,
     """What differs from a plain background, and a band around it: most of such an image tells nothing."""
     differs = ((image - image.new_tensor(background)).abs().amax(-1) > 2 / 255).cpu()
     reach = 2 * max(1, round(BAND * max(image.shape[:2]) / 256)) + 1
-    return widened(differs, reach, 1)
+    return dilated(differs, reach, 1)
 
 
 def as_bytes(image: Float[Tensor, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from .config import Compat, Descent
+from .config import Compat, PhotometricAdam
 
 _OFFICIAL = Compat(
-    parametrisation="matrix",
+    parametrization="matrix",
     encoder_batchnorm="batch",
     constant_rate=True,
     with_replacement=True,
     pose_before_update=True,
     grid_start=True,
 )
-OFFICIAL_SCRIPT = Descent(steps=101, rays=1024, sampling="random", rate=1e-3, compat=_OFFICIAL)
+OFFICIAL_SCRIPT = PhotometricAdam(steps=101, rays=1024, sampling="random", rate=1e-3, compat=_OFFICIAL)
 """The official release's script: 101 steps whatever is asked for, at a constant 0.001."""
-OFFICIAL_NOTEBOOK = Descent(steps=101, rays=1024, sampling="centre", rate=1e-2, compat=_OFFICIAL)
+OFFICIAL_NOTEBOOK = PhotometricAdam(steps=101, rays=1024, sampling="centre", rate=1e-2, compat=_OFFICIAL)
 """The official release's notebook."""
-SCREW = Descent(rays=1024, compat=Compat(parametrisation="screw7", unit_directions=False))
+SCREW = PhotometricAdam(rays=1024, compat=Compat(parametrization="screw7", unit_directions=False))
 """The widespread re-implementation for scenes of the original NeRF."""

@@ -25,17 +25,17 @@ class Reference:
 
     Attributes:
         points: on the surface; beside an outline, at the depth of the surface next to it.
-        colours: rendered, smoothed as the photo is.
+        colors: rendered, smoothed as the photo is.
         weights: 1 on the surface, less beside it, 0 elsewhere.
     """
 
     points: Float[Tensor, "b n 3"]
-    colours: Float[Tensor, "b n 3"]
+    colors: Float[Tensor, "b n 3"]
     weights: Float[Tensor, "b n"]
 
     def __getitem__(self, rows: slice | Tensor) -> Reference:
         """Of some of the cameras."""
-        return Reference(self.points[rows], self.colours[rows], self.weights[rows])
+        return Reference(self.points[rows], self.colors[rows], self.weights[rows])
 
 
 @torch.no_grad()
@@ -57,10 +57,10 @@ def look(
     filled = smoothed(distance * solid, BAND) / near.clamp_min(1e-6)
     distance = torch.where(solid > 0, distance, filled)
     beside = ((near > 0.01) & (solid == 0)).to(distance)
-    colours = detailed(smoothed(rgb.movedim(-1, -3), SMOOTHING), local).movedim(-3, -1)
+    colors = detailed(smoothed(rgb.movedim(-1, -3), SMOOTHING), local).movedim(-3, -1)
     return Reference(
         points=origins + distance.flatten(1)[..., None] * directions,
-        colours=colours.flatten(1, 2),
+        colors=colors.flatten(1, 2),
         weights=(solid + 0.5 * beside).flatten(1),
     )
 

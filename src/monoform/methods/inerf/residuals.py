@@ -20,7 +20,7 @@ OUTSIDE = 0.3  # the residual of a point that leaves the photo
 
 
 @dataclass(frozen=True)
-class Tone:
+class AffineBrightness:
     """How brightness may differ between scene and photo: gain and offset, and how far from 1 and 0 they are likely.
 
     Attributes:
@@ -36,8 +36,8 @@ class Tone:
 class Alignment:
     """The least squares problem of one level.
 
-    The values are "pose" (b, 4, 4), "tone" (b, 2: logarithm of the gain, offset) and "zoom" (b, 1: logarithm of the
-    focal lengths' factor); the steps are a motion in the camera's axes, then tone, then zoom.
+    The values are "pose" (b, 4, 4), "brightness" (b, 2: logarithm of the gain, offset) and "zoom" (b, 1: logarithm of
+    the focal lengths' factor); the steps are a motion in the camera's axes, then brightness, then zoom.
 
     Attributes:
         zoom: standard deviation of the zoom's logarithm; 0 holds the focal lengths.
@@ -46,7 +46,7 @@ class Alignment:
 
     reference: Reference
     level: Level
-    tone: Tone
+    brightness: AffineBrightness
     zoom: float = 0.0
     delta: float = 0.08
 
@@ -60,28 +60,32 @@ class Alignment:
         matrix = torch.einsum("bncj,bnck->bjk", weighted, jacobian)
         vector = torch.einsum("bncj,bnc->bj", weighted, residual)
         cost = (loss * share).sum((1, 2))
-        return _with_priors(NormalEquations(cost, matrix, vector), values, self.tone, self.zoom)
+        return _with_priors(NormalEquations(cost, matrix, vector), values, self.brightness, self.zoom)
 
     def residuals(self, values: State) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, "b n 3 9"], Float[Tensor, "b n"]]:
         """Rendered minus seen colours, their derivative by the nine numbers, and weights of points."""
         camera = camera_of(self.level.camera, values)
-        gain, offset = values["tone"][:, :1, None].exp(), values["tone"][:, 1:, None]
+        gain, offset = values["brightness"][:, :1, None].exp(), values["brightness"][:, 1:, None]
         pixels, by_motion, by_zoom, front = projected(camera, self.reference.points)
         layers, inside = self.level.at(pixels)
         inside = inside & front
-        rendered = gain * self.reference.colours
+        rendered = gain * self.reference.colors
         residual = rendered + offset - layers[..., :3]
         residual = torch.where(inside[..., None], residual, torch.full_like(residual, OUTSIDE))
         slope = torch.stack((layers[..., 3:6], layers[..., 6:9]), dim=-1) * inside[..., None, None]
         by_pose = -(slope @ by_motion)
-        by_tone = torch.stack((rendered, torch.ones_like(rendered)), dim=-1) * inside[..., None, None]
-        return residual, torch.cat((by_pose, by_tone, -(slope @ by_zoom[..., None])), dim=-1), self.reference.weights
+        by_brightness = torch.stack((rendered, torch.ones_like(rendered)), dim=-1) * inside[..., None, None]
+        return (
+            residual,
+            torch.cat((by_pose, by_brightness, -(slope @ by_zoom[..., None])), dim=-1),
+            self.reference.weights,
+        )
 
     def move(self, values: State, step: Float[Tensor, "b 9"]) -> State:
         """The values after a step; gain and focal length stay within a factor of e."""
         return {
             "pose": moved(values["pose"], step[:, :6]),
-            "tone": (values["tone"] + step[:, 6:8]).clamp(-1.0, 1.0),
+            "brightness": (values["brightness"] + step[:, 6:8]).clamp(-1.0, 1.0),
             "zoom": (values["zoom"] + step[:, 8:]).clamp(-1.0, 1.0),
         }
 
@@ -103,21 +107,23 @@ def projected(
     safe = torch.where(front[..., None], depth, torch.ones_like(depth)) if pinhole else torch.ones_like(depth)
     plane = local[..., :2] / safe
     scale = camera.intrinsics[:, None, :2, :2]
-    from_centre = (scale @ plane[..., None])[..., 0]
-    pixels = from_centre + camera.intrinsics[:, None, :2, 2]
+    from_center = (scale @ plane[..., None])[..., 0]
+    pixels = from_center + camera.intrinsics[:, None, :2, 2]
     # d plane / d local: [1/z 0 -x/z^2; 0 1/z -y/z^2], without the last column where lines of sight are parallel.
     column = -plane / safe if pinhole else torch.zeros_like(plane)
     eye = torch.eye(2).to(plane) / safe[..., None]
     by_local = scale @ torch.cat((eye, column[..., None]), dim=-1)
     # A motion of the camera by (w, v) moves what it sees by -w x local - v.
     by_motion = torch.cat((by_local @ hat(local), -by_local), dim=-1)
-    return pixels, by_motion, from_centre, front
+    return pixels, by_motion, from_center, front
 
 
-def _with_priors(equations: NormalEquations, values: State, tone: Tone, zoom: float) -> NormalEquations:
+def _with_priors(
+    equations: NormalEquations, values: State, brightness: AffineBrightness, zoom: float
+) -> NormalEquations:
     """Likely values added as residuals of their own; what is held gets a slope of 0."""
-    deviations = (tone.gain, tone.offset, zoom)
-    present = torch.cat((values["tone"], values["zoom"]), dim=-1)
+    deviations = (brightness.gain, brightness.offset, zoom)
+    present = torch.cat((values["brightness"], values["zoom"]), dim=-1)
     matrix, vector, cost = equations.matrix.clone(), equations.vector.clone(), equations.cost.clone()
     for number, deviation in enumerate(deviations):
         row = 6 + number

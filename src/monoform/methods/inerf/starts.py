@@ -12,9 +12,9 @@ from ...camera.sphere import fibonacci_sphere
 
 
 def around(
-    start: Float[Tensor, "4 4"], count: int, angle: float, centre: Float[Tensor, " 3"]
+    start: Float[Tensor, "4 4"], count: int, angle: float, center: Float[Tensor, " 3"]
 ) -> Float[Tensor, "count 4 4"]:
-    """The start, and orbits of it about the object's centre: sideways, up and down, and turned in the picture.
+    """The start, and orbits of it about the object's center: sideways, up and down, and turned in the picture.
 
     Args:
         angle: radians of the first six; further ones go twice as far.
@@ -25,13 +25,13 @@ def around(
         size = ring * angle
         vectors += [size * down, -size * down, size * right, -size * right, size * forward, -size * forward]
     turn = so3_exp(torch.stack(vectors[:count]))
-    there, back = rigid(torch.eye(3).to(start), centre), rigid(torch.eye(3).to(start), -centre)
+    there, back = rigid(torch.eye(3).to(start), center), rigid(torch.eye(3).to(start), -center)
     return there @ rigid(turn, torch.zeros(len(turn), 3).to(start)) @ (back @ start)
 
 
 def over_sphere(
-    count: int, distance: float, centre: Float[Tensor, " 3"], *, up: tuple[float, float, float] = (0.0, 1.0, 0.0)
+    count: int, distance: float, center: Float[Tensor, " 3"], *, up: tuple[float, float, float] = (0.0, 1.0, 0.0)
 ) -> Float[Tensor, "count 4 4"]:
     """Upright poses that look at the centre from evenly spread directions (Fibonacci's spiral)."""
-    eye = centre + distance * fibonacci_sphere(count).to(centre)
-    return look_at(eye, tuple(centre.tolist()), up)
+    eye = center + distance * fibonacci_sphere(count).to(center)
+    return look_at(eye, tuple(center.tolist()), up)

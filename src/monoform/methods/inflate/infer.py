@@ -37,7 +37,7 @@ class Inflate(Reconstructor):
         name="inflate",
         summary="silhouette to a round solid, exact in the photo's camera; needs no weights",
         needs="nothing",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         weights=None,
         size=0.0,
         citation=(CITATION,),
@@ -112,8 +112,8 @@ class Inflate(Reconstructor):
         intrinsics = working_intrinsics(photo, known, math.radians(self.config.fov))
         inverse = np.linalg.inv(intrinsics[0].numpy())
         pixels = (np.argwhere(squared > 0)[:, ::-1] + 0.5) * cell + np.array(origin)
-        centre = 0.5 * (pixels.min(0) + pixels.max(0))
-        ray = torch.from_numpy(inverse @ np.array([*centre, 1.0]))
+        center = 0.5 * (pixels.min(0) + pixels.max(0))
+        ray = torch.from_numpy(inverse @ np.array([*center, 1.0]))
         rotation = _front_rotation(ray / ray.norm())
         # With the camera at distance 1 from the middle plane: where the plane is hit, and how thick the solid is.
         directions = np.c_[pixels, np.ones(len(pixels))] @ inverse.T @ rotation.numpy().T

@@ -41,7 +41,7 @@ def augmented_crops(photo: Photo, crop: Crop, size: int, count: int, *, generato
     shift = SHIFT * torch.randn(count, 2, generator=generator).clamp(-2, 2)
     zoom[:2], shift[:2] = 1.0, 0.0
     half = float(crop.half[0])
-    squares = Crop(crop.centre + shift * half, crop.half * zoom)
+    squares = Crop(crop.center + shift * half, crop.half * zoom)
     image = np.concatenate((photo.rgb * photo.mask[..., None], photo.mask[..., None]), axis=2).astype(np.float32)
     # Averages before sampling: a crop that is much larger than its cells would alias.
     sigma = max(half * 2 / size / 2 - 0.5, 0.0)
@@ -69,7 +69,7 @@ def predictions(
         levels[-1] = levels[-1] * net.kept_channels(generator)
     found = net.decode(levels, crops.pixels)
     turned = crops.mirrored[:, None, None]
-    maps = torch.cat((found.front[:, None], found.back[:, None], found.scale, found.colour, found.normal), 1)
+    maps = torch.cat((found.front[:, None], found.back[:, None], found.scale, found.color, found.normal), 1)
     over = torch.ones(maps.shape[1])
     over[7] = -1.0  # a mirrored normal looks to the other side
     maps = torch.where(turned[..., None], maps.flip(-1) * over[:, None, None], maps)
@@ -85,7 +85,7 @@ def predictions(
         front=lengths[:, 0],
         back=lengths[:, 1],
         scale=lengths[:, 2:],
-        colour=placed[:, 4:7],
+        color=placed[:, 4:7],
         normal=functional.normalize(placed[:, 7:], dim=1),
         camera=camera,
     )

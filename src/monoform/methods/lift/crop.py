@@ -21,28 +21,28 @@ class Crop:
     """Squares of images, one for each camera, in the cameras' pixels.
 
     Attributes:
-        centre: of the square; half: half its side.
+        center: of the square; half: half its side.
     """
 
-    centre: Float[Tensor, "b 2"]
+    center: Float[Tensor, "b 2"]
     half: Float[Tensor, " b"]
 
     def grid(self, size: int) -> Float[Tensor, "b size size 2"]:
         """Camera pixels at the centres of size x size cells of the square."""
         steps = (torch.arange(size, device=self.half.device) + 0.5) * 2 / size - 1
         rows, columns = torch.meshgrid(steps, steps, indexing="ij")
-        return self.centre[:, None, None] + self.half[:, None, None, None] * torch.stack((columns, rows), -1)
+        return self.center[:, None, None] + self.half[:, None, None, None] * torch.stack((columns, rows), -1)
 
     def cut(self, images: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c size size"]:
         """The squares of images, resampled to size x size; zero outside the image."""
-        extent = torch.tensor([images.shape[3], images.shape[2]]).to(self.centre)
+        extent = torch.tensor([images.shape[3], images.shape[2]]).to(self.center)
         grid = 2 * self.grid(size) / extent - 1
         return functional.grid_sample(images, grid.to(images.dtype), mode="bilinear", align_corners=False)
 
     def places(self, camera: Camera, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 2"]:
         """Where the cameras see world points, in -1..1 across the square."""
         pixels, _ = camera.project(points)
-        return (pixels - self.centre[:, None]) / self.half[:, None, None]
+        return (pixels - self.center[:, None]) / self.half[:, None, None]
 
 
 def around(mask: Float[Tensor, "b h w"], *, margin: float = MARGIN) -> Crop:
@@ -97,7 +97,7 @@ class CropFrame:
 
 def frame_of(camera: Camera, crop: Crop, distance: Float[Tensor, " b"]) -> CropFrame:
     """The frame whose origin lies on the ray through the crop's centre, at `distance` from the camera."""
-    origins, rays = camera.rays(crop.centre[:, None])
+    origins, rays = camera.rays(crop.center[:, None])
     forward = rays[:, 0]
     down = camera.world_from_camera[:, :3, 1]
     right = functional.normalize(torch.linalg.cross(down, forward, dim=-1), dim=-1)

@@ -48,7 +48,7 @@ class FrameSolid:
         fine = functional.interpolate(depths, (FINE, FINE), mode="bicubic", align_corners=False)
         fine[:, 1] = torch.maximum(fine[:, 0], fine[:, 1])
         maps = torch.cat((fine, _shortening(fine)), 1)
-        return cls(maps, kept(surfaces.scale), photo, kept(surfaces.colour), outline)
+        return cls(maps, kept(surfaces.scale), photo, kept(surfaces.color), outline)
 
     def geometry(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
         """About the signed distance in half sides of the crop, negative inside; its zeros are exact."""
@@ -141,7 +141,7 @@ class LiftField(Field):
 
     def back_color(self, pixels: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
         """Colour, 0..1, of the back behind pixels of the working image."""
-        return self.solid.back_color((pixels - self.crop.centre) / self.crop.half)
+        return self.solid.back_color((pixels - self.crop.center) / self.crop.half)
 
     def confidence(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """How sure the network is of the surface at each point, 0..1."""

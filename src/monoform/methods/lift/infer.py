@@ -70,7 +70,7 @@ class Lift(Reconstructor):
         name="lift",
         summary="a small network's guess of shape and back, refined on the photo, the photo as texture",
         needs="its weights, which ship with monoform",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         weights="lift",
         size=10.0,
         citation=(CITATION,),
@@ -156,17 +156,17 @@ def place(solid: FrameSolid, camera: Camera, crop: Crop, elevation: float) -> Li
     """The solid in the world: in the sphere of radius 0.5, upright for a camera that looks down at `elevation`."""
     frame = frame_of(camera, crop, torch.ones(1))
     reached = _reached(solid, camera, crop, frame)
-    centre = 0.5 * (reached.amin(0) + reached.amax(0))
-    radius = float((reached - centre).norm(dim=1).max())
+    center = 0.5 * (reached.amin(0) + reached.amax(0))
+    radius = float((reached - center).norm(dim=1).max())
     upright = _upright(elevation)
     scale = 0.49 / radius
     to_frame = frame.rotation[0].T
     pose = torch.eye(4)
     pose[:3, :3] = upright @ to_frame
     at_camera = -(to_frame @ frame.origin[0]) / frame.unit[0]
-    pose[:3, 3] = scale * upright @ (at_camera - centre)
+    pose[:3, 3] = scale * upright @ (at_camera - center)
     placed = Camera(pose[None], camera.intrinsics, camera.width, camera.height)
-    return LiftField(solid, placed, crop, upright, scale, -scale * upright @ centre)
+    return LiftField(solid, placed, crop, upright, scale, -scale * upright @ center)
 
 
 def outline_of(photo: Photo, crop: Crop) -> Float[Tensor, "1 1 t t"]:

@@ -46,7 +46,7 @@ def scale_loss(
     return _mean_of_objects(error / scale + torch.log(scale), valid)
 
 
-def colour_loss(
+def color_loss(
     found: Float[Tensor, "b 3 h w"], true: Float[Tensor, "b 3 h w"], valid: Bool[Tensor, "b h w"]
 ) -> Float[Tensor, ""]:
     """Mean absolute error of colours."""

@@ -29,7 +29,7 @@ class Surfaces:
     Attributes:
         front, back: z of the first and the last surface, front < back.
         scale: of the Laplace distributions of their errors.
-        colour: of the back, 0..1.
+        color: of the back, 0..1.
         normal: of the front, unit vectors that look towards the camera (z < 0).
         camera: elevation in radians, and the logarithm of the crop's half side over the focal length.
     """
@@ -37,7 +37,7 @@ class Surfaces:
     front: Float[Tensor, "b h w"]
     back: Float[Tensor, "b h w"]
     scale: Float[Tensor, "b 2 h w"]
-    colour: Float[Tensor, "b 3 h w"]
+    color: Float[Tensor, "b 3 h w"]
     normal: Float[Tensor, "b 3 h w"]
     camera: Float[Tensor, "b 2"]
 
@@ -132,7 +132,7 @@ class LiftNet(nn.Module):
         for block, level in zip(self.up, reversed(levels[:-1]), strict=True):
             hidden = functional.interpolate(hidden, scale_factor=2.0, mode="bilinear")
             hidden = block(torch.cat((hidden, level), dim=1))
-        middle, thicker, scale, colour, normal = self.leave(hidden).float().split((1, 1, 2, 3, 3), dim=1)
+        middle, thicker, scale, color, normal = self.leave(hidden).float().split((1, 1, 2, 3, 3), dim=1)
         seen = functional.avg_pool2d(crops, 2)
         # The round solid's half thickness, made thicker or thinner where the network says so, never below zero.
         half = functional.softplus(torch.log(torch.expm1(seen[:, 5:6] + THINNEST)) + 2 * thicker)
@@ -143,7 +143,7 @@ class LiftNet(nn.Module):
             (middle - half)[:, 0],
             (middle + half)[:, 0],
             low + (high - low) * torch.sigmoid(scale - 1.5),
-            (paint + 0.3 * colour).clamp(0, 1),
+            (paint + 0.3 * color).clamp(0, 1),
             functional.normalize(torch.cat((normal[:, :2], -0.05 - functional.softplus(normal[:, 2:])), 1), dim=1),
             camera,
         )

@@ -67,7 +67,7 @@ def refine(predictions: Surfaces, crop: Float[Tensor, "1 6 s s"], steps: int) ->
     start = Variable("depths", _enlarged(_depths(mean), mask), RATE)
     found = fit([start], loss, steps=steps, schedule=Cosine(steps))
     front, back = found.values["depths"].sort(dim=1).values.unbind(dim=1)
-    larger = {name: _enlarged(getattr(mean, name), mask) for name in ("scale", "colour", "normal")}
+    larger = {name: _enlarged(getattr(mean, name), mask) for name in ("scale", "color", "normal")}
     return replace(mean, front=front, back=back, **larger), float(found.best_loss)
 
 
@@ -96,12 +96,12 @@ def _rises(normal: Float[Tensor, "1 3 s s"], inside: Float[Tensor, "1 1 s s"]) -
     found = []
     for dim, axis in ((2, 1), (3, 0)):
         slope = (-normal[:, axis : axis + 1] / normal[:, 2:].clamp_max(-1e-2)).clamp(-STEEPEST, STEEPEST)
-        before, after = _neighbours(slope, dim)
-        found.append((0.5 * cell * (before + after), torch.minimum(*_neighbours(normal[:, 2:].abs() * inside, dim))))
+        before, after = _neighbors(slope, dim)
+        found.append((0.5 * cell * (before + after), torch.minimum(*_neighbors(normal[:, 2:].abs() * inside, dim))))
     return found
 
 
-def _neighbours(maps: Float[Tensor, "k c s s"], dim: int) -> tuple[Tensor, Tensor]:
+def _neighbors(maps: Float[Tensor, "k c s s"], dim: int) -> tuple[Tensor, Tensor]:
     length = maps.shape[dim] - 1
     return maps.narrow(dim, 0, length), maps.narrow(dim, 1, length)
 

@@ -26,14 +26,14 @@ from ...training import (
     train,
 )
 from .crop import Crop, around, frame_of, with_outlines
-from .losses import camera_loss, colour_loss, depth_loss, normal_loss, scale_loss, slope_loss
+from .losses import camera_loss, color_loss, depth_loss, normal_loss, scale_loss, slope_loss
 from .model import LiftNet
 
 CARD = """# lift
 
 Front, back, normals and the back's colour behind one photo of an object, by a small network of monoform.
 
-- Data: {views} views of {objects} objects ({licences}), rendered by monoform: meshes, widened copies of them, and
+- Data: {views} views of {objects} objects ({licenses}), rendered by monoform: meshes, widened copies of them, and
   objects made by rules. The real scans among them are Google Scanned Objects (Google Research) and the YCB Object and
   Model Set, CC-BY-4.0; all credits are in NOTICE. No photo was used. The validation meshes and their near-duplicates
   are left out.
@@ -84,7 +84,7 @@ class LiftBatch:
     front: Float[Tensor, "b h w"]
     back: Float[Tensor, "b h w"]
     valid: Bool[Tensor, "b h w"]
-    colour: Float[Tensor, "b 3 h w"]
+    color: Float[Tensor, "b 3 h w"]
     normal: Float[Tensor, "b 3 h w"]
     camera: Float[Tensor, "b 2"]
     distance: Float[Tensor, " b"]
@@ -131,13 +131,13 @@ class LiftTask:
         crop = around(images[:, 3])
         if generator is not None:
             crop = _jittered(crop, generator)
-            images, paint = _recoloured(images, paint, generator)
+            images, paint = _recolored(images, paint, generator)
         painted = torch.cat((images[:, :3] * images[:, 3:], images[:, 3:]), 1)
         crops = with_outlines(crop.cut(painted, size))
         frame = frame_of(camera, crop, camera.position.norm(dim=1))
         pixels = crop.grid(size // 2).floor()
         depths = torch.stack((packed["depth"][:, 0], packed["back_depth"][:, 0]), 1)
-        values, colour = _at(depths, pixels), torch.nan_to_num(_at(paint, pixels))
+        values, color = _at(depths, pixels), torch.nan_to_num(_at(paint, pixels))
         facing = torch.nan_to_num(_at(packed["normals"][:, 0].permute(0, 3, 1, 2), pixels))
         frame_from_camera = frame.rotation.mT @ camera.world_from_camera[:, :3, :3]
         normal = torch.einsum("bij,bjhw->bihw", frame_from_camera, facing)
@@ -154,7 +154,7 @@ class LiftTask:
         elevation = torch.asin((-frame.rotation[:, 1, 2]).clamp(-1, 1))
         slope = torch.log(crop.half / camera.intrinsics[:, 1, 1])
         truth = torch.stack((elevation, slope), 1)
-        made = LiftBatch(crops, front, back, valid, colour, normal, truth, distance * shrink)
+        made = LiftBatch(crops, front, back, valid, color, normal, truth, distance * shrink)
         return made if generator is None else _flipped(made, generator)
 
     def _loss(
@@ -164,14 +164,14 @@ class LiftTask:
         surfaces, valid = self.net(batch["crops"]), batch["valid"]
         parts = {"camera": camera_loss(surfaces.camera, batch["camera"])}
         parts["normal"] = normal_loss(surfaces.normal, batch["normal"], valid)
-        weights = {"camera": 0.3, "colour": 0.5, "normal": 1.0}
+        weights = {"camera": 0.3, "color": 0.5, "normal": 1.0}
         for index, name in enumerate(("front", "back")):
             found, true = getattr(surfaces, name), batch[name]
             parts[name] = depth_loss(found, true, valid)
             parts[f"{name}_slope"] = slope_loss(found, true, valid)
             parts[f"{name}_scale"] = scale_loss(found, true, surfaces.scale[:, index], valid)
             weights |= {name: 0.5, f"{name}_slope": 1.0, f"{name}_scale": 0.05}
-        parts["colour"] = colour_loss(surfaces.colour, batch["colour"], valid)
+        parts["color"] = color_loss(surfaces.color, batch["color"], valid)
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         return total, {name: value.detach() for name, value in parts.items()}
 
@@ -216,7 +216,7 @@ def _flipped(batch: LiftBatch, generator: torch.Generator) -> LiftBatch:
     def some(values: Tensor) -> Tensor:
         return torch.where(flip.reshape(-1, *[1] * (values.ndim - 1)), values.flip(-1), values)
 
-    maps = ("crops", "front", "back", "valid", "colour", "normal")
+    maps = ("crops", "front", "back", "valid", "color", "normal")
     turned = replace(batch, **{name: some(getattr(batch, name)) for name in maps})
     across = torch.where(flip, -1.0, 1.0)[:, None, None, None]
     return replace(turned, normal=turned.normal * torch.cat((across, across.abs(), across.abs()), 1))
@@ -226,10 +226,10 @@ def _jittered(crop: Crop, generator: torch.Generator) -> Crop:
     count = len(crop.half)
     half = crop.half * (0.95 + 0.2 * torch.rand(count, generator=generator))
     shift = 0.04 * torch.randn(count, 2, generator=generator)
-    return Crop(crop.centre + shift * half[:, None], half)
+    return Crop(crop.center + shift * half[:, None], half)
 
 
-def _recoloured(
+def _recolored(
     images: Float[Tensor, "b 4 h w"], paint: Float[Tensor, "b 3 h w"], generator: torch.Generator
 ) -> tuple[Float[Tensor, "b 4 h w"], Float[Tensor, "b 3 h w"]]:
     """One random linear map of colours an image: channels swapped, greyer or richer, brighter or darker."""
@@ -244,10 +244,10 @@ def _recoloured(
     gain = 0.7 + 0.6 * torch.rand(count, 3, 1, 1, generator=generator)
     bias = 0.1 * torch.randn(count, 3, 1, 1, generator=generator)
 
-    def recoloured(colours: Tensor) -> Tensor:
-        return (torch.einsum("bij,bjhw->bihw", matrix, colours) * gain + bias).clamp(0, 1)
+    def recolored(colors: Tensor) -> Tensor:
+        return (torch.einsum("bij,bjhw->bihw", matrix, colors) * gain + bias).clamp(0, 1)
 
-    return torch.cat((recoloured(images[:, :3]), images[:, 3:]), 1), recoloured(paint)
+    return torch.cat((recolored(images[:, :3]), images[:, 3:]), 1), recolored(paint)
 
 
 def train_lift(
@@ -272,12 +272,12 @@ TRAINING = Training("lift", "the network of lift, from a pack of objects", LiftT
 
 
 def _card(packed: PackedObjects, settings: LiftTraining, result: TrainResult) -> str:
-    licences = sorted(set(packed.licences))
+    licenses = sorted(set(packed.licenses))
     figures = "\n".join(f"  - {name}: {value:.4f}" for name, value in sorted(result.metrics.items()))
     return CARD.format(
         views=len(packed) * packed.view_count,
         objects=len(packed),
-        licences=", ".join(licences),
+        licenses=", ".join(licenses),
         steps=result.step,
         batch=settings.objects,
         figures=figures,

@@ -7,5 +7,5 @@ from .config import preset as preset
 from .infer import List as List
 from .infer import ListOptions as ListOptions
 from .model import CoarseNet as CoarseNet
+from .model import Encoding as Encoding
 from .model import ListNet as ListNet
-from .model import Seen as Seen

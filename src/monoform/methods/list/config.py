@@ -7,10 +7,12 @@ from typing import Literal
 
 from ...errors import InputError
 from ...ranges import require_ranges
+from ...renamed import renamed
 
 Frame = Literal["object", "upright"]
 
 
+@renamed(localiser="localizer")
 @dataclass(frozen=True)
 class Network:
     """Sizes of the networks (Arshad and Beksi 2023, section 3); the defaults are the published ones.
@@ -23,7 +25,7 @@ class Network:
         tree_degrees: children of a node in each level of the tree.
         tree_support: widening of a node's own layers.
         point_widths: widths of the network that reads the coarse cloud.
-        localiser: width of the network that predicts the matrix.
+        localizer: width of the network that predicts the matrix.
         volume_nodes: of the occupancy grid along an axis.
         volume_channels: of the volume encoder, layer by layer: three times 1 to 1, then one level of the pyramid each.
         hidden: width of the distance decoder.
@@ -39,7 +41,7 @@ class Network:
     tree_degrees: tuple[int, ...] = (2, 2, 2, 2, 2, 2, 64)
     tree_support: int = 10
     point_widths: tuple[int, int, int] = (64, 256, 512)
-    localiser: int = 128
+    localizer: int = 128
     volume_nodes: int = 128
     volume_channels: tuple[int, ...] = (1, 1, 1, 1, 16, 32, 64, 128, 128)
     hidden: int = 256
@@ -49,7 +51,7 @@ class Network:
 
     def __post_init__(self) -> None:
         many = ("tree_features", "tree_degrees", "point_widths", "volume_channels", "image_width", "image_hidden")
-        require_ranges(self, "LIST's", **dict.fromkeys((*many, "vector", "localiser", "hidden"), (1, 4096)))
+        require_ranges(self, "LIST's", **dict.fromkeys((*many, "vector", "localizer", "hidden"), (1, 4096)))
         require_ranges(self, "LIST's", tree_support=(1, 64), volume_nodes=(8, 512), map_side=(2, 1024))
         require_ranges(self, "LIST's", offset=(0.0, 10.0), half_side=(1e-3, 1e3))
         if len(self.tree_degrees) > 16 or self.points > 1_000_000 or len(self.volume_channels) > 12:
@@ -63,7 +65,7 @@ class Network:
         if self.volume_channels[:4] != (1, 1, 1, 1) or len(self.volume_channels) < 5:
             raise InputError(f"LIST's volume_channels are {self.volume_channels}; give 1 1 1 1 and at least one more.")
         numbers = (*tree, *self.tree_degrees, *self.point_widths, *self.volume_channels, self.tree_support)
-        numbers += (self.image_width, self.image_hidden, self.vector, self.localiser, self.hidden)
+        numbers += (self.image_width, self.image_hidden, self.vector, self.localizer, self.hidden)
         if min(numbers) < 1 or self.map_side < 2 or not self.half_side > 0 or not self.offset >= 0:
             raise InputError("LIST's sizes must all be at least 1, its map at least 2 pixels and its box not empty.")
         if self.volume_nodes < 1 << self.levels:
@@ -154,7 +156,7 @@ PRESETS: dict[str, ListConfig] = {
             tree_degrees=(2, 2, 2, 4, 4, 8),
             tree_support=2,
             point_widths=(32, 64, 96),
-            localiser=64,
+            localizer=64,
             volume_nodes=24,
             volume_channels=(1, 1, 1, 1, 8, 16, 16, 16),
             hidden=64,

@@ -39,7 +39,7 @@ def gathered(volumes: Volumes, query: Float[Tensor, "b n 3"], offsets: Float[Ten
     return torch.cat([each[..., 0].flatten(1, 2) for each in found], dim=1)
 
 
-def neighbour_offsets(distance: float) -> Float[Tensor, "7 3"]:
+def neighbor_offsets(distance: float) -> Float[Tensor, "7 3"]:
     """No step, then a step back and one ahead along each of a query's coordinates."""
     steps = torch.zeros(7, 3)
     for axis in range(3):
@@ -61,7 +61,7 @@ class SdfDecoder(nn.Module):
         widths = (features, 2 * hidden, hidden, hidden, 1)
         layers = [nn.Conv1d(before, after, 1) for before, after in pairwise(widths)]
         self.fc = nn.ModuleDict(dict(zip(("fc_0", "fc_1", "fc_2", "fc_out"), layers, strict=True)))
-        self.register_buffer("offsets", neighbour_offsets(offset), persistent=False)
+        self.register_buffer("offsets", neighbor_offsets(offset), persistent=False)
         self.offsets: Tensor
 
     def forward(

@@ -20,7 +20,7 @@ class ImageEncoder(ResNet):
         self.conv1 = nn.Conv2d(3, width, 7, 1, 3, bias=False)  # published trainings start it as torch does
         self.fc1 = nn.Linear(hidden, vector)
 
-    def look(self, images: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b v"], list[Float[Tensor, "b _ _ _"]]]:
+    def encode(self, images: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b v"], list[Float[Tensor, "b _ _ _"]]]:
         """The vector, and maps at 1, 1/2, 1/4, 1/8 and 1/16 of the resolution."""
         maps = self.maps(images)
         assert self.fc is not None

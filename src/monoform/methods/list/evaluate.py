@@ -137,7 +137,7 @@ def predicted_surface(net: ListNet, picture: np.ndarray, options: ListEvaluation
     network = net.config.network
     nodes = options.nodes or network.volume_nodes
     with torch.no_grad():
-        distance = FastDistances(net, net.see(as_tensor(picture)[None]))
+        distance = FastDistances(net, net.encode(as_tensor(picture)[None]))
         if options.dense:
             grid = dense_values(distance, nodes, half_side=network.half_side)
         else:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag, linear
 
 from .decoder import resized
-from .localise import network_query, project
-from .model import ListNet, Seen
+from .localize import network_query, project
+from .model import Encoding, ListNet
 
 CHUNK = 8192  # points at a time: their features stay within the processor's cache
 FOLDED_CHANNELS = 64  # from so many on the first layer is applied to a volume, where that takes
@@ -33,7 +33,7 @@ class FastDistances:
     """
 
     @torch.no_grad()
-    def __init__(self, net: ListNet, seen: Seen, which: int = 0, *, fold: bool = True) -> None:
+    def __init__(self, net: ListNet, seen: Encoding, which: int = 0, *, fold: bool = True) -> None:
         self.net, self.fold = net, fold
         network, first = net.config.network, net.sdf_decoder.fc["fc_0"]
         self.matrix = seen.matrix[which : which + 1]

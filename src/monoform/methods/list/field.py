@@ -21,7 +21,7 @@ class ListField(Field):
     """world = scale (box - centre), inside the sphere of radius 0.5.
 
     Attributes:
-        distance: signed distances in the unit box. centre, scale: of the object in it. slope: by which distances are
+        distance: signed distances in the unit box. center, scale: of the object in it. slope: by which distances are
             divided, so that they change by no more than the way.
         limits: lower and upper corner of the object in the world, with a margin.
         camera: of the working photo. photo: its colours, continued beyond the mask; 0..1.
@@ -29,7 +29,7 @@ class ListField(Field):
     """
 
     distance: Distance
-    centre: Float[Tensor, " 3"]
+    center: Float[Tensor, " 3"]
     scale: float
     slope: float
     limits: Float[Tensor, "2 3"]
@@ -54,7 +54,7 @@ class ListField(Field):
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Signed distance in world units, negative inside; smaller where the network exaggerates."""
-        found = self.scale / self.slope * self.distance(points / self.scale + self.centre)
+        found = self.scale / self.slope * self.distance(points / self.scale + self.center)
         return found if self.outline is None else torch.maximum(found, -self.outline.world(points))
 
     def values(

@@ -16,20 +16,20 @@ class BoxFrame:
     """box = rotation (world - centre) / scale: axis by axis within +-half_side, the longest side filling it.
 
     Attributes:
-        rotation: box-from-world. centre: of the object's box, in the world. scale: world units per unit of the box.
+        rotation: box-from-world. center: of the object's box, in the world. scale: world units per unit of the box.
     """
 
     rotation: Float[Tensor, "b 3 3"]
-    centre: Float[Tensor, "b 3"]
+    center: Float[Tensor, "b 3"]
     scale: Float[Tensor, " b"]
 
     def into(self, world: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 3"]:
         """Points of the world in the box."""
-        return (world - self.centre[:, None]) @ self.rotation.mT / self.scale[:, None, None]
+        return (world - self.center[:, None]) @ self.rotation.mT / self.scale[:, None, None]
 
     def out_of(self, box: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 3"]:
         """Points of the box in the world."""
-        return self.scale[:, None, None] * box @ self.rotation + self.centre[:, None]
+        return self.scale[:, None, None] * box @ self.rotation + self.center[:, None]
 
 
 def turned_to(
@@ -43,8 +43,8 @@ def turned_to(
     rotation = torch.stack([torch.stack(row, 1) for row in rows], 1)
     turned = surface @ rotation.mT
     low, high = turned.amin(1), turned.amax(1)
-    centre = (0.5 * (low + high))[:, None] @ rotation
-    return BoxFrame(rotation, centre[:, 0], (high - low).amax(1) / (2 * half_side))
+    center = (0.5 * (low + high))[:, None] @ rotation
+    return BoxFrame(rotation, center[:, 0], (high - low).amax(1) / (2 * half_side))
 
 
 def map_matrix(
@@ -72,6 +72,6 @@ def map_matrix(
     camera_from_world = rotation.mT
     linear = to_map @ intrinsics @ camera_from_world
     of_box = linear @ (frame.rotation.mT * frame.scale[:, None, None])
-    constant = linear @ (frame.centre - eye)[..., None]
+    constant = linear @ (frame.center - eye)[..., None]
     of_query = network.half_side * of_box.flip(-1)
     return torch.cat((of_query, constant), dim=2).mT

@@ -30,8 +30,8 @@ from ..base import MethodCard, PublishedFormat, Reconstructor
 from .config import ListConfig
 from .fast import FastDistances
 from .field import ListField
-from .localise import network_query, project
-from .model import ListNet, Seen, build
+from .localize import network_query, project
+from .model import Encoding, ListNet, build
 from .packed import windows_of
 
 CITATION = """@inproceedings{arshad2023list,
@@ -74,7 +74,7 @@ class List(Reconstructor):
         name="list",
         summary="an implicit surface from one photo without a camera, for objects of the kind the weights know",
         needs="its small weights, which ship with monoform, or converted ones (--set weights=DIR)",
-        licence="Apache-2.0; published weights: see their card",
+        license="Apache-2.0; published weights: see their card",
         weights="list",
         size=4.0,
         citation=(CITATION,),
@@ -116,7 +116,7 @@ class List(Reconstructor):
         with torch.inference_mode(False), torch.no_grad():
             intrinsics = working_intrinsics(photo, view.camera, math.radians(self.config.fov)).float().clone()
             window, picture = self._picture(photo)
-            seen = self.net.see(picture)
+            seen = self.net.encode(picture)
             distance = FastDistances(self.net, seen)
             slope = self._slope(distance)
             nodes = max(NODES, self.net.config.network.volume_nodes)
@@ -124,14 +124,14 @@ class List(Reconstructor):
                 distance, nodes, half_side=self.net.config.network.half_side, slope=slope, coarse=UNSURE
             )
             surface = largest(surface_of(grid), n=parts)
-            centre, scale = placing(surface)
+            center, scale = placing(surface)
             assert photo.mask is not None
-            world = Mesh(scale * (surface.vertices - centre), surface.faces)
+            world = Mesh(scale * (surface.vertices - center), surface.faces)
             pose = self._pose(seen, surface, world, window, photo, intrinsics[0].numpy().astype(np.float64))
             camera = Camera(torch.from_numpy(pose)[None].float(), intrinsics, *photo.size)
             field = ListField(
                 distance=grid.between,
-                centre=torch.from_numpy(centre).float(),
+                center=torch.from_numpy(center).float(),
                 scale=scale,
                 slope=slope,
                 limits=torch.from_numpy(_limits(world)).float(),
@@ -169,7 +169,7 @@ class List(Reconstructor):
 
     def _pose(
         self,
-        seen: Seen,
+        seen: Encoding,
         surface: Mesh,
         world: Mesh,
         window: Float[np.ndarray, " 3"],
@@ -206,15 +206,15 @@ def picture_of(photo: Photo, window: Float[np.ndarray, " 3"], size: int) -> Floa
     fine = 4 * size
     shown = photo.cropped(x + left / sx, y + top / sy, side / sx, side / sy, size=(fine, fine))
     assert shown.mask is not None
-    coloured = (shown.rgb * shown.mask[..., None]).astype(np.float32)
-    small = cv2.resize(coloured, (size, size), interpolation=cv2.INTER_AREA).clip(0, 1)
+    colored = (shown.rgb * shown.mask[..., None]).astype(np.float32)
+    small = cv2.resize(colored, (size, size), interpolation=cv2.INTER_AREA).clip(0, 1)
     return torch.from_numpy(small).permute(2, 0, 1)[None].contiguous()
 
 
 def placing(surface: Mesh) -> tuple[Float[np.ndarray, " 3"], float]:
     """Centre of the surface's box, and the scale that brings it into the sphere of radius 0.5."""
-    centre = 0.5 * (surface.vertices.min(0) + surface.vertices.max(0))
-    return centre, 0.49 / float(np.linalg.norm(surface.vertices - centre, axis=1).max())
+    center = 0.5 * (surface.vertices.min(0) + surface.vertices.max(0))
+    return center, 0.49 / float(np.linalg.norm(surface.vertices - center, axis=1).max())
 
 
 def _limits(world: Mesh) -> Float[np.ndarray, "2 3"]:

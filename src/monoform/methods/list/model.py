@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .config import ListConfig, Network
 from .decoder import SdfDecoder, pooled
 from .encoder import ImageEncoder
-from .localise import PointMlp, localiser, network_query, project, start_in_front
+from .localize import PointMlp, localizer, network_query, project, start_in_front
 from .tree import TreeDecoder
 from .volume import VolumeEncoder, occupancy
 
@@ -27,11 +27,11 @@ class CoarseNet(nn.Module):
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n 3"]:
         """The cloud in the object's box, from pictures with colours 0..1 on black."""
-        return self.point_decoder(self.image_encoder.look(images)[0])
+        return self.point_decoder(self.image_encoder.encode(images)[0])
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Encoding:
     """What the networks know of b pictures before they are asked for a point.
 
     Attributes:
@@ -62,7 +62,7 @@ class ListNet(nn.Module):
         self.im_encoder2 = _encoder(network)
         self.point_decoder = _tree(network)
         self.point_mlp_coarse = PointMlp(network.point_widths)
-        self.spatial_transformer = localiser(network.point_widths[-1] + network.vector, network.localiser)
+        self.spatial_transformer = localizer(network.point_widths[-1] + network.vector, network.localizer)
         start_in_front(self.spatial_transformer, network.map_side)
 
     def start_from(self, coarse: CoarseNet) -> None:
@@ -85,13 +85,13 @@ class ListNet(nn.Module):
             self.im_encoder.eval()
         return self
 
-    def see(
+    def encode(
         self,
         images: Float[Tensor, "b 3 h w"],
         matrix: Float[Tensor, "b 4 3"] | None = None,
         *,
         cloud: Float[Tensor, "b n 3"] | None = None,
-    ) -> Seen:
+    ) -> Encoding:
         """Everything that depends on the pictures alone.
 
         Args:
@@ -100,19 +100,19 @@ class ListNet(nn.Module):
         """
         network = self.config.network
         if cloud is None:
-            cloud = self.point_decoder(self.im_encoder.look(images)[0])
-        vector, maps = self.im_encoder2.look(images)
+            cloud = self.point_decoder(self.im_encoder.encode(images)[0])
+        vector, maps = self.im_encoder2.encode(images)
         features = self.point_mlp_coarse(cloud)
         if matrix is None:
-            matrix = self.localise(features, vector)
+            matrix = self.localize(features, vector)
         grid = occupancy(cloud, network.volume_nodes, network.half_side)
-        return Seen(cloud, grid, features, matrix, self.vox_encoder(grid), maps)
+        return Encoding(cloud, grid, features, matrix, self.vox_encoder(grid), maps)
 
-    def localise(self, features: Float[Tensor, "b f"], vector: Float[Tensor, "b v"]) -> Float[Tensor, "b 4 3"]:
+    def localize(self, features: Float[Tensor, "b f"], vector: Float[Tensor, "b v"]) -> Float[Tensor, "b 4 3"]:
         """The matrix that a cloud and a picture ask for."""
         return self.spatial_transformer(torch.cat((features, vector), dim=1)).unflatten(1, (4, 3))
 
-    def distances(self, seen: Seen, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n"]:
+    def distances(self, seen: Encoding, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n"]:
         """Signed distances of points of the box times `sdf_scale`, negative inside."""
         network = self.config.network
         query = network_query(points, network.half_side)
@@ -126,7 +126,7 @@ class ListNet(nn.Module):
         matrix: Float[Tensor, "b 4 3"] | None = None,
     ) -> tuple[Float[Tensor, "b r r r"], Float[Tensor, "b n"]]:
         """Occupancy probabilities at the grid's nodes, and scaled signed distances at the points."""
-        seen = self.see(images, matrix)
+        seen = self.encode(images, matrix)
         return seen.volumes[0][:, 0], self.distances(seen, points)
 
 

@@ -29,15 +29,16 @@ def packed_batch(
     *,
     points: int,
     cloud: int,
-    widen: bool = True,
-    recolour: bool = True,
+    augment: bool = True,
+    recolor: bool = True,
 ) -> dict[str, Tensor]:
     """A random view of each object.
 
     Args:
         points: with distances; a few of them anywhere in the box, beyond the object.
-        cloud: points on the surface. widen: other windows, half of the objects mirrored. recolour: with `widen`, other
-            colours.
+        cloud: points on the surface.
+        augment: other windows, half of the objects mirrored.
+        recolor: with `augment`, other colours.
 
     Returns:
         images (b 3 s s), 0..1 on black; cloud (b m 3), points (b n 3), sdf (b n) in the unit box; matrix (b 4 3), the
@@ -45,7 +46,7 @@ def packed_batch(
     """
     network = config.network
     packed = objects.batch(indices, generator, points=DRAWN * points, surface=_all(objects), views=1, maps=False)
-    pictures, windows = _pictures(packed, config, generator if widen else None, recolour=recolour)
+    pictures, windows = _pictures(packed, config, generator if augment else None, recolor=recolor)
     frame = turned_to(packed["world_from_camera"][:, 0], packed["surface_points"], network.half_side)
     matrix = map_matrix(
         packed["world_from_camera"][:, 0], packed["intrinsics"][:, 0], windows, frame, config.image_size, network
@@ -59,7 +60,7 @@ def packed_batch(
         "sdf": sdf,
         "matrix": matrix,
     }
-    return mirrored(made, network.map_side, generator) if widen else made
+    return mirrored(made, network.map_side, generator) if augment else made
 
 
 def packed_solids(
@@ -85,15 +86,15 @@ def packed_solids(
 
 
 def _pictures(
-    packed: dict[str, Tensor], config: ListConfig, generator: torch.Generator | None, *, recolour: bool = False
+    packed: dict[str, Tensor], config: ListConfig, generator: torch.Generator | None, *, recolor: bool = False
 ) -> tuple[Float[Tensor, "b 3 s s"], Float[Tensor, "b 3"]]:
     """The objects on black, cut out, and their windows; moved at random, and recoloured, where there is a generator."""
     images = packed["images"][:, 0].permute(0, 3, 1, 2)
     windows = windows_of(images[:, 3], max(config.margin, 1.0), generator)
-    colours = images[:, :3] * images[:, 3:]
-    if generator is not None and recolour:
-        colours = _recoloured(colours, generator)
-    return cut(colours, windows, config.image_size), windows
+    colors = images[:, :3] * images[:, 3:]
+    if generator is not None and recolor:
+        colors = _recolored(colors, generator)
+    return cut(colors, windows, config.image_size), windows
 
 
 def windows_of(
@@ -113,11 +114,11 @@ def windows_of(
         found.append((first.float(), torch.where(line.any(1), last, length).float()))
     (left, right), (top, bottom) = found
     side = margin * torch.maximum(right - left, bottom - top)
-    centre = torch.stack((0.5 * (left + right), 0.5 * (top + bottom)), 1)
+    center = torch.stack((0.5 * (left + right), 0.5 * (top + bottom)), 1)
     if generator is not None:
         side = side * (1 + GROW * (torch.rand(len(side), generator=generator) - 0.3))
-        centre = centre + SHIFT * side[:, None] * torch.randn(len(side), 2, generator=generator)
-    return torch.cat((centre - 0.5 * side[:, None], side[:, None]), 1)
+        center = center + SHIFT * side[:, None] * torch.randn(len(side), 2, generator=generator)
+    return torch.cat((center - 0.5 * side[:, None], side[:, None]), 1)
 
 
 def cut(images: Float[Tensor, "b c h w"], windows: Float[Tensor, "b 3"], size: int) -> Float[Tensor, "b c s s"]:
@@ -184,12 +185,12 @@ def _with_far(
     return torch.cat((points[:, :kept], frame.into(world)), 1), torch.cat((sdf[:, :kept], gap), 1)
 
 
-def _recoloured(colours: Float[Tensor, "b 3 h w"], generator: torch.Generator) -> Float[Tensor, "b 3 h w"]:
+def _recolored(colors: Float[Tensor, "b 3 h w"], generator: torch.Generator) -> Float[Tensor, "b 3 h w"]:
     """Each picture with other colours; black stays black."""
     changed = [
         changed_colors(each.permute(1, 2, 0)[None], draw_color_change(hue=HUE, factor=FACTOR, generator=generator))[
             0
         ].permute(2, 0, 1)
-        for each in colours
+        for each in colors
     ]
-    return torch.stack(changed) * (colours.amax(1, keepdim=True) > 0)
+    return torch.stack(changed) * (colors.amax(1, keepdim=True) > 0)

@@ -156,7 +156,7 @@ def network_of(state: Mapping[str, Tensor], network: Network) -> Network:
     places = {
         f"{encoder}conv1.weight": ("image_width", 0, 1),
         f"{encoder}fc.weight": ("image_hidden", 0, 1),
-        "spatial_transformer.0.weight": ("localiser", 0, 1),
+        "spatial_transformer.0.weight": ("localizer", 0, 1),
         "sdf_decoder.fc.fc_out.weight": ("hidden", 1, 1),
     }
     return replace(network, **found | _sizes(state, places))

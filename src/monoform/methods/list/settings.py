@@ -7,11 +7,13 @@ from typing import Any, Literal, get_args
 
 from ...data.sdf.items import DrawOptions
 from ...errors import InputError
+from ...renamed import renamed
 from ...training import LoopSettings, TrainOptions
 
 Format = Literal["auto", "pack", "shapenet", "pix3d"]
 
 
+@renamed(recolour="recolor")
 @dataclass(frozen=True)
 class ListTraining(LoopSettings):
     """What is trained, and what a step consists of.
@@ -29,7 +31,7 @@ class ListTraining(LoopSettings):
         fractions: of the points at each offset from the surface (shapenet, pix3d).
         cloud: surface points of each object in a step (pack).
         published: losses, optimizer and constant rate of the original, no averaged weights, no clipping.
-        recolour: change colours at random.
+        recolor: change colours at random.
         categories: names of those that are learned from; none for all (shapenet, pix3d).
     """
 
@@ -45,7 +47,7 @@ class ListTraining(LoopSettings):
     fractions: tuple[float, ...] = (0.45, 0.44, 0.1)
     cloud: int = 1024
     published: bool = False
-    recolour: bool = True
+    recolor: bool = True
     categories: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -22,9 +22,9 @@ from .config import ListConfig
 from .model import CoarseNet, ListNet
 from .packed import packed_batch, packed_solids
 from .settings import ListTraining
-from .stages import Batches, Judge, judged_clouds, judged_distances
+from .stages import Batches, Validate, cloud_scores, distance_scores
 
-JUDGED = 48  # held-out objects
+VALIDATION_OBJECTS = 48  # held-out objects
 LEVELLED, LEVEL_POINTS = 96, 2048  # objects, and points of each, by which the level is chosen
 
 
@@ -48,21 +48,21 @@ class Source:
         """Batches of a stage."""
         return lambda step, generator: self.make(size, generator)
 
-    def judge(self) -> Judge | None:
+    def validate(self) -> Validate | None:
         """Figures on the held-out objects, of either stage."""
         batch = self.held_out
         if batch is None:
             return None
 
-        def judged(module: nn.Module) -> dict[str, float]:
+        def validated(module: nn.Module) -> dict[str, float]:
             place = next(module.parameters()).device
             there = {name: values.to(place) for name, values in batch.items()}
             if isinstance(module, CoarseNet):
-                return judged_clouds(module, there)
+                return cloud_scores(module, there)
             assert isinstance(module, ListNet)
-            return judged_distances(module, there)
+            return distance_scores(module, there)
 
-        return judged
+        return validated
 
 
 def open_source(data: Path, config: ListConfig, settings: ListTraining) -> Source:
@@ -120,7 +120,7 @@ def _packed(data: Path, config: ListConfig, settings: ListTraining) -> Source:
             generator,
             points=settings.points,
             cloud=settings.cloud,
-            recolour=settings.recolour,
+            recolor=settings.recolor,
         )
 
     def solids() -> dict[str, Tensor]:
@@ -128,19 +128,19 @@ def _packed(data: Path, config: ListConfig, settings: ListTraining) -> Source:
         chosen = torch.randperm(len(objects), generator=generator)[:LEVELLED]
         return packed_solids(objects, chosen, config, generator, points=LEVEL_POINTS)
 
-    told = f"{len(objects)} packed objects of {objects.view_count} views ({', '.join(sorted(set(objects.licences)))})"
+    told = f"{len(objects)} packed objects of {objects.view_count} views ({', '.join(sorted(set(objects.licenses)))})"
     return Source(len(objects), told, make, _held_out(data, config, settings), solids)
 
 
 def _held_out(data: Path, config: ListConfig, settings: ListTraining) -> dict[str, Tensor] | None:
     known = set(PackedObjects(data).names)
-    names = [name for name in validation_names() if name in known][:JUDGED]
+    names = [name for name in validation_names() if name in known][:VALIDATION_OBJECTS]
     if not names:
         return None
     objects = PackedObjects(data, names)
     generator = torch.Generator().manual_seed(0)
     chosen = torch.arange(len(names))
-    return packed_batch(objects, chosen, config, generator, points=settings.points, cloud=settings.cloud, widen=False)
+    return packed_batch(objects, chosen, config, generator, points=settings.points, cloud=settings.cloud, augment=False)
 
 
 def _drawn(objects: ShapeObjects, size: int, settings: ListTraining, generator: torch.Generator) -> dict[str, Tensor]:
@@ -149,7 +149,7 @@ def _drawn(objects: ShapeObjects, size: int, settings: ListTraining, generator: 
     for _ in range(size):
         index = int(torch.randint(len(objects), (1,), generator=generator))
         item = objects.item(index, settings.drawn, drawing(generator))
-        if settings.recolour:
+        if settings.recolor:
             seed = int(torch.randint(1 << 31, (1,), generator=generator))
             change = draw_byte_jitter(np.random.default_rng(seed))
             item = replace(item, picture=jittered(item.picture, change))

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...training import Constant, Cosine, Optimizer, Phase, Schedule
-from .localise import network_query, project
+from .localize import network_query, project
 from .losses import (
     chamfer_loss,
     distance_error,
@@ -26,7 +26,7 @@ from .volume import occupancy
 
 LEVELS = tuple(round(0.01 * number, 2) for number in range(-20, 51))  # of scaled distances that are tried
 Batches = Callable[[int, torch.Generator], dict[str, Tensor]]
-Judge = Callable[[nn.Module], dict[str, float]]
+Validate = Callable[[nn.Module], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,14 @@ class CoarseTask:
     """The first stage: clouds by their chamfer distance.
 
     Args:
-        module: the network. batches: (step, generator) -> images, cloud. judge: figures of the evaluation.
+        module: the network. batches: (step, generator) -> images, cloud. validate: figures of the evaluation.
     """
 
-    def __init__(self, module: CoarseNet, batches: Batches, options: StageOptions, judge: Judge | None = None) -> None:
+    def __init__(
+        self, module: CoarseNet, batches: Batches, options: StageOptions, validate: Validate | None = None
+    ) -> None:
         self.module: nn.Module = module
-        self.net, self.batches, self.options, self.judge = module, batches, options, judge
+        self.net, self.batches, self.options, self.validate = module, batches, options, validate
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
@@ -91,7 +93,7 @@ class CoarseTask:
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
         """Figures of objects that were held out."""
         del step
-        return {} if self.judge is None else self.judge(module)
+        return {} if self.validate is None else self.validate(module)
 
 
 class ListTask:
@@ -99,12 +101,14 @@ class ListTask:
 
     Args:
         module: the network, its first stage already in place. batches: (step, generator) -> images, cloud, points, sdf
-            and, where cameras are known, matrix. judge: figures of the evaluation.
+            and, where cameras are known, matrix. validate: figures of the evaluation.
     """
 
-    def __init__(self, module: ListNet, batches: Batches, options: StageOptions, judge: Judge | None = None) -> None:
+    def __init__(
+        self, module: ListNet, batches: Batches, options: StageOptions, validate: Validate | None = None
+    ) -> None:
         self.module: nn.Module = module
-        self.net, self.batches, self.options, self.judge = module, batches, options, judge
+        self.net, self.batches, self.options, self.validate = module, batches, options, validate
         module.freeze_first_stage()
 
     def phases(self) -> list[Phase]:
@@ -121,7 +125,7 @@ class ListTask:
         del step, generator
         net, scale = self.net, self.net.config.sdf_scale
         network = net.config.network
-        seen = net.see(batch["images"])
+        seen = net.encode(batch["images"])
         scaled = net.distances(seen, batch["points"])
         target = occupancy(batch["cloud"], network.volume_nodes, network.half_side)
         parts = {"occupancy": occupancy_loss(seen.volumes[0][:, 0], target)}
@@ -144,7 +148,7 @@ class ListTask:
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
         """Figures of objects that were held out."""
         del step
-        return {} if self.judge is None else self.judge(module)
+        return {} if self.validate is None else self.validate(module)
 
 
 def _matrix_part(net: ListNet, matrix: Float[Tensor, "b 4 3"], batch: dict[str, Tensor]) -> Float[Tensor, ""]:
@@ -154,15 +158,15 @@ def _matrix_part(net: ListNet, matrix: Float[Tensor, "b 4 3"], batch: dict[str, 
 
 
 @torch.no_grad()
-def judged_clouds(net: CoarseNet, batch: dict[str, Tensor]) -> dict[str, float]:
+def cloud_scores(net: CoarseNet, batch: dict[str, Tensor]) -> dict[str, float]:
     """The chamfer loss on held-out objects."""
     return {"chamfer": float(chamfer_loss(net(batch["images"]), batch["cloud"]))}
 
 
 @torch.no_grad()
-def judged_distances(net: ListNet, batch: dict[str, Tensor]) -> dict[str, float]:
+def distance_scores(net: ListNet, batch: dict[str, Tensor]) -> dict[str, float]:
     """IoU over the held-out points, and the mean distance on the map between predicted and true places."""
-    seen = net.see(batch["images"])
+    seen = net.encode(batch["images"])
     ours, true = net.distances(seen, batch["points"]) < 0, batch["sdf"] < 0
     iou = (ours & true).sum(1) / (ours | true).sum(1).clamp_min(1)
     found = {"iou": float(iou.mean())}
@@ -174,7 +178,7 @@ def judged_distances(net: ListNet, batch: dict[str, Tensor]) -> dict[str, float]
 @torch.no_grad()
 def best_level(net: ListNet, solids: dict[str, Tensor]) -> float:
     """The level of the network's output whose inside agrees best with that of the solids, by their mean IoU."""
-    found = net.distances(net.see(solids["images"]), solids["points"])
+    found = net.distances(net.encode(solids["images"]), solids["points"])
     scores = {}
     for level in LEVELS:
         ours, true = found < level, solids["inside"]

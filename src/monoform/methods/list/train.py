@@ -60,7 +60,7 @@ def _first(config: ListConfig, source: Source, out: Path, settings: ListTraining
         torch.manual_seed(options.seed)
         net = CoarseNet(replace(config, stage="coarse"))
         stage = StageOptions(options.steps, settings.first_rate, settings.published)
-        return CoarseTask(net, source.batches(settings.first_batch), stage, source.judge())
+        return CoarseTask(net, source.batches(settings.first_batch), stage, source.validate())
 
     def end(task: Task, result: TrainResult) -> None:
         net = task.module
@@ -83,7 +83,7 @@ def _second(
         if isinstance(first, CoarseNet):
             net.start_from(first)
         stage = StageOptions(options.steps, settings.rate, settings.published)
-        return ListTask(net.train(), source.batches(settings.batch), stage, source.judge())
+        return ListTask(net.train(), source.batches(settings.batch), stage, source.validate())
 
     def end(task: Task, result: TrainResult) -> None:
         net = task.module

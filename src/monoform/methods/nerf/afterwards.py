@@ -13,14 +13,14 @@ import torch
 from ...data.capture import CaptureView
 from ...errors import InputError
 from ...progress import in_words, work
-from ...scene.fusion import Look
-from .held_out import Scores, judge
+from ...scene.fusion import DepthView
+from .held_out import Scores, evaluate
 from .products import TEXTURE, looking, scene_mesh, write_turntable
 from .scene import Scene
 from .settings import SceneTraining
 
 FRAMES = 36  # of the film
-FEWEST_LOOKS = 12  # of a mesh that is worth having
+FEWEST_VIEWS = 12  # of a mesh that is worth having
 SMALLEST_FILM = 0.25  # of its side
 PROBE_CAMERAS, PROBE_RAYS, PROBE_POINTS = 4, 512, 20_000
 UNWRAP_SECONDS = 8.0  # simplifying, unwrapping and writing a mesh of 30,000 triangles, about
@@ -62,7 +62,11 @@ class Afterwards:
         if count < len(self.held):
             print(f"{count} of {len(self.held)} held-out photos are judged: {self._reason()}.")
         chosen = [self.held[index * len(self.held) // count] for index in range(count)]
-        return judge(self.scene, chosen, reduced=self.settings.reduced, pictures=pictures) if chosen else None
+        return (
+            evaluate(self.scene, chosen, downscale_factor=self.settings.downscale_factor, pictures=pictures)
+            if chosen
+            else None
+        )
 
     def make(self, out: Path) -> None:
         """`out`/mesh.glb and `out`/turntable.mp4; coarser ones, or none, where there is no time, with a sentence."""
@@ -72,20 +76,20 @@ class Afterwards:
             self._make_film(out / "turntable.mp4")
 
     def _make_mesh(self, file: Path) -> None:
-        looks = len(looking(self.scene))
+        views = len(looking(self.scene))
         if self.deadline is not None:
             _, mesh, film = self._needs(measured(self.scene))
             share = self._left() * mesh / (mesh + film)
-            fits = int(looks * min(1.0, (share - UNWRAP_SECONDS) / max(mesh - UNWRAP_SECONDS, 1e-9)))
-            if fits < min(looks, FEWEST_LOOKS):
+            fits = int(views * min(1.0, (share - UNWRAP_SECONDS) / max(mesh - UNWRAP_SECONDS, 1e-9)))
+            if fits < min(views, FEWEST_VIEWS):
                 print(f"There is no mesh: it takes about {in_words(mesh)}, and {self._reason()}.")
                 return
-            if fits < looks:
-                print(f"The mesh is put together from {fits} of {looks} views: {self._reason()}.")
-            looks = fits
+            if fits < views:
+                print(f"The mesh is put together from {fits} of {views} views: {self._reason()}.")
+            views = fits
         try:
             with work("making the mesh"):
-                scene_mesh(self.scene, resolution=self.settings.mesh, looks=looks).export(file)
+                scene_mesh(self.scene, resolution=self.settings.mesh, view_count=views).export(file)
         except InputError as error:  # a scene without a surface, after a few steps
             print(f"There is no mesh: {error}")
 
@@ -111,7 +115,7 @@ class Afterwards:
     def _needs(self, speed: Speed) -> tuple[float, float, float]:
         """Seconds for the scores, the mesh and the film, each in full."""
         settings, cameras = self.settings, looking(self.scene)
-        pixels = sum(view.camera.width * view.camera.height for view in self.held) / settings.reduced**2
+        pixels = sum(view.camera.width * view.camera.height for view in self.held) / settings.downscale_factor**2
         rays = sum(camera.width * camera.height for camera in cameras)
         points = len(cameras) * ((settings.mesh + 1) ** 3 + TEXTURE**2)
         mesh = CAUTION * (speed.ray * rays + speed.lookup * points) + UNWRAP_SECONDS if settings.mesh else 0.0
@@ -133,7 +137,7 @@ def measured(scene: Scene) -> Speed:
     low, high = scene.field.bounds.cpu()
     points = low + (high - low) * torch.linspace(0.0, 1.0, PROBE_POINTS)[:, None]
     shape = cameras[0].height, cameras[0].width
-    look = Look(cameras[0], torch.zeros(*shape, 3), torch.zeros(shape))
+    depth_view = DepthView(cameras[0], torch.zeros(*shape, 3), torch.zeros(shape))
     begun = time.perf_counter()
-    look.at(points)
+    depth_view.at(points)
     return Speed(ray, (time.perf_counter() - begun) / PROBE_POINTS)

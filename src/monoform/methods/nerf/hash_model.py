@@ -49,13 +49,15 @@ class HashScene(nn.Module):
         self.bound = 0.5 * config.margin
         self.encode = HashGrid(net.grid(), bound=self.bound)
         width = net.grid().width
-        self.density_net = nn.Sequential(nn.Linear(width, net.hidden), nn.ReLU(), nn.Linear(net.hidden, 1 + net.told))
-        sizes = [net.told + net.degree**2, *[net.color_hidden] * net.color_layers]
+        self.density_net = nn.Sequential(
+            nn.Linear(width, net.hidden), nn.ReLU(), nn.Linear(net.hidden, 1 + net.geo_features)
+        )
+        sizes = [net.geo_features + net.degree**2, *[net.color_hidden] * net.color_layers]
         layers: list[nn.Module] = []
         for before, after in pairwise(sizes):
             layers += [nn.Linear(before, after), nn.ReLU()]
         self.color_net = nn.Sequential(*layers, nn.Linear(sizes[-1], 3))
-        self.occupancy = OccupancyGrid(self.bound, cells=config.cells, thickest=config.thickest)
+        self.occupancy = OccupancyGrid(self.bound, cells=config.cells, density_threshold=config.density_threshold)
         self.occupancy.density_grid.fill_(1.0)
         self.occupancy.density_bitfield.fill_(255)
         self.occupancy.unpack()
@@ -70,7 +72,7 @@ class HashScene(nn.Module):
 
     def to_grid(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         """World points in the grid's unit."""
-        return (points - points.new_tensor(self.config.centre)) * (0.5 / self.config.radius)
+        return (points - points.new_tensor(self.config.center)) * (0.5 / self.config.radius)
 
     def forward(self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]) -> FieldSamples:
         """Density in the grid's unit, and sRGB 0..1 as seen along unit directions."""
@@ -123,9 +125,9 @@ class HashField(Field):
 
     def __init__(self, net: HashScene) -> None:
         self.net = net
-        centre = next(net.parameters()).new_tensor(net.config.centre)
+        center = next(net.parameters()).new_tensor(net.config.center)
         reach = net.config.margin * net.config.radius
-        self._bounds = torch.stack((centre - reach, centre + reach))
+        self._bounds = torch.stack((center - reach, center + reach))
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:

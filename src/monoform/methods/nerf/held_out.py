@@ -19,7 +19,7 @@ from ...metrics.table import ObjectScores, markdown_of, summary_of
 from ...outputs import atomic_file, save_picture
 from ...progress import one_by_one
 from ...render.bounds import ray_sphere
-from .ray_bank import load_reduced
+from .ray_bank import load_downscaled
 from .scene import Scene
 
 ERROR_GAIN = 3.0
@@ -46,12 +46,14 @@ class Scores:
         }
 
 
-def judge(scene: Scene, views: Sequence[CaptureView], *, reduced: float = 1.0, pictures: Path | None = None) -> Scores:
+def evaluate(
+    scene: Scene, views: Sequence[CaptureView], *, downscale_factor: float = 1.0, pictures: Path | None = None
+) -> Scores:
     """Render the views and compare them with their photos; pictures show photo, render and three times the error."""
     each = {}
     names = picture_names([view.name for view in views])
     for view, name in one_by_one(list(zip(views, names, strict=True)), "judging held-out photos", unit="photo"):
-        image, counted, camera = load_reduced(view, reduced)
+        image, counted, camera = load_downscaled(view, downscale_factor)
         seen, alpha = scene.render(camera)
         truth = image[..., :3]
         if image.shape[2] == 4:
@@ -60,7 +62,7 @@ def judge(scene: Scene, views: Sequence[CaptureView], *, reduced: float = 1.0, p
             truth = truth * image[..., 3:] + (1.0 - image[..., 3:]) * behind
         ours = seen.numpy()
         origins, directions = camera.rays()
-        _, _, hit = ray_sphere(origins[0], directions[0], scene.radius, scene.centre)
+        _, _, hit = ray_sphere(origins[0], directions[0], scene.radius, scene.center)
         inside = hit.reshape(camera.height, camera.width).numpy()
         covered = alpha.numpy() > 0.5
         if counted is not None:

@@ -35,7 +35,7 @@ class Nerf(Method):
         name="nerf",
         summary="a scene from some dozens of photos with their cameras",
         needs="a capture: monoform train scene",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         weights=None,
         size=0.0,
         citation=CITATIONS,

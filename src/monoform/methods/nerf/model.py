@@ -57,8 +57,8 @@ class NerfNet(nn.Module):
         """Where unit rays begin to be sampled: where they enter the sphere, or come nearest to it."""
         if self.config.sphere is None:
             return torch.zeros_like(origins[:, 0])
-        *centre, radius = self.config.sphere
-        offset = origins.detach() - origins.new_tensor(centre)
+        *center, radius = self.config.sphere
+        offset = origins.detach() - origins.new_tensor(center)
         along = directions.detach()
         middle = -(offset * along).sum(dim=-1)
         closest = (offset + middle[:, None] * along).square().sum(dim=-1)

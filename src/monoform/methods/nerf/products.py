@@ -19,7 +19,7 @@ from ...scene.fusion import fused
 from .scene import Scene
 
 RESOLUTION, FACES, TEXTURE = 144, 30_000, 1024
-LOOKS, LONGEST = 64, 240  # pictures from which the surface is put together, at most, and pixels of their longer side
+VIEWS, LONGEST = 64, 240  # pictures from which the surface is put together, at most, and pixels of their longer side
 FIELD_OF_VIEW, ELEVATION = math.radians(30.0), math.radians(15.0)
 
 
@@ -30,7 +30,7 @@ def scene_mesh(
     faces: int = FACES,
     texture: int = TEXTURE,
     parts: int = 1,
-    looks: int = LOOKS,
+    view_count: int = VIEWS,
 ) -> Mesh:
     """The surface that the scene shows to its training photos' cameras, with the colours that it shows them.
 
@@ -39,24 +39,24 @@ def scene_mesh(
 
     Args:
         resolution: cells along the bounds; faces: triangles; texture: side in pixels; parts: separate solids that stay.
-        looks: pictures from which it is put together, at most.
+        view_count: pictures from which it is put together, at most.
 
     Raises:
         InputError: there is no surface.
     """
     bounds, device = scene.field.bounds, next(scene.net.parameters()).device
-    field = fused(scene.renderer(), looking(scene, looks), bounds.cpu(), resolution=resolution, device=device)
+    field = fused(scene.renderer(), looking(scene, view_count), bounds.cpu(), resolution=resolution, device=device)
     surface = simplify(largest(extract(field, resolution=resolution), n=parts), faces)
     return bake.from_field(unwrap(surface, resolution=texture), field, texture)
 
 
-def looking(scene: Scene, looks: int = LOOKS) -> list[Camera]:
+def looking(scene: Scene, view_count: int = VIEWS) -> list[Camera]:
     """At most so many small cameras that see the content from where it is known."""
     views = scene.of_split("train")
     if not views:
         return list(scene_orbit(scene, frames=24, size=LONGEST))
     found = []
-    for view in views[:: -(-len(views) // looks)]:
+    for view in views[:: -(-len(views) // view_count)]:
         width, height = view.camera.width, view.camera.height
         share = min(1.0, LONGEST / max(width, height))
         found.append(view.camera.resized(max(1, round(share * width)), max(1, round(share * height))))
@@ -68,7 +68,7 @@ def scene_orbit(scene: Scene, *, frames: int = 36, size: int = 256, elevation: f
     distance = scene.radius / math.sin(0.5 * FIELD_OF_VIEW)
     around = orbit(frames, elevation=elevation, distance=distance, fov_y=FIELD_OF_VIEW, width=size, height=size)
     poses = around.world_from_camera.float().clone()
-    poses[:, :3, 3] += torch.tensor(scene.centre)
+    poses[:, :3, 3] += torch.tensor(scene.center)
     return replace(around, world_from_camera=poses, intrinsics=around.intrinsics.float())
 
 

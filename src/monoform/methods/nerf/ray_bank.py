@@ -36,27 +36,27 @@ class RayBank:
     """All pixels of some photos that count and whose rays meet a sphere, in bytes; rays are made when they are drawn.
 
     Args:
-        views: photos; reduced: by how much each is made smaller.
-        centre, radius: of the sphere, in the world.
+        views: photos; downscale_factor: by how much each is made smaller.
+        center, radius: of the sphere, in the world.
     """
 
     def __init__(
         self,
         views: Sequence[CaptureView],
         *,
-        centre: tuple[float, float, float],
+        center: tuple[float, float, float],
         radius: float,
-        reduced: float = 1.0,
+        downscale_factor: float = 1.0,
     ) -> None:
         self.cameras, pixels, chosen = [], [], []
         self.transparent = False
         for number, view in enumerate(views):
-            image, counted, camera = load_reduced(view, reduced)
+            image, counted, camera = load_downscaled(view, downscale_factor)
             self.transparent |= image.shape[2] == 4
             if image.shape[2] == 3:
                 image = np.concatenate([image, np.ones_like(image[..., :1])], axis=2)
             origins, directions = camera.rays()
-            _, _, hit = ray_sphere(origins[0], directions[0], radius, centre)
+            _, _, hit = ray_sphere(origins[0], directions[0], radius, center)
             if counted is not None:
                 hit = hit & torch.from_numpy(counted.reshape(-1))
             inside = hit.nonzero()[:, 0]
@@ -90,9 +90,9 @@ class RayBank:
         return RayBatch(origins[:, 0], directions[:, 0], values[:, :3], values[:, 3], view)
 
 
-def load_reduced(
-    view: CaptureView, reduced: float
+def load_downscaled(
+    view: CaptureView, downscale_factor: float
 ) -> tuple[Float[np.ndarray, "h w c"], Bool[np.ndarray, "h w"] | None, Camera]:
     """A photo, which of its pixels count (None for all), and its camera, made smaller by a factor."""
-    size = (max(1, round(view.camera.width / reduced)), max(1, round(view.camera.height / reduced)))
+    size = (max(1, round(view.camera.width / downscale_factor)), max(1, round(view.camera.height / downscale_factor)))
     return read_image(view, size), read_counted(view, size), view.camera.resized(*size)

@@ -18,6 +18,7 @@ from ...errors import InputError
 from ...inputs import read_json
 from ...nn.field import Field
 from ...outputs import atomic_file
+from ...renamed import renamed
 from ...render.camera_render import camera_colors
 from ...render.ray_renderer import RayRenderer
 from ...scene import Provenance, Reconstruction
@@ -31,6 +32,7 @@ from .model import NerfField, NerfNet, NerfRenderer
 CAMERAS = "transforms.json"
 
 
+@renamed(centre="center")
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A radiance field of a capture.
@@ -39,13 +41,13 @@ class Scene:
         folder: it was read from; net: what was trained.
         views: the photos that it was trained and judged with, with house cameras in the scene's world; none for a
             converted checkpoint. A photo's file may have been moved since.
-        centre, radius: of the content, in the world.
+        center, radius: of the content, in the world.
     """
 
     folder: Path
     net: HashScene | NerfNet
     views: tuple[CaptureView, ...]
-    centre: tuple[float, float, float]
+    center: tuple[float, float, float]
     radius: float
 
     @classmethod
@@ -54,11 +56,11 @@ class Scene:
         folder: Path,
         net: HashScene | NerfNet,
         capture: Capture,
-        centre: tuple[float, float, float],
+        center: tuple[float, float, float],
         radius: float,
     ) -> Scene:
         """A scene that has just been trained."""
-        return cls(folder, net, capture.views, centre, radius)
+        return cls(folder, net, capture.views, center, radius)
 
     @property
     def field(self) -> Field:
@@ -116,7 +118,7 @@ def load_scene(path: str | Path, *, device: torch.device | str = "cpu") -> Scene
     if kind == "HashScene":
         hashed, config = load_pretrained(HashScene, HashConfig, folder, device=device)
         hashed.occupancy.unpack()
-        return Scene(folder, hashed, views, *(sphere or (config.centre, config.radius)))
+        return Scene(folder, hashed, views, *(sphere or (config.center, config.radius)))
     if kind == "NerfNet":
         net, _ = load_pretrained(NerfNet, NerfConfig, folder, device=device)
         low, high = NerfField(net).bounds.cpu()
@@ -125,7 +127,7 @@ def load_scene(path: str | Path, *, device: torch.device | str = "cpu") -> Scene
     raise InputError(f"{folder / CONFIG} is of the architecture {kind!r}, which is no scene.")
 
 
-def write_cameras(folder: Path, capture: Capture, centre: tuple[float, float, float], radius: float) -> None:
+def write_cameras(folder: Path, capture: Capture, center: tuple[float, float, float], radius: float) -> None:
     """The cameras in nerfstudio's format, z up, with the split of each photo and where the photos are."""
     content = transforms_from_cameras([(view.name, view.camera) for view in capture.views])
     for frame, view in zip(content["frames"], capture.views, strict=True):
@@ -133,7 +135,7 @@ def write_cameras(folder: Path, capture: Capture, centre: tuple[float, float, fl
         frame["file_path"] = str(view.image.resolve())
         if view.mask is not None:
             frame["mask_path"] = str(view.mask.resolve())
-    content |= {UP_AXIS: "z", "content_centre_y_up": list(centre), "content_radius": radius}
+    content |= {UP_AXIS: "z", "content_centre_y_up": list(center), "content_radius": radius}
     with atomic_file(folder / CAMERAS) as file:
         file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

@@ -55,21 +55,25 @@ def train_scene(
     options = replace(options, begun=time.perf_counter() if options.begun is None else options.begun)
     with work("reading the capture"):
         capture = open_capture(data, settings.layout, up=settings.up)
-        centre, radius = _sphere(capture, settings)
+        center, radius = _sphere(capture, settings)
         held = capture.of_split("test") or capture.of_split("val")
         reach = radius * settings.margin
-        bank = RayBank(capture.of_split("train"), centre=centre, radius=reach, reduced=settings.reduced)
-        judged = RayBank(held, centre=centre, radius=radius, reduced=settings.reduced) if held else None
+        bank = RayBank(
+            capture.of_split("train"), center=center, radius=reach, downscale_factor=settings.downscale_factor
+        )
+        validation = (
+            RayBank(held, center=center, radius=radius, downscale_factor=settings.downscale_factor) if held else None
+        )
     background = settings.background
     if background == "auto":
         background = "white" if bank.transparent else "learned" if settings.config == "hash" else "black"
     torch.manual_seed(options.seed)
-    net, task = _task(settings, centre, radius, background, bank, judged, options.steps)
+    net, task = _task(settings, center, radius, background, bank, validation, options.steps)
     folder = Path(out) / "weights"
-    after = Afterwards(Scene.of(folder, net, capture, centre, radius), settings, held, options.deadline)
+    after = Afterwards(Scene.of(folder, net, capture, center, radius), settings, held, options.deadline)
     result = train(task, out, options=options, reserve=after.seconds)
     publish(net, net.config, result, folder, card=_card(capture, net, result, settings, None))
-    write_cameras(folder, capture, centre, radius)
+    write_cameras(folder, capture, center, radius)
     first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
     if first and result.stopped in ("done", "time"):
         after = replace(after, scene=load_scene(folder, device=next(net.parameters()).device))
@@ -83,20 +87,20 @@ def train_scene(
 
 
 def _sphere(capture: Capture, settings: SceneTraining) -> tuple[tuple[float, float, float], float]:
-    centre, radius = settings.centre, settings.radius
-    if centre is None or not radius:
+    center, radius = settings.center, settings.radius
+    if center is None or not radius:
         found = content_sphere(capture)
-        centre, radius = centre or found[0], radius or found[1]
-    return centre, radius
+        center, radius = center or found[0], radius or found[1]
+    return center, radius
 
 
 def _task(
     settings: SceneTraining,
-    centre: tuple[float, float, float],
+    center: tuple[float, float, float],
     radius: float,
     background: str,
     bank: RayBank,
-    judged: RayBank | None,
+    validation: RayBank | None,
     steps: int,
 ) -> tuple[HashScene | NerfNet, HashTask | FrequencyTask]:
     if settings.config == "hash":
@@ -104,34 +108,34 @@ def _task(
             levels=settings.levels,
             features=settings.features,
             finest=settings.finest,
-            log2_rows=settings.log2_rows,
+            log2_hashmap_size=settings.log2_hashmap_size,
             hidden=settings.hidden,
             color_hidden=settings.color_hidden,
         )
         config = HashConfig(
             network,
-            centre=centre,
+            center=center,
             radius=radius,
             margin=settings.margin,
-            steps=settings.steps_along,
+            steps=settings.n_samples,
             background=background,  # type: ignore[arg-type]
-            photos=len(bank.cameras) if settings.gains and not bank.transparent else 0,
+            photos=len(bank.cameras) if settings.exposure and not bank.transparent else 0,
         )
         scene = HashScene(config)
-        return scene, HashTask(scene, bank, settings, steps=steps, held_out=judged)
+        return scene, HashTask(scene, bank, settings, steps=steps, held_out=validation)
     if background == "learned":
         raise InputError("The frequency network has no learned background; choose white or black, or config=hash.")
     reach = radius * settings.margin
-    low, high = ((tuple(c + sign * reach for c in centre)) for sign in (-1, 1))
+    low, high = ((tuple(c + sign * reach for c in center)) for sign in (-1, 1))
     own = NerfConfig(
         FrequencyNetwork(width=settings.width),
         TwoPass(0.0, 2.0 * reach, settings.coarse, settings.fine, white=background == "white"),
         up="y",
         bounds=(cast("tuple[float, float, float]", low), cast("tuple[float, float, float]", high)),
-        sphere=(*centre, reach),
+        sphere=(*center, reach),
     )
     net = NerfNet(own)
-    return net, FrequencyTask(net, bank, settings, steps=steps, held_out=judged)
+    return net, FrequencyTask(net, bank, settings, steps=steps, held_out=validation)
 
 
 def _card(capture: Capture, net: nn.Module, result: TrainResult, settings: SceneTraining, scores: Scores | None) -> str:

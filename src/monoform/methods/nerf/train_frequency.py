@@ -56,7 +56,7 @@ class FrequencyTask:
             return {}
         assert isinstance(module, NerfNet)
         place = next(module.parameters()).device
-        batch = self.held_out.draw(self.settings.judged, torch.Generator().manual_seed(0))
+        batch = self.held_out.draw(self.settings.validation_rays, torch.Generator().manual_seed(0))
         renderer, parts = NerfRenderer(module), []
         with torch.no_grad():
             for origins, directions in zip(batch.origins.split(1024), batch.directions.split(1024), strict=True):

@@ -76,9 +76,12 @@ class HashTask:
         rgb = seen.rgb if net.gains is None else seen.rgb * net.gain(batch.view[:used])
         error = (rgb - truth).square().mean()
         loss = error
-        if settings.clear:
+        if settings.opacity_entropy_weight:
             cover = seen.alpha.clamp(NARROW, 1.0 - NARROW)
-            loss = loss - settings.clear * (cover * cover.log() + (1.0 - cover) * (1.0 - cover).log()).mean()
+            loss = (
+                loss
+                - settings.opacity_entropy_weight * (cover * cover.log() + (1.0 - cover) * (1.0 - cover).log()).mean()
+            )
         told = {
             "psnr": -10.0 * torch.log10(error.detach()),
             "rays": torch.tensor(float(used)),
@@ -100,7 +103,7 @@ class HashTask:
             return {}
         assert isinstance(module, HashScene)
         place = next(module.parameters()).device
-        batch = self.held_out.draw(self.settings.judged, torch.Generator().manual_seed(0))
+        batch = self.held_out.draw(self.settings.validation_rays, torch.Generator().manual_seed(0))
         directions = batch.directions.to(place)
         with torch.no_grad():
             seen = HashRenderer(module)(batch.origins.to(place), directions).rgb.cpu()

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...camera import Camera, from_opengl, rigid, rotation_from_quaternion
 from ...camera.conventions import Y_UP_FROM_Z_UP
-from ...camera.integer_centres import PixelPair, integer_centre_camera
+from ...camera.integer_centers import PixelPair, integer_center_camera
 from ...camera.rigid import rotation_x, rotation_y
 
 # World axes of the trajectories: what the angles turn around as y and z becomes z and y, mirrored x.
@@ -49,7 +49,7 @@ def from_published(
         focal: pixels, one number or (fx, fy), for all cameras or for each.
         principal_point: (cx, cy) with pixel centres at whole numbers; None is (width / 2, height / 2).
     """
-    return integer_centre_camera(from_opengl(poses), width, height, focal, principal_point)
+    return integer_center_camera(from_opengl(poses), width, height, focal, principal_point)
 
 
 def published_rays(camera: Camera, near: float, far: float) -> Float[Tensor, "b h w 8"]:

@@ -8,9 +8,11 @@ from typing import Literal
 from ...errors import InputError
 from ...nn.resnet import Backbone
 from ...ranges import require_ranges
+from ...renamed import renamed
 from ...render import RaySampling
 
 
+@renamed(centred="centered")
 @dataclass(frozen=True)
 class Network:
     """The network (Yu et al. 2021, section 4 and supplement B.1).
@@ -28,7 +30,7 @@ class Network:
         encode_positions: whether what it sees of them is encoded.
         use_directions: whether it sees view directions.
         encode_directions: whether view directions are encoded with positions.
-        centred: positions are turned into a source camera's axes but stay centred on the world's origin.
+        centered: positions are turned into a source camera's axes but stay centred on the world's origin.
         global_features: length of a vector that describes the whole image; 0 for none.
         global_backbone: of the encoder of that vector.
         width: of the multilayer perceptrons.
@@ -53,7 +55,7 @@ class Network:
     encode_positions: bool = True
     use_directions: bool = True
     encode_directions: bool = False
-    centred: bool = True
+    centered: bool = True
     global_features: int = 0
     global_backbone: Backbone = "resnet34"
     width: int = 512
@@ -150,19 +152,20 @@ class Domain:
         return self.height, self.width
 
 
+@renamed(shifted_centre="shifted_center")
 @dataclass(frozen=True)
 class Compat:
     """Behaviours of the original that published networks are used with; set by `published`, off for new trainings.
 
     Attributes:
-        shifted_centre: an unknown principal point lies half a pixel right of and below the middle of the image.
+        shifted_center: an unknown principal point lies half a pixel right of and below the middle of the image.
         random_rendering: rendering draws its samples at random, so that two renderings differ by about 0.01.
         depth_gradient: the fine loss moves the coarse network through the samples around its depth.
         truncate: files hold 255 x rounded down, and metrics are taken of these.
         first_step_in_evaluation: the first training step normalises by running statistics, as in evaluation.
     """
 
-    shifted_centre: bool = False
+    shifted_center: bool = False
     random_rendering: bool = False
     depth_gradient: bool = False
     truncate: bool = False

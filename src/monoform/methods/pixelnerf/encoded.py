@@ -9,7 +9,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from ...camera import Camera, to_integer_centres, to_opengl
+from ...camera import Camera, to_integer_centers, to_opengl
 from ...camera.rigid import rigid_inverse
 
 
@@ -23,7 +23,7 @@ class Encoded:
         vectors: of the whole images, or None.
         camera_from_world: x right, y up, z backward.
         focal: (fx, fy) in pixels.
-        centre: principal points in pixels, pixel centres at whole numbers.
+        center: principal points in pixels, pixel centres at whole numbers.
         width, height: of the images in pixels.
     """
 
@@ -32,21 +32,21 @@ class Encoded:
     vectors: Float[Tensor, "n g"] | None
     camera_from_world: Float[Tensor, "n 4 4"]
     focal: Float[Tensor, "n 2"]
-    centre: Float[Tensor, "n 2"]
+    center: Float[Tensor, "n 2"]
     width: int
     height: int
 
     @classmethod
     def of(cls, views: int, latent: Tensor, vectors: Tensor | None, cameras: Camera) -> Encoded:
         """Encoded views with their cameras, n pinholes in our convention."""
-        intrinsics = to_integer_centres(cameras.intrinsics)
+        intrinsics = to_integer_centers(cameras.intrinsics)
         return cls(
             views=views,
             latent=latent,
             vectors=vectors,
             camera_from_world=rigid_inverse(to_opengl(cameras.world_from_camera)),
             focal=intrinsics.diagonal(dim1=1, dim2=2)[:, :2],
-            centre=intrinsics[:, :2, 2],
+            center=intrinsics[:, :2, 2],
             width=cameras.width,
             height=cameras.height,
         )
@@ -74,7 +74,7 @@ class Encoded:
             vectors=None if self.vectors is None else change(self.vectors),
             camera_from_world=change(self.camera_from_world),
             focal=change(self.focal),
-            centre=change(self.centre),
+            center=change(self.center),
         )
 
     def seen(self, points: Float[Tensor, "b p 3"]) -> SeenPoints:
@@ -90,14 +90,14 @@ class Encoded:
     def pixels(self, local: Float[Tensor, "n p 3"]) -> Float[Tensor, "n p 2"]:
         """(x, y) of points in the source cameras' frames; points behind a camera are mirrored into its image."""
         plane = local[..., :2] / local[..., 2:]
-        return self.centre[:, None] + plane * self.focal[:, None] * local.new_tensor([-1.0, 1.0])
+        return self.center[:, None] + plane * self.focal[:, None] * local.new_tensor([-1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
 class SeenPoints:
-    """Points in source cameras' axes: `centred` on the world's origin, `local` on the cameras."""
+    """Points in source cameras' axes: `centered` on the world's origin, `local` on the cameras."""
 
-    centred: Float[Tensor, "n p 3"]
+    centered: Float[Tensor, "n p 3"]
     local: Float[Tensor, "n p 3"]
 
 

@@ -72,7 +72,7 @@ class PixelNerf(Reconstructor):
         name="pixelnerf",
         summary="a radiance field from one or few photos, for objects of the kind the weights were trained on",
         needs="its small weights, which ship with monoform, or converted ones (--set weights=DIR)",
-        licence="Apache-2.0; published weights: see their card",
+        license="Apache-2.0; published weights: see their card",
         weights="pixelnerf",
         size=4.1,
         citation=(CITATION,),

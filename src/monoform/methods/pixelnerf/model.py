@@ -85,7 +85,7 @@ class PixelNerfNet(nn.Module):
     ) -> tuple[Float[Tensor, "n p x"], Float[Tensor, "n p 3"]]:
         """What the perceptrons see of points and directions besides features; and the points in camera frames."""
         network, seen = self.config.network, encoded.seen(points)
-        coordinates = seen.centred if network.centred else seen.local
+        coordinates = seen.centered if network.centered else seen.local
         if not network.use_xyz:
             coordinates = -coordinates[..., 2:]
         parts = [coordinates]

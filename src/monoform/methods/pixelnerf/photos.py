@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from ...errors import InputError
+from ...renamed import old_names
 from ...scene import Photo
 
 Ellipse = tuple[float, float, float, float, float]
@@ -44,7 +45,7 @@ class PhotoFrame:
             )
 
 
-def normalise_photo(photo: Photo, frame: PhotoFrame | None = None) -> Photo:
+def normalize_photo(photo: Photo, frame: PhotoFrame | None = None) -> Photo:
     """The photo's object over white, in a square of `frame.size` pixels; its crop says where that lies in the original.
 
     Raises:
@@ -118,3 +119,6 @@ def _window(image: np.ndarray, square: Square) -> np.ndarray:
 
 def _bytes(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
     return np.rint(255.0 * np.clip(values, 0, 1)).astype(np.uint8)
+
+
+__getattr__ = old_names(__name__, {"normalise_photo": "normalize_photo"})

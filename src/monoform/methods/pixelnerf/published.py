@@ -16,7 +16,7 @@ from .config import Compat, PixelNerfConfig, preset
 from .model import PixelNerfNet
 
 PUBLISHED = Compat(
-    shifted_centre=True, random_rendering=True, depth_gradient=True, truncate=True, first_step_in_evaluation=True
+    shifted_center=True, random_rendering=True, depth_gradient=True, truncate=True, first_step_in_evaluation=True
 )
 NAMES = ("sn64", "sn64_unseen", "srn_car", "srn_chair", "dtu", "multi_obj")
 LARGEST = 2 << 30  # bytes; a published checkpoint has 113 MB

@@ -40,7 +40,7 @@ def network_from_published(model: Mapping[str, Any]) -> Network:
         encode_positions=model.get("use_code", True),
         use_directions=model.get("use_viewdirs", True),
         encode_directions=model.get("use_code_viewdirs", False),
-        centred=model.get("normalize_z", True),
+        centered=model.get("normalize_z", True),
         global_features=whole.get("latent_size", 128) if model.get("use_global_encoder", False) else 0,
         global_backbone=whole.get("backbone", "resnet34"),
         width=mlp.get("d_hidden", 512),

@@ -98,7 +98,7 @@ def _single(
     longest = max(right - left, (bottom - top) * domain.width / domain.height)
     crop = _around(0.5 * (left + right), 0.5 * (top + bottom), margin * longest, config)
     per_pixel = crop[2] / domain.width
-    shift = 0.5 * per_pixel if config.compat.shifted_centre else 0.0
+    shift = 0.5 * per_pixel if config.compat.shifted_center else 0.0
     focal = domain.focal * domain.width * per_pixel
     intrinsics = torch.eye(3)[None].repeat(1, 1, 1)
     intrinsics[0, 0, 0], intrinsics[0, 1, 1] = focal, domain.focal * domain.width * crop[3] / domain.height

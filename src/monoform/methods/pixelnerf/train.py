@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from ...camera import Camera
 from ...data.objects.color_jitter import changed_colors, draw_color_change
-from ...data.posed.cached import HeldObjects
+from ...data.posed.cached import CachedObjects
 from ...data.posed.objects import PosedObject, PosedObjects
 from ...data.posed.open import open_posed
 from ...data.posed.srn import Split
 from ...errors import InputError
 from ...metrics import psnr
 from ...nn.resnet import load_resnet
+from ...renamed import renamed
 from ...render import RayPass
 from ...training import (
     Constant,
@@ -53,6 +54,7 @@ taken as those of the data are.
 """
 
 
+@renamed(recolour="recolor", judged="validation_objects", judged_rays="validation_rays")
 @dataclass(frozen=True)
 class PixelNerfTraining(LoopSettings):
     """What is trained, and what a step consists of.
@@ -72,10 +74,10 @@ class PixelNerfTraining(LoopSettings):
         boxes_until: steps in which rays are drawn within the object's box in their view, where boxes are known.
         most_views: of an object that rays are drawn from, at random when it has more; 0 for all.
         absolute: compare colours by their absolute, not their squared difference.
-        recolour: change the colours of each object at random, as for DTU.
+        recolor: change the colours of each object at random, as for DTU.
         freeze_encoder: leave the encoder as it is, its batch statistics too.
-        judged: objects of the evaluation.
-        judged_rays: rays of each object of the evaluation.
+        validation_objects: objects of the evaluation.
+        validation_rays: rays of each object of the evaluation.
     """
 
     config: str = "small"
@@ -92,13 +94,13 @@ class PixelNerfTraining(LoopSettings):
     boxes_until: int = 100_000
     most_views: int = 0
     absolute: bool = False
-    recolour: bool = False
+    recolor: bool = False
     freeze_encoder: bool = False
-    judged: int = 8
-    judged_rays: int = 512
+    validation_objects: int = 8
+    validation_rays: int = 512
 
     def __post_init__(self) -> None:
-        for name in ("objects", "rays", "judged", "judged_rays"):
+        for name in ("objects", "rays", "validation_objects", "validation_rays"):
             if getattr(self, name) < 1:
                 raise InputError(f"pixelNeRF's {name} is {getattr(self, name)}; it must be at least 1.")
         if not self.views or min(self.views) < 1:
@@ -111,14 +113,14 @@ class RayBatch:
 
     Attributes:
         images: sRGB 0..1; poses, intrinsics: of their cameras, the views of an object side by side.
-        rays: origin, unit direction, near, far; colours: sRGB 0..1.
+        rays: origin, unit direction, near, far; colors: sRGB 0..1.
     """
 
     images: Float[Tensor, "b v h w 3"]
     poses: Float[Tensor, "n 4 4"]
     intrinsics: Float[Tensor, "n 3 3"]
     rays: Float[Tensor, "b r 8"]
-    colours: Float[Tensor, "b r 3"]
+    colors: Float[Tensor, "b r 3"]
 
     @property
     def cameras(self) -> Camera:
@@ -148,8 +150,8 @@ class PixelNerfTask:
     ) -> None:
         self.module: nn.Module = module
         self.net, self.options, self.steps = module, options, steps
-        self.objects = HeldObjects(objects)
-        self.held_out = None if held_out is None else HeldObjects(held_out)
+        self.objects = CachedObjects(objects)
+        self.held_out = None if held_out is None else CachedObjects(held_out)
         if options.freeze_encoder:
             module.encoder.requires_grad_(False)
 
@@ -176,7 +178,7 @@ class PixelNerfTask:
         usable = torch.randperm(len(content), generator=generator)[:most]
         sources = usable[torch.randperm(len(usable), generator=generator)[:views]]
         images = content.images
-        if self.options.recolour:
+        if self.options.recolor:
             images = changed_colors(images, draw_color_change(generator=generator))
         boxes = content.boxes if boxed else None
         return sample_rays(replace(content, images=images), sources, usable, self.options.rays, boxes, generator)
@@ -192,16 +194,16 @@ class PixelNerfTask:
         del step
         encoded = self.net.encode(batch.images, batch.cameras)
         rendered = render(self.net, encoded, batch.rays, generator=generator)
-        parts = {"coarse": self._error(rendered.coarse, batch.colours)}
+        parts = {"coarse": self._error(rendered.coarse, batch.colors)}
         if rendered.fine is not None:
-            parts["fine"] = self._error(rendered.fine, batch.colours)
+            parts["fine"] = self._error(rendered.fine, batch.colors)
         seen = rendered.best.rgb.detach()
         told = {name: value.detach() for name, value in parts.items()}
-        told["psnr"] = -10 * torch.log10((seen - batch.colours).square().mean())
+        told["psnr"] = -10 * torch.log10((seen - batch.colors).square().mean())
         return torch.stack(list(parts.values())).sum(), told
 
-    def _error(self, seen: RayPass, colours: Float[Tensor, "b r 3"]) -> Tensor:
-        difference = seen.rgb - colours
+    def _error(self, seen: RayPass, colors: Float[Tensor, "b r 3"]) -> Tensor:
+        difference = seen.rgb - colors
         return difference.abs().mean() if self.options.absolute else difference.square().mean()
 
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
@@ -213,15 +215,15 @@ class PixelNerfTask:
         generator = torch.Generator().manual_seed(0)
         views = self.options.views[0]
         found = []
-        for which in range(min(self.options.judged, len(self.held_out))):
+        for which in range(min(self.options.validation_objects, len(self.held_out))):
             content = self.held_out[which]
             order = torch.randperm(len(content), generator=generator)
-            batch = sample_rays(content, order[:views], order, self.options.judged_rays, None, generator)
+            batch = sample_rays(content, order[:views], order, self.options.validation_rays, None, generator)
             place = next(module.parameters()).device
             with torch.no_grad():
                 encoded = module.encode(batch.images.to(place), batch.cameras.to(place))
                 seen = render(module, encoded, batch.rays.to(place)).best.rgb.cpu()
-            found.append(psnr(seen, batch.colours))
+            found.append(psnr(seen, batch.colors))
         return {"psnr": sum(found) / len(found)}
 
 
@@ -233,7 +235,7 @@ def sample_rays(
     boxes: Float[Tensor, "v 4"] | None,
     generator: torch.Generator,
 ) -> RayBatch:
-    """Source views of one object, and random rays with their colours: of a random view, within its box or anywhere."""
+    """Source views of one object, and random rays with their colors: of a random view, within its box or anywhere."""
     height, width = content.images.shape[1:3]
     views = usable[torch.randint(len(usable), (count,), generator=generator)]
     x, y = torch.rand(2, count, generator=generator)
@@ -249,7 +251,7 @@ def sample_rays(
         poses=cameras.world_from_camera[sources],
         intrinsics=cameras.intrinsics[sources],
         rays=torch.cat((origins[:, 0], directions[:, 0], limits), dim=1)[None],
-        colours=content.images[views, rows, columns][None],
+        colors=content.images[views, rows, columns][None],
     )
 
 

@@ -11,16 +11,16 @@ from torch import Tensor
 from ...camera.lie import hat
 from ...camera.rigid import rigid
 from ...inversion import Variable, moved
-from .config import Descent, Frame
+from .config import Frame, PhotometricAdam
 
 SCREW_START = 1e-6
 
 
 def variables(
-    start: Float[Tensor, "4 4"], options: Descent, *, generator: torch.Generator | None = None
+    start: Float[Tensor, "4 4"], options: PhotometricAdam, *, generator: torch.Generator | None = None
 ) -> list[Variable]:
     """What is fitted, at the start; the seven numbers of a screw start at random near 0 and need a generator."""
-    rate, kind = options.rate, options.compat.parametrisation
+    rate, kind = options.rate, options.compat.parametrization
     if kind == "matrix":
         return [Variable("matrix", start, rate)]
     if kind == "screw7":
@@ -36,14 +36,14 @@ def pose_of(
     start: Float[Tensor, "4 4"],
     *,
     frame: Frame = "world",
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Float[Tensor, "4 4"]:
     """The pose that the variables stand for.
 
     Args:
         start: the pose that the fit began with.
         frame: "world": turned about the world's origin (the paper); "camera": about the camera; "object": about
-            `centre`, along the world's axes.
+            `center`, along the world's axes.
     """
     if "matrix" in values:
         return values["matrix"]
@@ -52,7 +52,7 @@ def pose_of(
     twist = torch.cat((values["rotation"], values["translation"]))[None]
     if frame == "camera":
         return moved(start[None], twist)[0]
-    offset = start.new_tensor(centre) if frame == "object" else torch.zeros(3).to(start)
+    offset = start.new_tensor(center) if frame == "object" else torch.zeros(3).to(start)
     there = rigid(torch.eye(3).to(start), offset)
     back = rigid(torch.eye(3).to(start), -offset)
     return there @ moved((back @ start)[None], twist, about="world")[0]

@@ -21,7 +21,7 @@ ROOM = 1.05  # masks bound the object only from where the photos were taken
 _LEAST_SPREAD = 1e-3  # of view directions: the square of an angle in radians
 
 
-def centred(views: Sequence[View]) -> list[View]:
+def centered(views: Sequence[View]) -> list[View]:
     """The same views in a world that is moved and scaled, so that the object lies in the sphere of radius 0.5.
 
     The centre is the point nearest to the rays through the middles of the masks, the radius the largest distance of a
@@ -38,19 +38,19 @@ def centred(views: Sequence[View]) -> list[View]:
             raise InputError(f"View {number + 1} ({view.photo.name}) lacks a camera, or its mask marks nothing.")
     rays = [_outline_rays(view) for view in views]
     middles = [_middle(origins, directions) for origins, directions in rays]
-    centre, sure = nearest_point(torch.stack([one for one, _ in middles]), torch.stack([ray for _, ray in middles]))
+    center, sure = nearest_point(torch.stack([one for one, _ in middles]), torch.stack([ray for _, ray in middles]))
     if float(sure) * len(views) < _LEAST_SPREAD:
         raise InputError("All views look along one direction, which does not tell where the object is; add others.")
     for view, (origin, direction) in zip(views, middles, strict=True):
-        if float((centre - origin) @ direction) <= 0:
+        if float((center - origin) @ direction) <= 0:
             raise InputError(
                 f"The rays through the masks meet behind the camera of {view.photo.name}: are poses and photos in the "
                 "same order, and of one object?"
             )
-    radius = ROOM * max(float(_distances(centre, *pair).max()) for pair in rays)
+    radius = ROOM * max(float(_distances(center, *pair).max()) for pair in rays)
     if not radius > 0:
         raise InputError("The masks mark a single point; give larger ones.")
-    return [replace(view, camera=_moved(view.camera, centre, RADIUS / radius)) for view in views if view.camera]
+    return [replace(view, camera=_moved(view.camera, center, RADIUS / radius)) for view in views if view.camera]
 
 
 def _outline_rays(view: View) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
@@ -72,13 +72,13 @@ def _middle(origins: Tensor, directions: Tensor) -> tuple[Float[Tensor, " 3"], F
 
 
 def _distances(
-    centre: Float[Tensor, " 3"], origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
+    center: Float[Tensor, " 3"], origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
 ) -> Float[Tensor, " n"]:
     """Of the rays' lines from the centre."""
-    return torch.linalg.cross(centre - origins, directions).norm(dim=-1)
+    return torch.linalg.cross(center - origins, directions).norm(dim=-1)
 
 
-def _moved(camera: Camera, centre: Float[Tensor, " 3"], scale: float) -> Camera:
+def _moved(camera: Camera, center: Float[Tensor, " 3"], scale: float) -> Camera:
     pose = camera.world_from_camera.clone()
-    pose[:, :3, 3] = ((pose[:, :3, 3].double() - centre) * scale).to(pose)
+    pose[:, :3, 3] = ((pose[:, :3, 3].double() - center) * scale).to(pose)
     return replace(camera, world_from_camera=pose)

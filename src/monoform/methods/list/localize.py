@@ -36,7 +36,7 @@ class PointMlp(nn.Module):
         return self.each(points).amax(dim=2)
 
 
-def localiser(inputs: int, width: int = 128) -> nn.Sequential:
+def localizer(inputs: int, width: int = 128) -> nn.Sequential:
     """The network that turns a cloud's features and a picture's vector into the 12 numbers of a matrix."""
     return nn.Sequential(
         nn.Linear(inputs, width),

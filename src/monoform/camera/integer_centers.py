@@ -7,12 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .camera import Camera
-from .conventions import from_integer_centres
+from .conventions import from_integer_centers
 
 PixelPair = float | tuple[float, float]
 
 
-def integer_centre_camera(
+def integer_center_camera(
     world_from_camera: Float[Tensor, "b 4 4"],
     width: int,
     height: int,
@@ -34,7 +34,7 @@ def integer_centre_camera(
     intrinsics[:, 2, 2] = 1.0
     intrinsics[:, (0, 1), (0, 1)] = _pair(focal, world_from_camera)
     intrinsics[:, :2, 2] = _pair(principal_point, world_from_camera)
-    return Camera(world_from_camera, from_integer_centres(intrinsics), width, height)
+    return Camera(world_from_camera, from_integer_centers(intrinsics), width, height)
 
 
 def _pair(values: PixelPair | Tensor, like: Tensor) -> Tensor:
