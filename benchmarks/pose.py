@@ -40,7 +40,7 @@ from monoform.jobs.estimate_pose_protocol import (
 from monoform.jobs.pose_scenes import PoseTarget, open_scene
 from monoform.methods.inerf import InerfOptions, PhotometricAdam
 from monoform.scene import Photo
-from monoform.scene.result import write_json
+from monoform.scene.result_files import write_json
 
 NEAR = Protocol(photos=8, starts=5, angle=20.0, offset=0.1, relative=True)
 FAR = replace(NEAR, angle=40.0, offset=0.2, starts=2)

@@ -15,7 +15,7 @@ from monoform.camera import Camera
 from monoform.jobs.estimate_pose import PoseOptions, estimate_pose
 from monoform.jobs.pose_pictures import animation
 from monoform.jobs.pose_scenes import open_scene
-from monoform.scene.result import read_json
+from monoform.scene.result_files import read_json
 
 
 def main(made: Path, out: Path) -> None:

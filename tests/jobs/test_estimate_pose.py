@@ -26,7 +26,7 @@ from monoform.methods.inerf import InerfOptions, PhotometricAdam
 from monoform.render import render_mesh
 from monoform.render.mesh_rays import MeshRenderer
 from monoform.scene import Photo
-from monoform.scene.result import read_json
+from monoform.scene.result_files import read_json
 
 CAMERA = Camera.from_fov(look_at(torch.tensor([[0.5, 0.5, 1.3]])), math.radians(40), 96, 72)
 OPTIONS = PoseOptions(method=InerfOptions(starts=1, longest=96), frames=0)

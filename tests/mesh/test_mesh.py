@@ -47,7 +47,7 @@ def test_shading_is_flat_on_boxes_and_smooth_on_balls() -> None:
     cube, ball = box(), icosphere()
     np.testing.assert_allclose(cube.corner_normals, np.repeat(cube.face_normals[:, None], 3, axis=1), atol=1e-12)
     np.testing.assert_allclose(ball.corner_normals, ball.normals[ball.faces], atol=1e-12)
-    angular = corner_normals(ball, crease=0.01)
+    angular = corner_normals(ball.faces, ball.face_normals, ball.face_areas, crease=0.01)
     np.testing.assert_allclose(angular, np.repeat(ball.face_normals[:, None], 3, axis=1), atol=1e-12)
 
 

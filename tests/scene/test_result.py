@@ -47,7 +47,7 @@ def test_a_damaged_summary_is_one_sentence(saved, tmp_path, text):
 
 
 def test_nan_never_reaches_a_file(tmp_path):
-    from monoform.scene.result import write_json
+    from monoform.scene.result_files import write_json
 
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(tmp_path / "x.json", {"value": float("nan")})

@@ -22,7 +22,7 @@ from monoform.nn.field import Field
 from monoform.render.ray_renderer import FieldRenderer, RayColors
 from monoform.render.sampling import RaySampling
 from monoform.scene import Photo, Provenance, Reconstruction, View, load
-from monoform.scene.result import read_summary
+from monoform.scene.result_files import read_summary
 
 RED = (0.8, 0.2, 0.1)
 FOG = Fog(radius=0.4, density=5.0, rgb=RED)

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..inputs import read_pixels
 from ..mesh import Mesh
 from ..outputs import atomic_file
-from ..scene.result import read_json
+from ..scene.result_files import read_json
 from ..scene.silhouette import mask_box
 from . import fragments as html
 from .cards import cards, section

@@ -45,7 +45,7 @@ def _page(folder: Path) -> Path:
             return folder / name
     from ..app.report import write_report
     from ..outputs import require_free_file
-    from ..scene.result import REPORT, RESULT
+    from ..scene.result_files import REPORT, RESULT
 
     if not (folder / RESULT).is_file():
         raise InputError(f"{folder} holds no {RESULT}; give the folder of a finished result.")

@@ -16,7 +16,7 @@ import torch
 from ..errors import InputError, WriteError
 from ..inputs.photo_folders import named_photos
 from ..outputs import distinct, made_parents
-from ..scene.result import read_summary
+from ..scene.result_files import read_summary
 from ..text import printable
 from ..workers import map_unordered
 from .posed_photos import PosedPhotos, masks_of

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..inputs.files import is_folder
 from ..methods import MethodCard, method_class, method_names
-from ..scene.result import read_summary
+from ..scene.result_files import read_summary
 
 
 def list_methods() -> list[MethodCard]:

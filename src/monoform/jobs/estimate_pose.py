@@ -26,7 +26,7 @@ from ..progress import work
 from ..ranges import LARGEST_SEED, require_range
 from ..render.video import write_video
 from ..scene import Photo, versions
-from ..scene.result import CAMERA, MASK, POSED, read_json, write_json, write_summary
+from ..scene.result_files import CAMERA, MASK, POSED, read_json, write_json, write_summary
 from ..text import printable
 from .pose_pictures import animation, comparison, curve
 from .pose_scenes import PoseTarget, cut_out, object_photo

@@ -11,7 +11,7 @@ from ..data.captures.transforms import UP_AXIS
 from ..errors import InputError
 from ..inputs import picture_orientation, read_json
 from ..inputs.download import is_url
-from ..scene.result import write_json
+from ..scene.result_files import write_json
 from .pose_scenes import PoseTarget
 
 TRANSFORMS = "transforms.json"

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..methods.inerf import random_starts
 from ..metrics.pose import rotation_error, translation_error
 from ..outputs import Kind, atomic_file, save_picture
-from ..scene.result import write_json
+from ..scene.result_files import write_json
 from .estimate_pose import FoundPose, PoseOptions, estimate_pose
 from .pose_pictures import share_curves
 from .pose_scenes import PoseTarget

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..ranges import require_range
 from ..render.video import write_video
 from ..scene import load
-from ..scene.result import RESULT
+from ..scene.result_files import RESULT
 from .pictures import own_turntable, turntable
 from .pose_scenes import load_trained
 

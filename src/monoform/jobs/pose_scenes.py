@@ -19,7 +19,7 @@ from ..renamed import old_names, renamed
 from ..render.mesh_rays import MeshRenderer
 from ..render.ray_renderer import RayRenderer, background_of
 from ..scene import Photo, Reconstruction, View, load
-from ..scene.result import RESULT
+from ..scene.result_files import RESULT
 
 if TYPE_CHECKING:
     from ..methods.nerf import Scene as TrainedScene

@@ -25,7 +25,7 @@ from ..ranges import LARGEST_SEED, require_range
 from ..render.video import write_video
 from ..scene import Photo, Reconstruction, SavedResult, View, versions
 from ..scene.meshing import MeshingOptions
-from ..scene.result import RECONSTRUCTED, write_files, write_summary
+from ..scene.result_files import RECONSTRUCTED, write_files, write_summary
 from .hypotheses import write_hypotheses
 from .pictures import four_views, overlay, own_turntable, turntable
 from .posed_photos import PosedPhotos

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from ..renamed import old_names
 from . import bake as bake
+from . import files
 from . import isosurface as isosurface
 from .closest import Closest as Closest
 from .closest import closest_points as closest_points
+from .files import export as export
+from .files import load as load
 from .isosurface import extract as extract
 from .mesh import Mesh as Mesh
 from .raycast import Hits as Hits
 from .raycast import RayCaster as RayCaster
-from .read import load as load
 from .sample import sample_surface as sample_surface
 from .simplify import simplify as simplify
 from .texture import sample_texture as sample_texture
@@ -23,7 +25,8 @@ from .topology import report as report
 from .unwrap import front_back_atlas as front_back_atlas
 from .unwrap import project_uv as project_uv
 from .unwrap import unwrap as unwrap
-from .write import export as export
+
+Mesh.files = files
 
 __all__ = [
     "Closest",

@@ -7,9 +7,9 @@ from jaxtyping import Float, Int
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from .edges import directed_edge_keys
 from .mesh import Mesh
 from .raster import cover
-from .topology import directed_edge_keys
 
 _GUTTER = 2.0  # texels around each chart
 _ROUNDS = 12

@@ -11,8 +11,8 @@ import heapq
 import numpy as np
 from jaxtyping import Float, Int
 
+from .edges import boundary_edges, directed_edges
 from .mesh import Mesh, repeats_a_vertex
-from .topology import boundary_edges, directed_edges
 
 _BORDER_WEIGHT = 10.0
 _SHORT_FIRST = 1e-6  # of the squared length: orders the edges of flat regions, where the quadric error is zero

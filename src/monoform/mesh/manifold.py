@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from .edges import directed_edge_keys
 from .mesh import Mesh, repeats_a_vertex
-from .topology import directed_edge_keys
 
 _GAP = 1e-5  # distance between copies of a vertex, as a share of the mesh's diagonal: survives float32 files
 _ROUNDS = 20

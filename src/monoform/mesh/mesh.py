@@ -6,15 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
 
 from ..errors import InputError
+from .shading import corner_normals
 
 if TYPE_CHECKING:
     from ..camera import Camera
+
+
+class MeshFiles(Protocol):
+    """Reads and writes meshes."""
+
+    def load(self, path: str | Path) -> Mesh: ...
+
+    def export(self, mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Path: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +38,8 @@ class Mesh:
     Raises:
         InputError: an array has the wrong shape, an index points nowhere, or a number is not finite.
     """
+
+    files: ClassVar[MeshFiles]  # the package enters its readers and writers, which know meshes themselves
 
     vertices: Float[np.ndarray, "v 3"]
     faces: Int[np.ndarray, "f 3"]
@@ -68,15 +79,11 @@ class Mesh:
     @classmethod
     def load(cls, path: str | Path) -> Mesh:
         """Read a GLB, glTF, OBJ, PLY or STL file; see `monoform.mesh.load`."""
-        from .read import load
-
-        return load(path)
+        return cls.files.load(path)
 
     def export(self, path: str | Path, camera: Camera | None = None) -> Path:
         """Write the mesh in the format that the suffix of `path` names; see `monoform.mesh.export`."""
-        from .write import export
-
-        return export(self, path, camera=camera)
+        return self.files.export(self, path, camera=camera)
 
     @cached_property
     def merged_index(self) -> Int[np.ndarray, " v"]:
@@ -160,9 +167,7 @@ class Mesh:
     @cached_property
     def corner_normals(self) -> Float[np.ndarray, "f 3 3"]:
         """Unit normals for shading at each face's corners, smooth except at hard edges; see `mesh.shading`."""
-        from .shading import corner_normals
-
-        return corner_normals(self)
+        return corner_normals(self.merged_index[self.faces], self.face_normals, self.face_areas)
 
     @cached_property
     def used_vertices(self) -> Float[np.ndarray, "n 3"]:

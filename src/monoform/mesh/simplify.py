@@ -8,9 +8,10 @@ from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from .collapse import collapse_edges
+from .edges import directed_edge_keys
 from .manifold import separate_touching_sheets
 from .mesh import Mesh, repeats_a_vertex
-from .topology import directed_edge_keys, is_watertight, volume
+from .topology import is_watertight, volume
 
 _AGGRESSIVENESS = (3.0, 7.0, 9.0)
 _ROUNDS = 6

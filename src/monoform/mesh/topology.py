@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import InputError
+from .edges import directed_edge_keys, directed_edges
 from .mesh import Mesh
 
 
@@ -105,25 +106,6 @@ def face_labels(mesh: Mesh) -> Int[np.ndarray, " f"]:
     graph = coo_matrix((np.ones(len(edges), bool), (edges[:, 0], edges[:, 1])), shape=(count, count))
     labels = connected_components(graph, directed=False)[1][faces[:, 0]]
     return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def directed_edges(faces: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, "e 2"]:
-    """The three edges of each face in its own direction; row i belongs to face i // 3."""
-    return np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2)
-
-
-def directed_edge_keys(
-    faces: Int[np.ndarray, "f 3"], vertex_count: int
-) -> tuple[Int[np.ndarray, " e"], Int[np.ndarray, " e"]]:
-    """One integer for each directed edge, and that of the same edge walked backwards."""
-    start, end = directed_edges(faces).T
-    return start * vertex_count + end, end * vertex_count + start
-
-
-def boundary_edges(faces: Int[np.ndarray, "f 3"], vertex_count: int) -> Bool[np.ndarray, " e"]:
-    """Which directed edges have no partner in the opposite direction."""
-    forward, backward = directed_edge_keys(faces, vertex_count)
-    return ~np.isin(forward, backward)
 
 
 def _count_components(mesh: Mesh) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..camera import Camera
 from ..camera.sphere import nearest_point
 from ..errors import InputError
-from .reconstruction import View
+from .reconstructed import View
 
 RADIUS = 0.5
 ROOM = 1.05  # masks bound the object only from where the photos were taken

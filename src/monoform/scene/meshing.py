@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -16,10 +16,8 @@ from ..mesh import Mesh, bake, extract, front_back_atlas, largest, project_uv, s
 from ..mesh.texture import to_bytes
 from .photo_camera import working_camera
 from .photo_colors import PhotoColored
+from .reconstructed import ReconstructedObject
 from .silhouette import mask_box
-
-if TYPE_CHECKING:
-    from .reconstruction import Reconstruction
 
 MARGIN = 6.0  # pixels of the photo around the object in a projected texture
 EDGE_ON = 0.15  # cosine between a face and the line of sight
@@ -55,7 +53,7 @@ class MeshingOptions:
                 raise InputError(f"The mesh's {name} is {value}; it must lie in {low}..{high}.")
 
 
-def build_mesh(reconstruction: Reconstruction, options: MeshingOptions) -> Mesh:
+def build_mesh(reconstruction: ReconstructedObject, options: MeshingOptions) -> Mesh:
     """Extract, keep the object's parts, simplify, and colour."""
     found = extract(reconstruction.field, resolution=options.resolution, level=reconstruction.level)
     surface = largest(found, n=reconstruction.parts)
@@ -67,7 +65,7 @@ def build_mesh(reconstruction: Reconstruction, options: MeshingOptions) -> Mesh:
     return _with_confidence(painted(surface, reconstruction, options.texture), reconstruction)
 
 
-def _with_confidence(mesh: Mesh, reconstruction: Reconstruction) -> Mesh:
+def _with_confidence(mesh: Mesh, reconstruction: ReconstructedObject) -> Mesh:
     """The field's own confidence at each vertex, 0..1, where it tells one."""
     confidence = getattr(reconstruction.field, "confidence", None)
     if confidence is None:
@@ -77,7 +75,7 @@ def _with_confidence(mesh: Mesh, reconstruction: Reconstruction) -> Mesh:
     return replace(mesh, vertex_attributes={"confidence": values.astype(np.float32)})
 
 
-def _projected(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
+def _projected(surface: Mesh, reconstruction: ReconstructedObject, side: int) -> Mesh:
     """The photo around the object is the atlas: every vertex takes the place of its pixel."""
     photo = reconstruction.photo
     assert photo.mask is not None
@@ -89,7 +87,7 @@ def _projected(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh
     return replace(mesh, texture=to_bytes(np.clip(filled, 0, 1)))
 
 
-def _front_back_atlas(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
+def _front_back_atlas(surface: Mesh, reconstruction: ReconstructedObject, side: int) -> Mesh:
     """The photo around the object is the left half of the atlas; the right half is what the field says is behind it."""
     field, photo = reconstruction.field, reconstruction.photo
     assert isinstance(field, TwoSided) and photo.mask is not None
@@ -134,7 +132,7 @@ def _window(mask: np.ndarray) -> tuple[float, float, float, float]:
     return left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN
 
 
-def _baked(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
+def _baked(surface: Mesh, reconstruction: ReconstructedObject, side: int) -> Mesh:
     """An atlas baked from the field, then from the photo where it sees the surface.
 
     A field without color has that of the photo on all sides.
@@ -151,7 +149,7 @@ def _baked(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
     return bake.from_photo(mesh, photo.filled(), photo.mask, camera, mesh.texture)
 
 
-def _unpainted(surface: Mesh, reconstruction: Reconstruction, side: int) -> Mesh:
+def _unpainted(surface: Mesh, reconstruction: ReconstructedObject, side: int) -> Mesh:
     """The surface alone, of a shape that nothing gives a color."""
     del reconstruction, side
     return surface

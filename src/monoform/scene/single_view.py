@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..errors import InputError
 from .photo import Photo
-from .reconstruction import View
+from .reconstructed import View
 from .silhouette import Silhouette, read_silhouette
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from .. import Mesh, sample_surface
-from ..topology import boundary_edges
+from ..edges import boundary_edges
 from .voxels import VoxelGrid, grown
 
 _SAMPLES = 3000

@@ -1,0 +1,105 @@
+"""The result folder: the same few files for every method, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from .. import inputs
+from ..mesh import Mesh, report
+from ..mesh.texture import to_bytes
+from ..outputs import Kind, atomic_file, atomic_folder, save_picture
+from ..text import printable
+from .photo import Photo
+from .reconstructed import ReconstructedObject
+
+MESH, CAMERA, MASK, PHOTO, RESULT = "mesh.glb", "camera.json", "mask.png", "photo.jpg", "result.json"
+REPORT = "report.html"
+
+
+def _listed(record: Mapping[str, Any]) -> list[str] | None:
+    """The names that a result.json lists, and the page that is made of a result later; None for another's."""
+    names = record["files"]
+    return [*names, REPORT] if isinstance(names, list) and RESULT in names and "photo" in record else None
+
+
+RECONSTRUCTED = Kind("result of monoform", RESULT, lambda record: _listed(record) if "mesh" in record else None)
+POSED = Kind("pose of monoform", RESULT, lambda record: _listed(record) if record.get("job") == "pose" else None)
+
+
+@dataclass(frozen=True)
+class SavedResult:
+    """A result folder on disk and the content of its result.json."""
+
+    folder: Path
+    summary: Mapping[str, Any]
+
+
+def save(reconstruction: ReconstructedObject, mesh: Mesh, folder: str | Path) -> SavedResult:
+    """Write the files of a reconstruction as a folder that appears whole or not at all; an older one is replaced."""
+    with atomic_folder(folder, RECONSTRUCTED) as place:
+        summary = write_files(reconstruction, mesh, place)
+        write_summary(place, summary)
+    return SavedResult(Path(folder), summary)
+
+
+def write_files(reconstruction: ReconstructedObject, mesh: Mesh, folder: Path) -> dict[str, Any]:
+    """Write the mesh, and camera, photo and mask where there are such; return what result.json says of them."""
+    camera = reconstruction.camera if reconstruction.has_camera else None
+    mesh.export(folder / MESH, camera=camera)
+    if camera is not None:
+        write_json(folder / CAMERA, camera.to_dict())
+    photo = reconstruction.photo if reconstruction.has_photo else None
+    summary: dict[str, Any] = reconstruction.provenance.to_dict() | {
+        "capabilities": sorted(reconstruction.capabilities),
+        "photo": None,
+        "notices": [],
+        "mesh": report(mesh).to_dict() | {"parts": reconstruction.parts},
+    }
+    return summary if photo is None else summary | _write_photo(photo, folder)
+
+
+def _write_photo(photo: Photo, folder: Path) -> dict[str, Any]:
+    save_picture(Image.fromarray(to_bytes(photo.rgb)), folder / PHOTO, quality=92)
+    told = {"name": printable(photo.name), "source": printable(photo.source)}
+    summary: dict[str, Any] = {
+        "photo": told | {"width": photo.width, "height": photo.height},
+        "notices": list(photo.notices),
+    }
+    if photo.mask is not None:
+        mask = photo.original_mask()
+        save_picture(Image.fromarray(to_bytes(mask)), folder / MASK)
+        summary["mask"] = {"origin": photo.mask_origin, "area": round(float((mask > 0.5).mean()), 6)}
+    return summary
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Write result.json, last of all, with the list of files that are there."""
+    names = sorted({path.name for path in folder.iterdir()} | {RESULT})
+    write_json(folder / RESULT, {**summary, "files": names})
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write readable JSON; numbers must be finite."""
+    text = json.dumps(content, indent=2, allow_nan=False)
+    with atomic_file(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The content of a folder's result.json."""
+    return read_json(folder / RESULT)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a result folder, or one sentence about what is wrong with it."""
+    return inputs.read_json(
+        path,
+        advice="reconstruct the photo again",
+        missing="the result is not complete, reconstruct the photo again",
+    )
