@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import inputs
 from ..camera import Camera
 from ..errors import InputError
 from ..mesh import Mesh
