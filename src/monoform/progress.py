@@ -26,7 +26,8 @@ class Work:
     """One piece of work, and how far it is. Calling it with (finished, total, note) says how far.
 
     Attributes:
-        what: words for it, such as "making the mesh"; unit: of what is counted, such as "step".
+        what: words for it, such as "making the mesh".
+        unit: of what is counted, such as "step".
         finished, total: counts; total is None where nothing is counted. note: the last that is to be said.
         begun: `time.perf_counter()` at its beginning.
     """

@@ -23,7 +23,8 @@ def upright_camera(camera: Camera, orientation: int, name: str = "The photo") ->
     """The camera of the upright picture, from that of the stored pixels.
 
     Args:
-        orientation: of the stored pixels by EXIF, 1..8; name: of the photo, for the sentence.
+        orientation: of the stored pixels by EXIF, 1..8.
+        name: of the photo, for the sentence.
 
     Raises:
         InputError: the pixels are stored mirrored.

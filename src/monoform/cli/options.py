@@ -62,7 +62,8 @@ def parse(kind: type[T], verb: str, words: Sequence[str]) -> T:
     """Words as the options of a verb; `--help` prints them and leaves.
 
     Args:
-        kind: dataclass of the options, documented for tyro. verb: words before them, as in "prepare sdf".
+        kind: dataclass of the options, documented for tyro.
+        verb: words before them, as in "prepare sdf".
 
     Raises:
         InputError: the words do not fit; the sentence says which and what does.

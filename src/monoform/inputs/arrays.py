@@ -61,7 +61,8 @@ def read_array(
     Args:
         mmap: map it into memory in this mode instead of reading it, in the file's byte order and of any size.
         limit: bytes, where it is read.
-        advice, missing: as `read_arrays`.
+        advice: as of `read_arrays`.
+        missing: as of `read_arrays`.
 
     Raises:
         InputError: as `read_arrays`.

@@ -21,7 +21,8 @@ def named_photos(words: Sequence[str], *, leave: Path | None = None) -> list[tup
     NAME) and result folders are left out.
 
     Args:
-        words: paths and URLs. leave: a folder that is not looked into: where results go.
+        words: paths and URLs.
+        leave: a folder that is not looked into: where results go.
 
     Raises:
         InputError: a folder holds no photo.

@@ -22,7 +22,8 @@ class NormalEquations:
 
     Attributes:
         cost: half the weighted sum of squares, or what stands for it under a robust loss; never NaN.
-        matrix: J^T W J; vector: J^T W r, of the residuals r, their derivative J and the weights W.
+        matrix: J^T W J.
+        vector: J^T W r, of the residuals r, their derivative J and the weights W.
     """
 
     cost: Float[Tensor, " b"]

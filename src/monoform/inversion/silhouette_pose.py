@@ -58,7 +58,9 @@ class MaskFit:
     """Cameras of known intrinsics judged by how well they show a surface where the mask is.
 
     Args:
-        mesh: the surface. mask: of the working photo. intrinsics: of its pixels.
+        mesh: the surface.
+        mask: of the working photo.
+        intrinsics: of its pixels.
     """
 
     def __init__(self, mesh: Mesh, mask: Bool[np.ndarray, "h w"], intrinsics: Float[np.ndarray, "3 3"]) -> None:

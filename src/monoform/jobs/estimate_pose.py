@@ -44,8 +44,9 @@ class Disturbance:
     """What is done to a photo before its pose is sought: a test of robustness.
 
     Attributes:
-        noise: kind, as in scikit-image's random_noise; sigma: standard deviation of gaussian noise; amount: share of
-            pixels for salt and pepper.
+        noise: kind, as in scikit-image's random_noise.
+        sigma: standard deviation of gaussian noise.
+        amount: share of pixels for salt and pepper.
         brightness: added to all colours.
     """
 
@@ -87,7 +88,8 @@ class PoseOptions:
         focal: pixels of the original photo; None: from the start, the scene's cameras, EXIF, or 40 degrees.
         disturbance: of the photo before.
         matting: how an object's mask is found where the scene has a plain background.
-        frames: of the film at most, 0 for none; seed: of all randomness.
+        frames: of the film at most, 0 for none.
+        seed: of all randomness.
     """
 
     method: InerfOptions = field(default_factory=InerfOptions)

@@ -37,9 +37,11 @@ class Protocol:
     """Which photos and starts (Yen-Chen et al. 2021, section 4; its starts are recalled, not read).
 
     Attributes:
-        split: of the scene's photos; photos: how many, evenly spread, 0 for all; starts: of each.
-        angle: largest, degrees; offset: largest along each axis, in world units, or as a share of the camera's distance
-            where `relative`.
+        split: of the scene's photos.
+        photos: how many, evenly spread, 0 for all.
+        starts: of each.
+        angle: largest, degrees.
+        offset: largest along each axis, in world units, or as a share of the camera's distance where `relative`.
         about: what a start turns about.
         search: no start at all: one run a photo.
         seed: of the starts.

@@ -52,8 +52,10 @@ def turntable(
     """Views of the mesh from all around, starting at the front.
 
     Args:
-        frames: number of views; size: their side in pixels; elevation: of the camera in radians; samples: each pixel
-            is the mean of samples x samples rays.
+        frames: number of views.
+        size: their side in pixels.
+        elevation: of the camera in radians.
+        samples: each pixel is the mean of samples x samples rays.
     """
     cameras = around(frames, size, elevation)
     render_mesh(mesh, cameras[0].resized(2, 2))  # builds what all views share, once

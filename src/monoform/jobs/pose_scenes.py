@@ -33,7 +33,8 @@ class PoseTarget:
     """A scene, and what is known of it.
 
     Attributes:
-        renderer: of its rays; scene_bounds: where in the world.
+        renderer: of its rays.
+        scene_bounds: where in the world.
         bare: whether it shows one object on a plain background, so that photos have to be masked.
         start: of a photo, a camera to begin with where none is given; None where nothing is known.
         kind: for the record.

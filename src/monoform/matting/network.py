@@ -89,7 +89,10 @@ class Letterbox:
 
     Attributes:
         size: side of the square in pixels.
-        left, top, width, height: where in the square the photo lies, in pixels.
+        left: edge of the photo in the square, in pixels.
+        top: edge of the photo in the square, in pixels.
+        width: of the photo in the square, in pixels.
+        height: of the photo in the square, in pixels.
     """
 
     size: int

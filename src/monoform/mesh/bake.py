@@ -31,9 +31,12 @@ _TRUSTED = 20_000  # texels among which the colours of hidden vertices are looke
 
 @dataclass(frozen=True, eq=False)
 class Texels:
-    """The texels whose centres lie on the surface.
+    """The texels whose centers lie on the surface.
 
-    painted: which texels of the image. face, barycentric: the surface point of each painted texel, row-major.
+    Attributes:
+        painted: which texels of the image.
+        face: triangle of each painted texel, row-major.
+        barycentric: weights of the triangle's corners at each painted texel.
     """
 
     painted: Bool[np.ndarray, "h w"]

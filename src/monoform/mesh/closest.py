@@ -18,7 +18,14 @@ _AWAY = 0.05  # a point on a face that looks away counts as this share of the me
 
 @dataclass(frozen=True, eq=False)
 class Closest:
-    """face: index. barycentric: weights of its corners. point: in the world. distance: in world units."""
+    """The point of a mesh nearest to each query.
+
+    Attributes:
+        face: index.
+        barycentric: weights of its corners.
+        point: in the world.
+        distance: in world units.
+    """
 
     face: Int[np.ndarray, " n"]
     barycentric: Float[np.ndarray, "n 3"]

@@ -14,9 +14,12 @@ _EDGE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """Pairs of a texel and a triangle over its centre; a texel may occur more than once.
+    """Pairs of a texel and a triangle over its center; a texel may occur more than once.
 
-    texel: row * width + column. face: index of the triangle. barycentric: weights of its corners at the centre.
+    Attributes:
+        texel: row * width + column.
+        face: index of the triangle.
+        barycentric: weights of its corners at the center.
     """
 
     texel: Int[np.ndarray, " n"]

@@ -30,9 +30,11 @@ _REACH = 1.01  # radius of the sphere at which rays start, in radii of the mesh
 class Hits:
     """The first meeting of each ray with the mesh.
 
-    hit: whether there is one. t: distance along the ray in units of its direction's length, inf where there is none.
-    face: index, -1 where there is none. barycentric: weights of the face's three corners, adding up to 1; 0 where
-    there is none.
+    Attributes:
+        hit: whether there is one.
+        t: distance along the ray in units of its direction's length, inf where there is none.
+        face: index, -1 where there is none.
+        barycentric: weights of the face's three corners, adding up to 1; 0 where there is none.
     """
 
     hit: Bool[np.ndarray, " n"]

@@ -24,8 +24,10 @@ _CAUTION = 1.0001  # rounding of bounds
 class GridValues:
     """Distances at nodes i, j, k of a box, at -half_side + 2 half_side i / (nodes - 1).
 
-    values: exact at every cell that the surface crosses, elsewhere of the right sign and not too large.
-    evaluated: how many points were asked for.
+    Attributes:
+        values: exact at every cell that the surface crosses, elsewhere of the right sign and not too large.
+        half_side: of the box.
+        evaluated: number of points at which the field was evaluated.
     """
 
     values: Float[np.ndarray, "x y z"]
@@ -90,7 +92,8 @@ def _halved(
     the corners around it in the grid before, less the way from there; where neither is left, the field is asked.
 
     Args:
-        stride: of the new grid, in nodes of the last one. reach: by how much the field changes over it at most.
+        stride: of the new grid, in nodes of the last one.
+        reach: by how much the field changes over it at most.
     """
     size = -(-(sampler.grid.shape[0] - 1) // stride) + 1
     corners, ways = bounds, np.zeros(bounds.shape, np.float32)

@@ -22,7 +22,8 @@ class GridLevel:
     """One level of a grid.
 
     Attributes:
-        first: row at which its part of the table begins; rows: of that part.
+        first: row at which its part of the table begins.
+        rows: of that part.
         scale: cells along an axis, as a position is multiplied by it.
         corners: along an axis, as rows are counted.
         hashed: whether corners are spread over the rows when there are more of them.

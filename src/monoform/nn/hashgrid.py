@@ -24,8 +24,10 @@ class GridOptions:
 
     Attributes:
         dimensions: of positions.
-        levels: of resolution; features: at each corner of each level.
-        base, finest: cells along an axis of the coarsest and, about, of the finest level.
+        levels: of resolution.
+        features: at each corner of each level.
+        base: cells along an axis of the coarsest level.
+        finest: cells along an axis of the finest level, about.
         log2_hashmap_size: binary logarithm of the most corners that a level stores.
         kind: what happens to levels with more corners than that: "hash" spreads them over the rows (equation 4 of
             Instant NGP), "tiled" counts along the axes and wraps, leaving out the axes for which no rows are left.

@@ -16,8 +16,10 @@ class NerfMlp(nn.Module):
     The names of the tensors are those of published checkpoints.
 
     Args:
-        frequencies: of the position, 1, 2, 4 ... radians per unit; direction_frequencies: of the view direction.
-        depth: layers before the density; width: of each of them.
+        frequencies: of the position, 1, 2, 4 ... radians per unit.
+        direction_frequencies: of the view direction.
+        depth: layers before the density.
+        width: of each of them.
         skip: after this layer, counted from 0, the encoded position is put in front of what the layer gives.
     """
 

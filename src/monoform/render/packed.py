@@ -66,7 +66,8 @@ def composite_packed(
     gradient takes the sums up to there for the whole, as the published kernels do.
 
     Args:
-        length: of the step that each sample stands for; distance: along the ray, for `depth`.
+        length: of the step that each sample stands for.
+        distance: along the ray, for `depth`.
         counts: samples of each ray; their sum is m.
     """
     rays = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts, output_size=len(density))

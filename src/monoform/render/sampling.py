@@ -24,7 +24,8 @@ class RaySampling:
     Attributes:
         coarse: evenly spread samples of a ray.
         fine: samples drawn where the coarse ones found something; 0 for none.
-        around_depth: of the fine ones, those drawn around the coarse depth; depth_std: their spread, world units.
+        around_depth: of the fine ones, those drawn around the coarse depth.
+        depth_std: their spread, world units.
         spread: whether coarse samples are even in distance or in 1 / distance.
         strata: "bins" places a sample in each of equal bins; "ends" includes near and far (code of NeRF).
         intervals: what a sample stands for: the way "around" it, half way to its neighbors, or to the "next" one.

@@ -131,7 +131,9 @@ def fused(
     Args:
         renderer: of the scene, whose rays tell distances.
         cameras: one each, in the size in which they are rendered.
-        bounds: of a cube. resolution: cells along it. device: of the renderer; all else is done on the CPU.
+        bounds: of a cube.
+        resolution: cells along it.
+        device: of the renderer; all else is done on the CPU.
     """
     low, high = bounds
     axes = [torch.linspace(float(low[axis]), float(high[axis]), resolution + 1) for axis in range(3)]

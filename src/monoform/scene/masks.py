@@ -42,7 +42,8 @@ def read_mask(
     Args:
         given: anything that `open_picture` takes; white or opaque where the object is.
         size: (width, height) of the photo as it is shown.
-        stored_as: EXIF orientation of the photo; shown: whether its pixels are wanted upright or as they are stored.
+        stored_as: EXIF orientation of the photo.
+        shown: whether its pixels are wanted upright or as they are stored.
         drawn_on: which of the two a mask is for that has no EXIF orientation of its own and fits both.
 
     Raises:

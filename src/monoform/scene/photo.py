@@ -26,11 +26,13 @@ class Photo:
         rgba: colours and alpha of the working image, 0..1 sRGB, alpha not premultiplied.
         mask: share of each working pixel that the object covers, 0..1, or None while unknown.
         mask_origin: "alpha", "file", "rembg", "network" or "grabcut"; None while the mask is unknown.
-        width, height: size in pixels of the upright original.
+        width: of the upright original, in pixels.
+        height: of the upright original, in pixels.
         crop: (left, top, width, height) in pixels of the original: what the working image shows.
         focal: focal length in pixels of the original from EXIF, or None.
-        name: name for the result; source: what the user gave; notices: sentences for the user, those about the
-            mask first.
+        name: name for the result.
+        source: what the user gave.
+        notices: sentences for the user, those about the mask first.
         stored_as: EXIF orientation of the file's pixels, 1..8; 1 where they are stored as they are seen.
         unsure: sides of the frame that the mask reaches without being sure that the object does.
     """

@@ -30,7 +30,8 @@ class PhotoColored(Field):
 
     Attributes:
         field: of which only the geometry is asked.
-        photo: with its mask, beyond which its colors are continued; camera: of its working image.
+        photo: with its mask, beyond which its colors are continued.
+        camera: of its working image.
     """
 
     field: Field

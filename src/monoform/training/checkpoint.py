@@ -31,7 +31,8 @@ class Checkpoint:
         ema: averaged weights under the same names, or None.
         optimizers: name of a phase -> state_dict of its optimizer.
         options: the options that decide the numbers.
-        sums, counts: metrics since the last line of the log.
+        sums: of the metrics since the last line of the log.
+        counts: of the metrics since the last line of the log.
         seconds: time spent.
     """
 

@@ -21,7 +21,8 @@ class CaptureView:
     """One photo of a capture.
 
     Attributes:
-        name: as the capture calls it; image: its file.
+        name: as the capture calls it.
+        image: its file.
         split: what it is for.
         camera: of the pixels as the file stores them, whatever EXIF says.
         mask: file whose white pixels are the ones that count, or None for all.
@@ -41,11 +42,13 @@ class Capture:
     """Photos of one scene.
 
     Attributes:
-        root: folder; layout: how it is laid out.
+        root: folder.
+        layout: how it is laid out.
         views: in the order of the files.
         points: of its surfaces, in the world, where the capture has some.
         near_far: nearest and farthest depth of each view, where the capture knows them.
-        split_told: whether the capture says what each photo is for; left_out: photos that it says are for nothing.
+        split_told: whether the capture says what each photo is for.
+        left_out: photos that it says are for nothing.
     """
 
     root: Path

@@ -28,7 +28,8 @@ class LlffPoses:
     """Cameras as published code uses them: OpenGL axes, scaled, recentred.
 
     Attributes:
-        poses: camera to world; hwf: height, width and focal length in pixels of the photos that were chosen.
+        poses: camera to world.
+        hwf: height, width and focal length in pixels of the photos that were chosen.
         bounds: nearest and farthest depth of each.
     """
 

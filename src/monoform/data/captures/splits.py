@@ -20,7 +20,8 @@ def told_uses(content: Mapping[str, Any], names: Sequence[str], file: Path) -> l
     photos to train on, those in no list are for nothing, as in nerfstudio; without one they are trained on.
 
     Args:
-        content: of the transforms.json; names: the file path of each frame.
+        content: of the transforms.json.
+        names: the file path of each frame.
 
     Raises:
         InputError: a list is none, names what no frame or several frames are called, or contradicts another.

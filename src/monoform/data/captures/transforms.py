@@ -31,7 +31,8 @@ class TransformsFile:
     """A transforms.json.
 
     Attributes:
-        file: it was read from; content: its fields.
+        file: it was read from.
+        content: its fields.
         named: the plain name of each frame's photo and its camera, in the world of the file.
     """
 

@@ -18,9 +18,17 @@ from .solids import joined
 
 @dataclass(frozen=True)
 class AugmentOptions:
-    """Chances and strengths. stretch: standard deviation of the logarithm of each axis' scale. bend, twist, taper: the
-    most, in radians, radians and as a share. paint: chance of another texture, half of them over the old colours. lay:
-    chance to be laid on a side. edge: longest edge after subdivision, the finest detail of a new texture.
+    """How a mesh is augmented: chances and strengths.
+
+    Attributes:
+        stretch: standard deviation of the logarithm of each axis' scale.
+        deform: chance to be bent, twisted or tapered.
+        bend: largest angle, in radians.
+        twist: largest angle, in radians.
+        taper: largest change of width along the axis, as a share.
+        paint: chance of another texture, half of them over the old colors.
+        lay: chance to be laid on a side.
+        edge: longest edge after subdivision, the finest detail of a new texture.
     """
 
     stretch: float = 0.2

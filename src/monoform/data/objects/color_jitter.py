@@ -13,7 +13,14 @@ _GRAY = (0.2989, 0.587, 0.114)  # ITU-R BT.601
 
 @dataclass(frozen=True)
 class ColorChange:
-    """hue: shift in turns. saturation, brightness, contrast: factors; 1 changes nothing."""
+    """A change of colors.
+
+    Attributes:
+        hue: shift in turns.
+        saturation: factor; 1 changes nothing.
+        brightness: factor; 1 changes nothing.
+        contrast: factor; 1 changes nothing.
+    """
 
     hue: float = 0.0
     saturation: float = 1.0

@@ -23,7 +23,11 @@ class Chassis:
     """The lower half of a car: its front is at +z, its wheels stand on y = 0.
 
     Attributes:
-        width, length: of the body; floor, belt: heights of its lower and upper edge; wheel: radius.
+        width: of the body.
+        length: of the body.
+        floor: height of its lower edge.
+        belt: height of its upper edge.
+        wheel: radius.
     """
 
     width: float

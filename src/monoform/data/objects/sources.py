@@ -33,9 +33,18 @@ VARIANT = "~"  # NAME~2 is the second widened copy of NAME
 class Source:
     """One object to be made.
 
-    path: its mesh file, None for a procedural one. kind: of that, "car"; empty for any but cars. variant: 0 as it is,
-    above widened. companion: the mesh file of a second object that is put beside it. root: the folder within which the
-    mesh files may name their textures; None is the folder of each file.
+    Attributes:
+        name: of the object, unique in a pack.
+        path: mesh file; None for a procedural object.
+        category: of the object; may be empty.
+        license: of the mesh file.
+        credit: who is to be named.
+        texture_kind: of the mesh, as its index says.
+        front: axis of the mesh that points to its front, as in "+z".
+        variant: 0 for the object as it is, above for its augmented copies.
+        companion: mesh file of a second object that is put beside it.
+        kind: of a procedural object: "car", empty for any other.
+        root: folder within which the mesh files may name their textures; None is the folder of each file.
     """
 
     name: str

@@ -16,12 +16,16 @@ from ...mesh.texture import surface_colors, to_bytes
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """How points are drawn around one object (inside the sphere of radius 0.5 at the origin).
+    """How points are drawn around one object, inside the sphere of radius 0.5 at the origin.
 
-    points: with a signed distance. surface: on the surface. noise: standard deviations of the offsets from the surface;
-    near_shares: the share of all points at each. thin_share: further points at the smallest offset, drawn more often
-    where the object is thin. The rest is uniform in the sphere of radius `ball`. voxels: cells along a unit of length
-    for telling inside from outside.
+    Attributes:
+        points: with a signed distance; those that no other option asks for are uniform in the sphere of radius `ball`.
+        surface: points on the surface.
+        noise: standard deviations of the offsets from the surface.
+        near_shares: share of all points at each of `noise`.
+        thin_share: share of further points at the smallest offset, drawn more often where the object is thin.
+        ball: radius of the sphere of the uniform points.
+        voxels: cells along a unit of length, for telling inside from outside.
     """
 
     points: int = 20_480

@@ -35,11 +35,17 @@ Progress = Callable[[int, int, str], None]
 class LayoutOptions:
     """What is rendered.
 
-    layout: "srn" (CATEGORY_train/OBJECT/rgb, pose, intrinsics.txt) or "nmr" (CATEGORY/OBJECT/image, mask, cameras.npz
-    and lists). views: pictures of each object. test_views: of each val and test object, None for the same. size: width
-    and height in pixels. samples: each pixel is the mean of samples x samples rays. split: "auto" deals the objects to
-    train, val and test, another word puts all there. share: of the objects for val, and for test. keep_likes: do not
-    look for near-duplicates of test objects. seed: of all randomness.
+    Attributes:
+        layout: "srn" (CATEGORY_train/OBJECT/rgb, pose, intrinsics.txt) or "nmr" (CATEGORY/OBJECT/image, mask,
+            cameras.npz and lists).
+        views: pictures of each object.
+        test_views: pictures of each val and test object; None for the same.
+        size: width and height in pixels.
+        samples: each pixel is the mean of samples x samples rays.
+        split: "auto" deals the objects to train, val and test; another word puts all there.
+        share: of the objects for val, and for test.
+        keep_likes: whether near-duplicates of test objects are not looked for.
+        seed: of all randomness.
     """
 
     layout: Literal["srn", "nmr"] = "srn"

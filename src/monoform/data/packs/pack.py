@@ -51,7 +51,13 @@ UNFINISHED = Kind(
 
 @dataclass(frozen=True)
 class PackOptions:
-    """How objects are drawn and measured. seed: of all randomness; an object's own data depend on it and its name."""
+    """How objects are drawn and measured.
+
+    Attributes:
+        views: how they are drawn.
+        labels: how they are measured.
+        seed: of all randomness; an object's own data depend on it and its name.
+    """
 
     views: ViewOptions = field(default_factory=ViewOptions)
     labels: LabelOptions = field(default_factory=LabelOptions)

@@ -27,9 +27,15 @@ SMALL_PACK = Kind("small data set of monoform", INDEX, lambda record: [_FILE] if
 
 @dataclass(frozen=True)
 class SmallOptions:
-    """At most this many views, points and surface points of each object; views of `size` pixels, WebP `quality`.
+    """How much of a pack a small copy keeps.
 
-    maps: keep the depth of front and back, the normals and the back's colours of each view.
+    Attributes:
+        views: most views of each object.
+        size: width and height of a view, in pixels.
+        quality: of WebP, 0..100.
+        points: most points of each object.
+        surface: most surface points of each object.
+        maps: whether depth of front and back, normals and the back's colors of each view are kept.
     """
 
     views: int = 8

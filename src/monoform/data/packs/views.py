@@ -20,11 +20,19 @@ from ...render.mesh import render_mesh
 class ViewOptions:
     """How views are drawn at random; angles in radians.
 
-    count: views of each object. size: width and height in pixels. samples: each pixel is the mean of samples x samples
-    rays. field_of_view: of the whole picture. elevation: usual range. elevation_rare: the range of `rare` of the views.
-    roll: standard deviation. margin: free border on the tightest side, as a share of the picture. ambient: share of
-    light that comes from everywhere. unlit: share of views with no shading at all. jitter: strength of changes in
-    brightness, contrast, saturation and tint; 0 for none.
+    Attributes:
+        count: views of each object.
+        size: width and height in pixels.
+        samples: each pixel is the mean of samples x samples rays.
+        field_of_view: range for the whole picture.
+        elevation: usual range.
+        elevation_rare: range of a share `rare` of the views.
+        rare: share of the views with elevations of `elevation_rare`.
+        roll: standard deviation.
+        margin: range of the free border on the tightest side, as a share of the picture.
+        ambient: range of the share of light that comes from everywhere.
+        unlit: share of views with no shading at all.
+        jitter: strength of changes in brightness, contrast, saturation and tint; 0 for none.
     """
 
     count: int = 10
@@ -45,9 +53,11 @@ class ViewOptions:
 class Views:
     """Views of one object.
 
-    images: sRGB and coverage; colour is not multiplied by it, and 0 where it is 0.
-    depth: along the camera's z axis, inf off the object.
-    normals: unit vectors in the camera frame (x right, y down, z forward) times 127, 0 off the object.
+    Attributes:
+        images: sRGB and coverage; color is not multiplied by it, and 0 where it is 0.
+        depth: along the camera's z axis, inf off the object.
+        normals: unit vectors in the camera frame (x right, y down, z forward) times 127, 0 off the object.
+        cameras: of the views.
     """
 
     images: UInt8[np.ndarray, "n h w 4"]

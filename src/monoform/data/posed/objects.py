@@ -22,14 +22,16 @@ class PosedObject:
     """Some views of one object or scene, in the order in which they were asked for.
 
     Attributes:
-        name: of the object in its category; category: may be empty.
+        name: of the object in its category.
+        category: may be empty.
         views: their positions in the object's list of views.
         images: sRGB 0..1, over `background` where the data set composites.
         cameras: one for each view, in our conventions: axes x right, y down, z forward, world Y up, centres at +0.5.
         masks: share of each pixel that the object covers, 0..1, or None.
         boxes: (first column, first row, last column, last row) of the object in pixels, inclusive, or None; the whole
             image where the object is not in view.
-        near, far: bounds along unit rays, in world units.
+        near: least distance along unit rays, in world units.
+        far: largest distance along unit rays, in world units.
         background: grey value 0..1 of what is not object.
     """
 
@@ -73,7 +75,9 @@ class PosedObjects(ABC):
     Objects are asked for by position, by "category/name", or by a name that only one category has.
 
     Attributes:
-        near, far: bounds along unit rays, in world units; background: grey value 0..1.
+        near: least distance along unit rays, in world units.
+        far: largest distance along unit rays, in world units.
+        background: grey value 0..1.
         skipped: objects that are in the folder but cannot be used, with the reason.
     """
 

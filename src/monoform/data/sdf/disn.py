@@ -43,7 +43,14 @@ FIRST_STAGE_MOST, SECOND_STAGE_MOST = 2500, 2000  # objects of a category that t
 
 @dataclass(frozen=True)
 class ListedObject:
-    """category, name: as the lists name it. pictures: its views, sorted. samples: folder of its HDF5 files."""
+    """An object as DISN's lists name it.
+
+    Attributes:
+        category: as the lists name it.
+        name: as the lists name it.
+        pictures: its views, sorted.
+        samples: folder of its HDF5 files.
+    """
 
     category: str
     name: str

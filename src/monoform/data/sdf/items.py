@@ -42,8 +42,14 @@ class DrawOptions:
 
 @dataclass(frozen=True, eq=False)
 class ShapeItem:
-    """picture: sRGB bytes, black around the object where it was cut out. cloud: even over the surface. points, sdf: in
-    the unit box, negative inside."""
+    """A picture and points of its object.
+
+    Attributes:
+        picture: sRGB bytes, black around the object where it was cut out.
+        cloud: points, even over the surface.
+        points: in the unit box.
+        sdf: of `points`, negative inside.
+    """
 
     picture: UInt8[np.ndarray, "h w 3"]
     cloud: Float[np.ndarray, "m 3"]

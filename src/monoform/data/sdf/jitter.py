@@ -13,7 +13,14 @@ OPERATIONS = ("brightness", "saturation", "hue")
 
 @dataclass(frozen=True)
 class ByteJitter:
-    """brightness, saturation: factors. hue: in turns, -0.5..0.5. order: of the three operations, by number."""
+    """A change of brightness, saturation and hue.
+
+    Attributes:
+        brightness: factor.
+        saturation: factor.
+        hue: shift in turns, -0.5..0.5.
+        order: of the three operations, by number.
+    """
 
     brightness: float = 1.0
     saturation: float = 1.0

@@ -34,7 +34,13 @@ SAMPLED_FOLDER = Kind(
 
 @dataclass(frozen=True)
 class Sampled:
-    """made, kept: objects sampled now, and found already done. failed: name and reason of those left out."""
+    """What has been sampled.
+
+    Attributes:
+        made: objects sampled now.
+        kept: objects found already done.
+        failed: name and reason of those left out.
+    """
 
     made: int
     kept: int

@@ -25,7 +25,8 @@ class SdfOptions:
     """How an object is sampled, in a box whose longest side is 1.
 
     Attributes:
-        points: on the surface, and at each of the offsets. sigmas: standard deviations of the offsets.
+        points: on the surface, and at each of the offsets.
+        sigmas: standard deviations of the offsets.
         farthest: of the surface points, spread as far from each other as they can.
         sign: solid, what cannot be reached from outside is inside, for meshes with holes and inner walls too; winding,
             the winding number, exact for closed meshes and slow; raw, (1 - 2 winding) times the distance.
@@ -51,8 +52,14 @@ class SdfOptions:
 
 @dataclass(frozen=True, eq=False)
 class SdfSamples:
-    """mesh: scaled. surface: points on it. near: for each sigma x, y, z and signed distance (negative inside), row i
-    from surface point i. farthest: rows of the surface points."""
+    """A mesh, points on it and signed distances around it.
+
+    Attributes:
+        mesh: scaled.
+        surface: points on the mesh.
+        near: for each sigma x, y, z and signed distance (negative inside), row i from surface point i.
+        farthest: rows of the surface points.
+    """
 
     mesh: Mesh
     surface: Float[np.ndarray, "n 3"]

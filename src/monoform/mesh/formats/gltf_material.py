@@ -25,7 +25,11 @@ _WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 class Placed:
     """A texture and how a primitive's coordinates (v downwards) lead into it.
 
-    image: its number. tex_coord: the number of the coordinates. matrix: applied to (u, v, 1). wrap: along u and v.
+    Attributes:
+        image: its number.
+        tex_coord: number of the coordinates.
+        matrix: applied to (u, v, 1).
+        wrap: along u and v.
     """
 
     image: int

@@ -16,8 +16,12 @@ _WORDS = {"-blendu", "-blendv", "-clamp", "-cc", "-imfchan", "-type", "-colorspa
 class MtlMaterial:
     """A material as a viewer shows it.
 
-    color: Kd in 0..1, None if not given. texture: the name in map_Kd, which takes the color's place. offset, scale:
-    of its coordinates. clamp: the texture does not repeat.
+    Attributes:
+        color: Kd in 0..1, None if not given.
+        texture: name in map_Kd, which takes the color's place.
+        offset: of the texture's coordinates.
+        scale: of the texture's coordinates.
+        clamp: whether the texture does not repeat.
     """
 
     color: np.ndarray | None = None

@@ -39,7 +39,14 @@ class Element:
 
 @dataclass
 class Header:
-    """order: "<", ">" or "" for text. textures: names in comments. size: bytes of the header."""
+    """The header of a PLY file.
+
+    Attributes:
+        order: "<", ">" or "" for text.
+        elements: in the order of the file.
+        textures: names in comments.
+        size: bytes of the header.
+    """
 
     order: str
     elements: list[Element]

@@ -19,8 +19,13 @@ _MARGIN = 3
 class VoxelGrid:
     """Cells of a box around a mesh: cell (i, j, k) covers `origin` + `size` * [i..i+1, j..j+1, k..k+1].
 
-    surface: whether the surface passes through the cell. outside: whether the cell is free and reached from the box's
-    border through faces of free cells. All cells beyond the grid are outside.
+    All cells beyond the grid are outside.
+
+    Attributes:
+        origin: lower corner of the box.
+        size: side of a cell.
+        surface: whether the surface passes through the cell.
+        outside: whether the cell is free and reached from the box's border through faces of free cells.
     """
 
     origin: Float[np.ndarray, " 3"]

@@ -57,7 +57,8 @@ class DirectAlignment:
         brightness: how brightness may differ.
         zoom: standard deviation of the logarithm of the focal length's factor; 0: the focal length is known.
         delta: of Huber's loss on colours.
-        turned, moved: a stage ends when a pose turns by less (radians) and moves by less (of its distance).
+        turned: a stage ends when a pose turns by less (radians), and moves by less than `moved`.
+        moved: least motion of a step that goes on, as a share of the camera's distance.
     """
 
     stages: tuple[Stage, ...] = (Stage(40, 6, 12, 3), Stage(80, 4, 12, 2), Stage(160, 4, 10, 1), Stage(288, 2, 8, 1))
@@ -110,9 +111,11 @@ class Aligned:
     Attributes:
         best: the winner, and those that were kept to the end.
         finished: for every start, where it was when it was given up or ended: poses and scores.
-        path: poses of the winner at every render, the result last; losses: their scores, at the size of their stage;
-            seconds: when they were known.
-        level: the last size; reference: what the winner shows there.
+        path: poses of the winner at every render, the result last.
+        losses: their scores, at the size of their stage.
+        seconds: when they were known.
+        level: the last size.
+        reference: what the winner shows there.
         rays: rendered in all.
     """
 

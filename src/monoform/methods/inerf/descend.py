@@ -28,7 +28,8 @@ class Trajectory:
     Attributes:
         poses: world_from_camera at the start and after every update; with `Compat` "matrix" and "screw7" not rigid.
         values: the variables there, flat, in the order in which they are declared.
-        gradients: of the loss before each update; losses: mean squared colour errors there.
+        gradients: of the loss before each update.
+        losses: mean squared colour errors there.
         seconds: since the start, when each loss was known.
         reported: index of the pose that is the result.
     """

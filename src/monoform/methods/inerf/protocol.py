@@ -33,7 +33,8 @@ def perturbed(
     """Poses turned and then shifted along the world's axes.
 
     Args:
-        axis: unit, in the world; angle: radians.
+        axis: unit, in the world.
+        angle: radians.
         translation: world units.
         about: "world": turned about the world's origin, which carries a camera at distance r by up to
             2 r sin(angle / 2), as re-implementations do; "camera": turned in place.

@@ -24,8 +24,8 @@ class AffineBrightness:
     """How brightness may differ between scene and photo: gain and offset, and how far from 1 and 0 they are likely.
 
     Attributes:
-        gain: standard deviation of the logarithm of the gain; offset: of the offset, in the unit of colours. 0 holds
-            them.
+        gain: standard deviation of the logarithm of the gain.
+        offset: of the offset, in the unit of colours. 0 holds them.
     """
 
     gain: float = 0.2

@@ -24,7 +24,8 @@ class InflateField(Field):
         camera: of the photo, in working pixels; one.
         squared: h^2 on the map's grid, in (photo pixels)^2.
         slope: length of the gradient of h^2, in photo pixels.
-        origin: photo pixel of the map's corner; cell: photo pixels per map cell.
+        origin: photo pixel of the map's corner.
+        cell: photo pixels per map cell.
         normal: unit normal of the middle plane, away from the camera; it passes through the world's origin.
         unit: world units per photo pixel at the middle plane.
         thickness: factor on the depth.

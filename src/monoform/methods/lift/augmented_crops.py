@@ -23,8 +23,11 @@ class AugmentedCrops:
     """Crops around one object; the first is the crop itself, every second is mirrored.
 
     Attributes:
-        crop: the squares; mirrored: which are turned over; pixels: what the network sees of each.
-        zoom, shift: half sides and centres in those of the first.
+        crop: the squares.
+        mirrored: which are turned over.
+        pixels: what the network sees of each.
+        zoom: half sides in that of the first.
+        shift: centres, in half sides of the first.
     """
 
     crop: Crop

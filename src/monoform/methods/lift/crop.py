@@ -21,7 +21,8 @@ class Crop:
     """Squares of images, one for each camera, in the cameras' pixels.
 
     Attributes:
-        center: of the square; half: half its side.
+        center: of the square.
+        half: half its side.
     """
 
     center: Float[Tensor, "b 2"]

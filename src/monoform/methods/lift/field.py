@@ -27,7 +27,8 @@ class FrameSolid:
     Attributes:
         maps: z of front and back, and by how much the slope of each shortens the way to it; (1, 4, f, f).
         scale: of the errors of front and back.
-        photo: colours of the front, continued beyond the mask; paint: of the back; 0..1.
+        photo: colours of the front, continued beyond the mask.
+        paint: of the back; 0..1.
         outline: distance to the mask's outline in half sides of the crop, positive inside.
     """
 
@@ -106,7 +107,9 @@ class LiftField(Field):
     """The solid in the world.
 
     Attributes:
-        solid: in the network's frame; camera: of the photo, in working pixels; crop: in its pixels.
+        solid: in the network's frame.
+        camera: of the photo, in working pixels.
+        crop: in its pixels.
         world_from_frame: similarity: world = scale * rotation @ frame + offset.
     """
 

@@ -27,7 +27,8 @@ class Surfaces:
     """What the network says of every pixel of the crops, in half sides of the crop.
 
     Attributes:
-        front, back: z of the first and the last surface, front < back.
+        front: z of the first surface.
+        back: z of the last surface, above `front`.
         scale: of the Laplace distributions of their errors.
         color: of the back, 0..1.
         normal: of the front, unit vectors that look towards the camera (z < 0).

@@ -74,10 +74,17 @@ class LiftTraining(LoopSettings):
 
 @dataclass(frozen=True)
 class LiftBatch:
-    """Crops and what is true behind their pixels: z of front and back, where these are known, the back's colour,
-    the front's normal.
+    """Crops and the truth behind their pixels.
 
-    distance: of the frame's origin from the camera.
+    Attributes:
+        crops: what the network sees.
+        front: z of the first surface.
+        back: z of the last surface.
+        valid: where the surfaces are known.
+        color: of the back.
+        normal: of the front.
+        camera: numbers of the camera that the network predicts.
+        distance: of the frame's origin from the camera.
     """
 
     crops: Float[Tensor, "b 6 s s"]

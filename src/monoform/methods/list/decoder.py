@@ -70,7 +70,8 @@ class SdfDecoder(nn.Module):
         """Scaled signed distances.
 
         Args:
-            volumes: with axes x, y, z. image: local features of the picture.
+            volumes: with axes x, y, z.
+            image: local features of the picture.
             query: as `network_query` gives it.
         """
         x = torch.cat((gathered(volumes, query, self.offsets), image, query.mT), dim=1)

@@ -12,7 +12,9 @@ class ImageEncoder(ResNet):
     """A ResNet-18 whose stem keeps the resolution, with two linear layers on the mean of its last map.
 
     Args:
-        width: channels of the first map; hidden: of the first linear layer; vector: of the second.
+        width: channels of the first map.
+        hidden: of the first linear layer.
+        vector: of the second.
     """
 
     def __init__(self, width: int = 64, hidden: int = 1000, vector: int = 128) -> None:

@@ -27,7 +27,9 @@ class FastDistances:
     picture.
 
     Args:
-        net: in evaluation mode. seen: what it has seen. which: of its pictures.
+        net: in evaluation mode.
+        seen: what it has seen.
+        which: of its pictures.
         fold: whether the first layer's parts for the picture and the coarse volumes are applied to these; else each
             point's channels are looked up and multiplied.
     """
@@ -114,7 +116,8 @@ def looked_up(
     """Rows of a grid between whose nodes places lie, weighted; -1..1 spans the nodes, beyond them the border counts.
 
     Args:
-        rows: one for each node, the last axis of the grid running fastest. places: last axis of the grid first.
+        rows: one for each node, the last axis of the grid running fastest.
+        places: last axis of the grid first.
     """
     index, weight = _corners(shape, places)
     return embedding_bag(index, rows, per_sample_weights=weight, mode="sum")

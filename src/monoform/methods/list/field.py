@@ -21,10 +21,13 @@ class ListField(Field):
     """world = scale (box - centre), inside the sphere of radius 0.5.
 
     Attributes:
-        distance: signed distances in the unit box. center, scale: of the object in it. slope: by which distances are
-            divided, so that they change by no more than the way.
+        distance: signed distances in the unit box.
+        center: of the object in the box.
+        scale: of the object in the box.
+        slope: by which distances are divided, so that they change by no more than the way.
         limits: lower and upper corner of the object in the world, with a margin.
-        camera: of the working photo. photo: its colours, continued beyond the mask; 0..1.
+        camera: of the working photo.
+        photo: its colours, continued beyond the mask; 0..1.
         outline: of the mask, beyond which there is nothing; None where it does not carve.
     """
 

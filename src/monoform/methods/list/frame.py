@@ -16,7 +16,9 @@ class BoxFrame:
     """box = rotation (world - centre) / scale: axis by axis within +-half_side, the longest side filling it.
 
     Attributes:
-        rotation: box-from-world. center: of the object's box, in the world. scale: world units per unit of the box.
+        rotation: box-from-world.
+        center: of the object's box, in the world.
+        scale: world units per unit of the box.
     """
 
     rotation: Float[Tensor, "b 3 3"]
@@ -58,7 +60,8 @@ def map_matrix(
     """The matrix that projects a query as the camera does, to the map of the picture cut out by `windows`.
 
     Args:
-        intrinsics: in pixels. windows: left, top and side of the cut in pixels.
+        intrinsics: in pixels.
+        windows: left, top and side of the cut in pixels.
     """
     rotation, eye = world_from_camera[:, :3, :3], world_from_camera[:, :3, 3]
     left, top, side = windows.unbind(1)

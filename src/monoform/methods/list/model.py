@@ -35,9 +35,12 @@ class Encoding:
     """What the networks know of b pictures before they are asked for a point.
 
     Attributes:
-        cloud: coarse points in the object's box; grid: the nodes next to them.
-        features: of the cloud; matrix: from (query, 1) to the map.
-        volumes: occupancy probability 0..1, then the pyramid; maps: of the second image encoder.
+        cloud: coarse points in the object's box.
+        grid: the nodes next to them.
+        features: of the cloud.
+        matrix: from (query, 1) to the map.
+        volumes: occupancy probability 0..1, then the pyramid.
+        maps: of the second image encoder.
     """
 
     cloud: Float[Tensor, "b n 3"]
@@ -96,7 +99,8 @@ class ListNet(nn.Module):
 
         Args:
             images: sRGB 0..1, black where the object is not.
-            matrix: used in place of the predicted one. cloud: used in place of the coarse one.
+            matrix: used in place of the predicted one.
+            cloud: used in place of the coarse one.
         """
         network = self.config.network
         if cloud is None:

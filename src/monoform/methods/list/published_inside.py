@@ -17,7 +17,12 @@ _TURNS = ("y", "x", "z")
 
 @dataclass(frozen=True, eq=False)
 class InsideFlags:
-    """inside: odd numbers of crossings on both sides. holes: points whose two sides disagree."""
+    """Which points are inside, as the published program decides it.
+
+    Attributes:
+        inside: odd numbers of crossings on both sides.
+        holes: points whose two sides disagree.
+    """
 
     inside: Bool[np.ndarray, " n"]
     holes: Bool[np.ndarray, " n"]

@@ -33,8 +33,10 @@ class Source:
     """Where batches come from.
 
     Attributes:
-        objects: how many there are; told: about them, for the card.
-        make: (size, generator) -> a batch. held_out: a batch for the evaluation; None for none.
+        objects: how many there are.
+        told: about them, for the card.
+        make: (size, generator) -> a batch.
+        held_out: a batch for the evaluation; None for none.
         solids: some of the training's objects with points in and out of them, for the level; None where there are none.
     """
 

@@ -34,10 +34,13 @@ class StageOptions:
     """How a stage is trained.
 
     Attributes:
-        steps: of the stage. rate: highest learning rate. published: losses, optimizer and constant rate of the
-            original; else AdamW along a cosine, distances near the surface, on which side of it a point lies, and the
-            camera where it is known.
-        matrix, occupancy, side: weights of these parts beside the distances, in the clean form.
+        steps: of the stage.
+        rate: highest learning rate.
+        published: losses, optimizer and constant rate of the original; else AdamW along a cosine, distances near the
+            surface, on which side of it a point lies, and the camera where it is known.
+        matrix: weight of the projection matrix beside the distances, in the clean form.
+        occupancy: weight of the occupancy beside the distances, in the clean form.
+        side: weight of the side of the surface beside the distances, in the clean form.
     """
 
     steps: int
@@ -66,7 +69,9 @@ class CoarseTask:
     """The first stage: clouds by their chamfer distance.
 
     Args:
-        module: the network. batches: (step, generator) -> images, cloud. validate: figures of the evaluation.
+        module: the network.
+        batches: (step, generator) -> images, cloud.
+        validate: figures of the evaluation.
     """
 
     def __init__(
@@ -100,8 +105,9 @@ class ListTask:
     """The second stage: distances and occupancy, the first stage frozen.
 
     Args:
-        module: the network, its first stage already in place. batches: (step, generator) -> images, cloud, points, sdf
-            and, where cameras are known, matrix. validate: figures of the evaluation.
+        module: the network, its first stage already in place.
+        batches: (step, generator) -> images, cloud, points, sdf and, where cameras are known, matrix.
+        validate: figures of the evaluation.
     """
 
     def __init__(

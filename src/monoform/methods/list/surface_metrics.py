@@ -33,7 +33,9 @@ def surface_metrics(
     longest side; the original leaves it out of its means. "failed" is 1 for such a one.
 
     Args:
-        points: drawn on each surface. inside_points: uniform in the box, for the IoU. emd_points: 0 for none.
+        points: drawn on each surface.
+        inside_points: uniform in the box, for the IoU.
+        emd_points: 0 for none.
     """
     reference = sample_surface(truth, points, seed=seed)[0]
     if prediction is None or len(prediction.vertices) < FEWEST:

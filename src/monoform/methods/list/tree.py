@@ -18,7 +18,9 @@ class TreeLayer(nn.Module):
 
     Args:
         features: channels of every level so far, the root first.
-        outputs: channels of the children; degree: of them for each node; nodes: in the level above.
+        outputs: channels of the children.
+        degree: of them for each node.
+        nodes: in the level above.
         support: widening of the two linear layers through which children pass.
         last: no bias and no activation; the bias exists all the same, as in published files.
     """
@@ -55,7 +57,8 @@ class TreeDecoder(nn.Module):
     """Points from a vector, coarse to fine.
 
     Args:
-        features: channels of each level, the vector first and 3 last; degrees: children of a node in each level.
+        features: channels of each level, the vector first and 3 last.
+        degrees: children of a node in each level.
         support: see `TreeLayer`.
     """
 

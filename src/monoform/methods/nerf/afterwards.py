@@ -40,7 +40,9 @@ class Afterwards:
     """What is left to do for a scene that is trained, or being trained.
 
     Attributes:
-        scene: with its views. settings: of the training. held: photos to judge it by.
+        scene: with its views.
+        settings: of the training.
+        held: photos to judge it by.
         deadline: `time.perf_counter()` at which all should be done; None for no limit.
     """
 

@@ -36,7 +36,8 @@ def visible_samples(
     """Samples in equal steps within the sphere, in occupied cells, up to where the scene lets nothing through.
 
     Args:
-        origins, directions: unit rays in the grid's unit.
+        origins: of the rays, in the grid's unit.
+        directions: of the rays, of unit length.
         step: in the grid's unit.
         shift: of each ray's samples, 0..1 steps.
         through: go on behind what is opaque, too.

@@ -38,7 +38,10 @@ def scene_mesh(
     cameras stand all around.
 
     Args:
-        resolution: cells along the bounds; faces: triangles; texture: side in pixels; parts: separate solids that stay.
+        resolution: cells along the bounds.
+        faces: triangles.
+        texture: side in pixels.
+        parts: separate solids that stay.
         view_count: pictures from which it is put together, at most.
 
     Raises:

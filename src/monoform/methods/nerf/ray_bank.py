@@ -21,7 +21,10 @@ class RayBatch:
     """Rays in the world and what they see.
 
     Attributes:
-        origins, directions: unit rays; rgb: sRGB 0..1, not multiplied by alpha; alpha: 1 where photos have none.
+        origins: of the rays.
+        directions: of the rays, of unit length.
+        rgb: sRGB 0..1, not multiplied by alpha.
+        alpha: 1 where photos have none.
         view: number of the photo.
     """
 
@@ -36,8 +39,10 @@ class RayBank:
     """All pixels of some photos that count and whose rays meet a sphere, in bytes; rays are made when they are drawn.
 
     Args:
-        views: photos; downscale_factor: by how much each is made smaller.
-        center, radius: of the sphere, in the world.
+        views: photos.
+        downscale_factor: by how much each is made smaller.
+        center: of the sphere, in the world.
+        radius: of the sphere, in the world.
     """
 
     def __init__(

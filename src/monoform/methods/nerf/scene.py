@@ -38,10 +38,12 @@ class Scene:
     """A radiance field of a capture.
 
     Attributes:
-        folder: it was read from; net: what was trained.
+        folder: it was read from.
+        net: what was trained.
         views: the photos that it was trained and judged with, with house cameras in the scene's world; none for a
             converted checkpoint. A photo's file may have been moved since.
-        center, radius: of the content, in the world.
+        center: of the content, in the world.
+        radius: of the content, in the world.
     """
 
     folder: Path

@@ -19,8 +19,10 @@ class FrequencyTask:
 
     Args:
         module: both networks.
-        bank: pixels to learn from; held_out: pixels to judge by, None for none.
-        settings: sizes of a step; steps: of the whole training.
+        bank: pixels to learn from.
+        held_out: pixels to judge by, None for none.
+        settings: sizes of a step.
+        steps: of the whole training.
     """
 
     def __init__(

@@ -24,7 +24,8 @@ class Encoded:
         camera_from_world: x right, y up, z backward.
         focal: (fx, fy) in pixels.
         center: principal points in pixels, pixel centres at whole numbers.
-        width, height: of the images in pixels.
+        width: of the images in pixels.
+        height: of the images in pixels.
     """
 
     views: int

@@ -77,7 +77,8 @@ class FastImage:
 
     Attributes:
         rgb: on the background, 0..1.
-        depth: sum of weight x distance along the unit rays; alpha: coverage 0..1.
+        depth: sum of weight x distance along the unit rays.
+        alpha: coverage 0..1.
         evaluations: how often a network was asked, probes included.
     """
 
@@ -103,7 +104,9 @@ def render_image(
 
     Args:
         encoded: the object, or its `FastField` when several images of it are rendered.
-        sampling, noise, generator: as of `render`, which gives the same image from the same noise.
+        sampling: as of `render`.
+        noise: as of `render`, which gives the same image from the same noise.
+        generator: as of `render`.
         change: of what the field says at points; it may only take density away.
     """
     options, sampling = options or FastOptions(), sampling or net.config.sampling

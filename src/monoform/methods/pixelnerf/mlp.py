@@ -34,7 +34,8 @@ class ResnetFC(nn.Module):
     """Residual blocks; image features enter before the first ones, views are pooled between them and the rest.
 
     Args:
-        features: length of the image features; inputs: of what describes a point and its direction.
+        features: length of the image features.
+        inputs: of what describes a point and its direction.
     """
 
     def __init__(self, features: int, inputs: int, config: Network) -> None:

@@ -27,9 +27,11 @@ _FEWEST_POINTS = 5  # of an outline that determine an ellipse
 class PhotoFrame:
     """How a photo is framed; the defaults are those of the published cars.
 
-    size: width and height of the result in pixels. minor_scale, major_scale: side of the square in lengths of the
-    ellipse's shorter and longer axis; the larger result counts. largest_outline: of several outlines take the largest;
-    False takes the first that is found, as published.
+    Attributes:
+        size: width and height of the result in pixels.
+        minor_scale: side of the square in lengths of the ellipse's shorter axis; the larger of the two counts.
+        major_scale: side of the square in lengths of the ellipse's longer axis.
+        largest_outline: whether of several outlines the largest is taken; else the first that is found, as published.
     """
 
     size: int = 128

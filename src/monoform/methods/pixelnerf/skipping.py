@@ -19,7 +19,8 @@ class Occupancy:
     """Cells between probed rays and depths that may hold something: one grid for each of the two networks.
 
     Attributes:
-        coarse, fine: cells along rows, columns and depth.
+        coarse: cells along rows, columns and depth.
+        fine: cells along rows, columns and depth.
         block: pixels between probed rays.
         probes: points that were looked at in each network.
     """

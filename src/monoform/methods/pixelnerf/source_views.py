@@ -29,7 +29,8 @@ class SourceViews:
 
     Attributes:
         images: as the network takes them, 0..1.
-        cameras: of the images, in the network's world; photo_cameras: of the original photos, in ours.
+        cameras: of the images, in the network's world.
+        photo_cameras: of the original photos, in ours.
         scale: units of our world per unit of the network's.
     """
 

@@ -112,8 +112,11 @@ class RayBatch:
     """Source views of b objects, v each, and rays with their true colours.
 
     Attributes:
-        images: sRGB 0..1; poses, intrinsics: of their cameras, the views of an object side by side.
-        rays: origin, unit direction, near, far; colors: sRGB 0..1.
+        images: sRGB 0..1.
+        poses: of their cameras, the views of an object side by side.
+        intrinsics: of their cameras.
+        rays: origin, unit direction, near, far.
+        colors: sRGB 0..1.
     """
 
     images: Float[Tensor, "b v h w 3"]
