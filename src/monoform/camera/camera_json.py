@@ -19,7 +19,16 @@ ROTATION_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class CameraFields:
-    """The checked content of a camera.json."""
+    """The checked content of a camera.json.
+
+    Attributes:
+        model: "pinhole" or "orthographic".
+        world_from_camera: rigid pose.
+        intrinsics: to pixels, as of `Camera`.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+        covariance: of the pose; None where it is not known.
+    """
 
     model: str
     world_from_camera: Float[np.ndarray, "4 4"]

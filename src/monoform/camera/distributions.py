@@ -58,7 +58,12 @@ class _LookingAtOrigin(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class UniformZone(_LookingAtOrigin):
-    """Uniform by area on the zone of the sphere between two elevations and two azimuths, in radians."""
+    """Uniform by area on a zone of the sphere.
+
+    Attributes:
+        elevation: least and largest, in radians.
+        azimuth: least and largest, in radians.
+    """
 
     elevation: tuple[float, float] = (-HALF_PI, HALF_PI)
     azimuth: tuple[float, float] = (-math.pi, math.pi)
@@ -88,7 +93,12 @@ class UniformSphere(_LookingAtOrigin):
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianAngles(_LookingAtOrigin):
-    """Normal azimuth and elevation, (mean, standard deviation) in radians; the elevation stops at the poles."""
+    """Normal azimuth and elevation.
+
+    Attributes:
+        azimuth: mean and standard deviation, in radians.
+        elevation: mean and standard deviation, in radians; it stops at the poles.
+    """
 
     azimuth: tuple[float, float] = (0.0, 0.3)
     elevation: tuple[float, float] = (0.0, 0.15)

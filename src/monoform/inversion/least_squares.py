@@ -33,7 +33,14 @@ class NormalEquations:
 
 @dataclass(frozen=True, eq=False)
 class LeastSquaresResult:
-    """The lowest cost that was met: values by name, their equations, how many steps went down, the last damping."""
+    """The lowest cost that was met.
+
+    Attributes:
+        values: of the variables, by name.
+        equations: at `values`.
+        accepted: number of steps that lowered the cost.
+        damping: of the last step.
+    """
 
     values: dict[str, Tensor]
     equations: NormalEquations

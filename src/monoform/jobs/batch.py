@@ -28,7 +28,13 @@ TAKEN = ("index.html", "summary.csv", "poses.json")  # what batches write beside
 
 @dataclass(frozen=True)
 class Item:
-    """One object of a batch: its photo or its posed photos, its result folder, its mask or the folder of its masks."""
+    """One object of a batch.
+
+    Attributes:
+        photo: file or URL of its photo, or its posed photos.
+        folder: of its result.
+        mask: file of its mask, or the folder of its masks; None where it has none.
+    """
 
     photo: str | PosedPhotos
     folder: Path
@@ -37,7 +43,20 @@ class Item:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one photo: status "done", "kept" or "failed"; `message` says why or what to look at."""
+    """What became of one photo.
+
+    Attributes:
+        name: of its result folder.
+        status: "done", "kept" or "failed".
+        message: why it failed, or what to look at.
+        seconds: it took.
+        iou: of the mask and the rendered shape.
+        faces: of the mesh.
+        watertight: whether the mesh is closed.
+        components: of the mesh.
+        mask: where the mask came from.
+        folder: of the result.
+    """
 
     name: str
     status: str

@@ -14,7 +14,15 @@ from ..training.weights import CONVERTED, save_pretrained, weights_kind
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written: the folder, how many tensors and parameters, its bytes, and a command that uses it."""
+    """What was written.
+
+    Attributes:
+        folder: of the weights.
+        tensors: number of tensors.
+        parameters: number of their entries.
+        size: bytes of the files.
+        use: a command that uses the weights.
+    """
 
     folder: Path
     tensors: int

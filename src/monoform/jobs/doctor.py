@@ -27,7 +27,13 @@ EXTRAS = {"rembg": "matting"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's table."""
+    """One line of the doctor's table.
+
+    Attributes:
+        name: what was looked at.
+        found: what was found.
+        good: whether it works.
+    """
 
     name: str
     found: str

@@ -108,7 +108,15 @@ class PoseOptions:
 
 @dataclass(frozen=True, eq=False)
 class FoundPose:
-    """A photo with its pose, and the errors where the truth is known."""
+    """A photo with its pose, and the errors where the truth is known.
+
+    Attributes:
+        photo: as it was opened.
+        estimate: the pose.
+        seconds: it took.
+        errors: against the truth, by name; empty where it is not known.
+        notices: what the user should know, a sentence each.
+    """
 
     photo: Photo
     estimate: PoseEstimate

@@ -42,6 +42,7 @@ class Protocol:
         starts: of each.
         angle: largest, degrees.
         offset: largest along each axis, in world units, or as a share of the camera's distance where `relative`.
+        relative: whether `offset` is a share of the camera's distance.
         about: what a start turns about.
         search: no start at all: one run a photo.
         seed: of the starts.
@@ -69,7 +70,18 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Run:
-    """One photo from one start: errors at the start, at the end and on the way (degrees, share of the distance)."""
+    """One photo from one start; errors are in degrees and as a share of the camera's distance.
+
+    Attributes:
+        photo: name of the photo.
+        start: errors at the start.
+        end: errors at the end.
+        translation: error of the position at the end, in world units.
+        converged: whether the estimate says that it can be believed.
+        failure_reasons: why not, a clause each.
+        seconds: it took.
+        path: seconds and errors on the way.
+    """
 
     photo: str
     start: tuple[float, float]

@@ -35,7 +35,12 @@ class Composite:
 
 @dataclass(frozen=True)
 class Cutout:
-    """An object laid out over the picture: colours times coverage, and coverage."""
+    """An object laid out over the picture.
+
+    Attributes:
+        covered: color times coverage.
+        alpha: coverage.
+    """
 
     covered: Float[np.ndarray, "h w 3"]
     alpha: Float[np.ndarray, "h w"]

@@ -18,7 +18,13 @@ _MOST_PIXELS = 1 << 27
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A mesh with its texture, or its plain color, or vertex colors in the mesh, or none of these."""
+    """A mesh with a texture, a plain color, vertex colors, or none of these.
+
+    Attributes:
+        mesh: with its vertex colors, where it has them.
+        texture: of the mesh; None for none.
+        color: of the whole mesh; None for none.
+    """
 
     mesh: Mesh
     texture: np.ndarray | None

@@ -17,7 +17,18 @@ from .mesh import Mesh
 
 @dataclass(frozen=True)
 class MeshReport:
-    """Measures of a mesh. Lengths in world units; `volume` is signed and means something for closed meshes only."""
+    """Measures of a mesh; lengths are in world units.
+
+    Attributes:
+        watertight: whether every edge has two faces.
+        components: number of connected parts.
+        faces: number of faces.
+        vertices: number of positions.
+        euler_number: vertices - edges + faces.
+        volume: signed; it means something for closed meshes only.
+        area: of the surface.
+        bounds: lower and upper corner.
+    """
 
     watertight: bool
     components: int

@@ -11,7 +11,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ObjectScores:
-    """Means over the images of one object."""
+    """Means over the images of one object.
+
+    Attributes:
+        name: of the object.
+        category: of the object.
+        images: number of images.
+        scores: means over the images, by name.
+    """
 
     name: str
     category: str

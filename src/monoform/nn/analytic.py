@@ -48,7 +48,14 @@ class Sphere(Field):
 
 @dataclass(frozen=True)
 class Box(Field):
-    """The exact signed distance of an axis-aligned box with the given half sizes in world units."""
+    """The exact signed distance of an axis-aligned box with the given half sizes in world units.
+
+    Attributes:
+        half_sizes: in world units.
+        center: in the world.
+        rgb: the one color; None colors a point by its position in `bounds`.
+        margin: width of the empty border that `bounds` leaves around the box.
+    """
 
     half_sizes: Vector3 = (0.3, 0.2, 0.25)
     center: Vector3 = (0.0, 0.0, 0.0)
@@ -78,7 +85,14 @@ class Box(Field):
 
 @dataclass(frozen=True)
 class Torus(Field):
-    """The exact signed distance of a ring around +y: a shape with one hole."""
+    """The exact signed distance of a ring around +y: a shape with one hole.
+
+    Attributes:
+        major_radius: of the ring, in world units.
+        minor_radius: of the tube, in world units.
+        rgb: the one color; None colors a point by its position in `bounds`.
+        margin: width of the empty border that `bounds` leaves around the ring.
+    """
 
     major_radius: float = 0.3
     minor_radius: float = 0.1

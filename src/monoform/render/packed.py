@@ -44,7 +44,13 @@ class PackedSamples:
 
 @dataclass(frozen=True, eq=False)
 class PackedRender:
-    """What rays see: colour over black, coverage, and the sum of weight times distance (without gradient)."""
+    """What rays see.
+
+    Attributes:
+        rgb: values composited over black.
+        alpha: coverage 0..1.
+        depth: sum of weight times distance, without gradient.
+    """
 
     rgb: Float[Tensor, "r c"]
     alpha: Float[Tensor, " r"]

@@ -101,7 +101,12 @@ class RayPass:
 
 @dataclass(frozen=True, eq=False)
 class RayRender:
-    """The coarse pass, and the fine one where there is one."""
+    """What rays see in each pass.
+
+    Attributes:
+        coarse: pass over stratified samples.
+        fine: pass over all samples; None where there is one pass alone.
+    """
 
     coarse: RayPass
     fine: RayPass | None

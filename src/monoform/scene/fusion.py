@@ -26,7 +26,13 @@ WIDTH = 3.0  # cells on either side of a surface in which distances are averaged
 
 @dataclass(frozen=True, eq=False)
 class DepthView:
-    """What one camera sees of a scene: colours, and distances from the camera, `FAR` where it sees nothing."""
+    """What one camera sees of a scene.
+
+    Attributes:
+        camera: that sees it.
+        rgb: colors 0..1.
+        distance: from the camera along unit rays, `FAR` where it sees nothing.
+    """
 
     camera: Camera
     rgb: Float[Tensor, "h w 3"]

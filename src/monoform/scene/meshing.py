@@ -39,7 +39,13 @@ class TwoSided(Protocol):
 
 @dataclass(frozen=True)
 class MeshingOptions:
-    """Triangles, texture side in pixels, cells along the bounds' longest side."""
+    """How a field becomes a mesh.
+
+    Attributes:
+        faces: triangles at most.
+        texture: side of the texture in pixels.
+        resolution: cells along the longest side of the bounds.
+    """
 
     faces: int = 20_000
     texture: int = 1024

@@ -18,7 +18,12 @@ CAPABILITIES = ("geometry", "color", "camera")
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A photo, and the camera that took it where it is known (in pixels of the original photo)."""
+    """A photo of the object.
+
+    Attributes:
+        photo: the photo.
+        camera: that took it, in pixels of the original photo; None where it is not known.
+    """
 
     photo: Photo
     camera: Camera | None = None
@@ -26,7 +31,16 @@ class View:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a reconstruction comes from: method, options, seed, weights, what to cite; how well it fits its photo."""
+    """Where a reconstruction comes from.
+
+    Attributes:
+        method: its name.
+        config: options of the method.
+        seed: of all randomness.
+        weights: which weights were used; None for none.
+        citation: BibTeX of what is to be cited.
+        fit: how well the reconstruction fits its photo, by measure; None where it was not measured.
+    """
 
     method: str
     config: Any = None

@@ -34,7 +34,12 @@ POSED = Kind("pose of monoform", RESULT, lambda record: _listed(record) if recor
 
 @dataclass(frozen=True)
 class SavedResult:
-    """A result folder on disk and the content of its result.json."""
+    """A result folder on disk.
+
+    Attributes:
+        folder: of the result.
+        summary: content of its result.json.
+    """
 
     folder: Path
     summary: Mapping[str, Any]

@@ -26,7 +26,16 @@ LARGEST = 1e5  # what stands for an infinite gradient
 
 @dataclass
 class PhaseState:
-    """A phase with its optimizer, at work."""
+    """A phase with its optimizer, at work.
+
+    Attributes:
+        phase: of the training.
+        optimizer: of its parameters.
+        parameters: that it trains.
+        others: parameters that it leaves as they are.
+        rates: full learning rates of the optimizer's groups.
+        skipped: steps left out because a gradient was not finite.
+    """
 
     phase: Phase
     optimizer: torch.optim.Optimizer

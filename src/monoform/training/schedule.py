@@ -13,7 +13,11 @@ Schedule = Callable[[int], float]
 
 @dataclass(frozen=True)
 class Constant:
-    """The full rate from `warmup` steps on; before, it rises linearly: (step + 1) / warmup."""
+    """The full rate, after a linear rise.
+
+    Attributes:
+        warmup: steps of the rise, at rates of (step + 1) / warmup.
+    """
 
     warmup: int = 0
 
@@ -49,7 +53,13 @@ class Cosine:
 
 @dataclass(frozen=True)
 class Steps:
-    """The rate is multiplied by `factor` at each step of `milestones`, after a linear rise."""
+    """A rate that falls at some steps, after a linear rise.
+
+    Attributes:
+        milestones: steps from which the rate is multiplied by `factor` once more.
+        factor: on the rate.
+        warmup: steps of the rise.
+    """
 
     milestones: tuple[int, ...]
     factor: float = 0.1

@@ -25,7 +25,12 @@ _LISTS = "monoform.data.objects"
 
 @dataclass(frozen=True)
 class Candidate:
-    """One object that may be chosen."""
+    """One object that may be chosen.
+
+    Attributes:
+        name: of the object.
+        category: of the object.
+    """
 
     name: str
     category: str

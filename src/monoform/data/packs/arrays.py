@@ -34,7 +34,13 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """One array: row i belongs to object i."""
+    """One array: row i belongs to object i.
+
+    Attributes:
+        name: of the array.
+        dtype: of its numbers.
+        shape: of a row.
+    """
 
     name: str
     dtype: str

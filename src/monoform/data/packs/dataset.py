@@ -33,7 +33,14 @@ _MAPPED = (
 
 @dataclass(frozen=True, eq=False)
 class PackedView:
-    """One view of one object; fields as in `monoform.data.Views`. Not every small pack has depth and normals."""
+    """One view of one object, as in `monoform.data.Views`.
+
+    Attributes:
+        image: sRGB and coverage.
+        depth: along the camera's z axis; None in a small pack without maps.
+        normals: in the camera frame, times 127; None in a small pack without maps.
+        camera: of the view.
+    """
 
     image: UInt8[np.ndarray, "h w 4"]
     depth: np.ndarray | None

@@ -45,8 +45,14 @@ class LabelOptions:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """points, sdf: positions and signed distances (negative inside), in random order, so that any run of them is a fair
-    sample. surface_*: positions, outward normals times 127, sRGB colours, in random order too.
+    """Points around an object and on its surface, in random order, so that any run of them is a fair sample.
+
+    Attributes:
+        points: positions.
+        sdf: signed distances of `points`, negative inside.
+        surface_points: positions on the surface.
+        surface_normals: outward unit normals of `surface_points`, times 127.
+        surface_colors: sRGB of `surface_points`.
     """
 
     points: Float16[np.ndarray, "p 3"]

@@ -71,7 +71,13 @@ class LayoutOptions:
 
 @dataclass(frozen=True)
 class Rendered:
-    """How many objects each split has now, and why others are missing."""
+    """What has been rendered.
+
+    Attributes:
+        counts: objects of each split.
+        left_out: objects that were not to be rendered, and why.
+        failed: objects that could not be rendered, and why.
+    """
 
     counts: dict[Split, int]
     left_out: dict[str, str]

@@ -26,7 +26,17 @@ _OUTSIDE = 0.5  # the world's origin may lie this share of the picture beyond it
 
 @dataclass(frozen=True)
 class SplitFound:
-    """One split of a data set: its objects and views, the sizes (width, height) of the pictures, what is left out."""
+    """One split of a data set.
+
+    Attributes:
+        name: of the split.
+        objects: number of objects.
+        views: number of views.
+        sizes: width and height of the pictures, in pixels.
+        near: least distance along unit rays, in world units.
+        far: largest distance along unit rays, in world units.
+        skipped: what is left out, a sentence each.
+    """
 
     name: str
     objects: int

@@ -57,7 +57,13 @@ class PosedObject:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an object of a data set lies."""
+    """Where an object of a data set lies.
+
+    Attributes:
+        folder: of the object.
+        name: of the object in its category.
+        category: of the object; may be empty.
+    """
 
     folder: Path
     name: str

@@ -28,7 +28,14 @@ CLOUD_POINTS = 4096
 
 @dataclass(frozen=True)
 class Pix3dPhoto:
-    """One photo: its record's category, the model's name, the picture and the folder of its samples."""
+    """One photo of Pix3D.
+
+    Attributes:
+        category: of its record.
+        model: name of the model it shows.
+        picture: file of the photo.
+        samples: folder of the model's samples.
+    """
 
     category: str
     model: str

@@ -40,7 +40,12 @@ class Placed:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What can be seen of a material: its base color as linear light, times the texture if there is one."""
+    """What can be seen of a material.
+
+    Attributes:
+        factor: base color, linear.
+        texture: that the factor multiplies; None for none.
+    """
 
     factor: Float[np.ndarray, " 3"]
     texture: Placed | None

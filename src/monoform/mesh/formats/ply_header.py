@@ -21,7 +21,13 @@ _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 
 @dataclass(frozen=True)
 class Property:
-    """A number, or a list of numbers where `length` is the type of its length."""
+    """A number, or a list of numbers.
+
+    Attributes:
+        name: of the property.
+        dtype: of a number.
+        length: type of the length of a list; None for a number.
+    """
 
     name: str
     dtype: np.dtype
@@ -30,7 +36,13 @@ class Property:
 
 @dataclass
 class Element:
-    """A table of `count` rows."""
+    """A table.
+
+    Attributes:
+        name: of the table.
+        count: of its rows.
+        properties: its columns.
+    """
 
     name: str
     count: int

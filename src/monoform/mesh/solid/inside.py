@@ -28,7 +28,14 @@ _DIRECTIONS = _DIRECTIONS @ Rotation.from_rotvec([0.31, 0.47, 0.23]).as_matrix()
 
 @dataclass(frozen=True, eq=False)
 class SurfacePoints:
-    """Points of the outer surface: faces and barycentric weights say where, normals look outside (unit length)."""
+    """Points of the outer surface.
+
+    Attributes:
+        points: positions.
+        normals: unit vectors that point outside.
+        faces: index of the triangle of each point.
+        barycentric: weights of the triangle's corners.
+    """
 
     points: Float[np.ndarray, "n 3"]
     normals: Float[np.ndarray, "n 3"]

@@ -25,7 +25,9 @@ class AffineBrightness:
 
     Attributes:
         gain: standard deviation of the logarithm of the gain.
-        offset: of the offset, in the unit of colours. 0 holds them.
+        offset: standard deviation of the offset, in units of color 0..1.
+
+    A standard deviation of 0 holds its number.
     """
 
     gain: float = 0.2
@@ -40,6 +42,9 @@ class Alignment:
     the focal lengths' factor); the steps are a motion in the camera's axes, then brightness, then zoom.
 
     Attributes:
+        reference: what the scene shows from the poses of the start of the level.
+        level: the photo at the level's size.
+        brightness: how brightness may differ.
         zoom: standard deviation of the zoom's logarithm; 0 holds the focal lengths.
         delta: colours beyond which a difference counts less (Huber).
     """

@@ -116,6 +116,7 @@ class ListConfig:
     """A network, what it was trained on, and whose behaviour it keeps.
 
     Attributes:
+        network: its sizes.
         sdf_scale: the network gives the signed distance times this.
         image_size: side of the pictures it was trained on, in pixels.
         frame: object, where shapes stand as the meshes of the training stood; upright, where they are turned about the
@@ -123,6 +124,7 @@ class ListConfig:
         margin: side of the pictures in longest sides of the object's mask; 0 where it is not known.
         level: what the network gives on the surface; a network that is unsure of thin parts has them above 0.
         stage: coarse for the network of the first stage alone, list for the whole.
+        compat: behavior of the original that it keeps.
     """
 
     network: Network = field(default_factory=Network)

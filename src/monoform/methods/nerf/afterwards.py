@@ -29,7 +29,12 @@ CAUTION = 1.25  # estimates are for a machine that others may use too
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds to render a ray, and to look one point up in one camera's picture."""
+    """How fast a machine renders, in seconds.
+
+    Attributes:
+        ray: to render a ray.
+        lookup: to look one point up in one camera's picture.
+    """
 
     ray: float
     lookup: float

@@ -25,6 +25,8 @@ class SceneTraining(LoopSettings):
     """Options of the training of a scene.
 
     Attributes:
+        ema_decay: of the averaged weights; None for none.
+        clip: largest norm of the gradient; None for any.
         config: hash: a hash grid with small networks; frequency: the two networks of NeRF, far slower.
         layout: of the capture: transforms, blender, llff, colmap; auto tells it by the files.
         up: the axis of the capture's world that points up: y or z; auto tells it by the photos.

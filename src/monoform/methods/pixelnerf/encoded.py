@@ -96,7 +96,12 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class SeenPoints:
-    """Points in source cameras' axes: `centered` on the world's origin, `local` on the cameras."""
+    """Points in the axes of source cameras.
+
+    Attributes:
+        centered: with the world's origin as origin.
+        local: with the camera as origin.
+    """
 
     centered: Float[Tensor, "n p 3"]
     local: Float[Tensor, "n p 3"]

@@ -28,7 +28,12 @@ ROWS = 4096  # points x views in the perceptrons at once: their activations stay
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """The four pixels of the maps around each point, as rows of the views' tables, and their shares."""
+    """The four pixels of the maps around each point.
+
+    Attributes:
+        rows: of the views' tables.
+        shares: of each pixel in the value at the point, adding up to 1.
+    """
 
     rows: Int[Tensor, "n 4"]
     shares: Float[Tensor, "n 4"]
