@@ -161,8 +161,8 @@ def _views(read: TransformsFile, axis: Literal["y", "z"], uses: list[Any]) -> tu
         mask = _mask(frame.get("mask_path"), number, read)
         photo = find_photo(read.root, name)
         moving = photo.with_name(f"dynamic_mask_{photo.stem}.png")
-        seen = moving if moving.is_file() else None
-        views.append(CaptureView(name, photo, use, _in_world(camera, axis), mask, seen))
+        marks = moving if moving.is_file() else None
+        views.append(CaptureView(name, photo, use, _in_world(camera, axis), mask, marks))
     return tuple(views)
 
 
