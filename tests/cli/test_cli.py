@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -12,16 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.command_line import monoform
 from tests.pictures import mug, png
 
 MONOFORM = [sys.executable, "-m", "monoform"]
 QUICK = ["--faces", "600", "--texture", "64", "--resolution", "64", "--frames", "4"]
-
-
-def monoform(*words: object, **options) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*MONOFORM, *map(str, words)], check=False, capture_output=True, text=True, timeout=120, **options
-    )
 
 
 @pytest.fixture(scope="module")
@@ -158,11 +152,7 @@ def test_unknown_flags_leave_2():
 
 @pytest.mark.parametrize("kilobytes", [1, 12, 60])
 def test_a_full_disk_is_one_sentence_and_nothing_half_written(photo, tmp_path, kilobytes):
-    def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
-
-    done = monoform("reconstruct", photo, "-o", tmp_path / "out", preexec_fn=limit)
+    done = monoform("reconstruct", photo, "-o", tmp_path / "out", largest_file=kilobytes * 1024)
     assert done.returncode == 2, done.stderr
     assert "Cannot write" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists() or os.listdir(tmp_path / "out") == []

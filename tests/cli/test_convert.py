@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from subprocess import CompletedProcess
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.command_line import monoform
 from tests.parity.fill import normal_tensor
 
 from monoform import InputError
@@ -31,9 +31,8 @@ def checkpoint(tmp_path_factory):
     return file
 
 
-def run(*words: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "monoform", "convert", *map(str, words)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+def run(*words: object) -> CompletedProcess[str]:
+    return monoform("convert", *words)
 
 
 def test_a_checkpoint_becomes_weights(checkpoint, tmp_path):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 import torch
 import trimesh
 from PIL import Image
+from tests.command_line import monoform as run
 from tests.methods.list.tiny_list import TINY, octahedron_net, tiny_coarse, tiny_config
 from tests.pictures import disc
 
@@ -21,11 +20,6 @@ from monoform.data import LabelOptions, PackOptions, ViewOptions, pack_meshes, p
 from monoform.methods.list.model import ListNet
 from monoform.methods.list.published import published_config, read_published, write_published
 from monoform.training.weights import save_pretrained
-
-
-def run(*words: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "monoform", *map(str, words)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=500)
 
 
 def refused(*words: object) -> str:

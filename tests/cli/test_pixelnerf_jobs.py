@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.command_line import monoform
 
 from monoform.cli.evaluate_pixelnerf import numbers
 from monoform.errors import InputError
-
-
-def monoform(*words: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "monoform", *map(str, words)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
 
 
 @pytest.fixture(scope="module")

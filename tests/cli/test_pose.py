@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.command_line import monoform
 from tests.jobs.test_estimate_pose import CAMERA, painted_mesh
 from tests.methods.pixelnerf.tiny import net_of
 
@@ -20,11 +19,6 @@ from monoform.render import render_mesh
 from monoform.scene import Photo, Provenance, Reconstruction, View
 from monoform.scene.mesh_field import MeshField
 from monoform.training import save_pretrained
-
-
-def monoform(*words: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "monoform", *map(str, words)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
 
 
 def draw(file: Path, camera: Camera) -> Camera:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 import torch
+from tests.command_line import monoform
 from tests.data.capture_cases import RADIUS, ball_picture, orbit_cameras, write_transforms
 
 from monoform.camera import cameras_from_transforms
@@ -33,9 +33,8 @@ QUICK = (
 )
 
 
-def run(*words: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "monoform", "train", "scene", *map(str, words)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
+def run(*words: object) -> CompletedProcess[str]:
+    return monoform("train", "scene", *words)
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from tests.command_line import monoform
 from tests.data.capture_cases import (
     orbit_cameras,
     surface_points,
@@ -30,8 +29,7 @@ def test_every_layout_is_told_in_a_sentence(tmp_path):
     for layout in ("transforms", "blender", "colmap", "llff"):
         told = check_capture(tmp_path / layout, layout, quick=layout == "blender") if layout != "llff" else ""
         assert layout == "llff" or told.startswith(f"{layout}: 9 photos of 24 x 20 pixels (")
-    command = [sys.executable, "-m", "monoform", "prepare", "check", "--data", str(tmp_path / "colmap")]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    done = monoform("prepare", "check", "--data", tmp_path / "colmap")
     assert done.returncode == 0 and "400 points. The content lies within 0.45" in done.stdout, done.stderr
 
 

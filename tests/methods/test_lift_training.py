@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from tests.command_line import monoform
 
 from monoform.camera import Camera
 from monoform.data import PackedObjects, procedural_sources
@@ -90,8 +91,7 @@ def test_a_small_network_learns_two_objects(pack):
 
 
 def test_the_command_goes_from_data_to_weights(pack, tmp_path):
-    command = [sys.executable, "-m", "monoform", "train", "lift", "--data", str(pack), "-o", str(tmp_path / "run")]
-    done = subprocess.run([*command, "--steps", "2"], check=False, capture_output=True, text=True, timeout=200)
+    done = monoform("train", "lift", "--data", pack, "-o", tmp_path / "run", "--steps", 2)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 steps" in done.stdout
     net = Lift(LiftOptions(weights=str(tmp_path / "run" / "weights"))).net

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from tests.command_line import monoform
 
 from monoform import InputError
 from monoform.jobs.convert import convert, convertible
@@ -48,8 +47,7 @@ def test_a_full_size_network_has_the_published_shapes():
 
 def test_a_converted_checkpoint_is_a_scene(net, checkpoint, tmp_path):
     out = tmp_path / "scene"
-    command = [sys.executable, "-m", "monoform", "convert", str(checkpoint), "--method", "nerf", "--config", "blender"]
-    done = subprocess.run([*command, "-o", str(out)], check=False, capture_output=True, text=True, timeout=300)
+    done = monoform("convert", checkpoint, "--method", "nerf", "--config", "blender", "-o", out)
     assert done.returncode == 0, done.stderr
     assert f"monoform pose PHOTO --scene {out}" in done.stdout
     scene = load_scene(out)
