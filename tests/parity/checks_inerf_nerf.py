@@ -12,6 +12,7 @@ from PIL import Image
 from tests.parity.checks_inerf import nerf_mlp
 from tests.parity.checks_pixelnerf_data import files_of
 from tests.parity.fill import fill_state
+from tests.parity.offset_poses import offset_pose
 from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 
@@ -19,7 +20,6 @@ from monoform.camera import to_blender
 from monoform.data.capture import open_capture, read_image
 from monoform.data.captures.llff import read_poses_bounds
 from monoform.inputs.pictures import picture_size
-from monoform.methods.inerf.start_poses import offset_pose
 from monoform.methods.nerf import TwoPass, field_samples, ndc_rays, published_rays
 from monoform.render import importance
 from monoform.render.intervals import ENDLESS

@@ -14,8 +14,23 @@ from .field import Field
 Vector3 = tuple[float, float, float]
 
 
+class _Colored(Field):
+    """Of one color, or, where there is none, colored by the place in `bounds`."""
+
+    rgb: Vector3 | None
+
+    def values(
+        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
+    ) -> Float[Tensor, "n 3"]:
+        """sRGB 0..1."""
+        if self.rgb is not None:
+            return points.new_tensor(self.rgb).expand_as(points)
+        lower, upper = self.bounds.to(points)
+        return ((points - lower) / (upper - lower)).clamp(0.0, 1.0)
+
+
 @dataclass(frozen=True)
-class Sphere(Field):
+class Sphere(_Colored):
     """The signed distance of a ball, coloured by position or plainly.
 
     Args:
@@ -31,7 +46,6 @@ class Sphere(Field):
     margin: float = 0.05
 
     kind: ClassVar[Literal["sdf"]] = "sdf"
-    representative_direction: ClassVar[None] = None
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
@@ -40,14 +54,9 @@ class Sphere(Field):
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         return (points - points.new_tensor(self.center)).norm(dim=-1) - self.radius
 
-    def values(
-        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
-    ) -> Float[Tensor, "n 3"]:
-        return _color(points, self.rgb, self.bounds)
-
 
 @dataclass(frozen=True)
-class Box(Field):
+class Box(_Colored):
     """The exact signed distance of an axis-aligned box with the given half sizes in world units.
 
     Attributes:
@@ -63,7 +72,6 @@ class Box(Field):
     margin: float = 0.05
 
     kind: ClassVar[Literal["sdf"]] = "sdf"
-    representative_direction: ClassVar[None] = None
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
@@ -77,14 +85,9 @@ class Box(Field):
         distance = torch.where(outside > 0, outside, torch.ones_like(outside)).sqrt()
         return torch.where(outside > 0, distance, torch.zeros_like(outside)) + inside
 
-    def values(
-        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
-    ) -> Float[Tensor, "n 3"]:
-        return _color(points, self.rgb, self.bounds)
-
 
 @dataclass(frozen=True)
-class Torus(Field):
+class Torus(_Colored):
     """The exact signed distance of a ring around +y: a shape with one hole.
 
     Attributes:
@@ -100,7 +103,6 @@ class Torus(Field):
     margin: float = 0.05
 
     kind: ClassVar[Literal["sdf"]] = "sdf"
-    representative_direction: ClassVar[None] = None
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
@@ -111,14 +113,9 @@ class Torus(Field):
         from_ring = points[:, [0, 2]].norm(dim=-1) - self.major_radius
         return torch.hypot(from_ring, points[:, 1]) - self.minor_radius
 
-    def values(
-        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
-    ) -> Float[Tensor, "n 3"]:
-        return _color(points, self.rgb, self.bounds)
-
 
 @dataclass(frozen=True)
-class Fog(Field):
+class Fog(_Colored):
     """A ball of constant density: rays through it have a closed-form answer.
 
     Args:
@@ -132,7 +129,6 @@ class Fog(Field):
     margin: float = 0.05
 
     kind: ClassVar[Literal["density"]] = "density"
-    representative_direction: ClassVar[None] = None
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
@@ -141,19 +137,7 @@ class Fog(Field):
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         return self.density * (points.norm(dim=-1) <= self.radius).to(points)
 
-    def values(
-        self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
-    ) -> Float[Tensor, "n 3"]:
-        return _color(points, self.rgb, self.bounds)
-
 
 def _box(center: Vector3, half_sizes: Vector3, margin: float) -> Float[Tensor, "2 3"]:
     middle, half = torch.tensor(center), torch.tensor(half_sizes) + margin
     return torch.stack((middle - half, middle + half))
-
-
-def _color(points: Float[Tensor, "n 3"], rgb: Vector3 | None, bounds: Float[Tensor, "2 3"]) -> Float[Tensor, "n 3"]:
-    if rgb is not None:
-        return points.new_tensor(rgb).expand_as(points)
-    lower, upper = bounds.to(points)
-    return ((points - lower) / (upper - lower)).clamp(0.0, 1.0)

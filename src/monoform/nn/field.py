@@ -48,7 +48,9 @@ class Field(Protocol):
     def bounds(self) -> Float[Tensor, "2 3"]: ...
 
     @property
-    def representative_direction(self) -> Float[Tensor, " 3"] | None: ...
+    def representative_direction(self) -> Float[Tensor, " 3"] | None:
+        """None, unless a class says otherwise."""
+        return None
 
     def query(self, points: Float[Tensor, "*n 3"], directions: Float[Tensor, "*n 3"] | None = None) -> FieldSamples:
         """Geometry and values as seen along unit `directions`; None asks for the representative direction."""

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..ranges import require_ranges
 from .grid_compiled import look_up_fast
 from .grid_lookup import GridLevel
 
@@ -46,15 +47,7 @@ class GridOptions:
     interpolation: Literal["linear", "smoothstep"] = "linear"
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("dimensions", 1, 7),
-            ("levels", 1, 32),
-            ("features", 1, 32),
-            ("log2_hashmap_size", 3, 28),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InputError(f"A grid's {name} is {value}; it must lie in {low}..{high}.")
+        require_ranges(self, "A grid's", dimensions=(1, 7), levels=(1, 32), features=(1, 32), log2_hashmap_size=(3, 28))
         if not 1 <= self.base <= self.finest < 2**20:
             raise InputError(f"A grid's levels go from {self.base} to {self.finest} cells; give 1 <= base <= finest.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -64,6 +64,8 @@ class FusedField(Field):
         views: of the cameras.
     """
 
+    kind: ClassVar[Literal[sdf]] = "sdf"
+
     distances: Float[Tensor, "x y z"]
     box: Float[Tensor, "2 3"]
     views: tuple[DepthView, ...]
@@ -72,16 +74,6 @@ class FusedField(Field):
     def bounds(self) -> Float[Tensor, "2 3"]:
         """The box."""
         return self.box
-
-    @property
-    def kind(self) -> Literal["density", "sdf"]:
-        """A signed distance, cut off on both sides."""
-        return "sdf"
-
-    @property
-    def representative_direction(self) -> None:
-        """Colours are those seen from above the surface."""
-        return None
 
     @property
     def cell(self) -> float:

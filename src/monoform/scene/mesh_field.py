@@ -31,7 +31,6 @@ class MeshField(Field):
 
     mesh: Mesh
     kind: Literal["density", "sdf"] = "sdf"
-    representative_direction: Float[Tensor, " 3"] | None = None
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..errors import InputError
 from ..mesh import Mesh, bake, extract, front_back_atlas, largest, project_uv, simplify, unwrap
 from ..mesh.texture import to_bytes
+from ..ranges import require_ranges
 from .photo_camera import working_camera
 from .photo_colors import PhotoColored
 from .reconstructed import ReconstructedObject
@@ -52,11 +52,7 @@ class MeshingOptions:
     resolution: int = 320
 
     def __post_init__(self) -> None:
-        ranges = {"faces": (100, 2_000_000), "texture": (64, 8192), "resolution": (32, 1024)}
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InputError(f"The mesh's {name} is {value}; it must lie in {low}..{high}.")
+        require_ranges(self, "The mesh's", faces=(100, 2_000_000), texture=(64, 8192), resolution=(32, 1024))
 
 
 def build_mesh(reconstruction: ReconstructedObject, options: MeshingOptions) -> Mesh:

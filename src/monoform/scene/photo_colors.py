@@ -48,11 +48,6 @@ class PhotoColored(Field):
         """The field's."""
         return self.field.bounds
 
-    @property
-    def representative_direction(self) -> None:
-        """Colors do not depend on the direction."""
-        return None
-
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """The field's."""
         return self.field.geometry(points)

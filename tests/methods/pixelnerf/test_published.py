@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.methods.pixelnerf.tiny import NETWORK, SAMPLING, net_of
+from tests.parity.pixelnerf_config_tree import network_from_published, sampling_from_published
 
 from monoform import InputError
 from monoform.methods.pixelnerf.config import PRESETS, PixelNerfConfig, for_evaluation, preset
@@ -23,7 +24,6 @@ from monoform.methods.pixelnerf.published import (
     read_published,
     write_published,
 )
-from monoform.methods.pixelnerf.published_config import network_from_published, sampling_from_published
 
 MANIFEST = Path(__file__).parents[2] / "golden" / "pixelnerf" / "end_to_end_srn" / "manifest.json"
 CONFIG = PixelNerfConfig(replace(NETWORK, keep_unused_layers=True), SAMPLING, compat=PUBLISHED)

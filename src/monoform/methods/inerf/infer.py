@@ -15,6 +15,7 @@ from ...camera import Camera
 from ...camera.lie import so3_exp
 from ...camera.rigid import rigid
 from ...errors import InputError
+from ...ranges import require_ranges
 from ...render.ray_renderer import RayRenderer
 from ...scene import Photo
 from ...scene.photo_camera import photo_camera, working_camera
@@ -285,7 +286,5 @@ def _fov_x(camera: Camera) -> float:
 def _check(options: InerfOptions) -> None:
     if options.optimizer not in ("lm", "adam"):
         raise InputError(f"inerf's optimizer is {options.optimizer!r}; choose lm or adam.")
-    ranges = {"starts": (1, 64), "spread": (0.0, 90.0), "search": (1, 4096), "keep": (1, 256), "gain": (0.0, 2.0)}
-    for name, (low, high) in (ranges | {"longest": (32, 1024)}).items():
-        if not low <= getattr(options, name) <= high:
-            raise InputError(f"inerf's {name} is {getattr(options, name)}; it must lie in {low}..{high}.")
+    require_ranges(options, "inerf's", starts=(1, 64), spread=(0.0, 90.0), search=(1, 4096), keep=(1, 256))
+    require_ranges(options, "inerf's", gain=(0.0, 2.0), longest=(32, 1024))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ...camera import Camera
-from ...errors import InputError
+from ...ranges import require_ranges
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import signed_distance, squared_half_thickness
 from ...scene.photo_camera import photo_camera, working_intrinsics
@@ -45,7 +45,9 @@ class Inflate(Reconstructor):
 
     def __init__(self, config: InflateConfig | None = None) -> None:
         self.config = config or InflateConfig()
-        _check(self.config)
+        require_ranges(
+            self.config, "inflate's", thickness=(0.2, 3.0), smoothing=(0.0, 0.2), fov=(1.0, 120.0), detail=(64, 1024)
+        )
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
         """A solid whose silhouette in the photo's camera is the mask.
@@ -136,11 +138,3 @@ def _front_rotation(ray: torch.Tensor) -> torch.Tensor:
     right = right / right.norm()
     down = torch.linalg.cross(ray, right)
     return torch.stack((right, -down, -ray))
-
-
-def _check(config: InflateConfig) -> None:
-    ranges = {"thickness": (0.2, 3.0), "smoothing": (0.0, 0.2), "fov": (1.0, 120.0), "detail": (64, 1024)}
-    for name, (low, high) in ranges.items():
-        value = getattr(config, name)
-        if not low <= value <= high:
-            raise InputError(f"inflate's {name} is {value}; it must lie in {low}..{high}.")

@@ -42,7 +42,6 @@ class InflateField(Field):
     thickness: float
     image: Float[Tensor, "3 h w"]
     kind: Literal["density", "sdf"] = "sdf"
-    representative_direction: Float[Tensor, 3] | None = None
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:

@@ -120,7 +120,6 @@ class LiftField(Field):
     scale: float
     offset: Float[Tensor, " 3"]
     kind: Literal["density", "sdf"] = "sdf"
-    representative_direction: Float[Tensor, " 3"] | None = None
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...camera import Camera
 from ...errors import InputError
+from ...ranges import require_ranges
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import signed_distance
 from ...scene.photo_camera import photo_camera, working_intrinsics
@@ -85,7 +86,7 @@ class Lift(Reconstructor):
 
     def __init__(self, config: LiftOptions | None = None) -> None:
         self.config = config or LiftOptions()
-        _check(self.config)
+        require_ranges(self.config, "lift's", refine=(0, 2000), seeds=(1, 16), fov=(1, 120))
         self.net = _network(self.config.weights or str(SHIPPED))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
@@ -194,14 +195,6 @@ def _upright(elevation: float) -> torch.Tensor:
     """World-from-frame rotation for a camera that looks down on the object at `elevation` radians."""
     cosine, sine = math.cos(elevation), math.sin(elevation)
     return torch.tensor([[1.0, 0.0, 0.0], [0.0, -cosine, -sine], [0.0, sine, -cosine]])
-
-
-def _check(options: LiftOptions) -> None:
-    ranges = {"refine": (0, 2000), "seeds": (1, 16), "fov": (1, 120)}
-    for name, (low, high) in ranges.items():
-        value = getattr(options, name)
-        if not low <= value <= high:
-            raise InputError(f"lift's {name} is {value}; it must lie in {low}..{high}.")
 
 
 @lru_cache(maxsize=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,8 @@ class ListField(Field):
         outline: of the mask, beyond which there is nothing; None where it does not carve.
     """
 
+    kind: ClassVar[Literal[sdf]] = "sdf"
+
     distance: Distance
     center: Float[Tensor, " 3"]
     scale: float
@@ -41,19 +43,9 @@ class ListField(Field):
     outline: Outline | None = None
 
     @property
-    def kind(self) -> Literal["density", "sdf"]:
-        """A signed distance."""
-        return "sdf"
-
-    @property
     def bounds(self) -> Float[Tensor, "2 3"]:
         """A box around the object."""
         return self.limits
-
-    @property
-    def representative_direction(self) -> None:
-        """Colours do not depend on the direction."""
-        return None
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Signed distance in world units, negative inside; smaller where the network exaggerates."""

@@ -20,6 +20,7 @@ from ...errors import InputError
 from ...inversion.silhouette_pose import MaskFit, looking, orbit_rotations, pose_from_pixels
 from ...mesh import Mesh, largest
 from ...mesh.sdf_grid import UNSURE, Distance, dense_values, estimated_slope, sparse_values, surface_of
+from ...ranges import require_range, require_ranges
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import Outline
 from ...scene.photo_camera import photo_camera, working_intrinsics
@@ -224,12 +225,9 @@ def _limits(world: Mesh) -> Float[np.ndarray, "2 3"]:
 
 
 def _check(options: ListOptions) -> None:
-    if options.margin != 0 and not 1 <= options.margin <= 4:
-        raise InputError(f"list's margin is {options.margin}; it must lie in 1..4, or be 0 for the network's own.")
-    if not 1 <= options.fov <= 120:
-        raise InputError(f"list's fov is {options.fov}; it must lie in 1..120 degrees.")
-    if not 0 <= options.parts <= 1000:
-        raise InputError(f"list's parts is {options.parts}; it must lie in 0..1000.")
+    if options.margin:
+        require_range("list's margin, where it is not 0 for the network's own,", options.margin, 1, 4)
+    require_ranges(options, "list's", fov=(1, 120), parts=(0, 1000))
 
 
 @lru_cache(maxsize=2)

@@ -134,11 +134,6 @@ class HashField(Field):
         """Of the box around the sphere."""
         return self._bounds
 
-    @property
-    def representative_direction(self) -> Float[Tensor, " 3"] | None:
-        """None: without a direction, colours are those seen from straight above the surface."""
-        return None
-
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Density per world unit; 0 outside the sphere and in the cells that are empty."""
         coords = self.net.to_grid(points)

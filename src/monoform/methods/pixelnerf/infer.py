@@ -12,6 +12,7 @@ from typing import ClassVar
 import torch
 
 from ...errors import InputError
+from ...ranges import require_ranges
 from ...scene import Provenance, Reconstruction, View
 from ...scene.outline import Outline
 from ...scene.photo_camera import working_camera
@@ -169,11 +170,7 @@ def _outline(view: View) -> Outline:
 
 
 def _check(options: PixelNerfOptions) -> None:
-    ranges = {"margin": (1.0, 4.0), "elevation": (-89, 89), "level": (0, 1000)}
-    for name, (low, high) in ranges.items():
-        value = getattr(options, name)
-        if not low <= value <= high:
-            raise InputError(f"pixelnerf's {name} is {value}; it must lie in {low}..{high}.")
+    require_ranges(options, "pixelnerf's", margin=(1.0, 4.0), elevation=(-89, 89), level=(0, 1000))
     choices = {"looking": ("camera", "average"), "precision": tuple(DTYPES)}
     for name, allowed in choices.items():
         if getattr(options, name) not in allowed:

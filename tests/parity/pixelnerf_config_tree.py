@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ...errors import InputError
-from .config import Network, Sampling
+from monoform.errors import InputError
+from monoform.methods.pixelnerf.config import Network, Sampling
 
 _POOLINGS: dict[str, Literal["average", "max"]] = {"average": "average", "max": "max"}
 
