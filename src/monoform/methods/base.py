@@ -5,7 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -80,18 +83,19 @@ class Method:
 
     @classmethod
     def training(cls) -> Training | None:
-        """How it is trained; None where it is not."""
-        return None
+        """How it is trained: `TRAINING` of the file train.py beside the class; None where there is none."""
+        return getattr(_beside(cls, "train"), "TRAINING", None)
 
     @classmethod
     def evaluation(cls) -> Evaluation | None:
-        """How it is measured by a protocol; None where it is not."""
-        return None
+        """How it is measured by a protocol: `EVALUATION` of evaluate.py beside the class; None where there is none."""
+        return getattr(_beside(cls, "evaluate"), "EVALUATION", None)
 
     @classmethod
     def published(cls) -> PublishedFormat | None:
-        """What reads its authors' checkpoints; None where nothing does."""
-        return None
+        """What reads its authors' checkpoints: published.py beside the class; None where nothing does."""
+        found = _beside(cls, "published")
+        return found if isinstance(found, PublishedFormat) else None
 
     @classmethod
     def capabilities(cls) -> tuple[str, ...]:
@@ -104,6 +108,14 @@ class Method:
             "convert": cls.published() is not None,
         }
         return tuple(verb for verb, can in able.items() if can)
+
+
+def _beside(method: type[Method], name: str) -> ModuleType | None:
+    """A file of the method's folder, imported when it is asked for; None where there is none."""
+    package = method.__module__.rpartition(".")[0]
+    if not package or find_spec(f"{package}.{name}") is None:
+        return None
+    return import_module(f"{package}.{name}")
 
 
 class Reconstructor(Method, ABC):

@@ -20,7 +20,6 @@ from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import signed_distance
 from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.single_view import single_view
-from ...training import Training
 from ...training.weights import load_pretrained
 from ...workers import one_thread
 from ..base import MethodCard, Reconstructor
@@ -76,13 +75,6 @@ class Lift(Reconstructor):
         size=10.0,
         citation=(CITATION,),
     )
-
-    @classmethod
-    def training(cls) -> Training:
-        """How its network is trained."""
-        from .train import TRAINING
-
-        return TRAINING
 
     def __init__(self, config: LiftOptions | None = None) -> None:
         self.config = config or LiftOptions()

@@ -25,9 +25,8 @@ from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import Outline
 from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.single_view import single_view
-from ...training import Training
 from ...training.weights import load_pretrained
-from ..base import MethodCard, PublishedFormat, Reconstructor
+from ..base import MethodCard, Reconstructor
 from .config import ListConfig
 from .fast import FastDistances
 from .field import ListField
@@ -80,20 +79,6 @@ class List(Reconstructor):
         size=4.0,
         citation=(CITATION,),
     )
-
-    @classmethod
-    def training(cls) -> Training:
-        """How its network is trained."""
-        from .train import TRAINING
-
-        return TRAINING
-
-    @classmethod
-    def published(cls) -> PublishedFormat:
-        """Reads its authors' checkpoints."""
-        from . import published
-
-        return published
 
     def __init__(self, config: ListOptions | None = None) -> None:
         self.config = config or ListOptions()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ...training import Training
-from ..base import Method, MethodCard, PublishedFormat
+from ..base import Method, MethodCard
 from .settings import SceneTraining
 
 CITATIONS = (
@@ -40,17 +39,3 @@ class Nerf(Method):
         size=0.0,
         citation=CITATIONS,
     )
-
-    @classmethod
-    def training(cls) -> Training:
-        """How its network is trained."""
-        from .train import TRAINING
-
-        return TRAINING
-
-    @classmethod
-    def published(cls) -> PublishedFormat:
-        """Reads its authors' checkpoints."""
-        from . import published
-
-        return published

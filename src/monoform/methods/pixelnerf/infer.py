@@ -17,9 +17,8 @@ from ...scene import Provenance, Reconstruction, View
 from ...scene.outline import Outline
 from ...scene.photo_camera import working_camera
 from ...scene.single_view import cleaned
-from ...training import Training
 from ...training.weights import load_pretrained
-from ..base import MethodCard, PublishedFormat, Reconstructor
+from ..base import MethodCard, Reconstructor
 from .config import PixelNerfConfig
 from .fast_field import DTYPES, FastField, Precision
 from .field import Looking, PixelNerfField, surface_level
@@ -78,20 +77,6 @@ class PixelNerf(Reconstructor):
         size=4.1,
         citation=(CITATION,),
     )
-
-    @classmethod
-    def training(cls) -> Training:
-        """How its network is trained."""
-        from .train import TRAINING
-
-        return TRAINING
-
-    @classmethod
-    def published(cls) -> PublishedFormat:
-        """Reads its authors' checkpoints."""
-        from . import published
-
-        return published
 
     def __init__(self, config: PixelNerfOptions | None = None) -> None:
         self.config = config or PixelNerfOptions()
