@@ -13,7 +13,9 @@ from monoform.methods.nerf.hash_model import HashField, HashScene
 from monoform.methods.nerf.hash_render import HashRenderer, render_samples, samples_within, visible_samples
 from monoform.methods.nerf.settings import SceneTraining
 
-NETWORK = HashNetwork(levels=3, features=2, base=4, finest=16, log2_hashmap_size=12, hidden=16, color_hidden=16, told=7)
+NETWORK = HashNetwork(
+    levels=3, features=2, base=4, finest=16, log2_hashmap_size=12, hidden=16, color_hidden=16, geo_features=7
+)
 
 
 def even_scene(density: float, *, background: str = "white", **changes) -> HashScene:
