@@ -9,13 +9,14 @@ from typing import Annotated
 
 import tyro
 
+from ..computing import Computing
 from ..errors import InputError
 from .evaluate_pixelnerf import numbers
 from .options import parse
 
 
 @dataclass(frozen=True)
-class Film:
+class Film(Computing):
     """Film a RESULT all around; or an object of a posed data set, from given source views, with pixelNeRF.
 
     RESULT is a folder that reconstruct wrote, whose mesh is filmed, or a trained or converted scene, whose field is.
@@ -74,21 +75,24 @@ def read(words: list[str]) -> Film:
 def run(words: list[str]) -> int:
     """Film, and say where the film is."""
     asked = read(words)
-    return _of_data(asked) if asked.result is None else _of_result(asked, asked.result)
+    from .main import begin
+
+    device = begin(asked)
+    return _of_data(asked, device) if asked.result is None else _of_result(asked, asked.result, device)
 
 
-def _of_result(asked: Film, folder: Path) -> int:
+def _of_result(asked: Film, folder: Path, device: str) -> int:
     from ..jobs.films import TurntableOptions, film_folder
     from ..outputs import is_marked, require_free_file
 
     elevation = -math.radians(asked.elevation)
     options = TurntableOptions(frames=asked.frames, size=asked.size, elevation=elevation, fps=asked.fps)
     require_free_file(asked.out, overwrite=asked.overwrite, is_ours=is_marked)
-    print(film_folder(folder, asked.out, options))
+    print(film_folder(folder, asked.out, options, device=device))
     return 0
 
 
-def _of_data(asked: Film) -> int:
+def _of_data(asked: Film, device: str) -> int:
     import torch
 
     from ..data.posed.open import open_posed
@@ -117,7 +121,7 @@ def _of_data(asked: Film) -> int:
     for file in (asked.out, sources_beside(asked.out)):
         require_free_file(file, overwrite=asked.overwrite, is_ours=is_marked)
     assert asked.data is not None and asked.weights is not None
-    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights)
+    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights, device=device)
     kind, size = asked.format, config.domain.size
     objects = open_posed(asked.data, asked.split, format=kind, unseen=asked.unseen, size=size)  # type: ignore[arg-type]
     which = int(asked.object) if asked.object.isdigit() and int(asked.object) < len(objects) else asked.object

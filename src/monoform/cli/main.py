@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 from typing import NoReturn
 
+from ..computing import Computing, go_offline
 from ..errors import InputError
 from ..interrupts import heard, listen, on_signals
 from ..progress import shown, stop
@@ -18,6 +19,7 @@ VERBS = {
     "reconstruct": "photos to textured meshes, each with the camera that took the photo",
     "pose": "the camera of a photo of a known scene, by comparing pictures",
     "train": "a network, from prepared data",
+    "generate": "objects without a photo, by a method that makes samples",
     "evaluate": "a method by its paper's protocol, on a published data set",
     "film": "all around an object of a data set, from given views of it",
     "prepare": "training data from meshes",
@@ -108,6 +110,23 @@ def interruptible() -> None:
     Before, they end the process at once: libraries that are being imported may swallow an exception.
     """
     listen()
+
+
+def begin(asked: Computing) -> str:
+    """The work begins: offline where that is asked for, interruptible, on a device that is there.
+
+    Returns:
+        The device: "cpu", "cuda" or "mps".
+
+    Raises:
+        InputError: the device is not there.
+    """
+    from ..devices import device_named
+
+    if asked.offline:
+        go_offline()
+    interruptible()
+    return device_named(asked.device).type
 
 
 def _leave(*_: object) -> NoReturn:

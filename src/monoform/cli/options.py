@@ -58,18 +58,20 @@ RANGES: dict[str, tuple[float, float]] = {  # of options by their fields' names,
 }
 
 
-def parse(kind: type[T], verb: str, words: Sequence[str]) -> T:
+def parse(kind: type[T], verb: str, words: Sequence[str], *, also: Iterable[str] = ()) -> T:
     """Words as the options of a verb; `--help` prints them and leaves.
 
     Args:
         kind: dataclass of the options, documented for tyro.
         verb: words before them, as in "prepare sdf".
 
+        also: further flags that the verb knows, to be suggested.
+
     Raises:
         InputError: the words do not fit; the sentence says which and what does.
     """
     box = io.StringIO()
-    if any(not word or word.endswith("=") for word in words) and (fault := _fault(kind, verb, words)):
+    if any(not word or word.endswith("=") for word in words) and (fault := _fault(kind, verb, words, also)):
         raise InputError(fault)
     try:
         with contextlib.redirect_stderr(box):
@@ -79,7 +81,7 @@ def parse(kind: type[T], verb: str, words: Sequence[str]) -> T:
     except SystemExit as end:
         if not end.code:
             raise
-    raise InputError(_fault(kind, verb, words) or _unboxed(box.getvalue(), verb))
+    raise InputError(_fault(kind, verb, words, also) or _unboxed(box.getvalue(), verb))
 
 
 def _require_numbers(kind: type, asked: Any) -> None:
@@ -91,6 +93,11 @@ def _require_numbers(kind: type, asked: Any) -> None:
             if isinstance(number, (int, float)):
                 require_range(names[name], number, *RANGES[name])
     require_finite_fields(asked, names)
+
+
+def flags_of(kind: type) -> set[str]:
+    """What the options of a dataclass are called on the command line."""
+    return {flag for option in _options(kind) for flag in option.flags} | {"-h", "--help"}
 
 
 def choose(word: str, known: Iterable[str], sentence: str) -> InputError:
@@ -144,7 +151,7 @@ def value_fault(hint: Any, name: str, values: Sequence[str]) -> str | None:
     return _misfit(name, values, types)
 
 
-def _fault(kind: type, verb: str, words: Sequence[str]) -> str | None:
+def _fault(kind: type, verb: str, words: Sequence[str], also: Iterable[str] = ()) -> str | None:
     """The first thing that is wrong with the words: an unknown option, a value, a missing option, a word too many."""
     options = _options(kind)
     by_flag = {flag: option for option in options for flag in option.flags}
@@ -153,16 +160,16 @@ def _fault(kind: type, verb: str, words: Sequence[str]) -> str | None:
     while index < len(words):
         word = words[index]
         index += 1
-        if not _is_flag(word):
+        if not is_flag(word):
             loose.append(word)
             continue
         flag, equals, value = word.partition("=")
         flag = flag if flag in by_flag else flag.replace("_", "-")
         if flag not in by_flag:
-            return _unknown(flag, by_flag, verb)
+            return _unknown(flag, {*by_flag, *also}, verb)
         option = by_flag[flag]
         values = [value] if equals else []
-        while not equals and index < len(words) and len(values) < option.most and not _is_flag(words[index]):
+        while not equals and index < len(words) and len(values) < option.most and not is_flag(words[index]):
             values.append(words[index])
             index += 1
         fault = option.fault(flag, values)
@@ -241,7 +248,7 @@ def _noun(kind: Any) -> str:
     return _listed([str(value) for value in get_args(kind)]) if get_origin(kind) is Literal else NOUNS.get(kind, "one")
 
 
-def _is_flag(word: str) -> bool:
+def is_flag(word: str) -> bool:
     """Whether a word is an option: -1 and -.5 are numbers, - alone is a word."""
     return re.match(r"-[^\d.]", word) is not None
 
@@ -269,8 +276,8 @@ def _listed(words: Sequence[str], last: str = "or") -> str:
 def _unboxed(text: str, verb: str) -> str:
     """The first sentence inside a box, for what nobody thought of; most are words that stand in no right place."""
     lines = [line.strip("│| \t") for line in text.splitlines()[1:]]
-    message = next((line for line in lines if re.search(r"\w", line)), "its options cannot be read")
-    stray = re.match(r"Unrecognized options: ([^,]+)", message)
+    told = next((line for line in lines if re.search(r"\w", line)), "its options cannot be read")
+    stray = re.match(r"Unrecognized options: ([^,]+)", told)
     if stray:
         return f"{stray[1]!r} stands where {verb} expects an option: {_help(verb)}"
-    return f"{verb}: {message.rstrip('.')}; {_help(verb)}"
+    return f"{verb}: {told.rstrip('.')}; {_help(verb)}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from ..computing import Computing
 from ..errors import InputError
 from .options import parse
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pose:
+class Pose(Computing):
     """Find the camera of each PHOTO of a known scene, by comparing the photo with what the scene would look like.
 
     Writes OUT/PHOTO/camera.json (with covariance), overlay.png, convergence.mp4 and .png, result.json.
@@ -97,9 +98,9 @@ def run(words: list[str]) -> int:
     from ..methods.inerf import InerfOptions
     from ..outputs import require_ours
     from ..progress import work
-    from .main import interruptible
+    from .main import begin
 
-    interruptible()
+    device = begin(asked)
     options = PoseOptions(
         method=InerfOptions(
             optimizer=asked.optimizer,  # type: ignore[arg-type]
@@ -116,16 +117,19 @@ def run(words: list[str]) -> int:
         matting=asked.matting,
         frames=asked.frames,
         seed=asked.seed,
+        device=device,
     )
     items = plan(asked.photos, asked.out)
     if len(items) > 1:
         require_ours(asked.out / POSES, is_poses)
     if asked.scene is not None:
         with work("opening the scene"):
-            scene, name = open_scene(asked.scene), str(asked.scene)
+            scene, name = open_scene(asked.scene, device=device), str(asked.scene)
     else:
         with work("looking at the source photo"):
-            scene = source_scene(str(asked.source), asked.weights, mask=asked.mask, matting=asked.matting)
+            scene = source_scene(
+                str(asked.source), asked.weights, mask=asked.mask, matting=asked.matting, device=device
+            )
         name = str(asked.source)
     if asked.add_to is not None:
         from ..jobs.estimate_pose_capture import require_addable, write_extended_capture

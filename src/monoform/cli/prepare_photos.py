@@ -8,9 +8,11 @@ from typing import Annotated
 
 import tyro
 
+from ..computing import Computing
+
 
 @dataclass(frozen=True)
-class Photos:
+class Photos(Computing):
     """Frame photos of objects as pixelNeRF's training pictures are: the object over white, in a small square.
 
     The object is told by the photo's transparency, by MASK, or by the same segmentation as in reconstruct. Writes
@@ -45,13 +47,13 @@ def run(asked: Photos) -> int:
     from ..progress import work
     from ..scene import Photo
     from ..text import printable
-    from .main import interruptible
+    from .main import begin
 
+    device = begin(asked)
     named = named_photos(asked.photos, leave=asked.out)
     if not named or (asked.mask is not None and len(named) > 1):
         raise InputError(f"{len(named)} photos are given; give at least one, and only one with --mask.")
     frame = PhotoFrame(asked.size, asked.minor_scale, asked.major_scale)
-    interruptible()
     failed = 0
     # Photos from several folders may share a name.
     photos, names = [photo for photo, _ in named], distinct((name for _, name in named), joint="_")
@@ -62,7 +64,7 @@ def run(asked: Photos) -> int:
                 inputs = (*photos, asked.mask)
                 require_free_file(path, overwrite=asked.overwrite, inputs=inputs, is_ours=is_marked)
                 photo = Photo.open(source, mask=asked.mask)
-                framed = normalize_photo(photo if photo.mask is not None else segment(photo), frame)
+                framed = normalize_photo(photo if photo.mask is not None else segment(photo, device=device), frame)
                 save_picture(Image.fromarray((255 * framed.rgb).round().astype("uint8")), path, marked=True)
                 left, top, side, _ = framed.crop
                 print(f"{name}: {side:.0f} pixels from column {left:.0f}, row {top:.0f}.")

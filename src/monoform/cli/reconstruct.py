@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from ..computing import Computing
 from .options import parse
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Reconstruct:
+class Reconstruct(Computing):
     """Turn each PHOTO into a result folder: textured mesh, camera, overlay, turntable and a page to look at.
 
     Every photo is an object of its own. A rerun does only what is missing.
@@ -85,10 +86,10 @@ def run(words: list[str]) -> int:
     from ..jobs.batch import run as run_batch
     from ..jobs.posed_photos import PosedPhotos
     from ..jobs.reconstruct import ReconstructOptions
-    from .main import interruptible
+    from .main import begin
     from .settings import parse_overrides
 
-    interruptible()
+    device = begin(asked)
     given = {name: value for name in ("refine", "seeds") if (value := getattr(asked, name)) is not None}
     options = ReconstructOptions(
         method=asked.method,
@@ -100,6 +101,7 @@ def run(words: list[str]) -> int:
         frames=asked.frames,
         film=asked.film,
         seed=asked.seed,
+        device=device,
         overrides=parse_overrides(asked.method, asked.set) | given,
     )
     if asked.views is None:

@@ -7,7 +7,7 @@ import io
 import math
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -17,7 +17,7 @@ import tyro
 from ..errors import InputError
 from ..ranges import LARGEST_SEED, require_range
 from ..renamed import current_name
-from .options import value_fault, value_shape
+from .options import is_flag, value_fault, value_shape
 
 YES_AND_NO = {"true": True, "false": False}
 
@@ -58,6 +58,43 @@ def parse_overrides(method: str, words: Sequence[str]) -> dict[str, Any]:
     from ..methods import method_class
 
     return parse_settings(method_class(method).config_class, words, method)
+
+
+def flags_of_options(kind: type) -> dict[str, tuple[str, Any]]:
+    """Name and type of each option of a dataclass, by its flag."""
+    return {f"--{name.replace('_', '-')}": (name, hint) for name, hint, _ in _leaves(kind, kind())}
+
+
+def split_flags(kind: type, words: Sequence[str], other: Collection[str]) -> tuple[list[str], list[str]]:
+    """Words of a command line: those of `--NAME VALUE` for an option of a dataclass, as NAME=VALUE; and all others.
+
+    Args:
+        other: flags of the command itself, which come first.
+
+    Raises:
+        InputError: a flag has no value.
+    """
+    known = flags_of_options(kind)
+    found, left, rest = [], [], list(words)
+    while rest:
+        word = rest.pop(0)
+        flag, equals, text = word.partition("=")
+        flag = flag.replace("_", "-")
+        no = flag.startswith("--no-") and flag not in known
+        name, hint = known.get(flag.replace("--no-", "--", 1) if no else flag, ("", None))
+        if flag in other or not name or (no and hint is not bool):
+            left.append(word)
+        elif hint is bool:
+            found.append(f"{name}={text if equals else 'false' if no else 'true'}")
+        else:
+            values = [text] if equals else []
+            most = value_shape(hint)[2]
+            while not equals and rest and len(values) < most and not is_flag(rest[0]):
+                values.append(rest.pop(0))
+            if not values:
+                raise InputError(f"{flag} needs a value.")
+            found.append(f"{name}={' '.join(values)}")
+    return found, left
 
 
 def option_rows(kind: type) -> list[tuple[str, str, str]]:

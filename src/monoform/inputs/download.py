@@ -12,6 +12,7 @@ import urllib.request
 from email.message import Message
 from typing import Any
 
+from ..computing import require_network
 from ..errors import InputError
 from .files import MAX_BYTES
 
@@ -45,6 +46,7 @@ def download(url: str, timeout: float = MAX_SECONDS, *, limit: int = MAX_BYTES) 
     Raises:
         InputError: it cannot be fetched, takes longer, or sends more.
     """
+    require_network(f"The file of {shown_url(url)}", "save it and give its path")
     fetching = _Fetching(url, timeout, limit)
     fetching.start()
     fetching.join(timeout)

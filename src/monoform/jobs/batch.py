@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -137,26 +137,32 @@ def run(
 
 def is_complete(item: Item, options: ReconstructOptions) -> bool:
     """Whether the item's folder holds a finished result, made from this photo and mask with these options."""
+    return kept_result(item.folder, request(item.photo, item.mask, options)) is not None
+
+
+def kept_result(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What result.json of a finished result says, where it is of this request; else None."""
     try:
-        summary = read_summary(item.folder)
-        same = summary["request"] == request(item.photo, item.mask, options)
-        return same and _is_sound(summary) and all((item.folder / name).is_file() for name in summary["files"])
+        summary = read_summary(folder)
+        same = summary["request"] == asked
+        whole = same and _is_sound(summary) and all((folder / name).is_file() for name in summary["files"])
+        return summary if whole else None
     except (InputError, KeyError, TypeError):
-        return False
+        return None
 
 
 def _made_of_another(item: Item) -> str | None:
     """The photo that the item's folder is a result of, where that is another one of the same name."""
     try:
-        recorded = read_summary(item.folder)["request"]["photo"]
+        told = read_summary(item.folder)["request"]["photo"]
     except (InputError, KeyError, TypeError):
         return None
-    if not isinstance(recorded, str) or not isinstance(item.photo, str) or recorded == item.photo:
+    if not isinstance(told, str) or not isinstance(item.photo, str) or told == item.photo:
         return None
     try:
-        return None if os.path.samefile(recorded, item.photo) else recorded
+        return None if os.path.samefile(told, item.photo) else told
     except (OSError, ValueError):
-        return recorded
+        return told
 
 
 def _is_sound(summary: dict[str, Any]) -> bool:

@@ -90,6 +90,7 @@ class PoseOptions:
         matting: how an object's mask is found where the scene has a plain background.
         frames: of the film at most, 0 for none.
         seed: of all randomness.
+        device: where networks compute; the scene's own is that it was opened on.
     """
 
     method: InerfOptions = field(default_factory=InerfOptions)
@@ -100,6 +101,7 @@ class PoseOptions:
     matting: str = "auto"
     frames: int = 24
     seed: int = 0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         require_range("--seed", self.seed, 0, LARGEST_SEED)
@@ -140,7 +142,7 @@ def estimate_pose(
     options = options or PoseOptions()
     opened = photo if isinstance(photo, Photo) else Photo.open(photo)
     if scene.bare:
-        opened = cut_out(object_photo(opened, matting=options.matting))
+        opened = cut_out(object_photo(opened, matting=options.matting, device=options.device))
     opened = options.disturbance.applied(opened, options.seed)
     camera, search, notices = first_camera(opened, scene, options)
     began = time.perf_counter()

@@ -39,7 +39,9 @@ class TurntableOptions:
             raise InputError(f"The camera is {degrees:g} degrees above the object; it must lie between -90 and 90.")
 
 
-def film_folder(folder: str | Path, file: Path, options: TurntableOptions | None = None) -> Path:
+def film_folder(
+    folder: str | Path, file: Path, options: TurntableOptions | None = None, *, device: str = "cpu"
+) -> Path:
     """Write a film (.mp4 or .gif) of one full turn: of a result's mesh, or of a scene's radiance field.
 
     Raises:
@@ -50,7 +52,7 @@ def film_folder(folder: str | Path, file: Path, options: TurntableOptions | None
     if not (folder / RESULT).is_file():
         from ..methods.nerf.products import write_turntable
 
-        scene = load_trained(folder)
+        scene = load_trained(folder, device=device)
         write_turntable(scene, file, frames=options.frames, size=size, elevation=elevation, fps=options.fps)
         return file
     found = load(folder)

@@ -77,7 +77,7 @@ def scene_of(reconstruction: Reconstruction, *, kind: str = "result") -> PoseTar
     return PoseTarget(renderer, scene_bounds, bare=True, start=start, kind=kind)
 
 
-def open_scene(folder: str | Path) -> PoseTarget:
+def open_scene(folder: str | Path, *, device: str = "cpu") -> PoseTarget:
     """The scene of a folder: what `monoform reconstruct` has written, or `monoform train scene`, or a conversion.
 
     Raises:
@@ -86,7 +86,7 @@ def open_scene(folder: str | Path) -> PoseTarget:
     folder = Path(folder)
     if (folder / RESULT).is_file():
         return scene_of(load(folder))
-    scene = load_trained(folder)
+    scene = load_trained(folder, device=device)
     scene.net.requires_grad_(False)
     cameras = [view.camera for view in scene.views if view.split == "train"]
     sizes = {(camera.width, camera.height, camera.model) for camera in cameras}
@@ -97,7 +97,7 @@ def open_scene(folder: str | Path) -> PoseTarget:
     return replace(found, scene_bounds=scene_bounds, bare=False, views=scene.views)
 
 
-def load_trained(folder: Path) -> TrainedScene:
+def load_trained(folder: Path, *, device: str = "cpu") -> TrainedScene:
     """A scene that `monoform train scene` or a conversion has written.
 
     Raises:
@@ -106,7 +106,7 @@ def load_trained(folder: Path) -> TrainedScene:
     from ..methods.nerf import load_scene
 
     try:
-        return load_scene(folder)
+        return load_scene(folder, device=device)
     except InputError as error:
         raise InputError(
             f"{error} A scene is a folder that monoform reconstruct, monoform train scene or monoform convert --method "
@@ -114,7 +114,7 @@ def load_trained(folder: Path) -> TrainedScene:
         ) from error
 
 
-def object_photo(photo: Photo, *, matting: str = "auto") -> Photo:
+def object_photo(photo: Photo, *, matting: str = "auto", device: str = "cpu") -> Photo:
     """The photo with the mask of its object; around one on plain white, what is not white.
 
     Raises:
@@ -127,7 +127,7 @@ def object_photo(photo: Photo, *, matting: str = "auto") -> Photo:
         mask = (photo.rgb.min(-1) < 1.0).astype(np.float32)
         if mask.any():
             return photo.with_mask(mask, "white")
-    return segment(photo, backend=matting)
+    return segment(photo, backend=matting, device=device)
 
 
 def cut_out(photo: Photo) -> Photo:
@@ -139,7 +139,9 @@ def cut_out(photo: Photo) -> Photo:
     return replace(photo, rgba=rgba)
 
 
-def source_scene(photo: str | Path, weights: str = "", *, mask: str | None = None, matting: str = "auto") -> PoseTarget:
+def source_scene(
+    photo: str | Path, weights: str = "", *, mask: str | None = None, matting: str = "auto", device: str = "cpu"
+) -> PoseTarget:
     """The object of one photo as pixelNeRF guesses it: iNeRF's published job (Yen-Chen et al. 2021, section 4.3).
 
     Args:
@@ -148,8 +150,8 @@ def source_scene(photo: str | Path, weights: str = "", *, mask: str | None = Non
     Raises:
         InputError: the weights cannot be used, or the photo shows no object.
     """
-    maker = create("pixelnerf", weights=weights, carve=False)  # as published: the guess as it is
-    own = object_photo(Photo.open(photo, mask=mask), matting=matting)
+    maker = create("pixelnerf", device=device, weights=weights, carve=False)  # as published: the guess as it is
+    own = object_photo(Photo.open(photo, mask=mask), matting=matting, device=device)
 
     def seen(one: Photo) -> Reconstruction:
         with torch.no_grad():

@@ -43,12 +43,13 @@ class PosedPhotos:
         path = Path(self.path).resolve()
         return (path.parent if path.suffix else path).name or "views"
 
-    def open(self, *, masks: str | None = None, matting: str = "auto") -> list[View]:
+    def open(self, *, masks: str | None = None, matting: str = "auto", device: str = "cpu") -> list[View]:
         """The photos with masks and cameras, in a world where the object lies in the sphere of radius 0.5.
 
         Args:
             masks: folder with NAME.png or NAME_mask.png for each photo, in the photos' sub-folders where these repeat;
                 None: the photos' alpha, else the capture's own masks, else found by `matting`.
+            device: where its network computes.
 
         Raises:
             InputError: the capture, a photo or a mask cannot be used; the sentence names it.
@@ -59,10 +60,10 @@ class PosedPhotos:
                 raise InputError(f"{self.path} has {len(known)} views, counted from 0; {number} is not there.")
         chosen = [known[number] for number in self.chosen or range(len(known))]
         given = masks_of([str(view.image) for view in chosen], masks)
-        return centered([_view(view, mask, matting) for view, mask in zip(chosen, given, strict=True)])
+        return centered([_view(view, mask, matting, device) for view, mask in zip(chosen, given, strict=True)])
 
 
-def _view(known: CaptureView, mask: str | None, matting: str) -> View:
+def _view(known: CaptureView, mask: str | None, matting: str, device: str) -> View:
     """Photo and camera, both upright; both as they are stored where EXIF says mirrored, which no camera sees."""
     require_size(known)
     file, stored = str(known.image), picture_orientation(known.image)
@@ -72,7 +73,7 @@ def _view(known: CaptureView, mask: str | None, matting: str) -> View:
     if photo.mask is None and known.mask is not None:
         photo = Photo.open(file, mask=known.mask, orientation=orientation, mask_drawn_on="stored")
     camera = upright_camera(known.camera, photo.stored_as, file) if upright else known.camera
-    return View(segment(photo, backend=matting), camera)
+    return View(segment(photo, backend=matting, device=device), camera)
 
 
 def masks_of(photos: Sequence[str], folder: str | None) -> list[str | None]:

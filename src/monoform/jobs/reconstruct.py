@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from ..camera import Camera
+from ..devices import device_named
 from ..errors import InputError
 from ..inputs.download import shown_url
 from ..matting import segment
@@ -60,6 +61,7 @@ class ReconstructOptions:
         film: what the turntable shows: the "mesh", or the "field" as the method itself draws it, which takes longer.
         seed: of all randomness.
         overrides: options of the method, by name.
+        device: where networks compute: "cpu", "cuda", "mps", or "auto".
     """
 
     method: str = DEFAULT_METHOD
@@ -72,12 +74,14 @@ class ReconstructOptions:
     film: Literal["mesh", "field"] = "mesh"
     seed: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         require_range("--frames", self.frames, 0, 10_000)
         if self.film not in ("mesh", "field"):
             raise InputError(f"--film is {self.film!r}; choose mesh or field.")
         require_range("--seed", self.seed, 0, LARGEST_SEED)
+        object.__setattr__(self, "device", device_named(self.device).type)
         MeshingOptions(faces=self.faces, texture=self.texture, resolution=self.resolution)  # refuses before any work
 
 
@@ -89,6 +93,7 @@ def reconstruct(
     matting: str = "auto",
     focal: float | None = None,
     seed: int = 0,
+    device: str = "cpu",
     **overrides: Any,
 ) -> Reconstruction:
     """Shape, camera and appearance of the object in one photo.
@@ -101,12 +106,15 @@ def reconstruct(
         matting: "auto", "rembg", "network" or "grabcut".
         focal: focal length in pixels of the original photo, where known.
         seed: of all randomness.
+        device: where networks compute: "cpu", "cuda", "mps", or "auto", the first of the others that is there.
         overrides: options of the method.
 
     Raises:
         InputError: the photo, the mask or an option cannot be used; the sentence says why.
     """
-    options = ReconstructOptions(method=method, matting=matting, focal=focal, seed=seed, overrides=overrides)
+    options = ReconstructOptions(
+        method=method, matting=matting, focal=focal, seed=seed, overrides=overrides, device=device
+    )
     return _reconstruct(photo, mask, options, Timings())
 
 
@@ -127,24 +135,48 @@ def reconstruct_to_folder(
     inputs = (getattr(photo, "path", photo), mask, options.overrides.get("weights"))
     with atomic_folder(folder, RECONSTRUCTED, inputs=inputs) as place:
         reconstruction = _reconstruct(photo, mask, options, timings)
-        if options.film == "field" and not reconstruction.draws_itself:
-            raise InputError(f"{options.method} gives no radiance field to film: choose --film mesh.")
-        with timings("mesh"):
-            mesh = reconstruction.mesh(faces=options.faces, texture=options.texture, resolution=options.resolution)
-        summary = _write(reconstruction, mesh, options, place, timings)
-        summary["request"] = request(photo, mask, options)
-        write_summary(place, summary)
-        if finish is not None:
-            with work("writing the page"):
-                finish(place)
-            write_summary(place, summary)
+        summary = write_result(reconstruction, place, options, timings, request(photo, mask, options), finish)
     return SavedResult(Path(folder), summary)
 
 
+def write_result(
+    reconstruction: Reconstruction,
+    place: Path,
+    options: ReconstructOptions,
+    timings: Timings,
+    asked: Mapping[str, Any],
+    finish: Callable[[Path], object] | None = None,
+) -> dict[str, Any]:
+    """Write all files of a result folder.
+
+    Args:
+        asked: what was asked for, see `request`.
+        finish: called with the folder when all other files are written.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        InputError: it has no surface, or a film of its field is asked for and it has none.
+    """
+    if options.film == "field" and not reconstruction.draws_itself:
+        raise InputError(f"{options.method} gives no radiance field to film: choose --film mesh.")
+    with timings("mesh"):
+        mesh = reconstruction.mesh(faces=options.faces, texture=options.texture, resolution=options.resolution)
+    summary = _write(reconstruction, mesh, options, place, timings) | {"request": dict(asked)}
+    write_summary(place, summary)
+    if finish is not None:
+        with work("writing the page"):
+            finish(place)
+        write_summary(place, summary)
+    return summary
+
+
 def request(photo: object, mask: object, options: ReconstructOptions) -> dict[str, Any]:
-    """What was asked for, as result.json keeps it: a rerun with the same request keeps the result."""
+    """What was asked for, as result.json keeps it: a rerun with the same request keeps the result, on any device."""
     shown = [shown_url(each) if isinstance(each, str) else each for each in (photo, mask)]
     asked = {"photo": shown[0], "mask": shown[1]} | asdict(options)
+    del asked["device"]
     return {name: value if isinstance(value, Plain) else str(value) for name, value in asked.items()}
 
 
@@ -160,7 +192,7 @@ class Timings(dict[str, float]):
 
 
 def _reconstruct(photo: object, mask: object, options: ReconstructOptions, timings: Timings) -> Reconstruction:
-    method = create(options.method, **options.overrides)
+    method = create(options.method, device=options.device, **options.overrides)
     views = _views(photo, mask, options, timings)
     generator = torch.Generator().manual_seed(options.seed)
     with timings("shape"), torch.inference_mode():
@@ -173,11 +205,11 @@ def _views(photo: object, mask: object, options: ReconstructOptions, timings: Ti
         if mask is not None and not Path(str(mask)).is_dir():
             raise InputError(f"{mask} is no folder: several views need a folder with a mask for each.")
         with timings("open"):
-            return photo.open(masks=None if mask is None else str(mask), matting=options.matting)
+            return photo.open(masks=None if mask is None else str(mask), matting=options.matting, device=options.device)
     with timings("open"):
         opened = photo if isinstance(photo, Photo) else Photo.open(photo, mask=mask)
     with timings("mask"):
-        masked = segment(opened, backend=options.matting)
+        masked = segment(opened, backend=options.matting, device=options.device)
     return [View(masked, _known_camera(masked, options.focal))]
 
 
@@ -214,6 +246,7 @@ def _write(
     return summary | {
         "monoform": versions()["monoform"],
         "seed": options.seed,
+        "device": options.device,
         "overlay": None if iou is None else {"iou": round(iou, 4)},
         "timings": dict(timings),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 
 from ..errors import InputError
 from ..scene import Photo
@@ -16,13 +17,14 @@ FOUND = "The mask was found automatically: look at mask.png."
 BACKENDS = ("auto", "rembg", "grabcut", "network")
 
 
-def segment(photo: Photo, *, backend: str = "auto") -> Photo:
+def segment(photo: Photo, *, backend: str = "auto", device: str = "cpu") -> Photo:
     """The photo with a mask: its own where it has one, else one found by `backend`.
 
     Args:
         photo: any photo.
         backend: "rembg" (the optional package), "network" (monoform's own, with its weights), "grabcut" (no network),
             or "auto": the first of these that is there.
+        device: where monoform's own network computes.
 
     Raises:
         InputError: no object can be told from the background, or the backend is not known or not installed.
@@ -33,13 +35,14 @@ def segment(photo: Photo, *, backend: str = "auto") -> Photo:
         return photo
     if backend == "auto":
         backend = _first_there()
-    mask = {"rembg": rembg_mask, "network": network_mask, "grabcut": grabcut_mask}[backend](photo.rgb)
+    finders = {"rembg": rembg_mask, "network": partial(network_mask, device=device), "grabcut": grabcut_mask}
+    mask = finders[backend](photo.rgb)  # type: ignore[operator]
     if not 0.002 < float((mask > 0.5).mean()) < 0.98:
         raise InputError(
             f"No object can be told from the background in {photo.source}: give a mask with --mask FILE, "
             "or a photo whose background is plainer."
         )
-    return photo.with_mask(mask, backend, (FOUND,), unsure=unsure_sides(photo.rgb, mask))
+    return photo.with_mask(mask, backend, (FOUND,), unsure=unsure_sides(photo.rgb, mask, device=device))
 
 
 def _first_there() -> str:

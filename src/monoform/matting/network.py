@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,12 +13,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..devices import device_of, on_device
 from ..scene.silhouette import SIDES, cut_sides
-from ..training.weights import load_pretrained
+from ..training.weights import pretrained
+from ..weights import shipped
 from ..workers import one_thread
 from .grabcut import border_saliency, content_box, mask_by_cut
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "matting"
+WEIGHTS = shipped()["matting"].folder
 SURE = 0.95  # evidence from which a pixel is a fixed seed of GrabCut; below 1 - SURE it is fixed background
 RIM = 0.02  # share of the photo's shorter side that is its rim
 INPUTS = 5  # red, green, blue, and the place in the photo across and down
@@ -121,7 +122,7 @@ class Letterbox:
         inner = square[self.top : self.top + self.height, self.left : self.left + self.width]
         return cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR)
 
-    def coordinates(self) -> Float[np.ndarray, "s s 2"]:
+    def places(self) -> Float[np.ndarray, "s s 2"]:
         """Where in the photo each pixel lies, across and down: -1..1 inside, beyond that in the filled part."""
         across = (np.arange(self.size, dtype=np.float32) + 0.5 - self.left) / self.width * 2 - 1
         down = (np.arange(self.size, dtype=np.float32) + 0.5 - self.top) / self.height * 2 - 1
@@ -129,7 +130,7 @@ class Letterbox:
 
     def inputs(self, square: Float[np.ndarray, "s s 3"]) -> Float[np.ndarray, "5 s s"]:
         """What the network gets: centred colours and places, channels first."""
-        channels = np.concatenate((4 * square - 2, self.coordinates()), axis=2)
+        channels = np.concatenate((4 * square - 2, self.places()), axis=2)
         return np.ascontiguousarray(channels.transpose(2, 0, 1), dtype=np.float32)
 
 
@@ -138,7 +139,9 @@ def has_weights(folder: str | Path = WEIGHTS) -> bool:
     return (Path(folder) / "model.safetensors").is_file()
 
 
-def network_probability(rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGHTS) -> Float[np.ndarray, "h w"]:
+def network_probability(
+    rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGHTS, device: str = "cpu"
+) -> Float[np.ndarray, "h w"]:
     """Probability of being the object, 0..1: the average over the photo and its mirror image.
 
     Bars of one colour around the picture are left out.
@@ -146,13 +149,14 @@ def network_probability(rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path 
     Args:
         rgb: colours, 0..1.
         weights: folder, or OWNER/NAME on the Hugging Face hub.
+        device: where the network computes.
 
     Raises:
         InputError: the weights are not there, damaged, or of another architecture.
     """
     x0, y0, x1, y1 = content_box(rgb)
     full = np.zeros(rgb.shape[:2], np.float32)
-    full[y0:y1, x0:x1] = _probability(rgb[y0:y1, x0:x1], _network(str(weights)))
+    full[y0:y1, x0:x1] = _probability(rgb[y0:y1, x0:x1], _net(weights, device))
     return full
 
 
@@ -162,20 +166,21 @@ def _probability(rgb: np.ndarray, net: MattingNet) -> np.ndarray:
     square = box.put(np.ascontiguousarray(rgb, dtype=np.float32))
     inputs = torch.from_numpy(np.stack([box.inputs(square), _mirrored(box).inputs(square[:, ::-1])]))
     with torch.inference_mode(), one_thread():
-        probability = torch.sigmoid(net(inputs))
+        probability = torch.sigmoid(net(inputs.to(device_of(net)))).cpu()
     return box.take(((probability[0] + probability[1].flip(1)) / 2).numpy(), width, height)
+
+
+def _net(weights: str | Path, device: str) -> MattingNet:
+    return on_device(pretrained(MattingNet, MattingConfig, str(weights)), torch.device(device))
 
 
 def _mirrored(box: Letterbox) -> Letterbox:
     return Letterbox(box.size, box.size - box.left - box.width, box.top, box.width, box.height)
 
 
-@lru_cache(maxsize=2)
-def _network(weights: str) -> MattingNet:
-    return load_pretrained(MattingNet, MattingConfig, weights)[0]
-
-
-def network_mask(rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGHTS) -> Float[np.ndarray, "h w"]:
+def network_mask(
+    rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGHTS, device: str = "cpu"
+) -> Float[np.ndarray, "h w"]:
     """Coverage of the object, 0..1: the network and the borders say where, GrabCut and the guided filter how far.
 
     Two cues that fail on different photos are averaged: the network's probability, which knows objects but only drawn
@@ -185,12 +190,13 @@ def network_mask(rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGH
     Args:
         rgb: colours, 0..1.
         weights: folder, or OWNER/NAME on the Hugging Face hub.
+        device: where the network computes.
 
     Raises:
         InputError: the weights are not there, damaged, or of another architecture.
     """
     x0, y0, x1, y1 = content_box(rgb)
-    probability = _probability(rgb[y0:y1, x0:x1], _network(str(weights)))
+    probability = _probability(rgb[y0:y1, x0:x1], _net(weights, device))
 
     def labels(small: np.ndarray) -> np.ndarray:
         shared = cv2.resize(probability, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
@@ -204,7 +210,11 @@ def network_mask(rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGH
 
 
 def unsure_sides(
-    rgb: Float[np.ndarray, "h w 3"], mask: Float[np.ndarray, "h w"], *, weights: str | Path = WEIGHTS
+    rgb: Float[np.ndarray, "h w 3"],
+    mask: Float[np.ndarray, "h w"],
+    *,
+    weights: str | Path = WEIGHTS,
+    device: str = "cpu",
 ) -> tuple[str, ...]:
     """Sides of the frame that a mask reaches where the network does not see the object; none without its weights.
 
@@ -214,7 +224,7 @@ def unsure_sides(
     reached = cut_sides(mask > 0.5)
     if not reached or not has_weights(weights):
         return ()
-    probability = network_probability(rgb, weights=weights)
+    probability = network_probability(rgb, weights=weights, device=device)
     width = max(2, round(RIM * min(mask.shape)))
     rims = {side: np.zeros(mask.shape, bool) for side in SIDES}
     rims["left"][:, :width], rims["top"][:width] = True, True

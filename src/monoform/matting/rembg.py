@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 from jaxtyping import Float
 
+from ..computing import require_network
 from ..errors import InputError
 
 
@@ -18,6 +22,9 @@ def rembg_mask(rgb: Float[np.ndarray, "h w 3"], *, model: str = "u2net") -> Floa
         import rembg
     except ImportError as error:
         raise InputError("Masks by rembg need the package: pip install 'monoform[matting]'.") from error
+    file = Path(os.environ.get("U2NET_HOME") or Path.home() / ".u2net") / f"{model}.onnx"
+    if not file.is_file():
+        require_network(f"rembg's network {file}", "choose --matting network, or give a mask")
     try:
         session = rembg.new_session(model)
         mask = rembg.remove(np.round(rgb * 255).astype(np.uint8), session=session, only_mask=True)

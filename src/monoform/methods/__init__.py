@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..renamed import old_names
+from .base import Generator as Generator
 from .base import Method as Method
 from .base import MethodCard as MethodCard
 from .base import PoseEstimate as PoseEstimate
@@ -12,6 +13,7 @@ from .base import Reconstructor as Reconstructor
 from .base import SceneBounds as SceneBounds
 from .registry import create as create
 from .registry import every_method as every_method
+from .registry import make as make
 from .registry import method_class as method_class
 from .registry import method_names as method_names
 

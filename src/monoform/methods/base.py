@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +10,21 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..camera import Camera
+from ..devices import on_device
 from ..metrics.evaluation import Evaluation
 from ..renamed import renamed
 from ..render.ray_renderer import RayRenderer
 from ..scene import Photo, Reconstruction, View
 from ..training import Training
+
+Kind = TypeVar("Kind", bound="Method")
 
 
 @renamed(licence="license")
@@ -81,6 +85,17 @@ class Method:
     card: ClassVar[MethodCard]
     config_class: ClassVar[type]
 
+    def to(self: Kind, device: torch.device | str) -> Kind:
+        """The method with its networks on a device; copies, where they are not there already.
+
+        The networks are its attributes that are modules. What they are given is brought to them by the method itself, a
+        `Reconstruction` brings its field and renderer home, and generators stay on the CPU: the draws are the same.
+        """
+        moved, place = copy.copy(self), torch.device(device)
+        nets = {name: value for name, value in vars(self).items() if isinstance(value, nn.Module)}
+        vars(moved).update({name: on_device(net, place) for name, net in nets.items()})
+        return moved
+
     @classmethod
     def training(cls) -> Training | None:
         """How it is trained: `TRAINING` of the file train.py beside the class; None where there is none."""
@@ -103,6 +118,7 @@ class Method:
         able = {
             "reconstruct": issubclass(cls, Reconstructor),
             "pose": issubclass(cls, PoseEstimator),
+            "generate": issubclass(cls, Generator),
             "train": cls.training() is not None,
             "evaluate": cls.evaluation() is not None,
             "convert": cls.published() is not None,
@@ -131,6 +147,23 @@ class Reconstructor(Method, ABC):
 
         Raises:
             InputError: the views cannot be used.
+        """
+
+
+class Generator(Method, ABC):
+    """A method that makes objects without a photo: a latent is drawn, and an object is made of it."""
+
+    @abstractmethod
+    def latent(self, generator: torch.Generator) -> Float[Tensor, " d"]:
+        """A random latent; between two of them lie others."""
+
+    @abstractmethod
+    def generate(self, latent: Float[Tensor, " d"], *, generator: torch.Generator) -> Reconstruction:
+        """The object of a latent, without views.
+
+        Args:
+            latent: as `latent` draws it, or a mixture of such.
+            generator: the only source of further randomness.
         """
 
 

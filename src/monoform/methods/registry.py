@@ -7,7 +7,6 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ..errors import InputError
-from ..renamed import current_names
 from .base import Method, Reconstructor
 
 GROUP = "monoform.methods"
@@ -44,20 +43,33 @@ def every_method() -> dict[str, type[Method]]:
     return found
 
 
-def create(name: str, **overrides: Any) -> Reconstructor:
+def create(name: str, *, device: str = "cpu", **overrides: Any) -> Reconstructor:
     """A method that reconstructs, with its default options, some of them overridden.
+
+    Args:
+        device: where its networks compute, see `monoform.devices`.
 
     Raises:
         InputError: no such method, one of another kind, or no such option.
     """
-    chosen = method_class(name)
-    if not issubclass(chosen, Reconstructor):
+    if not issubclass(method_class(name), Reconstructor):
         names = [each for each in method_names() if issubclass(method_class(each), Reconstructor)]
         raise InputError(f"{name} makes no mesh of a photo: choose one of {', '.join(names)}.")
+    made = make(name, device=device, **overrides)
+    assert isinstance(made, Reconstructor)
+    return made
+
+
+def make(name: str, *, device: str = "cpu", **overrides: Any) -> Method:
+    """A method of any kind, as `create`.
+
+    Raises:
+        InputError: no such method, or no such option.
+    """
+    chosen = method_class(name)
     known = {item.name: item.default for item in fields(chosen.config_class)}
-    overrides = current_names(chosen.config_class, overrides)
     unknown = sorted(set(overrides) - set(known))
     if unknown:
         raise InputError(f"{name} has no option {', '.join(unknown)}: it takes {', '.join(known)}.")
     values = {key: float(value) if isinstance(known[key], float) else value for key, value in overrides.items()}
-    return chosen(chosen.config_class(**values))  # type: ignore[call-arg]
+    return chosen(chosen.config_class(**values)).to(device)  # type: ignore[call-arg]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
+
+from ..devices import CPU, hosted, to_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +67,46 @@ class Field(Protocol):
     ) -> Float[Tensor, "*n c"]:
         """The values alone, for what colors a known surface."""
         return self.query(points, directions).values
+
+
+class HostField(Field):
+    """A field of another device that answers on the device of the points: what it has besides does, too."""
+
+    def __init__(self, field: Field) -> None:
+        self.inner = field
+        self._device = field.bounds.device
+
+    @property
+    def kind(self) -> Literal["density", "sdf"]:
+        """Of the field."""
+        return self.inner.kind
+
+    @property
+    def bounds(self) -> Float[Tensor, "2 3"]:
+        """Of the field, on the CPU."""
+        return self.inner.bounds.cpu()
+
+    @property
+    def representative_direction(self) -> Float[Tensor, " 3"] | None:
+        """Of the field, on the CPU."""
+        return to_device(self.inner.representative_direction, CPU)
+
+    def query(self, points: Float[Tensor, "*n 3"], directions: Float[Tensor, "*n 3"] | None = None) -> FieldSamples:
+        """Geometry and values of the field."""
+        return hosted(self.inner.query, self._device)(points, directions)
+
+    def geometry(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
+        """The geometry alone."""
+        return hosted(self.inner.geometry, self._device)(points)
+
+    def values(
+        self, points: Float[Tensor, "*n 3"], directions: Float[Tensor, "*n 3"] | None = None
+    ) -> Float[Tensor, "*n c"]:
+        """The values alone."""
+        return hosted(self.inner.values, self._device)(points, directions)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "inner":
+            raise AttributeError(name)
+        found = getattr(self.inner, name)
+        return hosted(found, self._device) if callable(found) else to_device(found, CPU)

@@ -25,24 +25,24 @@ def between(
     return near * (1 - fraction) + far * fraction
 
 
-def stratified(fractions: Float[Tensor, "*r k"]) -> Float[Tensor, "*r k"]:
+def stratified(places: Float[Tensor, "*r k"]) -> Float[Tensor, "*r k"]:
     """One fraction in each of k equal bins, ascending (NeRF, Mildenhall et al. 2020, equation 2).
 
     Args:
-        fractions: 0..1 within the bins; 0 for left edges, 1/2 for centers.
+        places: 0..1 within the bins; 0 for left edges, 1/2 for centers.
     """
-    count = fractions.shape[-1]
-    return (torch.arange(count).to(fractions) + fractions) / count
+    count = places.shape[-1]
+    return (torch.arange(count).to(places) + places) / count
 
 
-def jittered(distances: Float[Tensor, "*r k"], fractions: Float[Tensor, "*r k"]) -> Float[Tensor, "*r k"]:
+def jittered(distances: Float[Tensor, "*r k"], places: Float[Tensor, "*r k"]) -> Float[Tensor, "*r k"]:
     """Ascending distances, each moved within the middles to its neighbors, the outer ones inwards (code of NeRF).
 
     Args:
-        fractions: 0..1 on the way from the middle before to the middle behind.
+        places: 0..1 on the way from the middle before to the middle behind.
     """
     edges = interval_edges(distances, distances[..., :1], distances[..., -1:])
-    return edges[..., :-1] + edges.diff(dim=-1) * fractions
+    return edges[..., :-1] + edges.diff(dim=-1) * places
 
 
 def interval_edges(

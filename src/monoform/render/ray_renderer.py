@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..devices import to_device
 from ..nn.field import Field
 from .sampling import RaySampling
 from .volume import render_rays
@@ -73,6 +74,34 @@ class FieldRenderer:
     ) -> RayColors:
         seen = render_rays(self.field, origins, directions, self.sampling, generator=generator)
         return RayColors(seen.rgb, seen.alpha, seen.distance.detach())
+
+
+@dataclass(frozen=True, eq=False)
+class HostRenderer:
+    """A `RayRenderer` of another device, of rays of any: what they see is where they are.
+
+    Attributes:
+        renderer: of the other device.
+        device: where it computes.
+    """
+
+    renderer: RayRenderer
+    device: torch.device
+
+    @property
+    def background(self) -> tuple[float, float, float] | None:
+        """sRGB 0..1; None where it is not plain."""
+        return background_of(self.renderer)
+
+    def __call__(
+        self,
+        origins: Float[Tensor, "r 3"],
+        directions: Float[Tensor, "r 3"],
+        *,
+        generator: torch.Generator | None = None,
+    ) -> RayColors:
+        seen = self.renderer(origins.to(self.device), directions.to(self.device), generator=generator)
+        return to_device(seen, origins.device)
 
 
 def background_of(renderer: object) -> tuple[float, float, float] | None:

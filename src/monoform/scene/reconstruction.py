@@ -6,15 +6,17 @@ import dataclasses
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..camera import Camera
+from ..devices import CPU, hosted
 from ..errors import InputError
 from ..mesh import Mesh
+from ..nn.field import HostField
 from ..render.camera_render import CameraRender, ImageRenderer, camera_colors, render_camera
 from ..render.mesh import Shading, render_mesh
 from ..render.mesh_rays import MeshRenderer
-from ..render.ray_renderer import FieldRenderer, RayRenderer, background_of
+from ..render.ray_renderer import FieldRenderer, HostRenderer, RayRenderer, background_of
 from .meshing import MeshingOptions, build_mesh
 from .reconstructed import ReconstructedObject
 from .result_files import SavedResult, save
@@ -38,6 +40,18 @@ class Reconstruction(ReconstructedObject):
     renderer: RayRenderer | None = None
     image: ImageRenderer | None = None
     _meshes: dict[MeshingOptions, Mesh] = dataclasses.field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        device = self.field.bounds.device
+        if device == CPU:
+            return
+        # What was computed on another device answers on that of the points, rays and cameras it is asked for.
+        home: dict[str, Any] = {"field": HostField(self.field)}
+        home["renderer"] = None if self.renderer is None else HostRenderer(self.renderer, device)
+        home["image"] = None if self.image is None else hosted(self.image, device)
+        for name, value in home.items():
+            object.__setattr__(self, name, value)
 
     @property
     def draws_itself(self) -> bool:

@@ -12,7 +12,7 @@ from .hooks import AfterStep, BeforeStep
 from .loop import train
 from .optimizers import Optimizer
 from .options import Diverged, TrainOptions, TrainResult
-from .phase import AveragedTask, EvaluatedTask, Phase, Task
+from .phase import AveragedTask, EvaluatedTask, Phase, PicturedTask, Task
 from .run_folder import run_folder
 from .schedule import Constant, Cosine, Schedule, Steps
 from .stages import Stage, train_stages
@@ -35,6 +35,7 @@ __all__ = [
     "LoopSettings",
     "Optimizer",
     "Phase",
+    "PicturedTask",
     "Schedule",
     "Stage",
     "Steps",

@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
 from ..errors import InputError
-from ..outputs import atomic_file, write_error
+from ..outputs import atomic_file, save_picture, told, write_error
 from ..progress import Work, shown, work
+
+PICTURES = "pictures"
 
 
 class MetricLogger:
     """Lines of metrics for the first process; silent in all others.
 
     Args:
-        out: folder of metrics.jsonl and tensorboard/.
+        out: folder of metrics.jsonl, pictures/ and tensorboard/.
         active: whether this process writes.
         first_step: lines of an earlier session behind this step are dropped.
         steps: of the whole training.
@@ -30,7 +37,7 @@ class MetricLogger:
     def __init__(
         self, out: Path, *, active: bool, first_step: int, steps: int, tensorboard: bool, progress: bool
     ) -> None:
-        self.path = out / "metrics.jsonl"
+        self.path, self.pictures = out / "metrics.jsonl", out / PICTURES
         self.active = active
         self.latest: dict[str, float] = {}
         self._begun = time.perf_counter()
@@ -61,6 +68,16 @@ class MetricLogger:
                 self._board.add_scalar(name, value, step)
         if self._work is not None and kind == "train":
             self._work.note = _losses(metrics)
+
+    def show(self, step: int, pictures: Mapping[str, Float[Tensor, "h w 3"]]) -> None:
+        """Write pictures, sRGB 0..1, as NAME_STEP.png."""
+        for name, picture in pictures.items() if self.active else ():
+            pixels = (255 * picture.detach().float().cpu().clamp(0, 1)).round().byte().numpy()
+            with told(self.pictures):
+                self.pictures.mkdir(exist_ok=True)
+            save_picture(Image.fromarray(pixels), self.pictures / f"{name}_{step:07d}.png", marked=True)
+            if self._board is not None:
+                self._board.add_image(name, pixels, step, dataformats="HWC")
 
     def advance(self, step: int) -> None:
         """Say how far it is."""

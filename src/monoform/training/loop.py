@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import InputError
 from ..outputs import sweep, told
@@ -28,7 +28,7 @@ from .hooks import Hooks
 from .logger import MetricLogger
 from .optimizer_step import OptimizerStep, PhaseState, prepare_phases
 from .options import Diverged, TrainOptions, TrainResult
-from .phase import AveragedTask, EvaluatedTask, Task
+from .phase import AveragedTask, EvaluatedTask, PicturedTask, Task
 from .prefetch import BatchPrefetcher
 from .processes import copy_from_first, largest, start_fabric
 from .randomness import kept_globals, seed_for, seed_globals
@@ -62,7 +62,8 @@ def train(
     """
     begun = time.perf_counter() if options.begun is None else options.begun
     stop = Stop(begun, options.max_seconds, reserve)
-    fabric = start_fabric(options)
+    with kept_globals(torch.device("cpu")):  # importing Lightning draws random numbers
+        fabric = start_fabric(options)
     with stop, kept_globals(fabric.device), run_folder(out, first=fabric.is_global_zero):
         training = Training(task, Path(out), options, fabric)
         try:
@@ -157,18 +158,27 @@ class Training:
             self._save()
 
     def _evaluate(self) -> None:
-        if self.fabric.is_global_zero and isinstance(self.task, EvaluatedTask):
+        task = self.task
+        shown = self.options.write_pictures and isinstance(task, PicturedTask)
+        if self.fabric.is_global_zero and (shown or isinstance(task, EvaluatedTask)):
             modes = {part: part.training for part in self.module.modules()}
             seed_globals(seed_for(self.options.seed, self.step, "evaluate"), self.fabric.device)
+            metrics: dict[str, float] | None = None
+            pictures: Mapping[str, Tensor] = {}
             try:
                 self.module.eval()
-                averaged = nullcontext() if self.ema is None else self.ema.applied()
-                with averaged, work("judging what was not trained on"):
-                    metrics = self.task.evaluate(self.module, self.step)
+                with nullcontext() if self.ema is None else self.ema.applied(), work("judging what was not trained on"):
+                    if isinstance(task, EvaluatedTask):
+                        metrics = task.evaluate(self.module, self.step)
+                    if shown and isinstance(task, PicturedTask):
+                        with torch.no_grad():
+                            pictures = task.pictures(self.module)
             finally:
                 for part, mode in modes.items():
                     part.training = mode
-            self.logger.line(self.step, "evaluate", {f"evaluate/{name}": float(v) for name, v in metrics.items()})
+            if metrics is not None:
+                self.logger.line(self.step, "evaluate", {f"evaluate/{name}": float(v) for name, v in metrics.items()})
+            self.logger.show(self.step, pictures)
         self.fabric.barrier()
 
     def _make_folder(self) -> None:

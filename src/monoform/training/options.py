@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ..computing import WORDS, DeviceWord
 from ..errors import InputError
 from ..ranges import LARGEST_SEED, require_range
 
@@ -27,6 +28,7 @@ class TrainOptions:
         checkpoint_every: steps from checkpoint to checkpoint; the last step is kept always.
         keep: checkpoints that stay.
         evaluate_every: steps from evaluation to evaluation, and one at the end; 0 for none.
+        write_pictures: with each evaluation write the pictures that the task makes (`PicturedTask`).
         log_every: steps whose metrics are averaged into one line of metrics.jsonl.
         max_seconds: stop cleanly, with a checkpoint, before this time is spent; None for no limit.
         begun: `time.perf_counter()` from which it counts; None: when the training is called.
@@ -49,10 +51,11 @@ class TrainOptions:
     checkpoint_every: int = 1000
     keep: int = 2
     evaluate_every: int = 0
+    write_pictures: bool = True
     log_every: int = 50
     max_seconds: float | None = None
     begun: float | None = None
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: DeviceWord = "auto"
     processes: int = 1
     nodes: int = 1
     prefetch: bool = False
@@ -90,7 +93,7 @@ class TrainOptions:
 CHOICES = {
     "precision": ("32-true", "bf16-mixed"),
     "nonfinite": ("raise", "skip", "zero"),
-    "device": ("auto", "cpu", "cuda", "mps"),
+    "device": WORDS,
 }
 DECISIVE = ("seed", "ema_decay", "ema_warmup", "precision", "clip", "nonfinite")
 

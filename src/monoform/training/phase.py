@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -79,7 +80,7 @@ class Phase:
 @runtime_checkable
 class Task(Protocol):
     """What a method gives to the loop; what it may have besides tell `EvaluatedTask`,
-    `AveragedTask`, and `BeforeStep` and `AfterStep`.
+    `PicturedTask`, `AveragedTask`, and `BeforeStep` and `AfterStep`.
 
     Everything that is trained or remembered lives in `module`, as parameters and buffers.
     """
@@ -104,6 +105,15 @@ class EvaluatedTask(Task, Protocol):
 
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
         """Numbers to log; the module is in evaluation mode and holds the averaged weights if there are any."""
+        ...
+
+
+@runtime_checkable
+class PicturedTask(Task, Protocol):
+    """A task that shows now and then what its module does."""
+
+    def pictures(self, module: nn.Module) -> Mapping[str, Float[Tensor, "h w 3"]]:
+        """Pictures by name, sRGB 0..1, the same at each call; the module is as it is for an evaluation."""
         ...
 
 

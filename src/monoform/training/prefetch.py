@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
+from ..devices import to_device
 from .options import TrainOptions
 from .phase import Task
 from .randomness import seed_for
@@ -53,22 +52,3 @@ class BatchPrefetcher:
             generator = torch.Generator().manual_seed(seed_for(self.options.seed, step, shard, "batch"))
             made.append((shard, self.task.batch(step, generator)))
         return made
-
-
-def to_device(batch: Any, device: torch.device) -> Any:
-    """The batch with its tensors on `device`: in lists, tuples, dicts, dataclasses, and what has a method `to`."""
-    if isinstance(batch, Tensor):
-        return batch.to(device, non_blocking=True)
-    if isinstance(batch, dict):
-        return {key: to_device(item, device) for key, item in batch.items()}
-    if isinstance(batch, list):
-        return [to_device(item, device) for item in batch]
-    if isinstance(batch, tuple):
-        items = [to_device(item, device) for item in batch]
-        return type(batch)(*items) if hasattr(batch, "_fields") else tuple(items)
-    if callable(getattr(batch, "to", None)):
-        return batch.to(device)
-    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
-        values = {item.name: getattr(batch, item.name) for item in dataclasses.fields(batch)}
-        return dataclasses.replace(batch, **to_device(values, device))
-    return batch

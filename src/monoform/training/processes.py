@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..devices import device_named
 from ..errors import InputError
 from ..workers import end_with_parent
 from .options import TrainOptions
@@ -33,10 +34,11 @@ def start_fabric(options: TrainOptions) -> Fabric:
     except ImportError as error:
         raise InputError("Training needs Lightning: pip install 'monoform[train]'.") from error
     processes, nodes = _counts(options)
+    device = device_named(options.device)
     strategy = "ddp" if processes * nodes > 1 else "auto"
     try:
         fabric = Fabric(
-            accelerator=options.device,
+            accelerator=device.type,
             devices=processes,
             num_nodes=nodes,
             strategy=strategy,

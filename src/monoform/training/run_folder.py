@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..outputs import Kind, claimed, require_replaceable
 from .checkpoint import list_checkpoints
+from .logger import PICTURES
 from .options import Diverged
 from .weights import TRAINED, weights_kind
 
@@ -16,7 +17,7 @@ RUN = Kind(
     "training of monoform",
     "training.json",
     lambda record: () if record.get("writer") == TRAINED else None,
-    spare=frozenset({"metrics.jsonl", "tensorboard"}),
+    spare=frozenset({"metrics.jsonl", "tensorboard", PICTURES}),
     finished=lambda folder: bool(list_checkpoints(folder)) or any(map(list_checkpoints, _stages(folder))),
 )
 

@@ -8,12 +8,14 @@ import re
 import types
 import typing
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from ..computing import is_offline, require_network
 from ..errors import InputError
 from ..inputs import read_json_value
 from ..inputs.tensors import read_tensors, tensor_shapes
@@ -121,6 +123,17 @@ def load_pretrained(
     return module.to(device).eval(), config
 
 
+@lru_cache(maxsize=8)
+def pretrained(build: Callable[[Config], Module], config_class: type[Config], source: str) -> Module:
+    """The module of `load_pretrained` on the CPU, loaded once and shared: its weights ask for no gradients, and stay.
+
+    Raises:
+        InputError: as `load_pretrained`.
+    """
+    with torch.inference_mode(False):
+        return load_pretrained(build, config_class, source)[0].requires_grad_(False)
+
+
 def _stored(name: str, tensor: Tensor, exact: bool) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     if not tensor.is_floating_point():
@@ -141,9 +154,15 @@ def _local_folder(source: str | Path, revision: str | None) -> Path:
         raise InputError(f"There are no weights at {source}: give a folder that exists, or OWNER/NAME on the hub.")
     from huggingface_hub import snapshot_download
 
+    offline = is_offline()
     try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=[WEIGHTS, CONFIG, CARD]))
+        found = snapshot_download(
+            source, revision=revision, allow_patterns=[WEIGHTS, CONFIG, CARD], local_files_only=offline
+        )
+        return Path(found)
     except Exception as error:  # the hub, the network and the disk each have their own
+        if offline:
+            require_network(f"{WEIGHTS} of {source}", "give a folder that holds it")
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"The weights {source} are no local folder and cannot be had from the hub: {reason}"

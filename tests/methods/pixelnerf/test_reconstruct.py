@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.methods.pixelnerf.tiny import NETWORK, SAMPLING, encode, net_of, points_in_view
+from tests.methods.pixelnerf.tiny import CONFIG, SAMPLING, encode, net_of, points_in_view, solid
 from tests.pictures import disc, mug
 
 from monoform import InputError, Photo, View
@@ -15,7 +15,7 @@ from monoform import reconstruct as reconstruct_job
 from monoform.camera import Camera, orbit
 from monoform.camera.sphere import fibonacci_sphere
 from monoform.methods import create
-from monoform.methods.pixelnerf.config import Compat, Domain, PixelNerfConfig
+from monoform.methods.pixelnerf.config import Compat
 from monoform.methods.pixelnerf.fast_field import FastField
 from monoform.methods.pixelnerf.field import PixelNerfField
 from monoform.methods.pixelnerf.infer import PixelNerf, PixelNerfOptions
@@ -25,17 +25,6 @@ from monoform.nn import Field
 from monoform.render import ray_sphere, render_mesh
 from monoform.scene.outline import Outline
 from monoform.training import save_pretrained
-
-CONFIG = PixelNerfConfig(NETWORK, SAMPLING, Domain(height=32, width=32), Compat(shifted_center=True))
-
-
-def solid(net, density=40.0):
-    """One density everywhere: what is left is what the photos' masks allow."""
-    with torch.no_grad():
-        for perceptron in (net.mlp_coarse, net.mlp_fine):
-            perceptron.lin_out.weight[3] = 0.0
-            perceptron.lin_out.bias[3] = density
-    return net
 
 
 @pytest.fixture(scope="module")

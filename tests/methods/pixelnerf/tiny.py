@@ -8,12 +8,24 @@ import torch
 
 from monoform.camera import Camera, orbit
 from monoform.methods.pixelnerf.cameras import published_rays
-from monoform.methods.pixelnerf.config import Network, PixelNerfConfig, Sampling
+from monoform.methods.pixelnerf.config import Compat, Domain, Network, PixelNerfConfig, Sampling
 from monoform.methods.pixelnerf.encoded import Encoded
 from monoform.methods.pixelnerf.model import PixelNerfNet
 
 NETWORK = Network(backbone="resnet18", maps=2, width=24, blocks=4, pooled_block=2)
 SAMPLING = Sampling(coarse=12, fine=10, depth=4, depth_std=0.02)
+
+
+CONFIG = PixelNerfConfig(NETWORK, SAMPLING, Domain(height=32, width=32), Compat(shifted_center=True))
+
+
+def solid(net: PixelNerfNet, density: float = 40.0) -> PixelNerfNet:
+    """One density everywhere: what is left is what the photos' masks allow."""
+    with torch.no_grad():
+        for perceptron in (net.mlp_coarse, net.mlp_fine):
+            perceptron.lin_out.weight[3] = 0.0
+            perceptron.lin_out.bias[3] = density
+    return net
 
 
 def config(**network) -> PixelNerfConfig:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+from ...devices import CPU, device_of, to_device
 from ...scene import Photo
 from .crop import Crop, with_outlines
 from .model import LiftNet, Surfaces
@@ -60,17 +61,19 @@ def predictions(
 ) -> Surfaces:
     """Predictions for each crop, in the frame and on the pixels of the first.
 
-    A crop's z axis is tilted against the first's by its small shift; that tilt is left out.
+    The network computes where it lies, what follows on the CPU. A crop's z axis is tilted against the first's by its
+    small shift; that tilt is left out.
 
     Args:
         dropped: leave out random features, for another hypothesis.
     """
-    levels = net.encode(crops.pixels)
+    pixels = crops.pixels.to(device_of(net))
+    levels = net.encode(pixels)
     if dropped:
         assert generator is not None
         # One choice of features for all crops: they speak for the same hypothesis.
-        levels[-1] = levels[-1] * net.kept_channels(generator)
-    found = net.decode(levels, crops.pixels)
+        levels[-1] = levels[-1] * net.kept_channels(generator).to(pixels)
+    found: Surfaces = to_device(net.decode(levels, pixels), CPU)
     turned = crops.mirrored[:, None, None]
     maps = torch.cat((found.front[:, None], found.back[:, None], found.scale, found.color, found.normal), 1)
     over = torch.ones(maps.shape[1])
@@ -79,8 +82,8 @@ def predictions(
     side = maps.shape[-1]
     steps = (torch.arange(side) + 0.5) * 2 / side - 1
     rows, columns = torch.meshgrid(steps, steps, indexing="ij")
-    uv = (torch.stack((columns, rows), -1) - crops.shift[:, None, None]) / crops.zoom[:, None, None, None]
-    placed = functional.grid_sample(maps, uv, mode="bilinear", padding_mode="border", align_corners=False)
+    places = (torch.stack((columns, rows), -1) - crops.shift[:, None, None]) / crops.zoom[:, None, None, None]
+    placed = functional.grid_sample(maps, places, mode="bilinear", padding_mode="border", align_corners=False)
     lengths = placed[:, :4] * crops.zoom[:, None, None, None]
     camera = found.camera - torch.stack((torch.zeros_like(crops.zoom), torch.log(crops.zoom)), 1)
     return replace(

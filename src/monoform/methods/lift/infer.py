@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -20,7 +18,8 @@ from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import signed_distance
 from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.single_view import single_view
-from ...training.weights import load_pretrained
+from ...training.weights import pretrained
+from ...weights import shipped
 from ...workers import one_thread
 from ..base import MethodCard, Reconstructor
 from .augmented_crops import AugmentedCrops, augmented_crops, predictions
@@ -36,7 +35,7 @@ CITATION = """@software{monoform,
   year = {2026},
   license = {Apache-2.0}
 }"""
-SHIPPED = Path(__file__).parents[2] / "weights" / "lift"
+SHIPPED = shipped()["lift"]
 OUTLINE = 384
 PAINT = 512
 AUGMENTATIONS = 8
@@ -72,14 +71,14 @@ class Lift(Reconstructor):
         needs="its weights, which ship with monoform",
         license="Apache-2.0",
         weights="lift",
-        size=10.0,
+        size=SHIPPED.megabytes,
         citation=(CITATION,),
     )
 
     def __init__(self, config: LiftOptions | None = None) -> None:
         self.config = config or LiftOptions()
         require_ranges(self.config, "lift's", refine=(0, 2000), seeds=(1, 16), fov=(1, 120))
-        self.net = _network(self.config.weights or str(SHIPPED))
+        self.net = pretrained(LiftNet, LiftConfig, self.config.weights or str(SHIPPED.folder))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
         """The solid behind the first photo; with several hypotheses the best, the others as its alternatives.
@@ -136,7 +135,7 @@ class Lift(Reconstructor):
             provenance=Provenance(
                 "lift",
                 self.config,
-                weights={"source": self.config.weights or "monoform/lift"},
+                weights={"source": self.config.weights or SHIPPED.title},
                 citation=self.card.citation,
                 fit={"loss": round(loss, 5)},
             ),
@@ -187,10 +186,3 @@ def _upright(elevation: float) -> torch.Tensor:
     """World-from-frame rotation for a camera that looks down on the object at `elevation` radians."""
     cosine, sine = math.cos(elevation), math.sin(elevation)
     return torch.tensor([[1.0, 0.0, 0.0], [0.0, -cosine, -sine], [0.0, sine, -cosine]])
-
-
-@lru_cache(maxsize=2)
-def _network(folder: str) -> LiftNet:
-    """The network of a folder of weights, ready for use and for gradients of its features."""
-    with torch.inference_mode(False):
-        return load_pretrained(LiftNet, LiftConfig, folder)[0].requires_grad_(False)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import ClassVar
 
 import cv2
@@ -16,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...camera import Camera
+from ...devices import CPU, device_of, hosted, to_device
 from ...errors import InputError
 from ...inversion.silhouette_pose import MaskFit, looking, orbit_rotations, pose_from_pixels
 from ...mesh import Mesh, largest
@@ -25,7 +24,8 @@ from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import Outline
 from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.single_view import single_view
-from ...training.weights import load_pretrained
+from ...training.weights import pretrained
+from ...weights import shipped
 from ..base import MethodCard, Reconstructor
 from .config import ListConfig
 from .fast import FastDistances
@@ -40,7 +40,7 @@ CITATION = """@inproceedings{arshad2023list,
   booktitle = {ICCV},
   year = {2023}
 }"""
-SHIPPED = Path(__file__).parents[2] / "weights" / "list"
+SHIPPED = shipped()["list"]
 MARGIN = 1.15  # of the picture around the object where the network does not say what it was trained on
 NODES = 128  # along the box at least, in which the network is asked: as published, and finer than what small ones see
 POINTS = 600  # of the surface, for the first camera
@@ -76,14 +76,14 @@ class List(Reconstructor):
         needs="its small weights, which ship with monoform, or converted ones (--set weights=DIR)",
         license="Apache-2.0; published weights: see their card",
         weights="list",
-        size=4.0,
+        size=SHIPPED.megabytes,
         citation=(CITATION,),
     )
 
     def __init__(self, config: ListOptions | None = None) -> None:
         self.config = config or ListOptions()
         _check(self.config)
-        self.net = network(self.config.weights or str(SHIPPED))
+        self.net = network(self.config.weights or str(SHIPPED.folder))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
         """The surface that the network sees in the photo.
@@ -102,8 +102,10 @@ class List(Reconstructor):
         with torch.inference_mode(False), torch.no_grad():
             intrinsics = working_intrinsics(photo, view.camera, math.radians(self.config.fov)).float().clone()
             window, picture = self._picture(photo)
-            seen = self.net.encode(picture)
-            distance = FastDistances(self.net, seen)
+            device = device_of(self.net)
+            seen = self.net.encode(picture.to(device))
+            distance = hosted(FastDistances(self.net, seen), device)
+            seen = to_device(seen, CPU)
             slope = self._slope(distance)
             nodes = max(NODES, self.net.config.network.volume_nodes)
             grid = sparse_values(
@@ -131,7 +133,7 @@ class List(Reconstructor):
             provenance=Provenance(
                 "list",
                 self.config,
-                weights={"source": self.config.weights or f"monoform/{SHIPPED.name}"},
+                weights={"source": self.config.weights or SHIPPED.title},
                 citation=(CITATION,),
             ),
             parts=parts,
@@ -169,10 +171,10 @@ class List(Reconstructor):
         on_map = project(query, seen.matrix)[0].numpy().astype(np.float64)
         step = (config.image_size - 1) / (config.network.map_side - 1)
         pixels = (step * on_map + 0.5) / config.image_size * window[2] + window[:2]
-        solved = pose_from_pixels(world.vertices[some], pixels, intrinsics)
+        told = pose_from_pixels(world.vertices[some], pixels, intrinsics)
         assert photo.mask is not None
         fit = MaskFit(world, photo.mask > 0.5, intrinsics)
-        candidates = [] if solved is None else [solved]
+        candidates = [] if told is None else [told]
         if config.frame == "object":
             candidates += orbit_rotations()
         else:
@@ -215,15 +217,13 @@ def _check(options: ListOptions) -> None:
     require_ranges(options, "list's", fov=(1, 120), parts=(0, 1000))
 
 
-@lru_cache(maxsize=2)
 def network(folder: str) -> ListNet:
     """The network of a folder of weights, for inference.
 
     Raises:
         InputError: it is not there, damaged, or the first stage alone.
     """
-    with torch.inference_mode(False):
-        net, _ = load_pretrained(build, ListConfig, folder)
+    net = pretrained(build, ListConfig, folder)
     if not isinstance(net, ListNet):
         raise InputError(f"{folder} holds LIST's first stage alone, which makes no surface: give a whole LIST.")
-    return net.requires_grad_(False)
+    return net

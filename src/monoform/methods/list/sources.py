@@ -34,14 +34,14 @@ class Source:
 
     Attributes:
         objects: how many there are.
-        description: about them, for the card.
+        told: about them, for the card.
         make: (size, generator) -> a batch.
         held_out: a batch for the evaluation; None for none.
         solids: some of the training's objects with points in and out of them, for the level; None where there are none.
     """
 
     objects: int
-    description: str
+    told: str
     make: Callable[[int, torch.Generator], dict[str, Tensor]]
     held_out: dict[str, Tensor] | None = None
     solids: Callable[[], dict[str, Tensor]] | None = None
@@ -58,11 +58,11 @@ class Source:
 
         def validated(module: nn.Module) -> dict[str, float]:
             place = next(module.parameters()).device
-            on_device = {name: values.to(place) for name, values in batch.items()}
+            there = {name: values.to(place) for name, values in batch.items()}
             if isinstance(module, CoarseNet):
-                return cloud_scores(module, on_device)
+                return cloud_scores(module, there)
             assert isinstance(module, ListNet)
-            return distance_scores(module, on_device)
+            return distance_scores(module, there)
 
         return validated
 
@@ -89,8 +89,8 @@ def open_source(data: Path, config: ListConfig, settings: ListTraining) -> Sourc
         objects = DisnObjects(data, "train", categories=chosen, most=most if settings.published else 0)
     for reason in objects.missing[:5]:
         print(f"Left out: {reason}")
-    description = f"{len(objects)} of {kind}, {len(objects.missing)} listed ones missing"
-    return Source(len(objects), description, lambda size, generator: _drawn(objects, size, settings, generator))
+    told = f"{len(objects)} of {kind}, {len(objects.missing)} listed ones missing"
+    return Source(len(objects), told, lambda size, generator: _drawn(objects, size, settings, generator))
 
 
 def _kind(data: Path) -> str:
@@ -130,10 +130,8 @@ def _packed(data: Path, config: ListConfig, settings: ListTraining) -> Source:
         chosen = torch.randperm(len(objects), generator=generator)[:LEVELLED]
         return packed_solids(objects, chosen, config, generator, points=LEVEL_POINTS)
 
-    description = (
-        f"{len(objects)} packed objects of {objects.view_count} views ({', '.join(sorted(set(objects.licenses)))})"
-    )
-    return Source(len(objects), description, make, _held_out(data, config, settings), solids)
+    told = f"{len(objects)} packed objects of {objects.view_count} views ({', '.join(sorted(set(objects.licenses)))})"
+    return Source(len(objects), told, make, _held_out(data, config, settings), solids)
 
 
 def _held_out(data: Path, config: ListConfig, settings: ListTraining) -> dict[str, Tensor] | None:

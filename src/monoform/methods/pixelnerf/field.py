@@ -48,7 +48,7 @@ class PixelNerfField(Field):
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
         """The box around the sphere that holds the object."""
-        return torch.tensor([[-self.radius] * 3, [self.radius] * 3])
+        return self.field.encoded.latent.new_tensor([[-self.radius] * 3, [self.radius] * 3])
 
     @property
     def representative_direction(self) -> Float[Tensor, " 3"]:
@@ -96,7 +96,7 @@ def surface_level(field: PixelNerfField, outline: Outline) -> float:
     chosen = inside[:: max(1, len(inside) // RAYS)]
     origins, directions = (rays[0] for rays in outline.camera.rays(chosen.flip(1)[None] + 0.5))
     near, far, hit = ray_box(origins, directions, field.bounds)
-    shares = (torch.arange(SAMPLES) + 0.5) / SAMPLES
+    shares = (torch.arange(SAMPLES, device=near.device) + 0.5) / SAMPLES
     distances = near[:, None] + (far - near)[:, None] * shares
     points = origins[:, None] + distances[..., None] * directions[:, None]
     density = field.geometry(points.reshape(-1, 3)).reshape(distances.shape)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from ...camera import Camera
 from ...data.posed.objects import PosedObject
+from ...devices import device_of, to_device
 from ...errors import InputError
 from ...outputs import atomic_file, save_picture
 from ...progress import work
@@ -78,15 +79,16 @@ def sources_beside(film: Path) -> Path:
 
 def frames(net: PixelNerfNet, source: PosedObject, options: FilmOptions) -> Iterator[np.ndarray]:
     """The frames, one after another."""
-    field = encode_object(net, source, options.render)
+    device = device_of(net)
+    field = encode_object(net, to_device(source, device), options.render)
     generator = torch.Generator().manual_seed(options.seed) if net.config.compat.random_rendering else None
     cameras = film_cameras(source, options)
     with work("making the film", len(cameras), unit="frame") as show:
         for number, camera in enumerate(cameras, start=1):
-            rays = published_rays(camera, source.near, source.far)[0]
+            rays = published_rays(camera, source.near, source.far)[0].to(device)
             sampling = for_evaluation(net.config).sampling
             seen = render_image(net, field, rays, sampling=sampling, generator=generator, options=options.render)
-            yield to_bytes(net, seen.rgb.clamp(0, 1))
+            yield to_bytes(net, seen.rgb.clamp(0, 1).cpu())
             show(number)
 
 

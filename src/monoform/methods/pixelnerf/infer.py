@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import ClassVar
 
 import torch
 
+from ...devices import device_of, to_device
 from ...errors import InputError
 from ...ranges import require_ranges
 from ...scene import Provenance, Reconstruction, View
 from ...scene.outline import Outline
 from ...scene.photo_camera import working_camera
 from ...scene.single_view import cleaned
-from ...training.weights import load_pretrained
+from ...training.weights import pretrained
+from ...weights import shipped
 from ..base import MethodCard, Reconstructor
 from .config import PixelNerfConfig
 from .fast_field import DTYPES, FastField, Precision
@@ -35,8 +35,7 @@ CITATION = """@inproceedings{yu2021pixelnerf,
 
 
 FOCAL_UNUSED = "The focal length is not used: pixelnerf takes a photo without a pose as its training's were taken."
-_WEIGHTS = Path(__file__).parents[2] / "weights"
-SHIPPED = {"": _WEIGHTS / "pixelnerf", "cars": _WEIGHTS / "pixelnerf_cars"}
+SHIPPED = {"": shipped()["pixelnerf"], "cars": shipped()["pixelnerf_cars"]}
 
 
 @dataclass(frozen=True)
@@ -74,14 +73,14 @@ class PixelNerf(Reconstructor):
         needs="its small weights, which ship with monoform, or converted ones (--set weights=DIR)",
         license="Apache-2.0; published weights: see their card",
         weights="pixelnerf",
-        size=4.1,
+        size=sum(each.megabytes for each in SHIPPED.values()),
         citation=(CITATION,),
     )
 
     def __init__(self, config: PixelNerfOptions | None = None) -> None:
         self.config = config or PixelNerfOptions()
         _check(self.config)
-        self.net = _network(weights_folder(self.config.weights))
+        self.net = pretrained(PixelNerfNet, PixelNerfConfig, weights_folder(self.config.weights))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
         """The field of the object that the photos show.
@@ -106,10 +105,11 @@ class PixelNerf(Reconstructor):
         with torch.inference_mode(False), torch.no_grad():
             elevation = math.radians(self.config.elevation)
             source = source_views(kept, config, margin=self.config.margin, elevation=elevation)
-            encoded = self.net.encode(source.images, source.cameras)
+            device = device_of(self.net)
+            encoded = self.net.encode(source.images.to(device), source.cameras.to(device))
             fast = FastField(self.net, encoded, precision=self.config.precision)
             placed = [View(view.photo, camera) for view, camera in zip(kept, source.photo_cameras, strict=True)]
-            outlines = tuple(_outline(view) for view in placed)
+            outlines = tuple(to_device(_outline(view), device) for view in placed)
             field = PixelNerfField(fast, source.scale, self.config.looking)
             level = self.config.level or surface_level(field, outlines[0])
             field = replace(field, outlines=outlines if self.config.carve else (), level=level)
@@ -139,12 +139,12 @@ def _is_guessed(views: Sequence[View]) -> bool:
 
 def weights_folder(weights: str) -> str:
     """Where weights are: the folder of those that ship, by name or empty; else what was given."""
-    return str(SHIPPED.get(weights, weights))
+    return str(SHIPPED[weights].folder) if weights in SHIPPED else weights
 
 
 def _told(weights: str) -> str:
     """The weights as results name them."""
-    return f"monoform/{SHIPPED[weights].name}" if weights in SHIPPED else weights
+    return SHIPPED[weights].title if weights in SHIPPED else weights
 
 
 def _outline(view: View) -> Outline:
@@ -160,9 +160,3 @@ def _check(options: PixelNerfOptions) -> None:
     for name, allowed in choices.items():
         if getattr(options, name) not in allowed:
             raise InputError(f"pixelnerf's {name} is {getattr(options, name)!r}; choose one of {', '.join(allowed)}.")
-
-
-@lru_cache(maxsize=2)
-def _network(folder: str) -> PixelNerfNet:
-    with torch.inference_mode(False):
-        return load_pretrained(PixelNerfNet, PixelNerfConfig, folder)[0].requires_grad_(False)

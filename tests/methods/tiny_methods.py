@@ -1,0 +1,184 @@
+"""Each method in small: a network of random weights that works, something to learn from, and what it refuses.
+
+A method that is installed and has no entry in `TINY` fails the tests of all methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from tests.data.capture_cases import orbit_cameras, write_transforms
+from tests.data.posed_files_cases import write_srn
+from tests.methods.inerf.painted import RENDERER, at, photo, starts
+from tests.methods.list.tiny_list import octahedron_net
+from tests.methods.nerf.test_hash_scene import even_scene
+from tests.methods.nerf.test_scene_training import TINY as TINY_SCENE
+from tests.methods.pixelnerf.tiny import CONFIG, net_of, solid
+from tests.methods.test_lift import TINY as TINY_LIFT
+from tests.pictures import disc
+from torch import Tensor, nn
+
+from monoform import Photo, View
+from monoform.data import LabelOptions, PackOptions, ViewOptions, pack_meshes, procedural_sources
+from monoform.methods import Generator, Method, PoseEstimator, Reconstructor, SceneBounds, make
+from monoform.methods.lift import LiftConfig, LiftNet
+from monoform.methods.list.config import ListConfig
+from monoform.methods.list.model import build as build_list
+from monoform.methods.nerf import HashConfig, HashScene, load_scene
+from monoform.methods.pixelnerf import PixelNerfConfig, PixelNerfNet
+from monoform.scene import Reconstruction
+from monoform.training import save_pretrained
+
+Net = nn.Module
+
+
+def lift_net() -> LiftNet:
+    torch.manual_seed(0)
+    return LiftNet(TINY_LIFT)
+
+
+@dataclass(frozen=True)
+class TinyMethod:
+    """A method in small.
+
+    Attributes:
+        net: a network that works; None where the method has none.
+        build: makes one of its configuration.
+        config_class: of that.
+        overrides: options of the method that make it quick.
+        opened: from the folder of weights and a device to a reconstruction, where the method itself makes none.
+        data: writes something to learn from into a folder.
+        settings: of a quick training.
+        bad: an option of the method and its refusal.
+        bad_setting: the same of the training.
+    """
+
+    net: Callable[[], Net] | None = None
+    build: Callable[[Any], Net] | None = None
+    config_class: type | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    opened: Callable[[str, str], Reconstruction] | None = None
+    data: Callable[[Path], Path] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    bad: tuple[str, str] | None = None
+    bad_setting: tuple[str, str] | None = None
+
+    def save(self, folder: Path) -> str:
+        """Weights of the network, as they are; the folder, or "" where there is none."""
+        if self.net is None:
+            return ""
+        net = self.net()
+        return str(save_pretrained(net, net.config, folder, card="Of the tests.", exact=True))
+
+
+def pack(folder: Path) -> Path:
+    """Two objects, as `monoform prepare meshes` packs them."""
+    views = ViewOptions(count=2, size=48, samples=1)
+    labels = LabelOptions(points=256, surface=128, voxels=48)
+    assert pack_meshes(procedural_sources(2), folder, PackOptions(views=views, labels=labels), workers=1) == []
+    return folder
+
+
+def posed(folder: Path) -> Path:
+    """Two objects from three sides, in the layout of SRN."""
+    write_srn(folder / "cars_train", ("a", "b"))
+    write_srn(folder / "cars_val", ("c",))
+    write_srn(folder / "cars_test", ("d",))
+    return folder
+
+
+def capture(folder: Path) -> Path:
+    """Photos of a ball from around."""
+    write_transforms(folder, orbit_cameras(10, width=24, height=20))
+    return folder
+
+
+def opened_scene(folder: str, device: str) -> Reconstruction:
+    return load_scene(folder, device=device).reconstruction()
+
+
+TINY: dict[str, TinyMethod] = {
+    "inerf": TinyMethod(
+        overrides={"starts": 1, "longest": 40, "elsewhere": False},
+        bad=("optimizer=sgd", "--set optimizer is 'sgd': give lm or adam."),
+    ),
+    "inflate": TinyMethod(overrides={"detail": 64}, bad=("thickness=9", "inflate's thickness is 9.0")),
+    "lift": TinyMethod(
+        net=lift_net,
+        build=LiftNet,
+        config_class=LiftConfig,
+        overrides={"refine": 2},
+        data=pack,
+        settings={"objects": 1, "early_size": 16},
+        bad=("refine=-1", "lift's refine is -1"),
+        bad_setting=("early_size=17", "lift's early_size is 17"),
+    ),
+    "list": TinyMethod(
+        net=octahedron_net,
+        build=build_list,
+        config_class=ListConfig,
+        data=pack,
+        settings={"config": "tiny", "first_batch": 2, "batch": 2, "points": 32, "cloud": 32},
+        bad=("fov=500", "list's fov is 500.0"),
+        bad_setting=("batch=0", "LIST's batch is 0"),
+    ),
+    "nerf": TinyMethod(
+        net=lambda: even_scene(20.0),
+        build=HashScene,
+        config_class=HashConfig,
+        opened=opened_scene,
+        data=capture,
+        settings=TINY_SCENE,
+        bad_setting=("rays=0", "A scene's rays is 0"),
+    ),
+    "pixelnerf": TinyMethod(
+        net=lambda: solid(net_of(CONFIG)),
+        build=PixelNerfNet,
+        config_class=PixelNerfConfig,
+        data=posed,
+        settings={"objects": 1, "rays": 16, "validation_objects": 1, "validation_rays": 16},
+        bad=("margin=99", "pixelnerf's margin is 99.0"),
+        bad_setting=("rays=0", "pixelNeRF's rays is 0"),
+    ),
+}
+
+
+def used(name: str, folder: str, device: str = "cpu") -> dict[str, Tensor]:
+    """What a method makes of the tests' photo, scene or seed, as numbers on the CPU."""
+    tiny = TINY[name]
+    if tiny.opened is not None:
+        return numbers_of(tiny.opened(folder, device))
+    weights = {"weights": folder} if folder else {}
+    method: Method = make(name, device=device, **tiny.overrides, **weights)
+    generator = torch.Generator().manual_seed(0)
+    if isinstance(method, PoseEstimator):
+        start = at(starts(1, 5)[0])
+        seen = Photo.open(photo().clamp(0, 1).numpy())
+        found = method.estimate(seen, RENDERER, start, scene_bounds=SceneBounds(), generator=generator)
+        return {"pose": found.camera.world_from_camera}
+    if isinstance(method, Reconstructor):
+        rgb, mask = disc(64, 48, 17.0)
+        # The pretended device has no inference mode.
+        with torch.inference_mode() if device == "cpu" else torch.no_grad():
+            return numbers_of(method.reconstruct([View(Photo.open(rgb, mask=mask))], generator=generator))
+    assert isinstance(method, Generator), f"{name} does nothing that these tests know: say how it is used"
+    return numbers_of(method.generate(method.latent(generator), generator=generator))
+
+
+def numbers_of(made: Reconstruction) -> dict[str, Tensor]:
+    """Geometry and colors at points, what rays see, and the camera."""
+    points = 0.3 * torch.randn(64, 3, generator=torch.Generator().manual_seed(1))
+    found = {"geometry": made.field.geometry(points), "values": made.field.values(points)}
+    if made.has_camera:
+        found["camera"] = made.camera.world_from_camera
+    if made.renderer is not None:
+        origins = torch.tensor([[0.0, 0.0, 1.3]]).expand(4, 3)
+        ahead = torch.tensor([[0.0, 0, -1], [0.1, 0, -1], [0, 0.1, -1], [1, 1, -1]])
+        directions = nn.functional.normalize(ahead, dim=1)
+        seen = made.renderer(origins, directions)
+        found |= {"rgb": seen.rgb, "alpha": seen.alpha}
+    return found
