@@ -254,8 +254,8 @@ class _Bars:
 
 
 def _fields(work: Work) -> dict[str, str]:
-    told = work.sentence(spent=False).removeprefix(work.what).removeprefix(": ")
-    return {"said": _plain(" ".join(told.split()))}
+    message = work.sentence(spent=False).removeprefix(work.what).removeprefix(": ")
+    return {"said": _plain(" ".join(message.split()))}
 
 
 def _plain(text: str) -> str:

@@ -62,10 +62,10 @@ def test_what_is_put_in_a_letter_box_can_be_taken_out(shape):
     square = box.put(image)
     assert square.shape == (64, 64, 3)
     np.testing.assert_allclose(box.take(square[..., 0], width, height), image[..., 0], atol=0.04)
-    places = box.places()
-    inside = np.abs(places).max(axis=2) < 1
+    coordinates = box.coordinates()
+    inside = np.abs(coordinates).max(axis=2) < 1
     assert inside.sum() == box.width * box.height
-    np.testing.assert_allclose(places[inside].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(coordinates[inside].mean(axis=0), 0, atol=1e-5)
 
 
 def test_the_filled_part_is_the_photo_reflected():

@@ -10,7 +10,7 @@ from tests.mesh.mesh_shapes import box, icosphere, joined, moved, sponge, star_s
 
 from monoform import InputError
 from monoform.mesh import Mesh, closest_points, extract, is_watertight, report, simplify
-from monoform.mesh.collapse import best_places, collapse_edges, vertex_quadrics
+from monoform.mesh.collapse import best_positions, collapse_edges, vertex_quadrics
 from monoform.mesh.manifold import separate_touching_sheets, without_opposite_twins
 from monoform.nn.analytic import Box, Sphere
 
@@ -168,7 +168,7 @@ def test_many_small_parts_reach_the_count_that_was_asked_for() -> None:
 def test_the_best_place_of_an_edge_is_where_its_planes_meet() -> None:
     cube = box((1, 1, 1))
     quadrics = vertex_quadrics(cube)
-    costs, places = best_places(cube.vertices, quadrics, np.array([[0, 1]]))
+    costs, places = best_positions(cube.vertices, quadrics, np.array([[0, 1]]))
     for vertex in range(8):  # every corner lies on all its planes
         homogeneous = np.append(cube.vertices[vertex], 1.0)
         assert homogeneous @ quadrics[vertex] @ homogeneous == pytest.approx(0.0, abs=1e-12)

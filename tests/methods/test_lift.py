@@ -57,9 +57,9 @@ def test_the_frame_and_the_world_are_one_similarity(x, y, fov, seed):
     torch.testing.assert_close(frame.to_world(frame.from_world(points)), points, atol=1e-4, rtol=1e-4)
     # The origin is seen at the crop's centre; half a side away in the frame is half a side away in the picture.
     edge = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]])
-    places = crop.places(camera, frame.to_world(edge))[0]
-    torch.testing.assert_close(places[0], torch.zeros(2), atol=1e-3, rtol=0)
-    torch.testing.assert_close(places[1:].norm(dim=1), torch.ones(2), atol=0.12, rtol=0)
+    uv = crop.uv(camera, frame.to_world(edge))[0]
+    torch.testing.assert_close(uv[0], torch.zeros(2), atol=1e-3, rtol=0)
+    torch.testing.assert_close(uv[1:].norm(dim=1), torch.ones(2), atol=0.12, rtol=0)
     identity = frame.rotation[0].T @ frame.rotation[0]
     torch.testing.assert_close(identity, torch.eye(3), atol=1e-5, rtol=0)
     assert torch.linalg.det(frame.rotation[0]) > 0
@@ -253,10 +253,10 @@ def test_upright_turns_the_camera_and_not_the_picture(weights):
     assert float(flat.camera.position[0, 1]) == pytest.approx(0, abs=0.05)
     up = flat.camera.world_from_camera[0, :3, :3] @ turned.camera.world_from_camera[0, :3, :3].T
     assert float(torch.linalg.det(up)) == pytest.approx(1, abs=1e-4)
-    places = [
+    overlaps = [
         mask_iou(render_mesh(extract(one.field, resolution=64), one.camera).mask, mask > 0.5) for one in (flat, turned)
     ]
-    assert min(places) > 0.93
+    assert min(overlaps) > 0.93
 
 
 def test_weights_that_cannot_be_used_are_one_sentence(tmp_path, weights):

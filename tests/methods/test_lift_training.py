@@ -51,7 +51,7 @@ def test_front_and_back_hold_the_object(pack):
         ("points", packed["sdf"] < -0.015),
         ("surface_points", torch.ones(2, 512, dtype=torch.bool)),
     ):
-        points, uv = frame.from_world(packed[name]), crop.places(camera, packed[name])
+        points, uv = frame.from_world(packed[name]), crop.uv(camera, packed[name])
         cell = ((uv + 1) * 24).long().clamp(0, 47)
         flat = cell[..., 1] * 48 + cell[..., 0]
         front, back, valid = (values.flatten(1).gather(1, flat) for values in (made.front, made.back, made.valid))

@@ -276,8 +276,8 @@ def _listed(words: Sequence[str], last: str = "or") -> str:
 def _unboxed(text: str, verb: str) -> str:
     """The first sentence inside a box, for what nobody thought of; most are words that stand in no right place."""
     lines = [line.strip("│| \t") for line in text.splitlines()[1:]]
-    told = next((line for line in lines if re.search(r"\w", line)), "its options cannot be read")
-    stray = re.match(r"Unrecognized options: ([^,]+)", told)
+    message = next((line for line in lines if re.search(r"\w", line)), "its options cannot be read")
+    stray = re.match(r"Unrecognized options: ([^,]+)", message)
     if stray:
         return f"{stray[1]!r} stands where {verb} expects an option: {_help(verb)}"
-    return f"{verb}: {told.rstrip('.')}; {_help(verb)}"
+    return f"{verb}: {message.rstrip('.')}; {_help(verb)}"

@@ -104,12 +104,12 @@ def _head(file: io.BufferedIOBase) -> tuple[np.dtype, tuple[int, ...], Literal["
     return dtype, shape, "F" if fortran else "C", 8 + width + length
 
 
-def _bytes_of(dtype: np.dtype, shape: tuple[int, ...], there: int) -> int:
+def _bytes_of(dtype: np.dtype, shape: tuple[int, ...], available: int) -> int:
     size = math.prod(shape) * dtype.itemsize
     if len(shape) > 32 or not all(0 <= count < 1 << 48 for count in shape):
         raise ValueError(f"its shape is {str(shape)[:80]}")
-    if size > there:
-        raise ValueError(f"its shape {shape} takes {size} bytes and {there} are there")
+    if size > available:
+        raise ValueError(f"its shape {shape} takes {size} bytes and {available} are there")
     return size
 
 

@@ -142,15 +142,15 @@ def _view(storage: Any, kind: Any, offset: Any, size: Any, stride: Any) -> Tenso
     size, stride = tuple(map(_whole, size)), tuple(map(_whole, stride))
     if len(size) != len(stride) or len(size) > MAX_DIMENSIONS:
         raise ValueError(f"it has a tensor of {len(size)} dimensions and {len(stride)} strides")
-    there = storage.count * storage.kind.itemsize // kind.itemsize
+    available = storage.count * storage.kind.itemsize // kind.itemsize
     count = 1
     for length in size:
         count *= length
     if count:
         last = _whole(offset) + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
-        if last >= there or count > there + SMALL:
+        if last >= available or count > available + SMALL:
             raise ValueError("it has a tensor that is larger than its storage")
-        return torch.as_strided(storage.data[: there * kind.itemsize].view(kind), size, stride, offset)
+        return torch.as_strided(storage.data[: available * kind.itemsize].view(kind), size, stride, offset)
     if any(length > SMALL for length in size):
         raise ValueError("it has an empty tensor of a huge shape")
     return torch.empty(size, dtype=kind)

@@ -85,15 +85,15 @@ def levenberg_marquardt(
     idle = 0
     for _ in range(steps):
         trial = {name: value.detach() for name, value in move(values, damped_step(present, rate)).items()}
-        there = equations(trial)
-        better = there.cost < present.cost
-        gain = torch.where(better, present.cost - there.cost, torch.zeros_like(rate))
+        proposal = equations(trial)
+        better = proposal.cost < present.cost
+        gain = torch.where(better, present.cost - proposal.cost, torch.zeros_like(rate))
         idle = 0 if bool((gain > tolerance * present.cost).any()) else idle + 1
         values = {name: _chosen(better, trial[name], value) for name, value in values.items()}
         present = NormalEquations(
-            _chosen(better, there.cost, present.cost),
-            _chosen(better, there.matrix, present.matrix),
-            _chosen(better, there.vector, present.vector),
+            _chosen(better, proposal.cost, present.cost),
+            _chosen(better, proposal.matrix, present.matrix),
+            _chosen(better, proposal.vector, present.vector),
         )
         rate = torch.where(better, rate / 3.0, rate * 8.0).clamp(LOWEST, HIGHEST)
         accepted += better

@@ -86,12 +86,12 @@ class MaskFit:
         depth = max(depth, 1.05 * float(np.abs(turned[:, 2]).max()))
         move = np.array([*(wanted_middle * depth), depth])
         for _ in range(_SETTLED):
-            places = (turned[:, :2] + move[:2]) / (turned[:, 2:] + move[2])
-            size = float(np.ptp(places, axis=0).max())
+            on_image = (turned[:, :2] + move[:2]) / (turned[:, 2:] + move[2])
+            size = float(np.ptp(on_image, axis=0).max())
             nearest = 1e-3 - float(turned[:, 2].min())
             move[2] = max(move[2] * size / wanted_size, nearest)
-            places = (turned[:, :2] + move[:2]) / (turned[:, 2:] + move[2])
-            move[:2] += (wanted_middle - 0.5 * (places.min(0) + places.max(0))) * move[2]
+            on_image = (turned[:, :2] + move[:2]) / (turned[:, 2:] + move[2])
+            move[:2] += (wanted_middle - 0.5 * (on_image.min(0) + on_image.max(0))) * move[2]
         return move
 
     def overlap(self, rotation: Float[np.ndarray, "3 3"]) -> float:

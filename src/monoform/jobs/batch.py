@@ -154,15 +154,15 @@ def kept_result(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None
 def _made_of_another(item: Item) -> str | None:
     """The photo that the item's folder is a result of, where that is another one of the same name."""
     try:
-        told = read_summary(item.folder)["request"]["photo"]
+        recorded = read_summary(item.folder)["request"]["photo"]
     except (InputError, KeyError, TypeError):
         return None
-    if not isinstance(told, str) or not isinstance(item.photo, str) or told == item.photo:
+    if not isinstance(recorded, str) or not isinstance(item.photo, str) or recorded == item.photo:
         return None
     try:
-        return None if os.path.samefile(told, item.photo) else told
+        return None if os.path.samefile(recorded, item.photo) else recorded
     except (OSError, ValueError):
-        return told
+        return recorded
 
 
 def _is_sound(summary: dict[str, Any]) -> bool:

@@ -62,8 +62,10 @@ def _machine() -> list[Finding]:
         Finding("GPU", device),
     ]
     for package, extra in EXTRAS.items():
-        there = importlib.util.find_spec(package) is not None
-        findings.append(Finding(package, _version(package) if there else f"absent: pip install 'monoform[{extra}]'"))
+        installed = importlib.util.find_spec(package) is not None
+        findings.append(
+            Finding(package, _version(package) if installed else f"absent: pip install 'monoform[{extra}]'")
+        )
     return findings
 
 
@@ -91,10 +93,12 @@ def _rotations() -> tuple[str, bool]:
 
 def _lookup() -> tuple[str, bool]:
     ramp = torch.arange(16.0).expand(1, 1, 16, 16)
-    places = torch.linspace(-0.9, 0.9, 50)
-    grid = torch.stack((places, torch.zeros(50)), -1)[None, None]
+    coordinates = torch.linspace(-0.9, 0.9, 50)
+    grid = torch.stack((coordinates, torch.zeros(50)), -1)[None, None]
     error = float(
-        (torch.nn.functional.grid_sample(ramp, grid, align_corners=False)[0, 0, 0] - (places * 8 + 7.5)).abs().max()
+        (torch.nn.functional.grid_sample(ramp, grid, align_corners=False)[0, 0, 0] - (coordinates * 8 + 7.5))
+        .abs()
+        .max()
     )
     return f"off by up to {error:.1e}", error < 1e-4
 

@@ -133,9 +133,9 @@ def _object(rng: Generator, source: Source, picture: Picture) -> Cutout:
     cutout = placed(rgba, width, height, center=(middle[0], middle[1]), scale=scale, turn=turn)
     if rng.random() < 0.1:
         other = _painted(rng, source(rng), picture)
-        beside = middle + rng.uniform(-0.45, 0.45, 2) * scale * np.array([x1 - x0, y1 - y0])
+        position = middle + rng.uniform(-0.45, 0.45, 2) * scale * np.array([x1 - x0, y1 - y0])
         size = scale * float(rng.uniform(0.4, 1))
-        second = placed(other, width, height, center=(beside[0], beside[1]), scale=size, turn=0.0)
+        second = placed(other, width, height, center=(position[0], position[1]), scale=size, turn=0.0)
         cutout = Cutout(second.over(cutout.covered), second.alpha + (1 - second.alpha) * cutout.alpha)
     return cutout
 

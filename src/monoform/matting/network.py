@@ -122,7 +122,7 @@ class Letterbox:
         inner = square[self.top : self.top + self.height, self.left : self.left + self.width]
         return cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR)
 
-    def places(self) -> Float[np.ndarray, "s s 2"]:
+    def coordinates(self) -> Float[np.ndarray, "s s 2"]:
         """Where in the photo each pixel lies, across and down: -1..1 inside, beyond that in the filled part."""
         across = (np.arange(self.size, dtype=np.float32) + 0.5 - self.left) / self.width * 2 - 1
         down = (np.arange(self.size, dtype=np.float32) + 0.5 - self.top) / self.height * 2 - 1
@@ -130,7 +130,7 @@ class Letterbox:
 
     def inputs(self, square: Float[np.ndarray, "s s 3"]) -> Float[np.ndarray, "5 s s"]:
         """What the network gets: centred colours and places, channels first."""
-        channels = np.concatenate((4 * square - 2, self.places()), axis=2)
+        channels = np.concatenate((4 * square - 2, self.coordinates()), axis=2)
         return np.ascontiguousarray(channels.transpose(2, 0, 1), dtype=np.float32)
 
 

@@ -186,8 +186,8 @@ TRAINING = Training("matting", "the network that finds an object's mask, from a 
 
 
 def _card(packed: PackedObjects, sizes: MattingTraining, result: TrainResult) -> str:
-    told = ("evaluate/iou", "evaluate/absolute", "matting/iou", "matting/entropy", "matting/dice")
-    figures = "\n".join(f"  - {name}: {result.metrics[name]:.4f}" for name in told if name in result.metrics)
+    columns = ("evaluate/iou", "evaluate/absolute", "matting/iou", "matting/entropy", "matting/dice")
+    figures = "\n".join(f"  - {name}: {result.metrics[name]:.4f}" for name in columns if name in result.metrics)
     return CARD.format(
         objects=len(packed),
         views=len(packed) * packed.view_count,

@@ -107,19 +107,19 @@ def _pack(flat: np.ndarray, chart: np.ndarray, resolution: int) -> Float[np.ndar
     while _shelves(size, order, 0.0, gutter) is None:
         gutter *= 0.5
     smallest, largest = 0.0, 1.0 / max(float(size.max()), 1e-300)
-    places = _shelves(size, order, smallest, gutter)
+    offsets = _shelves(size, order, smallest, gutter)
     for _ in range(14):
         scale = 0.5 * (smallest + largest)
         attempt = _shelves(size, order, scale, gutter)
         if attempt is None:
             largest = scale
         else:
-            smallest, places = scale, attempt
+            smallest, offsets = scale, attempt
     local = (flat - low[chart][:, None]) * smallest
     turned = upright[chart]
     local[turned] = local[turned][:, :, ::-1]
-    assert places is not None
-    return (local + places[chart][:, None] + gutter).clip(0.0, 1.0)
+    assert offsets is not None
+    return (local + offsets[chart][:, None] + gutter).clip(0.0, 1.0)
 
 
 def _shelves(size: np.ndarray, order: np.ndarray, scale: float, gutter: float) -> Float[np.ndarray, "c 2"] | None:
@@ -136,9 +136,9 @@ def _shelves(size: np.ndarray, order: np.ndarray, scale: float, gutter: float) -
         xs.append(x)
         ys.append(y)
         x, shelf = x + width, max(shelf, height)
-    places = np.empty((len(order), 2))
-    places[order] = np.stack([xs, ys], axis=1)
-    return places
+    offsets = np.empty((len(order), 2))
+    offsets[order] = np.stack([xs, ys], axis=1)
+    return offsets
 
 
 def with_seams(welded: Mesh, corners: Float[np.ndarray, "f 3 2"], chart: Int[np.ndarray, " f"]) -> Mesh:

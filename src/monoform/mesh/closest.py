@@ -80,9 +80,9 @@ def _candidates(mesh: Mesh, points: np.ndarray, normals: np.ndarray | None, leng
         directed = np.concatenate([positions, length * mesh.face_normals[owner]], axis=1)
         queries.append((directed, np.concatenate([points, length * normals], axis=1), 3))
     found = []
-    for samples, places, count in queries:
+    for samples, queried, count in queries:
         count = min(count, len(samples))
-        found.append(owner[cKDTree(samples).query(places, k=count, workers=-1)[1].reshape(len(points), count)])
+        found.append(owner[cKDTree(samples).query(queried, k=count, workers=-1)[1].reshape(len(points), count)])
     return np.concatenate(found, axis=1)
 
 

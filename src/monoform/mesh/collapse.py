@@ -68,8 +68,8 @@ class _Collapser:
     def _push(self, edges: Int[np.ndarray, "e 2"]) -> None:
         if len(edges) == 0:
             return
-        costs, places = best_places(self.positions, self.quadrics, edges)
-        for (a, b), cost, place in zip(edges.tolist(), costs.tolist(), places.tolist(), strict=True):
+        costs, optimal = best_positions(self.positions, self.quadrics, edges)
+        for (a, b), cost, place in zip(edges.tolist(), costs.tolist(), optimal.tolist(), strict=True):
             heapq.heappush(self.heap, (cost, self.age[a], self.age[b], a, b, tuple(place)))
 
     def _collapse(self, a: int, b: int, point: np.ndarray) -> None:
@@ -134,7 +134,7 @@ def vertex_quadrics(mesh: Mesh) -> Float[np.ndarray, "v 4 4"]:
     return quadrics
 
 
-def best_places(
+def best_positions(
     positions: Float[np.ndarray, "v 3"], quadrics: Float[np.ndarray, "v 4 4"], edges: Int[np.ndarray, "e 2"]
 ) -> tuple[Float[np.ndarray, " e"], Float[np.ndarray, "e 3"]]:
     """Cost of collapsing each edge and where its vertex goes: the least error among four places.
@@ -150,9 +150,9 @@ def best_places(
     minimum = middle + np.linalg.solve(held, pull[..., None])[..., 0]
     length = np.einsum("ij,ij->i", a - b, a - b)
     too_far = np.einsum("ij,ij->i", minimum - middle, minimum - middle) > 4 * length
-    places = np.stack([np.where(too_far[:, None], middle, minimum), middle, a, b], axis=1)
-    homogeneous = np.concatenate([places, np.ones((*places.shape[:2], 1))], axis=2)
+    optimal = np.stack([np.where(too_far[:, None], middle, minimum), middle, a, b], axis=1)
+    homogeneous = np.concatenate([optimal, np.ones((*optimal.shape[:2], 1))], axis=2)
     errors = np.einsum("eki,eij,ekj->ek", homogeneous, quadric, homogeneous)
     best = errors.argmin(axis=1)
     rows = np.arange(len(edges))
-    return errors[rows, best] + _SHORT_FIRST * trace * length, places[rows, best]
+    return errors[rows, best] + _SHORT_FIRST * trace * length, optimal[rows, best]

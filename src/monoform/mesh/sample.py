@@ -23,8 +23,8 @@ def sample_surface(
     if len(cumulated) == 0 or not cumulated[-1] > 0:
         raise InputError("A mesh without area cannot be sampled.")
     generator = np.random.default_rng(seed)
-    places = (np.arange(count) + generator.random(count)) / count * cumulated[-1]
-    faces = np.minimum(np.searchsorted(cumulated, places, side="right"), len(cumulated) - 1)
+    quantiles = (np.arange(count) + generator.random(count)) / count * cumulated[-1]
+    faces = np.minimum(np.searchsorted(cumulated, quantiles, side="right"), len(cumulated) - 1)
     # Uniform in a triangle (Osada et al. 2002, eq. 1).
     root, along = np.sqrt(generator.random(count)), generator.random(count)
     weights = np.stack((1 - root, root * (1 - along), root * along), axis=1)

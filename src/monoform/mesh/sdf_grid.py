@@ -38,8 +38,8 @@ class GridValues:
         """Between nodes linear; beyond the box that of its border, and as much more as the way from there."""
         inside = points.clamp(-self.half_side, self.half_side)
         grid = torch.from_numpy(self.values).to(points)[None, None]
-        places = (inside / self.half_side).flip(-1)[None, None, None]
-        found = grid_sample(grid, places, padding_mode="border", align_corners=True)[0, 0, 0, 0]
+        coordinates = (inside / self.half_side).flip(-1)[None, None, None]
+        found = grid_sample(grid, coordinates, padding_mode="border", align_corners=True)[0, 0, 0, 0]
         return found + (points - inside).norm(dim=-1)
 
 

@@ -87,9 +87,9 @@ def _write_obj(mesh: Mesh, path: Path, camera: Camera | None) -> None:
     text, side_files = trimesh.exchange.obj.export_obj(
         _as_trimesh(mesh, name), return_texture=True, mtl_name=f"{name}.mtl", include_normals=False
     )
-    with atomic_file(path) as temporary, ExitStack() as beside:  # all files or none
+    with atomic_file(path) as temporary, ExitStack() as stack:  # all files or none
         for side_name, data in side_files.items():
-            beside.enter_context(atomic_file(path.parent / side_name)).write_bytes(data)
+            stack.enter_context(atomic_file(path.parent / side_name)).write_bytes(data)
         temporary.write_text(text)
 
 

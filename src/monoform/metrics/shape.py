@@ -37,10 +37,10 @@ def chamfer(points: Float[Array, "n 3"], reference: Float[Array, "m 3"], *, squa
 
     With `squared`, of squared distances: half of what is often printed as Chamfer-L2.
     """
-    there, _ = nearest(points, reference)
-    back, _ = nearest(reference, points)
+    to_reference, _ = nearest(points, reference)
+    to_points, _ = nearest(reference, points)
     power = 2 if squared else 1
-    return 0.5 * float(np.mean(there**power) + np.mean(back**power))
+    return 0.5 * float(np.mean(to_reference**power) + np.mean(to_points**power))
 
 
 def precision(points: Float[Array, "n 3"], reference: Float[Array, "m 3"], threshold: float) -> float:
@@ -67,7 +67,7 @@ def normal_consistency(
 ) -> float:
     """Mean |cosine| between unit normals of nearest points, mean of both directions (Mescheder et al. 2019)."""
     ours, theirs = as_array(normals), as_array(reference_normals)
-    there, back = nearest(points, reference)[1], nearest(reference, points)[1]
-    forward = np.abs(np.sum(ours * theirs[there], axis=-1)).mean()
-    backward = np.abs(np.sum(theirs * ours[back], axis=-1)).mean()
+    to_reference, to_points = nearest(points, reference)[1], nearest(reference, points)[1]
+    forward = np.abs(np.sum(ours * theirs[to_reference], axis=-1)).mean()
+    backward = np.abs(np.sum(theirs * ours[to_points], axis=-1)).mean()
     return 0.5 * float(forward + backward)

@@ -122,9 +122,9 @@ def _inside(share: Tensor) -> tuple[Tensor, list[Tensor]]:
 
 def _cells(share: Sequence[Tensor], level: GridLevel, shift: float) -> tuple[list[Tensor], list[Tensor]]:
     """Cell of each position and the place within it, 0..1, along each axis."""
-    places = [axis * level.scale + shift for axis in share]
-    floors = [place.detach().floor() for place in places]
-    return [floor.int() for floor in floors], [place - floor for place, floor in zip(places, floors, strict=True)]
+    coordinates = [axis * level.scale + shift for axis in share]
+    floors = [place.detach().floor() for place in coordinates]
+    return [floor.int() for floor in floors], [place - floor for place, floor in zip(coordinates, floors, strict=True)]
 
 
 def _factors(fractions: Sequence[Tensor], smooth: bool, inside: Tensor) -> list[tuple[Tensor, Tensor]]:

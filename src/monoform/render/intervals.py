@@ -25,24 +25,24 @@ def between(
     return near * (1 - fraction) + far * fraction
 
 
-def stratified(places: Float[Tensor, "*r k"]) -> Float[Tensor, "*r k"]:
+def stratified(fractions: Float[Tensor, "*r k"]) -> Float[Tensor, "*r k"]:
     """One fraction in each of k equal bins, ascending (NeRF, Mildenhall et al. 2020, equation 2).
 
     Args:
-        places: 0..1 within the bins; 0 for left edges, 1/2 for centers.
+        fractions: 0..1 within the bins; 0 for left edges, 1/2 for centers.
     """
-    count = places.shape[-1]
-    return (torch.arange(count).to(places) + places) / count
+    count = fractions.shape[-1]
+    return (torch.arange(count).to(fractions) + fractions) / count
 
 
-def jittered(distances: Float[Tensor, "*r k"], places: Float[Tensor, "*r k"]) -> Float[Tensor, "*r k"]:
+def jittered(distances: Float[Tensor, "*r k"], fractions: Float[Tensor, "*r k"]) -> Float[Tensor, "*r k"]:
     """Ascending distances, each moved within the middles to its neighbors, the outer ones inwards (code of NeRF).
 
     Args:
-        places: 0..1 on the way from the middle before to the middle behind.
+        fractions: 0..1 on the way from the middle before to the middle behind.
     """
     edges = interval_edges(distances, distances[..., :1], distances[..., -1:])
-    return edges[..., :-1] + edges.diff(dim=-1) * places
+    return edges[..., :-1] + edges.diff(dim=-1) * fractions
 
 
 def interval_edges(

@@ -113,20 +113,20 @@ def march(
     distances = _lattice(grid, begin, far, options)
     lengths = options.step(distances, grid)
     inside = distances < far[:, None]
-    rays, places = inside.nonzero(as_tuple=True)
-    chosen = distances[rays, places]
+    rays, samples = inside.nonzero(as_tuple=True)
+    chosen = distances[rays, samples]
     points = (origins[rays] + chosen[:, None] * directions[rays]).clamp(-grid.bound, grid.bound)
-    kept = grid.occupied[grid.rows(points, lengths[rays, places]).long()]
-    rays, places = rays[kept], places[kept]
+    kept = grid.occupied[grid.rows(points, lengths[rays, samples]).long()]
+    rays, samples = rays[kept], samples[kept]
     counts = torch.bincount(rays, minlength=len(origins))
     first = counts.cumsum(dim=0) - counts
     limit = options.steps if most is None else most
     if int(counts.amax() if len(counts) else 0) > limit:
         within = torch.arange(len(rays), device=rays.device) - first[rays] < limit
-        rays, places = rays[within], places[within]
+        rays, samples = rays[within], samples[within]
         counts = counts.clamp_max(limit)
         first = counts.cumsum(dim=0) - counts
-    distance, length = distances[rays, places], lengths[rays, places]
+    distance, length = distances[rays, samples], lengths[rays, samples]
     ends = distance + length
     before = torch.cat((ends[:1], ends[:-1]))
     starts = first[counts > 0]

@@ -38,14 +38,14 @@ def morton_coordinates(codes: Int[Tensor, " n"]) -> Int[Tensor, "n 3"]:
 def pack_bits(grid: Float[Tensor, "*c n"], threshold: float) -> UInt8[Tensor, " bytes"]:
     """Bit i of byte k says whether value 8 k + i is above the threshold."""
     above = (grid.flatten() > threshold).reshape(-1, 8).to(torch.uint8)
-    places = torch.arange(8, dtype=torch.uint8, device=grid.device)
-    return (above << places).sum(dim=1).to(torch.uint8)
+    shifts = torch.arange(8, dtype=torch.uint8, device=grid.device)
+    return (above << shifts).sum(dim=1).to(torch.uint8)
 
 
 def unpack_bits(packed: UInt8[Tensor, " bytes"]) -> Bool[Tensor, " n"]:
     """The inverse of `pack_bits`."""
-    places = torch.arange(8, dtype=torch.uint8, device=packed.device)
-    return ((packed[:, None] >> places) & 1).bool().flatten()
+    shifts = torch.arange(8, dtype=torch.uint8, device=packed.device)
+    return ((packed[:, None] >> shifts) & 1).bool().flatten()
 
 
 class OccupancyGrid(nn.Module):

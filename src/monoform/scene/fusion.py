@@ -44,14 +44,14 @@ class DepthView:
         """Of points: the colour where they are seen, how far they are before what is, whether they are in the picture,
         and unit vectors to the camera."""
         pixels, depth = self.camera.project(points[None])
-        places = 2.0 * pixels[0] / pixels.new_tensor([self.camera.width, self.camera.height]) - 1.0
-        there = (depth[0] > 0) & (places.abs() <= 1.0).all(dim=-1)
-        rgb = grid_sample(
-            self.rgb.movedim(-1, 0)[None], places[None, None], padding_mode="border", align_corners=False
-        )[0, :, 0].mT
-        found = grid_sample(self.distance[None, None], places[None, None], mode="nearest", align_corners=False)[0, 0, 0]
-        back = self.camera.world_from_camera[0, :3, 3] - points
-        return rgb, found - back.norm(dim=-1), there, normalize(back, dim=-1)
+        uv = 2.0 * pixels[0] / pixels.new_tensor([self.camera.width, self.camera.height]) - 1.0
+        visible = (depth[0] > 0) & (uv.abs() <= 1.0).all(dim=-1)
+        rgb = grid_sample(self.rgb.movedim(-1, 0)[None], uv[None, None], padding_mode="border", align_corners=False)[
+            0, :, 0
+        ].mT
+        found = grid_sample(self.distance[None, None], uv[None, None], mode="nearest", align_corners=False)[0, 0, 0]
+        outward = self.camera.world_from_camera[0, :3, 3] - points
+        return rgb, found - outward.norm(dim=-1), visible, normalize(outward, dim=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +83,10 @@ class FusedField(Field):
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Between nodes linear; beyond the box that of its border."""
         low, high = self.bounds
-        places = (2.0 * (points - low) / (high - low) - 1.0).flip(-1)
-        return grid_sample(
-            self.distances[None, None], places[None, None, None], padding_mode="border", align_corners=True
-        )[0, 0, 0, 0]
+        uv = (2.0 * (points - low) / (high - low) - 1.0).flip(-1)
+        return grid_sample(self.distances[None, None], uv[None, None, None], padding_mode="border", align_corners=True)[
+            0, 0, 0, 0
+        ]
 
     def values(
         self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
@@ -96,10 +96,10 @@ class FusedField(Field):
         normals, near = self.normals(points), WIDTH * self.cell
         total, weights = torch.zeros_like(points), torch.full_like(points[:, :1], 1e-12)
         for view in self.views:
-            rgb, before, there, back = view.at(points)
-            facing = (normals * back).sum(dim=-1).clamp_min(0.0) ** FACING
+            rgb, before, visible, outward = view.at(points)
+            facing = (normals * outward).sum(dim=-1).clamp_min(0.0) ** FACING
             # What is hidden counts for next to nothing, yet for something.
-            weight = there * torch.where(before.abs() < near, facing, 1e-6)
+            weight = visible * torch.where(before.abs() < near, facing, 1e-6)
             total += weight[:, None] * rgb
             weights += weight[:, None]
         return (total / weights).clamp(0.0, 1.0)
@@ -144,10 +144,10 @@ def fused(
             views += (_depth_view(renderer, camera, device),)
             show(len(views))
     for view in views:
-        _, before, there, _ = view.at(points)
-        told = there & (before > -reach)
-        total += torch.where(told, before.clamp_max(reach), 0.0)
-        count += told
+        _, before, visible, _ = view.at(points)
+        observed = visible & (before > -reach)
+        total += torch.where(observed, before.clamp_max(reach), 0.0)
+        count += observed
     values = torch.where(count > 0, total / count.clamp_min(1.0), -reach)
     return FusedField(values.reshape(3 * (resolution + 1,)), bounds, views)
 

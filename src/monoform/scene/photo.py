@@ -160,8 +160,8 @@ class Photo:
         within = cv2.GaussianBlur(_continued(self.rgb, solid), (0, 0), 1.5)
         outside = cv2.dilate((self.mask > 0.1).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
         if outside.any():
-            beside = _continued(self.rgb, outside)
-            own = np.linalg.norm(self.rgb - beside, axis=-1) > np.linalg.norm(self.rgb - within, axis=-1)
+            outer = _continued(self.rgb, outside)
+            own = np.linalg.norm(self.rgb - outer, axis=-1) > np.linalg.norm(self.rgb - within, axis=-1)
             solid = solid | ((self.mask >= 0.5) & own)
         return np.where(solid[..., None], self.rgb, within)
 

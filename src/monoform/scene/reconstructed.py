@@ -77,7 +77,7 @@ class ReconstructedObject:
             from the photo where it sees the surface and from the field elsewhere. Without a photo all are "baked".
         level: density per world unit at which the surface lies; None: the house's, 10, and 0 for a signed distance.
         capabilities: which of "geometry", "color" and "camera" the method itself has given; what it has not is added
-            from the photo, or stays away. None told: geometry, color, and the camera where the first photo has one.
+            from the photo, or stays away. None: geometry, color, and the camera where the first photo has one.
     """
 
     field: Field
@@ -89,13 +89,13 @@ class ReconstructedObject:
     capabilities: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        told = self.capabilities or (CAPABILITIES if self.has_camera else CAPABILITIES[:2])
-        for name in told:
+        names = self.capabilities or (CAPABILITIES if self.has_camera else CAPABILITIES[:2])
+        for name in names:
             if name not in CAPABILITIES:
                 raise InputError(f"{name!r} is no capability; choose from {', '.join(CAPABILITIES)}.")
-        if "camera" in told and not self.has_camera:
+        if "camera" in names and not self.has_camera:
             raise InputError("A reconstruction without a camera in its first view cannot have the capability camera.")
-        object.__setattr__(self, "capabilities", frozenset(told))
+        object.__setattr__(self, "capabilities", frozenset(names))
 
     @property
     def camera(self) -> Camera:

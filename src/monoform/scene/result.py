@@ -54,18 +54,18 @@ def load(folder: str | Path) -> Reconstruction:
 
 def _capabilities(summary: Mapping[str, Any], views: tuple[View, ...], folder: Path) -> frozenset[str]:
     """As saved; the camera only while its file is there. None where the result tells none."""
-    told = _checked(summary, "capabilities", list, folder) or []
-    strange = [name for name in told if name not in CAPABILITIES]
+    stored = _checked(summary, "capabilities", list, folder) or []
+    strange = [name for name in stored if name not in CAPABILITIES]
     if strange:
         raise InputError(f"{folder / RESULT} is damaged: its capabilities have {strange[0]!r:.60}.")
-    return frozenset(told) - (set() if views and views[0].camera else {"camera"})
+    return frozenset(stored) - (set() if views and views[0].camera else {"camera"})
 
 
 def _load_photo(folder: Path, summary: Mapping[str, Any], camera: Camera | None) -> Photo:
     photo = Photo.open(folder / PHOTO)
-    told = _checked(summary, "photo", dict, folder) or {}
-    width = camera.width if camera else _integer(told.get("width", photo.width), folder)
-    height = camera.height if camera else _integer(told.get("height", photo.height), folder)
+    stored = _checked(summary, "photo", dict, folder) or {}
+    width = camera.width if camera else _integer(stored.get("width", photo.width), folder)
+    height = camera.height if camera else _integer(stored.get("height", photo.height), folder)
     if width < 1 or height < 1:
         raise InputError(f"{folder / RESULT} is damaged: the photo's size is {width} x {height}.")
     mask = None
@@ -82,8 +82,8 @@ def _load_photo(folder: Path, summary: Mapping[str, Any], camera: Camera | None)
         width=width,
         height=height,
         crop=(0.0, 0.0, float(width), float(height)),
-        name=str(told.get("name", folder.name)),
-        source=str(told.get("source", folder)),
+        name=str(stored.get("name", folder.name)),
+        source=str(stored.get("source", folder)),
     )
 
 

@@ -71,9 +71,9 @@ def write_files(reconstruction: ReconstructedObject, mesh: Mesh, folder: Path) -
 
 def _write_photo(photo: Photo, folder: Path) -> dict[str, Any]:
     save_picture(Image.fromarray(to_bytes(photo.rgb)), folder / PHOTO, quality=92)
-    told = {"name": printable(photo.name), "source": printable(photo.source)}
+    named = {"name": printable(photo.name), "source": printable(photo.source)}
     summary: dict[str, Any] = {
-        "photo": told | {"width": photo.width, "height": photo.height},
+        "photo": named | {"width": photo.width, "height": photo.height},
         "notices": list(photo.notices),
     }
     if photo.mask is not None:

@@ -92,9 +92,9 @@ def step_ends(stages: Sequence[Stage], steps: int) -> list[int]:
     ends = [steps - round(share * steps) for share in after]
     for name, first, last in zip(names, [0, *ends], ends, strict=False):
         if last <= first:
-            told = ", ".join(f"{share / total:.3g}" for share in shares)
+            listed = ", ".join(f"{share / total:.3g}" for share in shares)
             raise InputError(
-                f"{steps} steps in shares of {told} leave the stage {name!r} without one: give more steps."
+                f"{steps} steps in shares of {listed} leave the stage {name!r} without one: give more steps."
             )
     return ends
 

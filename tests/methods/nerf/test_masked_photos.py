@@ -40,8 +40,8 @@ def test_masked_pixels_are_not_drawn(masked: Path) -> None:
     counted = read_counted(views[2])
     assert counted is not None and (counted == ~ball).all() and read_counted(views[0]) is None
     banks = [RayBank([view], center=(0.0, 0.0, 0.0), radius=0.6) for view in views]
-    places = banks[2].places[:, 1].numpy()
-    assert not ball.reshape(-1)[places].any() and 0 < len(places) < len(banks[0])
+    view_pixels = banks[2].view_pixels[:, 1].numpy()
+    assert not ball.reshape(-1)[view_pixels].any() and 0 < len(view_pixels) < len(banks[0])
     _, small, camera = load_downscaled(views[2], 2.0)
     assert small is not None and small.shape == (camera.height, camera.width)
     blocks = (~ball).reshape(10, 2, 12, 2).all(axis=(1, 3))

@@ -84,8 +84,8 @@ def _with_split(capture: Capture) -> Capture:
         _require_usable(view, capture.root)
     if not capture.of_split("train"):
         raise InputError(f"{capture.root} has no photo to train on; its split names none.")
-    told = capture.split_told or len({view.split for view in capture.views}) > 1
-    if told or len(capture.views) < HELD_OUT:
+    split_known = capture.split_told or len({view.split for view in capture.views}) > 1
+    if split_known or len(capture.views) < HELD_OUT:
         return capture
     views: Sequence[CaptureView] = [
         replace(view, split="test") if number % HELD_OUT == HELD_OUT - 1 else view

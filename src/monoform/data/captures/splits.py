@@ -29,7 +29,7 @@ def told_uses(content: Mapping[str, Any], names: Sequence[str], file: Path) -> l
     listed = _listed(content, names, file)
     rest: Use | None = None if content.get("train_filenames") else "train"
     uses: list[Use | None] = []
-    told = bool(listed) or any(content.get(f"{use}_filenames") for use in USES)
+    split_known = bool(listed) or any(content.get(f"{use}_filenames") for use in USES)
     for number, frame in enumerate(content["frames"]):
         own, by_list = frame.get("split"), listed.get(number)
         if own is None:
@@ -40,8 +40,8 @@ def told_uses(content: Mapping[str, Any], names: Sequence[str], file: Path) -> l
         if by_list is not None and by_list != own:
             raise InputError(f"{file}: {names[number]} has the split {own!r} but is in {by_list}_filenames.")
         uses.append(own)
-        told = True
-    return uses if told else None
+        split_known = True
+    return uses if split_known else None
 
 
 def _listed(content: Mapping[str, Any], names: Sequence[str], file: Path) -> dict[int, Use]:

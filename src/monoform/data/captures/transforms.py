@@ -111,9 +111,9 @@ def upward_axis(files: Iterable[TransformsFile]) -> Literal["y", "z"]:
     """
     mean = torch.zeros(3, dtype=torch.float64)
     for one in files:
-        told = one.content.get(UP_AXIS)
-        if told in ("y", "z"):
-            return told
+        stored_up = one.content.get(UP_AXIS)
+        if stored_up in ("y", "z"):
+            return stored_up
         mean += sum(upward(camera, _orientation(one.root, name))[0].double() for name, camera in one.named)
     return "y" if float(mean[1]) > float(mean[2]) else "z"
 

@@ -88,8 +88,8 @@ def composed(mesh: Mesh, other: Mesh, *, generator: np.random.Generator) -> Mesh
         offset = np.array([0.0, high[1] - own_low[1] - 0.01, 0.0])
     else:
         side = generator.choice([-1, 1])
-        beside = high[0] - own_low[0] if side > 0 else low[0] - own_high[0]
-        offset = np.array([beside * generator.uniform(0.7, 1.05), low[1] - own_low[1], generator.uniform(-0.2, 0.2)])
+        shift = high[0] - own_low[0] if side > 0 else low[0] - own_high[0]
+        offset = np.array([shift * generator.uniform(0.7, 1.05), low[1] - own_low[1], generator.uniform(-0.2, 0.2)])
     second = replace(other, vertices=spun + offset)
     return joined([with_vertex_colors(mesh), with_vertex_colors(second)])
 

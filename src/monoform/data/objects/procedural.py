@@ -86,17 +86,17 @@ def _table(g: np.random.Generator, palette: Palette) -> list[Mesh]:
         t = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]]) * (0.5 * width, thick)
         top, depth = lathe(t, segments=36), width
         reach = 0.5 * width / math.sqrt(2) - leg
-        places = [(x * reach, z * reach) for x in (-1, 1) for z in (-1, 1)]
+        positions = [(x * reach, z * reach) for x in (-1, 1) for z in (-1, 1)]
     else:
         top = box((width, thick, depth), center=(0, 0.5 * thick, 0))
-        places = [(x * (0.5 * width - leg), z * (0.5 * depth - leg)) for x in (-1, 1) for z in (-1, 1)]
+        positions = [(x * (0.5 * width - leg), z * (0.5 * depth - leg)) for x in (-1, 1) for z in (-1, 1)]
     parts = [painted(placed(top, offset=(0, height, 0)), palette[0])]
     splay, round_leg = g.choice([0.0, g.uniform(0, 0.25)]), g.random() < 0.5
     if g.random() < 0.15:
         parts.append(painted(tube(np.array([[0, 0, 0], [0, height + 0.01, 0.0]]), leg), palette[1]))
         parts.append(painted(lathe(np.array([[0, 0], [1, 0], [0.8, 1], [0, 1.0]]) * (0.3 * width, 0.04)), palette[1]))
-        places = []
-    for x, z in places:
+        positions = []
+    for x, z in positions:
         foot = np.array([x * (1 + splay), 0, z * (1 + splay)])
         path = np.stack([foot, np.array([x, height + 0.5 * thick, z])])
         piece = tube(path, np.array([0.7 * leg, leg])) if round_leg else tube(path, 1.3 * leg, segments=4)

@@ -164,8 +164,8 @@ def require_layout(arrays: Mapping[str, np.ndarray], index: Mapping[str, Any], f
         place = folder if small else array_path(folder, spec.name)
         if array is None:
             raise InputError(f"{place} has no array {spec.name}; {AGAIN}.")
-        told = np.dtype(spec.dtype)
-        same = array.dtype.kind == told.kind if small else array.dtype == told
+        expected = np.dtype(spec.dtype)
+        same = array.dtype.kind == expected.kind if small else array.dtype == expected
         if not same or array.shape[1:] != spec.shape or len(array) < rows:
             raise InputError(
                 f"{place}: {spec.name} is {array.dtype} of shape {array.shape}, where {INDEX} tells of {spec.dtype} "

@@ -124,9 +124,9 @@ def exact_distance(mesh: Mesh, points: Float[np.ndarray, "n 3"]) -> Float[np.nda
     for start in range(0, len(points), step):
         part = points[start : start + step]
         triangles = np.broadcast_to(mesh.triangles, (len(part), *mesh.triangles.shape)).reshape(-1, 3, 3)
-        places = np.repeat(part, len(mesh.faces), axis=0)
-        reached = np.einsum("nk,nkc->nc", closest_weights(triangles, places), triangles)
-        result[start : start + step] = np.linalg.norm(reached - places, axis=1).reshape(len(part), -1).min(axis=1)
+        queries = np.repeat(part, len(mesh.faces), axis=0)
+        reached = np.einsum("nk,nkc->nc", closest_weights(triangles, queries), triangles)
+        result[start : start + step] = np.linalg.norm(reached - queries, axis=1).reshape(len(part), -1).min(axis=1)
     return result
 
 

@@ -49,18 +49,18 @@ def read_ply(data: bytes, files: Neighbors, *, appearance: bool) -> list[Part]:
     if corners is None or corners.counts is None or not all(axis in vertex for axis in "xyz"):
         return []
     vertices = np.stack([vertex[axis].values.astype(np.float64) for axis in "xyz"], axis=1)
-    places = corners.values.astype(np.int64)
-    if len(places) and (places.min() < 0 or places.max() >= len(vertices)):
-        raise InputError(f"A face names vertex {places.max()} of {len(vertices)}; the face list is damaged.")
+    indices = corners.values.astype(np.int64)
+    if len(indices) and (indices.min() < 0 or indices.max() >= len(vertices)):
+        raise InputError(f"A face names vertex {indices.max()} of {len(vertices)}; the face list is damaged.")
     if not np.isfinite(vertices).all():
         raise InputError("Some vertices are not finite numbers; remove them or export the mesh again.")
     Count().add(len(vertices), int((corners.counts - 2).clip(0).sum()))
-    triangles, owner = triangulate(vertices, places, corners.counts)
-    good = ~repeats_a_vertex(places[triangles])
+    triangles, owner = triangulate(vertices, indices, corners.counts)
+    good = ~repeats_a_vertex(indices[triangles])
     triangles, owner = triangles[good], owner[good]
     if len(triangles) == 0:
         return []
-    mesh = Mesh(vertices, places[triangles])
+    mesh = Mesh(vertices, indices[triangles])
     return [_painted(mesh, tables, header, files, triangles, owner) if appearance else Part(mesh, None, None)]
 
 

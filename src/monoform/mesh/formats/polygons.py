@@ -29,8 +29,8 @@ def triangulate(
     triangles, owners = [np.zeros((0, 3), np.int64)], [np.zeros(0, np.int64)]
     for count in np.unique(counts[counts >= 3]).tolist():
         which = np.flatnonzero(counts == count)
-        places = starts[which, None] + np.arange(count)
-        found = _same_count(vertices, corners, places)
+        indices = starts[which, None] + np.arange(count)
+        found = _same_count(vertices, corners, indices)
         triangles.append(found.reshape(-1, 3))
         owners.append(np.repeat(which, count - 2))
     faces, owner = np.concatenate(triangles), np.concatenate(owners)
@@ -38,18 +38,18 @@ def triangulate(
     return faces[order], owner[order]
 
 
-def _same_count(vertices: np.ndarray, corners: np.ndarray, places: Int[np.ndarray, "p n"]) -> Int[np.ndarray, "p t 3"]:
+def _same_count(vertices: np.ndarray, corners: np.ndarray, indices: Int[np.ndarray, "p n"]) -> Int[np.ndarray, "p t 3"]:
     """Triangles of polygons that all have n corners: fans where that is right, else ears."""
-    count = places.shape[1]
+    count = indices.shape[1]
     fan = np.stack([np.zeros(count - 2, np.int64), np.arange(1, count - 1), np.arange(2, count)], axis=1)
-    triangles = places[:, fan]
+    triangles = indices[:, fan]
     if count == 3:
         return triangles
     step = max(1, _CHUNK // count)
-    for start in range(0, len(places), step):
-        fits = _fans_fit(vertices[corners[places[start : start + step]]])
+    for start in range(0, len(indices), step):
+        fits = _fans_fit(vertices[corners[indices[start : start + step]]])
         for number in start + np.flatnonzero(~fits):
-            triangles[number] = places[number][_ears(_flattened(vertices[corners[places[number]]]))]
+            triangles[number] = indices[number][_ears(_flattened(vertices[corners[indices[number]]]))]
     return triangles
 
 

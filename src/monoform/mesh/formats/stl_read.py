@@ -40,8 +40,8 @@ def _binary(data: bytes) -> np.ndarray:
     count = struct.unpack("<I", data[80:84])[0]
     Count().add(0, count)
     if _HEADER + count * _ROW.itemsize > len(data):
-        there = (len(data) - _HEADER) // _ROW.itemsize
-        raise ValueError(f"the file is cut short: {there} of its {count} triangles are there")
+        available = (len(data) - _HEADER) // _ROW.itemsize
+        raise ValueError(f"the file is cut short: {available} of its {count} triangles are there")
     return np.frombuffer(data, _ROW, count, _HEADER)["corners"].astype(np.float64)
 
 

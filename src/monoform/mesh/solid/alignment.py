@@ -70,9 +70,9 @@ def _refined(shape: Shape, reference: Shape, transform: Similarity, count: int) 
     source, target = _spread(shape.points, count), _spread(reference.points, count)
     for step in range(_ROUNDS[count] + 1):
         scale, turn, shift = transform
-        there, matched = reference.tree.query(scale * source @ turn.T + shift)
-        back, matching = shape.tree.query((target - shift) @ turn / scale)
-        distance = 0.5 * float(np.mean(there) + scale * np.mean(back))
+        to_reference, matched = reference.tree.query(scale * source @ turn.T + shift)
+        to_source, matching = shape.tree.query((target - shift) @ turn / scale)
+        distance = 0.5 * float(np.mean(to_reference) + scale * np.mean(to_source))
         if step == _ROUNDS[count]:
             break
         pairs = np.concatenate([source, shape.points[matching]]), np.concatenate([reference.points[matched], target])

@@ -149,8 +149,8 @@ class Solid:
             left = np.flatnonzero(votes < _VOTES)
             if len(left) == 0:
                 break
-            places = points[open_question[left]]
-            votes[left] += self._sees_outside(places, np.broadcast_to(direction, places.shape))
+            positions = points[open_question[left]]
+            votes[left] += self._sees_outside(positions, np.broadcast_to(direction, positions.shape))
         outside[open_question] = votes >= _VOTES
         return outside
 
@@ -168,8 +168,8 @@ class Solid:
         ahead[hopeful] &= t[:, None] > size * reaches
         for column in np.argsort(-reaches):
             tried = hopeful[ahead[hopeful, column] & ~seen[hopeful]]
-            places = points[tried] + reaches[column] * size * directions[tried]
-            seen[tried] = ~np.isfinite(self._tree[0].query(places, distance_upper_bound=_CLEAR * size)[0])
+            positions = points[tried] + reaches[column] * size * directions[tried]
+            seen[tried] = ~np.isfinite(self._tree[0].query(positions, distance_upper_bound=_CLEAR * size)[0])
         return seen
 
     def _is_sheet(self, points: np.ndarray, normals: np.ndarray) -> Bool[np.ndarray, " n"]:
@@ -197,8 +197,8 @@ def _caps(grid: VoxelGrid, closed: Bool[np.ndarray, "x y z"]) -> Float[np.ndarra
     if closed.any():
         for axis in range(3):
             for step in (1, -1):
-                beside = np.roll(grid.outside, -step, axis=axis)
+                neighbor = np.roll(grid.outside, -step, axis=axis)
                 offset = np.zeros(3)
                 offset[axis] = 0.5 * step * grid.size
-                found.append(grid.centers(closed & beside) + offset)
+                found.append(grid.centers(closed & neighbor) + offset)
     return np.concatenate(found)

@@ -38,7 +38,7 @@ CITATION = """@inproceedings{yen2021inerf,
 NO_DISTANCES = "The scene tells no distances along its rays, as in normalised device coordinates"
 FILL = 0.7  # share of the field of view that the object fills, where its distance is not known
 LOCAL = 0.025  # of the longer side: around so much the mean is taken off in the last stages
-BESIDE = 1e-3  # radians and world units by which a descent starts beside the given pose
+GRID_OFFSET = 1e-3  # radians and world units by which a descent starts beside the given pose
 
 
 @dataclass(frozen=True)
@@ -180,8 +180,8 @@ class Inerf(PoseEstimator):
     ) -> PoseEstimate:
         first = camera
         if not self.config.descent.compat.grid_start:
-            beside = BESIDE * torch.randn(6, generator=generator).to(camera.world_from_camera)
-            motion = rigid(so3_exp(beside[:3]), beside[3:])
+            twist = GRID_OFFSET * torch.randn(6, generator=generator).to(camera.world_from_camera)
+            motion = rigid(so3_exp(twist[:3]), twist[3:])
             first = replace(camera, world_from_camera=camera.world_from_camera @ motion)
         path = descend(
             renderer,

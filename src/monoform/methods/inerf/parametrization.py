@@ -53,9 +53,9 @@ def pose_of(
     if frame == "camera":
         return moved(start[None], twist)[0]
     offset = start.new_tensor(center) if frame == "object" else torch.zeros(3).to(start)
-    there = rigid(torch.eye(3).to(start), offset)
-    back = rigid(torch.eye(3).to(start), -offset)
-    return there @ moved((back @ start)[None], twist, about="world")[0]
+    to_center = rigid(torch.eye(3).to(start), offset)
+    from_center = rigid(torch.eye(3).to(start), -offset)
+    return to_center @ moved((from_center @ start)[None], twist, about="world")[0]
 
 
 def screw_motion(

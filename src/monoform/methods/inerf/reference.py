@@ -56,12 +56,12 @@ def look(
     near = smoothed(solid, BAND)
     filled = smoothed(distance * solid, BAND) / near.clamp_min(1e-6)
     distance = torch.where(solid > 0, distance, filled)
-    beside = ((near > 0.01) & (solid == 0)).to(distance)
+    border = ((near > 0.01) & (solid == 0)).to(distance)
     colors = detailed(smoothed(rgb.movedim(-1, -3), SMOOTHING), local).movedim(-3, -1)
     return Reference(
         points=origins + distance.flatten(1)[..., None] * directions,
         colors=colors.flatten(1, 2),
-        weights=(solid + 0.5 * beside).flatten(1),
+        weights=(solid + 0.5 * border).flatten(1),
     )
 
 

@@ -25,8 +25,8 @@ def around(
         size = ring * angle
         vectors += [size * down, -size * down, size * right, -size * right, size * forward, -size * forward]
     turn = so3_exp(torch.stack(vectors[:count]))
-    there, back = rigid(torch.eye(3).to(start), center), rigid(torch.eye(3).to(start), -center)
-    return there @ rigid(turn, torch.zeros(len(turn), 3).to(start)) @ (back @ start)
+    to_center, from_center = rigid(torch.eye(3).to(start), center), rigid(torch.eye(3).to(start), -center)
+    return to_center @ rigid(turn, torch.zeros(len(turn), 3).to(start)) @ (from_center @ start)
 
 
 def over_sphere(

@@ -82,8 +82,8 @@ def predictions(
     side = maps.shape[-1]
     steps = (torch.arange(side) + 0.5) * 2 / side - 1
     rows, columns = torch.meshgrid(steps, steps, indexing="ij")
-    places = (torch.stack((columns, rows), -1) - crops.shift[:, None, None]) / crops.zoom[:, None, None, None]
-    placed = functional.grid_sample(maps, places, mode="bilinear", padding_mode="border", align_corners=False)
+    uv = (torch.stack((columns, rows), -1) - crops.shift[:, None, None]) / crops.zoom[:, None, None, None]
+    placed = functional.grid_sample(maps, uv, mode="bilinear", padding_mode="border", align_corners=False)
     lengths = placed[:, :4] * crops.zoom[:, None, None, None]
     camera = found.camera - torch.stack((torch.zeros_like(crops.zoom), torch.log(crops.zoom)), 1)
     return replace(

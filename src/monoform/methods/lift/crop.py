@@ -40,7 +40,7 @@ class Crop:
         grid = 2 * self.grid(size) / extent - 1
         return functional.grid_sample(images, grid.to(images.dtype), mode="bilinear", align_corners=False)
 
-    def places(self, camera: Camera, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 2"]:
+    def uv(self, camera: Camera, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 2"]:
         """Where the cameras see world points, in -1..1 across the square."""
         pixels, _ = camera.project(points)
         return (pixels - self.center[:, None]) / self.half[:, None, None]

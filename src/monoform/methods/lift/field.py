@@ -28,14 +28,14 @@ class FrameSolid:
         maps: z of front and back, and by how much the slope of each shortens the way to it; (1, 4, f, f).
         scale: of the errors of front and back.
         photo: colours of the front, continued beyond the mask.
-        paint: of the back; 0..1.
+        back_colors: of the back; 0..1.
         outline: distance to the mask's outline in half sides of the crop, positive inside.
     """
 
     maps: Float[Tensor, "1 4 f f"]
     scale: Float[Tensor, "1 2 h w"]
     photo: Float[Tensor, "1 3 p p"]
-    paint: Float[Tensor, "1 3 h w"]
+    back_colors: Float[Tensor, "1 3 h w"]
     outline: Float[Tensor, "1 1 t t"]
 
     @classmethod
@@ -65,7 +65,7 @@ class FrameSolid:
     def color(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
         """Colour in 0..1: the photo's on the front, the network's on the back, in between a mixture."""
         share = self._behind(points, uv)[:, None]
-        before, behind = _look_up(self.photo, uv), _look_up(self.paint, uv)
+        before, behind = _look_up(self.photo, uv), _look_up(self.back_colors, uv)
         return before + share * (behind - before)
 
     def confidence(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
@@ -80,7 +80,7 @@ class FrameSolid:
 
     def back_color(self, uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
         """The network's colours of the back, 0..1."""
-        return _look_up(self.paint, uv)
+        return _look_up(self.back_colors, uv)
 
     def _behind(self, points: Tensor, uv: Tensor) -> Float[Tensor, " n"]:
         front, back = self.depths(uv).unbind(dim=1)
@@ -151,7 +151,7 @@ class LiftField(Field):
 
     def _in_frame(self, points: Float[Tensor, "n 3"]) -> tuple[Tensor, Tensor]:
         frame = (points - self.offset) @ self.rotation / self.scale
-        return frame, self.crop.places(self.camera, points[None])[0]
+        return frame, self.crop.uv(self.camera, points[None])[0]
 
 
 def _look_up(maps: Float[Tensor, "1 c h w"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n c"]:

@@ -139,12 +139,12 @@ class LiftNet(nn.Module):
         half = functional.softplus(torch.log(torch.expm1(seen[:, 5:6] + THINNEST)) + 2 * thicker)
         low, high = SCALES
         # Most things have the same paint behind as before.
-        paint = (seen[:, :3] / seen[:, 3:4].clamp_min(0.05)).clamp(0, 1)
+        albedo = (seen[:, :3] / seen[:, 3:4].clamp_min(0.05)).clamp(0, 1)
         return Surfaces(
             (middle - half)[:, 0],
             (middle + half)[:, 0],
             low + (high - low) * torch.sigmoid(scale - 1.5),
-            (paint + 0.3 * color).clamp(0, 1),
+            (albedo + 0.3 * color).clamp(0, 1),
             functional.normalize(torch.cat((normal[:, :2], -0.05 - functional.softplus(normal[:, 2:])), 1), dim=1),
             camera,
         )

@@ -149,9 +149,9 @@ class LiftTask:
         frame_from_camera = frame.rotation.mT @ camera.world_from_camera[:, :3, :3]
         normal = torch.einsum("bij,bjhw->bihw", frame_from_camera, facing)
         valid = torch.isfinite(values).all(dim=1) & (_at(images[:, 3:], pixels)[:, 0] > 0.5)
-        places = (pixels + 0.5).flatten(1, 2)
+        centers = (pixels + 0.5).flatten(1, 2)
         front, back = (
-            frame.from_world(camera.unproject(places, torch.where(valid, value, 1.0).flatten(1)))[..., 2].unflatten(
+            frame.from_world(camera.unproject(centers, torch.where(valid, value, 1.0).flatten(1)))[..., 2].unflatten(
                 1, valid.shape[1:]
             )
             for value in values.unbind(dim=1)

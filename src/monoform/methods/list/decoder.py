@@ -27,15 +27,15 @@ def pooled(maps: Maps, pixels: Float[Tensor, "b n 2"], side: int) -> Float[Tenso
 def at_pixels(image_map: Float[Tensor, "b c s s"], pixels: Float[Tensor, "b n 2"]) -> Float[Tensor, "b c n"]:
     """Features of one map at its own pixels, between them bilinear."""
     last = image_map.shape[-1] - 1
-    places = pixels.clamp(0, last) * (2 / last) - 1
-    return grid_sample(image_map, places[:, :, None], align_corners=True)[..., 0]
+    coordinates = pixels.clamp(0, last) * (2 / last) - 1
+    return grid_sample(image_map, coordinates[:, :, None], align_corners=True)[..., 0]
 
 
 def gathered(volumes: Volumes, query: Float[Tensor, "b n 3"], offsets: Float[Tensor, "k 3"]) -> Float[Tensor, "b f n"]:
     """Features of all volumes at each query and its neighbours: volumes one after the other, in them channel outer and
     offset inner; beyond a volume its border counts."""
-    places = (query[:, None] + offsets[:, None])[:, :, :, None]
-    found = [grid_sample(each, places, padding_mode="border", align_corners=True) for each in volumes]
+    coordinates = (query[:, None] + offsets[:, None])[:, :, :, None]
+    found = [grid_sample(each, coordinates, padding_mode="border", align_corners=True) for each in volumes]
     return torch.cat([each[..., 0].flatten(1, 2) for each in found], dim=1)
 
 

@@ -72,10 +72,10 @@ class FastDistances:
 
     def _part(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         query = network_query(points, self.net.config.network.half_side)
-        places = (query[:, None] + self.net.sdf_decoder.offsets).flatten(0, 1)
+        coordinates = (query[:, None] + self.net.sdf_decoder.offsets).flatten(0, 1)
         x = torch.addmm(self.bias, query, self.of_query)
         for volume in self.volumes:
-            volume.add(x, places)
+            volume.add(x, coordinates)
         pixels = project(query[None], self.matrix)[0].clamp(0, self.side - 1) * (2 / (self.side - 1)) - 1
         local = looked_up(self.map_rows, self.map.shape[1:], pixels)
         x = x.add_(local) if self.fold else x.addmm_(local, self.of_local.mT)
@@ -100,37 +100,37 @@ class _Volume:
             # A point's row holds its seven places one after the other.
             self.rows, self.weight = rows.contiguous(), weight.mT.flatten(1).mT.contiguous()
 
-    def add(self, x: Float[Tensor, "n h"], places: Float[Tensor, "seven_n 3"]) -> None:
+    def add(self, x: Float[Tensor, "n h"], coordinates: Float[Tensor, "seven_n 3"]) -> None:
         """Add to the first layer's result what n points, at seven places each, take from this volume."""
         if not self.folded:
-            x.addmm_(looked_up(self.rows, self.shape, places).view(len(x), -1), self.weight)
+            x.addmm_(looked_up(self.rows, self.shape, coordinates).view(len(x), -1), self.weight)
             return
-        index, weight = _corners(self.shape, places)
+        index, weight = _corners(self.shape, coordinates)
         index = (7 * index).view(len(x), 7, -1) + torch.arange(7, device=index.device)[:, None]
         x += embedding_bag(index.flatten(1), self.rows, per_sample_weights=weight.view(len(x), -1), mode="sum")
 
 
 def looked_up(
-    rows: Float[Tensor, "m c"], shape: torch.Size | tuple[int, ...], places: Float[Tensor, "n d"]
+    rows: Float[Tensor, "m c"], shape: torch.Size | tuple[int, ...], coordinates: Float[Tensor, "n d"]
 ) -> Float[Tensor, "n c"]:
     """Rows of a grid between whose nodes places lie, weighted; -1..1 spans the nodes, beyond them the border counts.
 
     Args:
         rows: one for each node, the last axis of the grid running fastest.
-        places: last axis of the grid first.
+        coordinates: last axis of the grid first.
     """
-    index, weight = _corners(shape, places)
+    index, weight = _corners(shape, coordinates)
     return embedding_bag(index, rows, per_sample_weights=weight, mode="sum")
 
 
 def _corners(
-    shape: torch.Size | tuple[int, ...], places: Float[Tensor, "n d"]
+    shape: torch.Size | tuple[int, ...], coordinates: Float[Tensor, "n d"]
 ) -> tuple[Int[Tensor, "n k"], Float[Tensor, "n k"]]:
     """The 2^d nodes around each place and their weights."""
-    index = torch.zeros(len(places), 1, dtype=torch.long, device=places.device)
-    weight = torch.ones(len(places), 1, dtype=places.dtype, device=places.device)
+    index = torch.zeros(len(coordinates), 1, dtype=torch.long, device=coordinates.device)
+    weight = torch.ones(len(coordinates), 1, dtype=coordinates.dtype, device=coordinates.device)
     for axis, count in enumerate(shape):
-        at = ((places[:, -1 - axis] + 1) * (0.5 * (count - 1))).clamp(0, count - 1)
+        at = ((coordinates[:, -1 - axis] + 1) * (0.5 * (count - 1))).clamp(0, count - 1)
         low = at.floor().clamp(max=max(count - 2, 0))
         share = (at - low)[:, None]
         before = low.long()[:, None]

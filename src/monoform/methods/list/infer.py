@@ -171,10 +171,10 @@ class List(Reconstructor):
         on_map = project(query, seen.matrix)[0].numpy().astype(np.float64)
         step = (config.image_size - 1) / (config.network.map_side - 1)
         pixels = (step * on_map + 0.5) / config.image_size * window[2] + window[:2]
-        told = pose_from_pixels(world.vertices[some], pixels, intrinsics)
+        solved = pose_from_pixels(world.vertices[some], pixels, intrinsics)
         assert photo.mask is not None
         fit = MaskFit(world, photo.mask > 0.5, intrinsics)
-        candidates = [] if told is None else [told]
+        candidates = [] if solved is None else [solved]
         if config.frame == "object":
             candidates += orbit_rotations()
         else:

@@ -12,9 +12,9 @@ TINY = 1e-8
 
 def chamfer_loss(cloud: Float[Tensor, "b n 3"], truth: Float[Tensor, "b m 3"]) -> Float[Tensor, ""]:
     """1000 times the mean squared distance to the nearest point, of both directions added up."""
-    there = _nearest(cloud, truth)
-    back = _nearest(truth, cloud)
-    return 1000 * (there.mean() + back.mean())
+    to_truth = _nearest(cloud, truth)
+    to_cloud = _nearest(truth, cloud)
+    return 1000 * (to_truth.mean() + to_cloud.mean())
 
 
 def _nearest(points: Float[Tensor, "b n 3"], others: Float[Tensor, "b m 3"]) -> Float[Tensor, "b n"]:

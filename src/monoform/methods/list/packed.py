@@ -75,14 +75,14 @@ def packed_solids(
     half = config.network.half_side
     packed = objects.batch(indices, generator, points=1, surface=_all(objects), views=1, maps=False)
     frame = turned_to(packed["world_from_camera"][:, 0], packed["surface_points"], half)
-    places = half * (2 * torch.rand(len(indices), points, 3, generator=generator) - 1)
+    points_in_box = half * (2 * torch.rand(len(indices), points, 3, generator=generator) - 1)
     inside = []
-    for index, world in zip(indices.tolist(), frame.out_of(places), strict=True):
+    for index, world in zip(indices.tolist(), frame.out_of(points_in_box), strict=True):
         known = objects.labels(index)
         nearest = cKDTree(known["points"]).query(world.numpy())[1]
         inside.append((known["sdf"][torch.from_numpy(nearest)] < 0) & (world.norm(dim=-1) < CLEAR))
     pictures, _ = _pictures(packed, config, None)
-    return {"images": pictures, "points": places, "inside": torch.stack(inside)}
+    return {"images": pictures, "points": points_in_box, "inside": torch.stack(inside)}
 
 
 def _pictures(

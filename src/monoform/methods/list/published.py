@@ -153,13 +153,13 @@ def network_of(state: Mapping[str, Tensor], network: Network) -> Network:
     if len(widths) == 3:
         found["point_widths"] = tuple(shape[0] for shape in widths)
     encoder = "image_encoder." if "image_encoder.conv1.weight" in state else "im_encoder."
-    places = {
+    sources = {
         f"{encoder}conv1.weight": ("image_width", 0, 1),
         f"{encoder}fc.weight": ("image_hidden", 0, 1),
         "spatial_transformer.0.weight": ("localizer", 0, 1),
         "sdf_decoder.fc.fc_out.weight": ("hidden", 1, 1),
     }
-    return replace(network, **found | _sizes(state, places))
+    return replace(network, **found | _sizes(state, sources))
 
 
 def _numbered(state: Mapping[str, Tensor], name: str, dimensions: int, *, first: int = 0) -> list[torch.Size]:
@@ -170,11 +170,11 @@ def _numbered(state: Mapping[str, Tensor], name: str, dimensions: int, *, first:
     return shapes
 
 
-def _sizes(state: Mapping[str, Tensor], places: Mapping[str, tuple[str, int, int]]) -> dict[str, int]:
+def _sizes(state: Mapping[str, Tensor], sources: Mapping[str, tuple[str, int, int]]) -> dict[str, int]:
     """Sizes along an axis of tensors, over a divisor."""
     return {
         size: state[name].shape[axis] // max(divisor, 1)
-        for name, (size, axis, divisor) in places.items()
+        for name, (size, axis, divisor) in sources.items()
         if name in state and state[name].ndim > axis
     }
 

@@ -37,13 +37,13 @@ def inside_along_z(
     low, high = triangles.reshape(-1, 3).min(axis=0), triangles.reshape(-1, 3).max(axis=0)
     scale = (_CELLS - 1) / np.maximum(high - low, 1e-300)
     triangles = scale * (triangles - low) + 0.5
-    places = scale * (points.astype(np.float64) - low) + 0.5
-    within = ((places >= 0) & (places <= _CELLS)).all(axis=1)
+    queries = scale * (points.astype(np.float64) - low) + 0.5
+    within = ((queries >= 0) & (queries <= _CELLS)).all(axis=1)
     above, below = np.zeros(len(points), np.int64), np.zeros(len(points), np.int64)
     rows = np.flatnonzero(within)
-    for point, triangle in _meetings(places[rows], triangles):
-        depth, crossed = _depths(places[rows[point]], triangles[triangle])
-        is_above = depth >= places[rows[point], 2]
+    for point, triangle in _meetings(queries[rows], triangles):
+        depth, crossed = _depths(queries[rows[point]], triangles[triangle])
+        is_above = depth >= queries[rows[point], 2]
         np.add.at(above, rows[point[crossed & is_above]], 1)
         np.add.at(below, rows[point[crossed & ~is_above]], 1)
     odd_above, odd_below = above % 2 == 1, below % 2 == 1
@@ -53,16 +53,16 @@ def inside_along_z(
 def inside_published(mesh: Mesh, points: Float[np.ndarray, "n 3"]) -> InsideFlags:
     """The test along z; points that it leaves open are asked again with everything turned by 90 degrees about y, then
     x, then z, each time only those still open, and the last answer holds."""
-    vertices, places = mesh.vertices, points.astype(np.float64)
-    found = inside_along_z(vertices, mesh.faces, places)
+    vertices, queries = mesh.vertices, points.astype(np.float64)
+    found = inside_along_z(vertices, mesh.faces, queries)
     inside, holes = found.inside.copy(), found.holes.copy()
     for axis in _TURNS:
         left = np.flatnonzero(holes)
         if len(left) == 0:
             break
         turn = _quarter_turn(axis)
-        vertices, places = vertices @ turn.T, places @ turn.T
-        again = inside_along_z(vertices, mesh.faces, places[left])
+        vertices, queries = vertices @ turn.T, queries @ turn.T
+        again = inside_along_z(vertices, mesh.faces, queries[left])
         inside[left], holes[left] = again.inside, again.holes
     return InsideFlags(inside, holes)
 
@@ -75,7 +75,7 @@ def _quarter_turn(axis: str) -> Float[np.ndarray, "3 3"]:
     return turn
 
 
-def _meetings(places: np.ndarray, triangles: np.ndarray):
+def _meetings(queries: np.ndarray, triangles: np.ndarray):
     """Pairs of points and triangles that share a cell of the plane, some at a time."""
     low = np.clip(np.floor(triangles[..., :2].min(axis=1)), 0, _CELLS - 1).astype(np.int64)
     high = np.clip(np.floor(triangles[..., :2].max(axis=1)), 0, _CELLS - 1).astype(np.int64)
@@ -86,12 +86,12 @@ def _meetings(places: np.ndarray, triangles: np.ndarray):
     cell = (low[owner, 0] + number // spans[owner, 1]) * _CELLS + low[owner, 1] + number % spans[owner, 1]
     order = np.argsort(cell, kind="stable")
     cell, owner = cell[order], owner[order]
-    column, row = np.clip(np.floor(places[:, :2]), 0, _CELLS - 1).astype(np.int64).T
+    column, row = np.clip(np.floor(queries[:, :2]), 0, _CELLS - 1).astype(np.int64).T
     start = np.searchsorted(cell, column * _CELLS + row, side="left")
     many = np.searchsorted(cell, column * _CELLS + row, side="right") - start
     ends = np.cumsum(many)
     begin = 0
-    while begin < len(places):
+    while begin < len(queries):
         stop = max(begin + 1, int(np.searchsorted(ends, (ends[begin - 1] if begin else 0) + _PAIRS, side="right")))
         part = many[begin:stop]
         point = np.repeat(np.arange(begin, stop), part)
@@ -100,10 +100,10 @@ def _meetings(places: np.ndarray, triangles: np.ndarray):
         begin = stop
 
 
-def _depths(places: np.ndarray, triangles: np.ndarray) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+def _depths(queries: np.ndarray, triangles: np.ndarray) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """Where the line through each point meets its triangle, and whether strictly within it."""
     a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
-    first, second, to = (b - a)[:, :2], (c - a)[:, :2], places[:, :2] - a[:, :2]
+    first, second, to = (b - a)[:, :2], (c - a)[:, :2], queries[:, :2] - a[:, :2]
     area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
     usable = np.abs(area) > 1e-12
     area = np.where(usable, area, 1.0)

@@ -34,14 +34,14 @@ class Source:
 
     Attributes:
         objects: how many there are.
-        told: about them, for the card.
+        description: about them, for the card.
         make: (size, generator) -> a batch.
         held_out: a batch for the evaluation; None for none.
         solids: some of the training's objects with points in and out of them, for the level; None where there are none.
     """
 
     objects: int
-    told: str
+    description: str
     make: Callable[[int, torch.Generator], dict[str, Tensor]]
     held_out: dict[str, Tensor] | None = None
     solids: Callable[[], dict[str, Tensor]] | None = None
@@ -58,11 +58,11 @@ class Source:
 
         def validated(module: nn.Module) -> dict[str, float]:
             place = next(module.parameters()).device
-            there = {name: values.to(place) for name, values in batch.items()}
+            on_device = {name: values.to(place) for name, values in batch.items()}
             if isinstance(module, CoarseNet):
-                return cloud_scores(module, there)
+                return cloud_scores(module, on_device)
             assert isinstance(module, ListNet)
-            return distance_scores(module, there)
+            return distance_scores(module, on_device)
 
         return validated
 
@@ -89,8 +89,8 @@ def open_source(data: Path, config: ListConfig, settings: ListTraining) -> Sourc
         objects = DisnObjects(data, "train", categories=chosen, most=most if settings.published else 0)
     for reason in objects.missing[:5]:
         print(f"Left out: {reason}")
-    told = f"{len(objects)} of {kind}, {len(objects.missing)} listed ones missing"
-    return Source(len(objects), told, lambda size, generator: _drawn(objects, size, settings, generator))
+    description = f"{len(objects)} of {kind}, {len(objects.missing)} listed ones missing"
+    return Source(len(objects), description, lambda size, generator: _drawn(objects, size, settings, generator))
 
 
 def _kind(data: Path) -> str:
@@ -130,8 +130,10 @@ def _packed(data: Path, config: ListConfig, settings: ListTraining) -> Source:
         chosen = torch.randperm(len(objects), generator=generator)[:LEVELLED]
         return packed_solids(objects, chosen, config, generator, points=LEVEL_POINTS)
 
-    told = f"{len(objects)} packed objects of {objects.view_count} views ({', '.join(sorted(set(objects.licenses)))})"
-    return Source(len(objects), told, make, _held_out(data, config, settings), solids)
+    description = (
+        f"{len(objects)} packed objects of {objects.view_count} views ({', '.join(sorted(set(objects.licenses)))})"
+    )
+    return Source(len(objects), description, make, _held_out(data, config, settings), solids)
 
 
 def _held_out(data: Path, config: ListConfig, settings: ListTraining) -> dict[str, Tensor] | None:

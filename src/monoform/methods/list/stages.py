@@ -146,10 +146,10 @@ class ListTask:
                 parts["matrix"] = _matrix_part(net, seen.matrix, batch)
                 weights["matrix"] = self.options.matrix
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
-        told = {name: part.detach() for name, part in parts.items()}
-        told["error"] = distance_error(scaled.detach(), batch["sdf"], scale)
-        told["sign"] = sign_accuracy(scaled.detach(), batch["sdf"])
-        return total, told
+        measures = {name: part.detach() for name, part in parts.items()}
+        measures["error"] = distance_error(scaled.detach(), batch["sdf"], scale)
+        measures["sign"] = sign_accuracy(scaled.detach(), batch["sdf"])
+        return total, measures
 
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
         """Figures of objects that were held out."""

@@ -43,8 +43,8 @@ def surface_metrics(
         return worst | {"failed": 1.0}
     found = sample_surface(prediction, points, seed=seed + 1)[0]
     metrics = published_point_metrics(found, reference)
-    places = np.random.default_rng(seed).uniform(-0.5, 0.5, (inside_points, 3)).astype(np.float32)
-    metrics["iou"] = volume_iou(inside_published(prediction, places).inside, inside_published(truth, places).inside)
+    queries = np.random.default_rng(seed).uniform(-0.5, 0.5, (inside_points, 3)).astype(np.float32)
+    metrics["iou"] = volume_iou(inside_published(prediction, queries).inside, inside_published(truth, queries).inside)
     if emd_points:
         some = np.random.default_rng(seed).permutation(points)[: min(emd_points, points)]
         metrics["emd"] = earth_movers_distance(found[some], reference[some])

@@ -105,7 +105,7 @@ def _card(source: Source, result: TrainResult, settings: ListTraining, stage: st
     return CARD.format(
         stage=stage,
         what=what,
-        data=source.told,
+        data=source.description,
         config=settings.config,
         start=start,
         steps=result.step,

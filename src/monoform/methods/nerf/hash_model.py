@@ -151,10 +151,10 @@ class HashField(Field):
         inside &= self.net.occupancy.is_occupied(coords.detach().clamp(-self.net.bound, self.net.bound))
         return inside * (0.5 / self.net.config.radius)
 
-    def _inwards(self, places: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+    def _inwards(self, coordinates: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
         """The directions in which density grows fastest."""
         with torch.enable_grad():
-            asked = places.detach().requires_grad_()
+            asked = coordinates.detach().requires_grad_()
             logits = torch.log(self.net.density(asked) + torch.finfo(torch.float32).tiny)
             (slope,) = torch.autograd.grad(logits.sum(), asked)
         steady = slope.new_tensor([0.0, 0.0, -1e-6])

@@ -69,7 +69,7 @@ class RayBank:
             pixels.append(torch.from_numpy(np.rint(image.reshape(-1, 4) * 255.0).astype(np.uint8))[inside])
             chosen.append(torch.stack((torch.full_like(inside, number), inside), dim=1).int())
         self.pixels: UInt8[Tensor, "n 4"] = torch.cat(pixels)
-        self.places: Int[Tensor, "n 2"] = torch.cat(chosen)
+        self.view_pixels: Int[Tensor, "n 2"] = torch.cat(chosen)
         if not len(self.pixels):
             raise InputError("No ray of any photo meets the scene's sphere; check its centre and radius, and the axes.")
         self._poses = torch.cat([camera.world_from_camera for camera in self.cameras])
@@ -85,7 +85,7 @@ class RayBank:
 
     def rays(self, chosen: Int[Tensor, " r"]) -> RayBatch:
         """The rays of chosen pixels."""
-        view, pixel = self.places[chosen].long().unbind(dim=1)
+        view, pixel = self.view_pixels[chosen].long().unbind(dim=1)
         width = self._widths[view]
         across = torch.stack((pixel % width, pixel // width), dim=1) + 0.5
         # One camera for each ray; the size plays no part in where a pixel looks.

@@ -84,13 +84,13 @@ class HashTask:
                 loss
                 - settings.opacity_entropy_weight * (cover * cover.log() + (1.0 - cover) * (1.0 - cover).log()).mean()
             )
-        told = {
+        measures = {
             "psnr": -10.0 * torch.log10(error.detach()),
             "rays": torch.tensor(float(used)),
             "samples": torch.tensor(float(len(samples.ray))),
             "occupied": net.occupancy.occupied.float().mean(),
         }
-        return loss, told
+        return loss, measures
 
     def _behind(self, directions: Tensor, generator: torch.Generator) -> Tensor:
         """The background; of photos with alpha a new colour for each ray, which nothing in the scene can imitate."""

@@ -27,7 +27,7 @@ ROWS = 4096  # points x views in the perceptrons at once: their activations stay
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class BilinearPixels:
     """The four pixels of the maps around each point.
 
     Attributes:
@@ -90,7 +90,7 @@ class FastField:
             network = self.net.mlp_fine if fine else self.net.mlp_coarse
             return network(features, inputs, views=self.views)[0]
         perceptron = self.fine if fine else self.coarse
-        return perceptron(inputs, places(self.encoded, pixels))
+        return perceptron(inputs, bilinear_pixels(self.encoded, pixels))
 
 
 class _Perceptron:
@@ -115,7 +115,7 @@ class _Perceptron:
         self.blocks = [(*_transposed(block.fc_0, dtype), *_transposed(block.fc_1, dtype)) for block in blocks]
         self.leave = _transposed(mlp.lin_out, dtype)
 
-    def __call__(self, inputs: Float[Tensor, "v p x"], found: Places) -> Float[Tensor, "p 4"]:
+    def __call__(self, inputs: Float[Tensor, "v p x"], found: BilinearPixels) -> Float[Tensor, "p 4"]:
         views, points = inputs.shape[:2]
         shares = found.shares.to(self.dtype)
         beta, entered = self.config.beta, len(self.tables)
@@ -141,7 +141,7 @@ def _transposed(layer: nn.Linear, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     return layer.weight.t().to(dtype), layer.bias.to(dtype)
 
 
-def places(encoded: Encoded, pixels: Float[Tensor, "v p 2"]) -> Places:
+def bilinear_pixels(encoded: Encoded, pixels: Float[Tensor, "v p 2"]) -> BilinearPixels:
     """Where pixels of the source views lie on their feature maps; beyond the last pixel is the border."""
     height, width = encoded.latent.shape[2:]
     scale = pixels.new_tensor([width / encoded.width, height / encoded.height])
@@ -155,4 +155,4 @@ def places(encoded: Encoded, pixels: Float[Tensor, "v p 2"]) -> Places:
     (sx, sy) = share.unbind(-1)
     rows = (first + y0 * width + x0, first + y0 * width + x1, first + y1 * width + x0, first + y1 * width + x1)
     shares = ((1 - sy) * (1 - sx), (1 - sy) * sx, sy * (1 - sx), sy * sx)
-    return Places(torch.stack(rows, -1).flatten(0, 1), torch.stack(shares, -1).flatten(0, 1))
+    return BilinearPixels(torch.stack(rows, -1).flatten(0, 1), torch.stack(shares, -1).flatten(0, 1))

@@ -201,9 +201,9 @@ class PixelNerfTask:
         if rendered.fine is not None:
             parts["fine"] = self._error(rendered.fine, batch.colors)
         seen = rendered.best.rgb.detach()
-        told = {name: value.detach() for name, value in parts.items()}
-        told["psnr"] = -10 * torch.log10((seen - batch.colors).square().mean())
-        return torch.stack(list(parts.values())).sum(), told
+        measures = {name: value.detach() for name, value in parts.items()}
+        measures["psnr"] = -10 * torch.log10((seen - batch.colors).square().mean())
+        return torch.stack(list(parts.values())).sum(), measures
 
     def _error(self, seen: RayPass, colors: Float[Tensor, "b r 3"]) -> Tensor:
         difference = seen.rgb - colors
@@ -243,8 +243,8 @@ def sample_rays(
     views = usable[torch.randint(len(usable), (count,), generator=generator)]
     x, y = torch.rand(2, count, generator=generator)
     whole = torch.tensor([0.0, 0.0, width - 1.0, height - 1.0]).expand(len(content), 4)
-    places = pixels_in_boxes(whole if boxes is None else boxes, views, x, y)
-    _, rows, columns = places.unbind(dim=1)
+    indices = pixels_in_boxes(whole if boxes is None else boxes, views, x, y)
+    _, rows, columns = indices.unbind(dim=1)
     cameras = content.cameras
     each = Camera(cameras.world_from_camera[views], cameras.intrinsics[views], width, height)
     origins, directions = each.rays(torch.stack((columns, rows), 1)[:, None] + 0.5)
