@@ -15,7 +15,7 @@ import torch
 
 from monoform.cli.settings import parse_settings
 from monoform.methods.nerf import load_scene
-from monoform.methods.nerf.settings import SceneTraining
+from monoform.methods.nerf.config import SceneTraining
 from monoform.methods.nerf.train import train_scene
 from monoform.training import TrainOptions
 

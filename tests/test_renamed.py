@@ -13,8 +13,8 @@ from torch import nn
 from monoform.cli.settings import parse_settings
 from monoform.errors import InputError
 from monoform.methods.list.config import ListConfig
+from monoform.methods.nerf.config import SceneTraining
 from monoform.methods.nerf.hash_config import HashConfig, HashNetwork
-from monoform.methods.nerf.settings import SceneTraining
 from monoform.methods.pixelnerf.config import PixelNerfConfig
 from monoform.methods.registry import create
 from monoform.renamed import current_names, old_names, renamed

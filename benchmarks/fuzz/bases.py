@@ -32,7 +32,7 @@ from monoform.jobs.reconstruct import ReconstructOptions, reconstruct_to_folder
 from monoform.mesh import Mesh
 from monoform.methods.lift.config import LiftConfig
 from monoform.methods.lift.model import LiftNet
-from monoform.methods.nerf.config import FrequencyNetwork, NerfConfig
+from monoform.methods.nerf.frequency_config import FrequencyNetwork, NerfConfig
 from monoform.methods.nerf.model import NerfNet
 from monoform.methods.nerf.published import write_published
 from monoform.methods.pixelnerf.config import Network, PixelNerfConfig, Sampling

@@ -18,7 +18,7 @@ from monoform.methods.lift.config import LiftConfig
 from monoform.methods.lift.model import LiftNet
 from monoform.methods.list.config import PRESETS
 from monoform.methods.list.model import build
-from monoform.methods.nerf.config import NerfConfig
+from monoform.methods.nerf.frequency_config import NerfConfig
 from monoform.methods.nerf.hash_config import HashConfig
 from monoform.methods.nerf.hash_model import HashScene
 from monoform.methods.nerf.model import NerfNet

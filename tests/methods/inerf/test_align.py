@@ -25,8 +25,8 @@ from monoform.methods.inerf import (
     over_sphere,
 )
 from monoform.methods.inerf.frames import level, smoothed
+from monoform.methods.inerf.losses import projected
 from monoform.methods.inerf.reference import at_poses, look
-from monoform.methods.inerf.residuals import projected
 from monoform.metrics.pose import rotation_error, translation_error
 
 QUICK = DirectAlignment(stages=(Stage(40, 6, 12, 2), Stage(80, 4, 12, 1), Stage(120, 3, 10, 1)))

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from monoform import InputError
+from monoform.methods.nerf.config import SceneTraining
 from monoform.methods.nerf.hash_config import HashConfig, HashNetwork
 from monoform.methods.nerf.hash_model import HashField, HashScene
 from monoform.methods.nerf.hash_render import HashRenderer, render_samples, samples_within, visible_samples
-from monoform.methods.nerf.settings import SceneTraining
 
 NETWORK = HashNetwork(
     levels=3, features=2, base=4, finest=16, log2_hashmap_size=12, hidden=16, color_hidden=16, geo_features=7

@@ -15,7 +15,7 @@ from tests.data.capture_cases import orbit_cameras, write_transforms
 
 from monoform.methods.nerf import HashScene, load_scene
 from monoform.methods.nerf.afterwards import Afterwards
-from monoform.methods.nerf.settings import SceneTraining
+from monoform.methods.nerf.config import SceneTraining
 from monoform.methods.nerf.train import train_scene
 from monoform.render.occupancy import OccupancyGrid
 from monoform.training import TrainOptions

@@ -9,16 +9,18 @@ from .align import Hypotheses as Hypotheses
 from .align import Stage as Stage
 from .align import align as align
 from .confidence import Diagnostics as Diagnostics
-from .confidence import Limits as Limits
 from .confidence import covariance as covariance
 from .confidence import diagnostics as diagnostics
 from .config import Compat as Compat
+from .config import Limits as Limits
 from .config import PhotometricAdam as PhotometricAdam
 from .descend import Trajectory as Trajectory
 from .descend import descend as descend
 from .infer import Inerf as Inerf
 from .infer import InerfOptions as InerfOptions
 from .infer import working_image as working_image
+from .losses import AffineBrightness as AffineBrightness
+from .losses import Alignment as Alignment
 from .parametrization import nearest_rigid as nearest_rigid
 from .parametrization import pose_of as pose_of
 from .parametrization import screw_motion as screw_motion
@@ -30,8 +32,6 @@ from .pixels import pixel_source as pixel_source
 from .protocol import perturbed as perturbed
 from .protocol import random_starts as random_starts
 from .protocol import sphere_axis as sphere_axis
-from .residuals import AffineBrightness as AffineBrightness
-from .residuals import Alignment as Alignment
 from .starts import around as around
 from .starts import over_sphere as over_sphere
 

@@ -21,8 +21,8 @@ from ...inversion.least_squares import levenberg_marquardt
 from ...metrics.pose import rotation_error, translation_error
 from ...render.ray_renderer import RayRenderer
 from .frames import Level, level
+from .losses import AffineBrightness, Alignment, camera_of
 from .reference import Reference, at_poses, look
-from .residuals import AffineBrightness, Alignment, camera_of
 
 APART = math.radians(5.0)  # hypotheses that are nearer to each other are one
 WORSE = 1.1  # noise of the score: pictures that are rendered anew are sampled elsewhere

@@ -15,9 +15,10 @@ from ...inversion.least_squares import levenberg_marquardt
 from ...metrics.pose import rotation_error
 from ...render.ray_renderer import RayRenderer
 from .align import Aligned, DirectAlignment, Stage, align
+from .config import Limits
 from .frames import SMOOTHING, level
+from .losses import Alignment, camera_of
 from .reference import SEEN, Reference, at_poses, look
-from .residuals import Alignment, camera_of
 
 WINDOW = 9  # pixels, of the windows in which detail is compared
 FAINT = 0.01  # a window whose colours vary less than this has no detail
@@ -26,29 +27,6 @@ FREE = 0.5  # deviation of the logarithm of a focal length that is as good as fr
 REFOCUSED = 160  # pixels of the longer side of the pictures in which the focal length is freed
 FURTHER = 12  # steps of least squares that tell where a pose would go
 OVERVIEW = 64  # pixels of the longer side of the picture that tells how much of the object is outside the photo
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a pose must fulfil to be believed.
-
-    Attributes:
-        detail: least correlation of detail between the rendered and the seen object.
-        explained: least share of the photo's object region that the render explains.
-        spread: largest angle in radians to another start's pose that looks nearly as good.
-        rival: another start counts when its score was below so many times the best when it was given up.
-        zoom: largest logarithm of a focal length that would fit better.
-        overlap: least share of the rendered object that lies in the photo.
-        drift: largest angle in radians that the pose would still turn if it went on.
-    """
-
-    detail: float = 0.7
-    explained: float = 0.75
-    spread: float = math.radians(8.0)
-    rival: float = 1.1
-    zoom: float = 0.12
-    overlap: float = 0.3
-    drift: float = math.radians(1.0)
 
 
 @dataclass(frozen=True)

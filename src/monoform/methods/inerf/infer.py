@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -15,17 +15,16 @@ from ...camera import Camera
 from ...camera.lie import so3_exp
 from ...camera.rigid import rigid
 from ...errors import InputError
-from ...ranges import require_ranges
 from ...render.ray_renderer import RayRenderer
 from ...scene import Photo
 from ...scene.photo_camera import photo_camera, working_camera
 from ..base import MethodCard, PoseEstimate, PoseEstimator, SceneBounds
 from .align import Aligned, DirectAlignment, Stage, align
-from .confidence import Diagnostics, Limits, covariance, diagnostics
-from .config import PhotometricAdam
+from .confidence import Diagnostics, covariance, diagnostics
+from .config import InerfOptions, Limits
 from .descend import Trajectory, descend
+from .losses import AffineBrightness
 from .reference import tells_distances
-from .residuals import AffineBrightness
 from .starts import around, over_sphere
 
 CITATION = """@inproceedings{yen2021inerf,
@@ -39,37 +38,6 @@ NO_DISTANCES = "The scene tells no distances along its rays, as in normalised de
 FILL = 0.7  # share of the field of view that the object fills, where its distance is not known
 LOCAL = 0.025  # of the longer side: around so much the mean is taken off in the last stages
 GRID_OFFSET = 1e-3  # radians and world units by which a descent starts beside the given pose
-
-
-@dataclass(frozen=True)
-class InerfOptions:
-    """How a pose is found.
-
-    Attributes:
-        optimizer: lm: least squares on rendered pictures, coarse to fine; adam: the paper's.
-        starts: poses that are tried around the given one.
-        spread: degrees between the poses that are tried around the given one.
-        search: poses that are tried all around where none is given.
-        keep: how many of the poses of `search` go on.
-        elsewhere: whether all around is tried, too, where what was found from the start does not look like the photo.
-        gain: standard deviation of the logarithm of the photo's brightness relative to the scene's; 0 holds it.
-        fit_focal: whether the focal length is found too.
-        longest: pixels of the photo's longer side that are used at most.
-        descent: of adam.
-        limits: what a pose must fulfil to be believed.
-    """
-
-    optimizer: Literal["lm", "adam"] = "lm"
-    starts: int = 7
-    spread: float = 14.0
-    search: int = 96
-    keep: int = 12
-    elsewhere: bool = True
-    gain: float = 0.2
-    fit_focal: bool = False
-    longest: int = 288
-    descent: PhotometricAdam = field(default_factory=PhotometricAdam)
-    limits: Limits = field(default_factory=Limits)
 
 
 class Inerf(PoseEstimator):
@@ -88,7 +56,6 @@ class Inerf(PoseEstimator):
 
     def __init__(self, config: InerfOptions | None = None) -> None:
         self.config = config or InerfOptions()
-        _check(self.config)
 
     def estimate(
         self,
@@ -281,10 +248,3 @@ def _estimate(
 
 def _fov_x(camera: Camera) -> float:
     return float(2.0 * torch.atan(0.5 * camera.width / camera.intrinsics[0, 0, 0]))
-
-
-def _check(options: InerfOptions) -> None:
-    if options.optimizer not in ("lm", "adam"):
-        raise InputError(f"inerf's optimizer is {options.optimizer!r}; choose lm or adam.")
-    require_ranges(options, "inerf's", starts=(1, 64), spread=(0.0, 90.0), search=(1, 4096), keep=(1, 256))
-    require_ranges(options, "inerf's", gain=(0.0, 2.0), longest=(32, 1024))

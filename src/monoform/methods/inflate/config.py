@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...ranges import require_ranges
+
 
 @dataclass(frozen=True)
 class InflateConfig:
@@ -20,3 +22,8 @@ class InflateConfig:
     smoothing: float = 0.015
     fov: float = 35.0
     detail: int = 448
+
+    def __post_init__(self) -> None:
+        require_ranges(
+            self, "inflate's", thickness=(0.2, 3.0), smoothing=(0.0, 0.2), fov=(1.0, 120.0), detail=(64, 1024)
+        )

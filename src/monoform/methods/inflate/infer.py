@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from ...camera import Camera
-from ...ranges import require_ranges
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import signed_distance, squared_half_thickness
 from ...scene.photo_camera import photo_camera, working_intrinsics
@@ -45,9 +44,6 @@ class Inflate(Reconstructor):
 
     def __init__(self, config: InflateConfig | None = None) -> None:
         self.config = config or InflateConfig()
-        require_ranges(
-            self.config, "inflate's", thickness=(0.2, 3.0), smoothing=(0.0, 0.2), fov=(1.0, 120.0), detail=(64, 1024)
-        )
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
         """A solid whose silhouette in the photo's camera is the mask.

@@ -1,4 +1,4 @@
-"""Sizes of `lift`."""
+"""Sizes of `lift`, and how it is used."""
 
 from __future__ import annotations
 
@@ -37,3 +37,26 @@ class LiftConfig:
             )
         if self.channels[-1] % self.heads:
             raise InputError(f"lift's heads are {self.heads}, which do not divide its {self.channels[-1]} channels.")
+
+
+@dataclass(frozen=True)
+class LiftOptions:
+    """How the network is used.
+
+    Attributes:
+        refine: steps of refinement on the photo itself; 0 takes the first guess.
+        seeds: hypotheses, ranked by how well they explain the photo; the first uses the whole network, others leave
+            out random features.
+        weights: folder or hub id of the network; empty: the weights that ship with monoform.
+        fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
+        upright: whether the solid is turned upright by the elevation that the network sees; else the photo's up is up.
+    """
+
+    refine: int = 40
+    seeds: int = 1
+    weights: str = ""
+    fov: float = 35.0
+    upright: bool = True
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "lift's", refine=(0, 2000), seeds=(1, 16), fov=(1, 120))

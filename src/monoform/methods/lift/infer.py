@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ...camera import Camera
 from ...errors import InputError
-from ...ranges import require_ranges
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import signed_distance
 from ...scene.photo_camera import photo_camera, working_intrinsics
@@ -23,7 +22,7 @@ from ...weights import shipped
 from ...workers import one_thread
 from ..base import MethodCard, Reconstructor
 from .augmented_crops import AugmentedCrops, augmented_crops, predictions
-from .config import LiftConfig
+from .config import LiftConfig, LiftOptions
 from .crop import Crop, CropFrame, around, frame_of
 from .field import FrameSolid, LiftField
 from .model import LiftNet, Surfaces
@@ -39,26 +38,6 @@ SHIPPED = shipped()["lift"]
 OUTLINE = 384
 PAINT = 512
 AUGMENTATIONS = 8
-
-
-@dataclass(frozen=True)
-class LiftOptions:
-    """How the network is used.
-
-    Attributes:
-        refine: steps of refinement on the photo itself; 0 takes the first guess.
-        seeds: hypotheses, ranked by how well they explain the photo; the first uses the whole network, others leave
-            out random features.
-        weights: folder or hub id of the network; empty: the weights that ship with monoform.
-        fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
-        upright: whether the solid is turned upright by the elevation that the network sees; else the photo's up is up.
-    """
-
-    refine: int = 40
-    seeds: int = 1
-    weights: str = ""
-    fov: float = 35.0
-    upright: bool = True
 
 
 class Lift(Reconstructor):
@@ -77,7 +56,6 @@ class Lift(Reconstructor):
 
     def __init__(self, config: LiftOptions | None = None) -> None:
         self.config = config or LiftOptions()
-        require_ranges(self.config, "lift's", refine=(0, 2000), seeds=(1, 16), fov=(1, 120))
         self.net = pretrained(LiftNet, LiftConfig, self.config.weights or str(SHIPPED.folder))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:

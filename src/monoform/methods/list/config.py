@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
+from ...data.sdf.items import DrawOptions
 from ...errors import InputError
-from ...ranges import require_ranges
+from ...ranges import require_range, require_ranges
 from ...renamed import renamed
+from ...training import LoopSettings, TrainOptions
 
 Frame = Literal["object", "upright"]
+Format = Literal["auto", "pack", "shapenet", "pix3d"]
 
 
 @renamed(localiser="localizer")
@@ -181,3 +184,87 @@ def preset(name: str) -> ListConfig:
     if name not in PRESETS:
         raise InputError(f"LIST has no configuration {name!r}: choose one of {', '.join(PRESETS)}.")
     return PRESETS[name]
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    """How a network is used.
+
+    Attributes:
+        weights: folder or hub id of the network, for instance one that `monoform convert` has made; "" takes the
+            small one that ships.
+        margin: side of the square that the network sees, in longest sides of the object; 0 takes the network's own.
+        fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
+        parts: separate solids that are kept, the largest first; 0 takes as many as the mask has.
+        carve: whether what lies outside the photo's mask is cut away.
+    """
+
+    weights: str = ""
+    margin: float = 0.0
+    fov: float = 35.0
+    parts: int = 0
+    carve: bool = True
+
+    def __post_init__(self) -> None:
+        if self.margin:
+            require_range("list's margin, where it is not 0 for the network's own,", self.margin, 1, 4)
+        require_ranges(self, "list's", fov=(1, 120), parts=(0, 1000))
+
+
+@renamed(recolour="recolor")
+@dataclass(frozen=True)
+class ListTraining(LoopSettings):
+    """What is trained, and what a step consists of.
+
+    Attributes:
+        config: name of a configuration: small for CPUs, or shapenet.
+        format: of the data: pack (of `monoform prepare meshes`), shapenet or pix3d; auto tells it by the files.
+        weights: folder of a trained first stage, or of a whole LIST to go on with; "" for none.
+        first_share: share of the steps, and of the time where it is limited, that the first stage takes.
+        first_batch: objects in a step of the first stage.
+        batch: objects in a step of the second stage.
+        first_rate: highest learning rate of the first stage.
+        rate: highest learning rate of the second stage.
+        points: with distances, of each object in a step.
+        fractions: of the points at each offset from the surface (shapenet, pix3d).
+        cloud: surface points of each object in a step (pack).
+        published: losses, optimizer and constant rate of the original, no averaged weights, no clipping.
+        recolor: change colours at random.
+        categories: names of those that are learned from; none for all (shapenet, pix3d).
+    """
+
+    config: str = "small"
+    format: Format = "auto"
+    weights: str = ""
+    first_share: float = 0.3
+    first_batch: int = 32
+    batch: int = 16
+    first_rate: float = 1e-3
+    rate: float = 1e-3
+    points: int = 1024
+    fractions: tuple[float, ...] = (0.45, 0.44, 0.1)
+    cloud: int = 1024
+    published: bool = False
+    recolor: bool = True
+    categories: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("first_batch", "batch", "points", "cloud"):
+            if getattr(self, name) < 1:
+                raise InputError(f"LIST's {name} is {getattr(self, name)}; it must be at least 1.")
+        if self.batch < 2 or self.first_batch < 2:
+            raise InputError("LIST's batch and first_batch must be at least 2: batch norms compare objects.")
+        if not 0 < self.first_share < 1:
+            raise InputError(f"LIST's first_share is {self.first_share}; give a share of the steps, above 0, below 1.")
+        if self.format not in get_args(Format):
+            raise InputError(f"LIST's format is {self.format!r}; choose one of {', '.join(get_args(Format))}.")
+
+    def loop(self, *, steps: int, **more: Any) -> TrainOptions:
+        """The loop's options; the original neither averages nor clips."""
+        options = super().loop(steps=steps, **more)
+        return replace(options, ema_decay=None, clip=None) if self.published else options
+
+    @property
+    def drawn(self) -> DrawOptions:
+        """What is drawn of sample files."""
+        return DrawOptions(self.fractions, self.points)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import cv2
@@ -19,7 +18,6 @@ from ...errors import InputError
 from ...inversion.silhouette_pose import MaskFit, looking, orbit_rotations, pose_from_pixels
 from ...mesh import Mesh, largest
 from ...mesh.sdf_grid import UNSURE, Distance, dense_values, estimated_slope, sparse_values, surface_of
-from ...ranges import require_range, require_ranges
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import Outline
 from ...scene.photo_camera import photo_camera, working_intrinsics
@@ -27,7 +25,7 @@ from ...scene.single_view import single_view
 from ...training.weights import pretrained
 from ...weights import shipped
 from ..base import MethodCard, Reconstructor
-from .config import ListConfig
+from .config import ListConfig, ListOptions
 from .fast import FastDistances
 from .field import ListField
 from .localize import network_query, project
@@ -46,26 +44,6 @@ NODES = 128  # along the box at least, in which the network is asked: as publish
 POINTS = 600  # of the surface, for the first camera
 
 
-@dataclass(frozen=True)
-class ListOptions:
-    """How a network is used.
-
-    Attributes:
-        weights: folder or hub id of the network, for instance one that `monoform convert` has made; "" takes the
-            small one that ships.
-        margin: side of the square that the network sees, in longest sides of the object; 0 takes the network's own.
-        fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
-        parts: separate solids that are kept, the largest first; 0 takes as many as the mask has.
-        carve: whether what lies outside the photo's mask is cut away.
-    """
-
-    weights: str = ""
-    margin: float = 0.0
-    fov: float = 35.0
-    parts: int = 0
-    carve: bool = True
-
-
 class List(Reconstructor):
     """An implicit surface by a network that needs no camera; the camera is found afterwards."""
 
@@ -82,7 +60,6 @@ class List(Reconstructor):
 
     def __init__(self, config: ListOptions | None = None) -> None:
         self.config = config or ListOptions()
-        _check(self.config)
         self.net = network(self.config.weights or str(SHIPPED.folder))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
@@ -209,12 +186,6 @@ def _limits(world: Mesh) -> Float[np.ndarray, "2 3"]:
     low, high = world.vertices.min(0), world.vertices.max(0)
     room = 0.03 * float((high - low).max())
     return np.stack((low - room, high + room))
-
-
-def _check(options: ListOptions) -> None:
-    if options.margin:
-        require_range("list's margin, where it is not 0 for the network's own,", options.margin, 1, 4)
-    require_ranges(options, "list's", fov=(1, 120), parts=(0, 1000))
 
 
 def network(folder: str) -> ListNet:

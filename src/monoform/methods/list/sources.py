@@ -18,10 +18,9 @@ from ...data.sdf.items import ShapeObjects, as_tensor, drawing
 from ...data.sdf.jitter import draw_byte_jitter, jittered
 from ...data.sdf.pix3d import Pix3dObjects
 from ...errors import InputError
-from .config import ListConfig
+from .config import ListConfig, ListTraining
 from .model import CoarseNet, ListNet
 from .packed import packed_batch, packed_solids
-from .settings import ListTraining
 from .stages import Batches, Validate, cloud_scores, distance_scores
 
 VALIDATION_OBJECTS = 48  # held-out objects

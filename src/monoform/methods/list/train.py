@@ -9,9 +9,8 @@ from pathlib import Path
 import torch
 
 from ...training import Stage, Task, Training, TrainOptions, TrainResult, load_pretrained, publish, train_stages
-from .config import ListConfig, preset
+from .config import ListConfig, ListTraining, preset
 from .model import CoarseNet, ListNet, build
-from .settings import ListTraining
 from .sources import Source, open_source
 from .stages import CoarseTask, ListTask, StageOptions, best_level
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .config import FrequencyNetwork as FrequencyNetwork
-from .config import NerfConfig as NerfConfig
-from .config import TwoPass as TwoPass
+from .frequency_config import FrequencyNetwork as FrequencyNetwork
+from .frequency_config import NerfConfig as NerfConfig
+from .frequency_config import TwoPass as TwoPass
 from .hash_config import HashConfig as HashConfig
 from .hash_config import HashNetwork as HashNetwork
 from .hash_model import HashField as HashField

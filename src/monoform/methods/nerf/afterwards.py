@@ -14,10 +14,10 @@ from ...data.capture import CaptureView
 from ...errors import InputError
 from ...progress import in_words, work
 from ...scene.fusion import DepthView
+from .config import SceneTraining
 from .held_out import Scores, evaluate
 from .products import TEXTURE, looking, scene_mesh, write_turntable
 from .scene import Scene
-from .settings import SceneTraining
 
 FRAMES = 36  # of the film
 FEWEST_VIEWS = 12  # of a mesh that is worth having

@@ -1,111 +1,115 @@
-"""Options of a NeRF: the frequency network and how its rays are sampled."""
+"""What `monoform train scene` trains, and what a step consists of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
+from ...data.capture import CaptureLayout
 from ...errors import InputError
-from ...ranges import require_ranges
-from ...render import RaySampling
+from ...renamed import renamed
+from ...training import LoopSettings
 
 
+@renamed(
+    reduced="downscale_factor",
+    centre="center",
+    clear="opacity_entropy_weight",
+    steps_along="n_samples",
+    log2_rows="log2_hashmap_size",
+    judged="validation_rays",
+    gains="exposure",
+)
 @dataclass(frozen=True)
-class FrequencyNetwork:
-    """The two networks of NeRF (Mildenhall et al. 2020, section 5 and figure 7).
+class SceneTraining(LoopSettings):
+    """Options of the training of a scene.
 
     Attributes:
-        frequencies: of the encoding of positions.
-        direction_frequencies: of the encoding of view directions.
-        depth: layers before the density.
-        width: of each layer.
+        ema_decay: of the averaged weights; None for none.
+        clip: largest norm of the gradient; None for any.
+        config: hash: a hash grid with small networks; frequency: the two networks of NeRF, far slower.
+        layout: of the capture: transforms, blender, llff, colmap; auto tells it by the files.
+        up: the axis of the capture's world that points up: y or z; auto tells it by the photos.
+        downscale_factor: by how much the photos are made smaller.
+        center: of the content in the world with y up, three numbers; None finds it, see `content_sphere`.
+        radius: of the content; 0 finds it.
+        margin: radius of the sphere that is rendered, in radii of the content.
+        background: behind the content: white, black, learned for each direction; auto: white where photos have alpha.
+        rays: pixels that are drawn in a step.
+        samples: along all rays of a step together; at most this many are rendered (hash).
+        rate: learning rate of the table (hash) or of the networks (frequency).
+        network_rate: learning rate of a hash grid's networks (hash).
+        decay: share of its values, times the rate, that the table loses in a step (hash).
+        floor: share of the rate that is left at the end of a cosine.
+        opacity_entropy_weight: weight of the entropy of coverages, which clears fog (hash).
+        warmup: steps before empty space is looked for (hash).
+        update_every: steps from one look for empty space to the next (hash).
+        update_share: share of the cells that such a look takes in (hash).
+        n_samples: samples along the diameter of the sphere (hash).
+        levels: of resolution of the hash grid (hash).
+        features: at each corner of the hash grid (hash).
+        finest: cells along an axis of the hash grid's finest level (hash).
+        log2_hashmap_size: binary logarithm of the corners that a level stores; more are hashed (hash).
+        hidden: width of the density network's hidden layer (hash).
+        color_hidden: width of the colour network's layers (hash).
+        coarse: evenly spread samples of a ray (frequency).
+        fine: samples of a ray where the coarse network found something (frequency).
+        width: of the networks' layers (frequency).
+        validation_rays: pixels of the evaluations during the training.
+        exposure: learn the exposure and white balance of each photo (hash, photos without alpha).
+        mesh: cells along the bounds of mesh.glb, made at the end; 0 for none.
+        film: side in pixels of turntable.mp4; 0 for none.
     """
 
-    frequencies: int = 10
-    direction_frequencies: int = 4
-    depth: int = 8
-    width: int = 256
+    ema_decay: float | None = None
+    clip: float | None = None
+    config: Literal["hash", "frequency"] = "hash"
+    layout: CaptureLayout | Literal["auto"] = "auto"
+    up: Literal["auto", "y", "z"] = "auto"
+    downscale_factor: float = 1.0
+    center: tuple[float, float, float] | None = None
+    radius: float = 0.0
+    margin: float = 1.1
+    background: Literal["auto", "white", "black", "learned"] = "auto"
+    rays: int = 8192
+    samples: int = 32768
+    rate: float = 1e-2
+    network_rate: float = 5e-3
+    decay: float = 0.5
+    floor: float = 0.02
+    opacity_entropy_weight: float = 2e-3
+    warmup: int = 200
+    update_every: int = 16
+    update_share: float = 0.0625
+    n_samples: int = 128
+    levels: int = 6
+    features: int = 4
+    finest: float = 512.0
+    log2_hashmap_size: int = 18
+    hidden: int = 32
+    color_hidden: int = 32
+    coarse: int = 48
+    fine: int = 48
+    width: int = 128
+    validation_rays: int = 8192
+    exposure: bool = False
+    mesh: int = 144
+    film: int = 256
 
     def __post_init__(self) -> None:
-        require_ranges(
-            self, "NeRF's", frequencies=(0, 32), direction_frequencies=(0, 32), depth=(1, 64), width=(2, 4096)
-        )
-
-
-@dataclass(frozen=True)
-class TwoPass:
-    """How rays are sampled by a coarse and a fine network.
-
-    Attributes:
-        near: where rays begin, in lengths of their directions.
-        far: where rays end, in lengths of their directions.
-        coarse: samples that are evenly spread.
-        fine: samples drawn where the coarse network found something.
-        linear_disparity: spread the coarse samples evenly in 1 / distance.
-        white: whether what rays pass through to is white; otherwise it is black.
-        density_noise: standard deviation of what is added to the raw density in training.
-        ndc: (2 focal / width, 2 focal / height) of forward-facing scenes, whose rays are turned into normalised device
-            coordinates of a camera at the origin that looks along -z (Mildenhall et al. 2020, appendix C); None for no
-            such change.
-    """
-
-    near: float = 2.0
-    far: float = 6.0
-    coarse: int = 64
-    fine: int = 128
-    linear_disparity: bool = False
-    white: bool = True
-    density_noise: float = 0.0
-    ndc: tuple[float, float] | None = None
-
-    def __post_init__(self) -> None:
-        require_ranges(
-            self, "NeRF's", near=(0.0, 1e6), far=(0.0, 1e6), coarse=(3, 4096), fine=(0, 4096), ndc=(1e-6, 1e6)
-        )
-        require_ranges(self, "NeRF's", density_noise=(0.0, 1e6))
-        if not 0 <= self.near < self.far:
-            raise InputError(f"NeRF's rays go from {self.near} to {self.far}; near must be below far.")
-        if self.linear_disparity and self.near <= 0:
-            raise InputError("Samples that are even in disparity need near above 0.")
-
-    @property
-    def rays(self) -> RaySampling:
-        """The same as the pipeline takes it."""
-        return RaySampling(
-            coarse=self.coarse,
-            fine=self.fine,
-            spread="disparity" if self.linear_disparity else "linear",
-            strata="ends",
-            intervals="next",
-            last="endless",
-            importance="inner",
-            background=(float(self.white),) * 3,
-        )
-
-
-@dataclass(frozen=True)
-class NerfConfig:
-    """A NeRF of one scene.
-
-    Attributes:
-        network: sizes of the coarse and of the fine network.
-        sampling: of rays.
-        up: the axis of the network's own world that points up; the house's world has y up.
-        bounds: lower and upper corner of the box, in the network's world, outside which there is nothing.
-        sphere: centre and radius in the network's world: rays begin where they enter it, `sampling` counts from there,
-            and rays that miss it see the background; None for rays that begin at their origins.
-    """
-
-    network: FrequencyNetwork = field(default_factory=FrequencyNetwork)
-    sampling: TwoPass = field(default_factory=TwoPass)
-    up: Literal["y", "z"] = "z"
-    bounds: tuple[tuple[float, float, float], tuple[float, float, float]] = ((-1.5, -1.5, -1.5), (1.5, 1.5, 1.5))
-    sphere: tuple[float, float, float, float] | None = None
-
-    def __post_init__(self) -> None:
-        require_ranges(self, "NeRF's", sphere=(-1e6, 1e6))
-        for low, high in zip(*self.bounds, strict=True):
-            if not -1e6 <= low < high <= 1e6:
-                raise InputError(f"NeRF's bounds go from {low} to {high}; the lower must be below the upper.")
-        if self.sphere is not None and not self.sphere[3] > 0:
-            raise InputError(f"NeRF's sphere has the radius {self.sphere[3]}; it must be positive.")
+        if self.config not in ("hash", "frequency"):
+            raise InputError(f"There is no scene configuration {self.config!r}; choose hash or frequency.")
+        if self.background not in ("auto", "white", "black", "learned"):
+            raise InputError(f"A scene's background is {self.background!r}; choose auto, white, black or learned.")
+        if self.up not in ("auto", "y", "z"):
+            raise InputError(f"The capture's up is {self.up!r}; choose auto, y or z.")
+        for name in ("rays", "samples", "update_every", "validation_rays"):
+            if getattr(self, name) < 1:
+                raise InputError(f"A scene's {name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("downscale_factor", "rate", "network_rate", "margin", "update_share"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"A scene's {name} is {getattr(self, name)}; it must be positive.")
+        if self.radius < 0 or self.warmup < 0 or self.opacity_entropy_weight < 0 or not 0 <= self.floor <= 1:
+            raise InputError(
+                "A scene's radius, warmup and opacity_entropy_weight must be at least 0, its floor in 0..1."
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..base import Method, MethodCard
-from .settings import SceneTraining
+from .config import SceneTraining
 
 CITATIONS = (
     """@inproceedings{mildenhall2020nerf,

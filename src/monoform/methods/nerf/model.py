@@ -14,7 +14,7 @@ from ...nn.field import Field, FieldSamples
 from ...nn.nerf_mlp import NerfMlp
 from ...render import RayRender
 from ...render.ray_renderer import RayColors
-from .config import NerfConfig, TwoPass
+from .frequency_config import NerfConfig, TwoPass
 from .rays import ndc_rays
 from .two_pass import field_samples, render_two_pass
 

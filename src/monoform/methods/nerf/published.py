@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
 from ...nn.state_dict import fill, named_tensors, require_fit
 from ...outputs import atomic_stream
-from .config import FrequencyNetwork, NerfConfig, TwoPass
+from .frequency_config import FrequencyNetwork, NerfConfig, TwoPass
 from .model import NerfNet
 
 USE = "monoform pose PHOTO --scene {folder}"

@@ -23,7 +23,7 @@ from ...render.camera_render import camera_colors
 from ...render.ray_renderer import RayRenderer
 from ...scene import Provenance, Reconstruction
 from ...training.weights import CONFIG, load_pretrained
-from .config import NerfConfig
+from .frequency_config import NerfConfig
 from .hash_config import HashConfig
 from .hash_model import HashField, HashScene
 from .hash_render import HashRenderer

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from ...metrics import psnr
 from ...training import Cosine, Optimizer, Phase
+from .config import SceneTraining
 from .model import NerfNet, NerfRenderer
 from .ray_bank import RayBank, RayBatch
-from .settings import SceneTraining
 
 FASTEST = 5e-4  # learning rate of the paper, above which these networks diverge
 

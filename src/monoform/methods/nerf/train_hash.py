@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from ...metrics import psnr
 from ...training import Cosine, Optimizer, Phase
+from .config import SceneTraining
 from .hash_model import HashScene
 from .hash_render import HashRenderer, render_samples, samples_within, step_length
 from .ray_bank import RayBank, RayBatch
-from .settings import SceneTraining
 
 BETAS, EPSILON = (0.9, 0.99), 1e-15
 GAIN_RATE = 3e-3  # of the logarithms of the photos' gains

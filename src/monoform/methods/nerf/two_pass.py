@@ -10,7 +10,7 @@ from ...nn.field import FieldSamples
 from ...nn.nerf_mlp import NerfMlp
 from ...render import RayRender, Rays, RaySampleNoise, render_passes
 from ...render.passes import Query
-from .config import TwoPass
+from .frequency_config import TwoPass
 
 
 def render_two_pass(

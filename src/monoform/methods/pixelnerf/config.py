@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from ...errors import InputError
 from ...nn.resnet import Backbone
 from ...ranges import require_ranges
 from ...renamed import renamed
 from ...render import RaySampling
+
+Looking = Literal["camera", "average"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @renamed(centred="centered")
@@ -222,3 +225,35 @@ def preset(name: str) -> PixelNerfConfig:
 def for_evaluation(config: PixelNerfConfig) -> PixelNerfConfig:
     """The configuration with at least 64 coarse samples, as the published evaluation asks for."""
     return replace(config, sampling=replace(config.sampling, coarse=max(64, config.sampling.coarse)))
+
+
+@dataclass(frozen=True)
+class PixelNerfOptions:
+    """How a network is used.
+
+    Attributes:
+        weights: folder or hub id of the network, for instance one that `monoform convert` has made; cars, or empty: the
+            small weights for cars, and for objects of all kinds, that ship with monoform.
+        margin: side of the square that the network sees of a single photo, in longest sides of the object.
+        elevation: of a single photo's camera above the object in degrees; turns the result upright.
+        carve: whether what lies outside the photos' masks is cut away.
+        looking: camera, where geometry is that seen from the first photo, or average, over all directions.
+        level: density per world unit at which the surface lies; 0: 10, or less where the network spreads the object
+            along the rays because it does not know its depth.
+        precision: float32, or bfloat16: faster, and coarser.
+    """
+
+    weights: str = ""
+    margin: float = 1.3
+    elevation: float = 0.0
+    carve: bool = True
+    looking: Looking = "camera"
+    level: float = 0.0
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "pixelnerf's", margin=(1.0, 4.0), elevation=(-89, 89), level=(0, 1000))
+        choices = {"looking": get_args(Looking), "precision": get_args(Precision)}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise InputError(f"pixelnerf's {name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}.")

@@ -26,9 +26,9 @@ from ...render import RaySampleNoise, render_passes
 from ...render.chunks import slices as pieces
 from ...render.intervals import lengths_to_next
 from ...render.passes import SampleRays
-from .config import Sampling
+from .config import Precision, Sampling
 from .encoded import Encoded
-from .fast_field import FastField, Precision
+from .fast_field import FastField
 from .model import PixelNerfNet
 from .render import as_rays
 from .skipping import Occupancy, probe

@@ -7,7 +7,7 @@ applied once to the whole map, and points look the results up.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -16,12 +16,12 @@ from torch.nn import functional
 
 from ...errors import InputError
 from ...nn.field import FieldSamples
+from .config import Precision
 from .encoded import Encoded
 from .mlp import Residual, ResnetFC, activation
 from .model import PixelNerfNet, heads
 from .pixels import pool_views
 
-Precision = Literal["float32", "bfloat16"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 ROWS = 4096  # points x views in the perceptrons at once: their activations stay in the processor's caches
 

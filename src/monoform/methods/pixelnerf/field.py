@@ -15,9 +15,9 @@ from ...mesh.isosurface import DENSITY_LEVEL
 from ...nn.field import Field, FieldSamples
 from ...render import ray_box
 from ...scene.outline import Outline
+from .config import Looking
 from .fast_field import FastField
 
-Looking = Literal["camera", "average"]
 AVERAGED = 8
 RAYS, SAMPLES = 512, 64
 

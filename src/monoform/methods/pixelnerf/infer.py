@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
 
 from ...devices import device_of, to_device
-from ...errors import InputError
-from ...ranges import require_ranges
 from ...scene import Provenance, Reconstruction, View
 from ...scene.outline import Outline
 from ...scene.photo_camera import working_camera
@@ -19,9 +17,9 @@ from ...scene.single_view import cleaned
 from ...training.weights import pretrained
 from ...weights import shipped
 from ..base import MethodCard, Reconstructor
-from .config import PixelNerfConfig
-from .fast_field import DTYPES, FastField, Precision
-from .field import Looking, PixelNerfField, surface_level
+from .config import PixelNerfConfig, PixelNerfOptions
+from .fast_field import FastField
+from .field import PixelNerfField, surface_level
 from .model import PixelNerfNet
 from .renderer import PixelNerfRenderer
 from .source_views import focal_alone, source_views
@@ -36,31 +34,6 @@ CITATION = """@inproceedings{yu2021pixelnerf,
 
 FOCAL_UNUSED = "The focal length is not used: pixelnerf takes a photo without a pose as its training's were taken."
 SHIPPED = {"": shipped()["pixelnerf"], "cars": shipped()["pixelnerf_cars"]}
-
-
-@dataclass(frozen=True)
-class PixelNerfOptions:
-    """How a network is used.
-
-    Attributes:
-        weights: folder or hub id of the network, for instance one that `monoform convert` has made; cars, or empty: the
-            small weights for cars, and for objects of all kinds, that ship with monoform.
-        margin: side of the square that the network sees of a single photo, in longest sides of the object.
-        elevation: of a single photo's camera above the object in degrees; turns the result upright.
-        carve: whether what lies outside the photos' masks is cut away.
-        looking: camera, where geometry is that seen from the first photo, or average, over all directions.
-        level: density per world unit at which the surface lies; 0: 10, or less where the network spreads the object
-            along the rays because it does not know its depth.
-        precision: float32, or bfloat16: faster, and coarser.
-    """
-
-    weights: str = ""
-    margin: float = 1.3
-    elevation: float = 0.0
-    carve: bool = True
-    looking: Looking = "camera"
-    level: float = 0.0
-    precision: Precision = "float32"
 
 
 class PixelNerf(Reconstructor):
@@ -79,7 +52,6 @@ class PixelNerf(Reconstructor):
 
     def __init__(self, config: PixelNerfOptions | None = None) -> None:
         self.config = config or PixelNerfOptions()
-        _check(self.config)
         self.net = pretrained(PixelNerfNet, PixelNerfConfig, weights_folder(self.config.weights))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
@@ -152,11 +124,3 @@ def _outline(view: View) -> Outline:
     photo, camera = view.photo, view.camera
     assert photo.mask is not None and camera is not None
     return Outline.of(photo.mask, working_camera(camera, photo))
-
-
-def _check(options: PixelNerfOptions) -> None:
-    require_ranges(options, "pixelnerf's", margin=(1.0, 4.0), elevation=(-89, 89), level=(0, 1000))
-    choices = {"looking": ("camera", "average"), "precision": tuple(DTYPES)}
-    for name, allowed in choices.items():
-        if getattr(options, name) not in allowed:
-            raise InputError(f"pixelnerf's {name} is {getattr(options, name)!r}; choose one of {', '.join(allowed)}.")
