@@ -34,6 +34,10 @@ class RayBatch:
     alpha: Float[Tensor, " r"]
     view: Int[Tensor, " r"]
 
+    def first(self, count: int) -> RayBatch:
+        """Some of the rays."""
+        return RayBatch(*(each[:count] for each in vars(self).values()))
+
 
 class RayBank:
     """All pixels of some photos that count and whose rays meet a sphere, in bytes; rays are made when they are drawn.

@@ -19,7 +19,6 @@ from ...errors import InputError
 from ...metrics import psnr
 from ...nn.resnet import load_resnet
 from ...renamed import renamed
-from ...render import RayPass
 from ...training import (
     Constant,
     Cosine,
@@ -35,6 +34,7 @@ from ...training import (
     train,
 )
 from .config import PixelNerfConfig, preset
+from .losses import color_loss
 from .model import PixelNerfNet
 from .pixels import pixels_in_boxes
 from .render import render
@@ -197,17 +197,7 @@ class PixelNerfTask:
         del step
         encoded = self.net.encode(batch.images, batch.cameras)
         rendered = render(self.net, encoded, batch.rays, generator=generator)
-        parts = {"coarse": self._error(rendered.coarse, batch.colors)}
-        if rendered.fine is not None:
-            parts["fine"] = self._error(rendered.fine, batch.colors)
-        seen = rendered.best.rgb.detach()
-        measures = {name: value.detach() for name, value in parts.items()}
-        measures["psnr"] = -10 * torch.log10((seen - batch.colors).square().mean())
-        return torch.stack(list(parts.values())).sum(), measures
-
-    def _error(self, seen: RayPass, colors: Float[Tensor, "b r 3"]) -> Tensor:
-        difference = seen.rgb - colors
-        return difference.abs().mean() if self.options.absolute else difference.square().mean()
+        return color_loss(rendered, batch.colors, absolute=self.options.absolute)
 
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
         """PSNR over random rays of whole images of objects that were held out, the same at each step."""
