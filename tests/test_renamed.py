@@ -12,6 +12,7 @@ from torch import nn
 
 from monoform.cli.settings import parse_settings
 from monoform.errors import InputError
+from monoform.methods.inerf import PhotometricAdam
 from monoform.methods.list.config import ListConfig
 from monoform.methods.nerf.config import SceneTraining
 from monoform.methods.nerf.hash_config import HashConfig, HashNetwork
@@ -122,6 +123,10 @@ def test_old_public_names_are_the_new_ones(module: str, old: str, now: str) -> N
         assert getattr(home, old) is getattr(home, now)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = home.nothing
+
+
+def test_old_values_of_options_are_taken() -> None:
+    assert PhotometricAdam(sampling="centre") == PhotometricAdam(sampling="center")  # type: ignore[arg-type]
 
 
 def test_python_creates_a_method_with_an_unknown_option_refused() -> None:

@@ -63,7 +63,8 @@ def build_mesh(reconstruction: ReconstructedObject, options: MeshingOptions) -> 
     if not reconstruction.can_be_overlaid:
         painted = _baked if "color" in reconstruction.capabilities else _unpainted
     else:
-        painted = {"projected": _projected, "sheets": _front_back_atlas}.get(reconstruction.texture, _baked)
+        atlases = {"projected": _projected, "front_back": _front_back_atlas, "sheets": _front_back_atlas}  # sheets: old
+        painted = atlases.get(reconstruction.texture, _baked)
     return _with_confidence(painted(surface, reconstruction, options.texture), reconstruction)
 
 

@@ -149,7 +149,7 @@ def test_published_settings() -> None:
     assert (OFFICIAL_SCRIPT.steps, OFFICIAL_SCRIPT.rate, OFFICIAL_SCRIPT.sampling) == (101, 1e-3, "random")
     assert (OFFICIAL_NOTEBOOK.rate, OFFICIAL_NOTEBOOK.sampling, SCREW.compat.parametrization) == (
         1e-2,
-        "centre",
+        "center",
         "screw7",
     )
     assert OFFICIAL_NOTEBOOK.compat.encoder_batchnorm == "batch"

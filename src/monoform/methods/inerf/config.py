@@ -12,9 +12,9 @@ from ...renamed import renamed
 
 Frame = Literal["world", "camera", "object"]
 Parametrization = Literal["se3", "matrix", "screw7"]
-Sampling = Literal["random", "centre", "patch", "points", "regions", "object"]
+Sampling = Literal["random", "center", "patch", "points", "regions", "object"]
 FRAMES: tuple[Frame, ...] = ("world", "camera", "object")
-SAMPLINGS: tuple[Sampling, ...] = ("random", "centre", "patch", "points", "regions", "object")
+SAMPLINGS: tuple[Sampling, ...] = ("random", "center", "patch", "points", "regions", "object")
 
 
 @renamed(parametrisation="parametrization")
@@ -85,6 +85,8 @@ class PhotometricAdam:
                 f"iNeRF has rate {self.rate}, decay {self.decay} and translation_scale {self.translation_scale}; "
                 "give positive ones, and a decay of at most 1."
             )
+        if self.sampling == "centre":  # its name before
+            object.__setattr__(self, "sampling", "center")
         if self.sampling not in SAMPLINGS:
             raise InputError(f"iNeRF's sampling is {self.sampling!r}; choose one of {', '.join(SAMPLINGS)}.")
         if self.frame not in FRAMES:

@@ -67,7 +67,7 @@ def pixel_source(
     replacement = options.compat.with_replacement
     if options.sampling == "random":
         return PixelSource(everything, everything[:0], options.rays, replacement)
-    if options.sampling == "centre":
+    if options.sampling == "center":
         return PixelSource(central_box(height, width, CENTER), everything[:0], options.rays, True)
     if options.sampling == "patch":
         wanted = central_box(height, width, PATCH)

@@ -14,7 +14,7 @@ _OFFICIAL = Compat(
 )
 OFFICIAL_SCRIPT = PhotometricAdam(steps=101, rays=1024, sampling="random", rate=1e-3, compat=_OFFICIAL)
 """The official release's script: 101 steps whatever is asked for, at a constant 0.001."""
-OFFICIAL_NOTEBOOK = PhotometricAdam(steps=101, rays=1024, sampling="centre", rate=1e-2, compat=_OFFICIAL)
+OFFICIAL_NOTEBOOK = PhotometricAdam(steps=101, rays=1024, sampling="center", rate=1e-2, compat=_OFFICIAL)
 """The official release's notebook."""
 SCREW = PhotometricAdam(rays=1024, compat=Compat(parametrization="screw7", unit_directions=False))
 """The widespread re-implementation for scenes of the original NeRF."""

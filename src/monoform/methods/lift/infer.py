@@ -118,7 +118,7 @@ class Lift(Reconstructor):
                 fit={"loss": round(loss, 5)},
             ),
             parts=parts,
-            texture="sheets",
+            texture="front_back",
         )
 
 
