@@ -126,7 +126,7 @@ def test_old_public_names_are_the_new_ones(module: str, old: str, now: str) -> N
 
 
 def test_old_values_of_options_are_taken() -> None:
-    assert PhotometricAdam(sampling="centre") == PhotometricAdam(sampling="center")  # type: ignore[arg-type]
+    assert PhotometricAdam(sampling="centre") == PhotometricAdam(sampling="center")
 
 
 def test_python_creates_a_method_with_an_unknown_option_refused() -> None:

@@ -47,7 +47,7 @@ class Work:
         self.note = self.note if note is None else note
 
     def seconds_left(self) -> float | None:
-        """At the mean speed so far; None where that is not known."""
+        """Seconds left at the mean speed so far; None where that is not known."""
         done = self.finished - self.first
         if self.total is None or done < 1:
             return None

@@ -124,7 +124,7 @@ def _intrinsics(
 
 
 def _focal(one: Mapping[str, Any], axis: str, extent: int, index: int) -> float | None:
-    """In pixels along an axis, by the fields of a frame or of the file; None where it says nothing."""
+    """Focal length along an axis in pixels, from the fields of a frame or of the file; None where neither has it."""
     length, angle, degrees = f"fl_{axis}", f"camera_angle_{axis}", f"{axis}_fov"
     if length in one:
         focal = number_of(one, length, index)

@@ -114,6 +114,6 @@ def _bytes_of(dtype: np.dtype, shape: tuple[int, ...], available: int) -> int:
 
 
 def _array(values: np.ndarray, shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:
-    """In shape, in the machine's byte order, of the numbers that PyTorch knows too."""
+    """The array in its shape and the machine's byte order, of a type that PyTorch has too."""
     dtype = np.dtype(np.float64) if values.dtype == np.longdouble else values.dtype.newbyteorder("=")
     return values.reshape(shape, order=order).astype(dtype, copy=False)

@@ -118,7 +118,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Of all that urllib can open, the web alone."""
+    """An opener of web addresses alone, of all that urllib can open."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,

@@ -43,7 +43,7 @@ def named_photos(words: Sequence[str], *, leave: Path | None = None) -> list[tup
 
 
 def _photos_of(folder: Path, leave: Path | None) -> Iterator[Path]:
-    """Sorted by path; links to folders are not followed, so that there is an end."""
+    """Photos of a folder, sorted by path; links to folders are not followed, so that the search ends."""
     left = None if leave is None else leave.resolve()
     for root, folders, files in os.walk(folder):
         here = Path(root)

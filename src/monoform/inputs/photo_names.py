@@ -101,7 +101,7 @@ class NameTable:
             self._by_stem.setdefault(_Parts.of(name).stem, []).append(number)
 
     def matching(self, wanted: str, *, elsewhere: bool = False) -> list[int]:
-        """As the function of this name."""
+        """The photos that a name means; see the function `matching`."""
         among = self._by_stem.get(_Parts.of(wanted).stem, [])
         found = matching(wanted, [self.names[number] for number in among], elsewhere=elsewhere)
         return [among[number] for number in found]

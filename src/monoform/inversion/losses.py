@@ -1,4 +1,4 @@
-"""How far a drawn silhouette or picture is from the seen one: one number for each hypothesis, not weighted.
+"""Losses between rendered and observed silhouettes and pictures: one unweighted number for each hypothesis.
 
 The first axis b counts hypotheses; the pixels follow, as an image or as a list. The seen side may have b = 1.
 """

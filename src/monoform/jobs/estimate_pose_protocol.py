@@ -106,7 +106,7 @@ class Run:
         return last
 
     def row(self) -> dict[str, Any]:
-        """As plain values."""
+        """The run as plain values for a table."""
         return {
             "photo": self.photo,
             "start": list(self.start),

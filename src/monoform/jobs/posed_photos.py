@@ -34,7 +34,7 @@ class PosedPhotos:
     up: Literal["auto", "y", "z"] = "auto"
 
     def __str__(self) -> str:
-        """As result.json keeps what was asked for."""
+        """The form in which result.json records the request."""
         return f"{self.path} {' '.join(map(str, self.chosen)) or 'all'}, up {self.up}"
 
     @property

@@ -35,7 +35,7 @@ class GridValues:
     evaluated: int
 
     def between(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Between nodes linear; beyond the box that of its border, and as much more as the way from there."""
+        """Values linear between nodes; beyond the box the value of its border plus the distance from there."""
         inside = points.clamp(-self.half_side, self.half_side)
         grid = torch.from_numpy(self.values).to(points)[None, None]
         coordinates = (inside / self.half_side).flip(-1)[None, None, None]
@@ -112,7 +112,7 @@ def _halved(
 
 
 def _between(values: np.ndarray, axis: int, made: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
-    """The grid with new nodes between its own along an axis, made of the two beside them."""
+    """The grid with new nodes along an axis, each made of the two old ones next to it."""
     moved = np.moveaxis(values, axis, 0)
     fine = np.empty((2 * len(moved) - 1, *moved.shape[1:]), values.dtype)
     fine[::2] = moved
@@ -121,7 +121,7 @@ def _between(values: np.ndarray, axis: int, made: Callable[[np.ndarray, np.ndarr
 
 
 def _farther(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Of two signed distances the larger one."""
+    """The one of two signed distances whose magnitude is larger."""
     return np.where(np.abs(first) > np.abs(second), first, second)
 
 

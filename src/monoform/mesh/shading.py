@@ -1,4 +1,4 @@
-"""Normals that look right on round and on angular shapes alike."""
+"""Vertex normals that are smooth across faces and sharp at creases."""
 
 from __future__ import annotations
 

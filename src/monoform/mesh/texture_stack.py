@@ -87,7 +87,7 @@ def _shared_attributes(parts: list[Part]) -> dict[str, np.ndarray]:
 
 
 def _with_own_texture(part: Part) -> Part:
-    """Vertex colors beside textures become a texture, too."""
+    """Parts with vertex colors get a texture where other parts have one."""
     if part.texture is None and part.mesh.vertex_colors is not None:
         return Part(*colors_as_texture(part.mesh), None)
     return part

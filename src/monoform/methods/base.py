@@ -75,7 +75,7 @@ class PublishedFormat(Protocol):
 
 
 class Method:
-    """What is said of any method, and what it can do; the commands ask for nothing else.
+    """A method: its card, its options, and which verbs it has; the commands use nothing else.
 
     Attributes:
         card: for choosing it.
@@ -98,17 +98,17 @@ class Method:
 
     @classmethod
     def training(cls) -> Training | None:
-        """How it is trained: `TRAINING` of the file train.py beside the class; None where there is none."""
+        """How it is trained: `TRAINING` of train.py in the method's folder; None where there is none."""
         return getattr(_beside(cls, "train"), "TRAINING", None)
 
     @classmethod
     def evaluation(cls) -> Evaluation | None:
-        """How it is measured by a protocol: `EVALUATION` of evaluate.py beside the class; None where there is none."""
+        """Its protocol: `EVALUATION` of evaluate.py in the method's folder; None where there is none."""
         return getattr(_beside(cls, "evaluate"), "EVALUATION", None)
 
     @classmethod
     def published(cls) -> PublishedFormat | None:
-        """What reads its authors' checkpoints: published.py beside the class; None where nothing does."""
+        """Reader of its authors' checkpoints: published.py in the method's folder; None where there is none."""
         found = _beside(cls, "published")
         return found if isinstance(found, PublishedFormat) else None
 
@@ -127,7 +127,7 @@ class Method:
 
 
 def _beside(method: type[Method], name: str) -> ModuleType | None:
-    """A file of the method's folder, imported when it is asked for; None where there is none."""
+    """A module of the method's folder, imported on first use; None where there is none."""
     package = method.__module__.rpartition(".")[0]
     if not package or find_spec(f"{package}.{name}") is None:
         return None
@@ -170,7 +170,7 @@ class Generator(Method, ABC):
 @renamed(centre="center")
 @dataclass(frozen=True)
 class SceneBounds:
-    """What is known of a scene besides how it looks.
+    """Where in the world a scene's content is.
 
     Attributes:
         center: of what the photo shows, in world units.

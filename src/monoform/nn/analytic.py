@@ -15,7 +15,7 @@ Vector3 = tuple[float, float, float]
 
 
 class _Colored(Field):
-    """Of one color, or, where there is none, colored by the place in `bounds`."""
+    """A field of one color, or colored by the position in `bounds` where it has none."""
 
     rgb: Vector3 | None
 

@@ -1,4 +1,4 @@
-"""What every representation of an object answers: geometry and values at points, and where it lives."""
+"""The interface of every representation of an object: geometry and values at points, within bounds."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Field(Protocol):
         return FieldSamples(self.geometry(points), self.values(points, directions))
 
     def geometry(self, points: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
-        """The geometry alone, for what looks at shapes only."""
+        """Signed distance or density alone, for users that need no values."""
         return self.query(points, None).geometry
 
     def values(

@@ -53,7 +53,7 @@ class GridOptions:
 
     @property
     def width(self) -> int:
-        """Of the encoding: features of all levels."""
+        """Length of the encoding: features of all levels."""
         return self.levels * self.features
 
     @property

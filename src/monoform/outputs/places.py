@@ -91,7 +91,7 @@ def require_ours(path: Path, is_ours: Callable[[Path], bool]) -> None:
 
 
 def names_in(folder: Path) -> list[str]:
-    """What lies in a folder, but for what is not finished; nothing where there is no folder.
+    """Names in a folder, unfinished files apart; none where there is no folder.
 
     Raises:
         InputError: there is a file or a link in its place.

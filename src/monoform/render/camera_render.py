@@ -1,4 +1,4 @@
-"""What one camera sees, whatever it was that was rendered; and that picture by anything that renders rays."""
+"""The picture of one camera, whatever was rendered, and its rendering by any ray renderer."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class OccupancyGrid(nn.Module):
 
     @property
     def mean_density(self) -> float:
-        """Of all cells."""
+        """Mean density of all cells."""
         return float(self.density_grid.clamp_min(0).mean())
 
     def extent(self, cascade: int) -> float:

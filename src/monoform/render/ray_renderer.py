@@ -1,4 +1,4 @@
-"""Anything that tells what rays see: the one thing that finding a camera asks of a scene."""
+"""The interface of anything that renders rays, all that pose estimation needs of a scene."""
 
 from __future__ import annotations
 
@@ -105,5 +105,5 @@ class HostRenderer:
 
 
 def background_of(renderer: object) -> tuple[float, float, float] | None:
-    """The plain background, sRGB 0..1, on which a renderer draws; white where it tells none. None: it is not plain."""
+    """Plain background of a renderer, sRGB 0..1; white where it declares none, None where it is not plain."""
     return getattr(renderer, "background", (1.0, 1.0, 1.0))

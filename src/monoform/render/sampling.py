@@ -130,7 +130,7 @@ class RaySampleNoise:
         return RaySampleNoise(self.strata[rows], self.levels[rows], self.within[rows], self.normal[rows])
 
     def reshape(self, *shape: int) -> RaySampleNoise:
-        """For rays of another shape."""
+        """The same noise for rays of another shape."""
         parts = (self.strata, self.levels, self.within, self.normal)
         return RaySampleNoise(*(part.reshape(*shape, part.shape[-1]) for part in parts))
 

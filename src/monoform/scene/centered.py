@@ -74,7 +74,7 @@ def _middle(origins: Tensor, directions: Tensor) -> tuple[Float[Tensor, " 3"], F
 def _distances(
     center: Float[Tensor, " 3"], origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"]
 ) -> Float[Tensor, " n"]:
-    """Of the rays' lines from the centre."""
+    """Distances of the rays' lines from the center."""
     return torch.linalg.cross(center - origins, directions).norm(dim=-1)
 
 

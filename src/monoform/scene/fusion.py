@@ -41,8 +41,12 @@ class DepthView:
     def at(
         self, points: Float[Tensor, "n 3"]
     ) -> tuple[Float[Tensor, "n 3"], Float[Tensor, " n"], Bool[Tensor, " n"], Float[Tensor, "n 3"]]:
-        """Of points: the colour where they are seen, how far they are before what is, whether they are in the picture,
-        and unit vectors to the camera."""
+        """The view at points.
+
+        Returns:
+            Colors of the pixels that show the points, 0..1; signed distances along the rays to the surface that is seen
+            there, positive in front of it; whether the points project into the picture; unit vectors to the camera.
+        """
         pixels, depth = self.camera.project(points[None])
         uv = 2.0 * pixels[0] / pixels.new_tensor([self.camera.width, self.camera.height]) - 1.0
         visible = (depth[0] > 0) & (uv.abs() <= 1.0).all(dim=-1)
@@ -56,7 +60,7 @@ class DepthView:
 
 @dataclass(frozen=True, eq=False)
 class FusedField(Field):
-    """Signed distances on a grid over a box, and colours as the cameras see them that look at the surface.
+    """A truncated signed distance grid over a box, colored by the views that see the surface.
 
     Attributes:
         distances: at the nodes, in world units; negative inside.
@@ -91,15 +95,15 @@ class FusedField(Field):
     def values(
         self, points: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"] | None = None
     ) -> Float[Tensor, "n 3"]:
-        """sRGB 0..1, the mean of what cameras see there, by how straight they look at it; of all where none does."""
+        """sRGB 0..1: mean of the views that see a point, weighted by the cosine to its normal; of all if none does."""
         del directions
         normals, near = self.normals(points), WIDTH * self.cell
         total, weights = torch.zeros_like(points), torch.full_like(points[:, :1], 1e-12)
         for view in self.views:
-            rgb, before, visible, outward = view.at(points)
+            rgb, signed, visible, outward = view.at(points)
             facing = (normals * outward).sum(dim=-1).clamp_min(0.0) ** FACING
             # What is hidden counts for next to nothing, yet for something.
-            weight = visible * torch.where(before.abs() < near, facing, 1e-6)
+            weight = visible * torch.where(signed.abs() < near, facing, 1e-6)
             total += weight[:, None] * rgb
             weights += weight[:, None]
         return (total / weights).clamp(0.0, 1.0)
@@ -121,7 +125,7 @@ def fused(
     resolution: int,
     device: torch.device | str = "cpu",
 ) -> FusedField:
-    """Average the truncated signed distances to what each camera sees (Curless and Levoy 1996).
+    """Average of the truncated signed distances to the depth of each view (Curless and Levoy 1996).
 
     A node that no camera sees, or that all of them see only behind a surface, is inside. One that a camera sees through
     is outside, by as much as the others leave of that.
@@ -144,9 +148,9 @@ def fused(
             views += (_depth_view(renderer, camera, device),)
             show(len(views))
     for view in views:
-        _, before, visible, _ = view.at(points)
-        observed = visible & (before > -reach)
-        total += torch.where(observed, before.clamp_max(reach), 0.0)
+        _, signed, visible, _ = view.at(points)
+        observed = visible & (signed > -reach)
+        total += torch.where(observed, signed.clamp_max(reach), 0.0)
         count += observed
     values = torch.where(count > 0, total / count.clamp_min(1.0), -reach)
     return FusedField(values.reshape(3 * (resolution + 1,)), bounds, views)

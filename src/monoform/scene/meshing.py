@@ -69,7 +69,7 @@ def build_mesh(reconstruction: ReconstructedObject, options: MeshingOptions) -> 
 
 
 def _with_confidence(mesh: Mesh, reconstruction: ReconstructedObject) -> Mesh:
-    """The field's own confidence at each vertex, 0..1, where it tells one."""
+    """The mesh with the field's confidence at each vertex, 0..1, where the field has one."""
     confidence = getattr(reconstruction.field, "confidence", None)
     if confidence is None:
         return mesh

@@ -19,7 +19,7 @@ BEHIND = -1e3  # pixels, of what is behind the camera
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """A photo's mask as its camera sees it, to carve a field by: beyond it there is nothing.
+    """A photo's mask with its camera, to carve a field: points that project outside it are empty.
 
     Attributes:
         camera: of an image of the mask's size.
@@ -35,7 +35,7 @@ class Outline:
         return cls(camera, torch.from_numpy(signed_distance(mask)).float())
 
     def pixels(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """The distance where points are seen; beyond the image that of its border, less the way there."""
+        """Signed distance to the mask's outline at the points' pixels; beyond the image the border's, less the way to it."""
         return self._at(points)[0]
 
     def world(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:

@@ -209,7 +209,7 @@ def _rgba(image: Image.Image) -> np.ndarray:
 
 
 def _alpha_mask(rgba: np.ndarray, source: str) -> np.ndarray | None:
-    """The photo's alpha in 0..1 as its mask, where it tells one."""
+    """The photo's alpha in 0..1 as its mask; None where it masks nothing."""
     if not alpha_says(rgba[..., 3]):
         return None
     if rgba[..., 3].max() < 128:

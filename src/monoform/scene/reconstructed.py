@@ -72,9 +72,9 @@ class ReconstructedObject:
         views: the photos and their cameras; the first one's photo gives the texture. None for a sample.
         provenance: method, options, seed, weights.
         parts: number of separate solids that the object has.
-        texture: "projected": the photo is the atlas, front and back alike; "front_back": the photo and, at its right, the
-            field's color of the back (`TwoSided`), an image twice as wide as high; "baked": an atlas is unwrapped and
-            baked from the photo where it sees the surface and from the field elsewhere. Without a photo all are "baked".
+        texture: "projected": the photo is the atlas of front and back; "front_back": the atlas is the photo and, at its
+            right, the field's color of the back (`TwoSided`), twice as wide as high; "baked": an atlas is unwrapped and
+            baked from the photo where it sees the surface and from the field elsewhere, as always without a photo.
         level: density per world unit at which the surface lies; None: the house's, 10, and 0 for a signed distance.
         capabilities: which of "geometry", "color" and "camera" the method itself has given; what it has not is added
             from the photo, or stays away. None: geometry, color, and the camera where the first photo has one.

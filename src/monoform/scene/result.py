@@ -53,7 +53,7 @@ def load(folder: str | Path) -> Reconstruction:
 
 
 def _capabilities(summary: Mapping[str, Any], views: tuple[View, ...], folder: Path) -> frozenset[str]:
-    """As saved; the camera only while its file is there. None where the result tells none."""
+    """Capabilities as saved, the camera only while its file exists; None where the result lists none."""
     stored = _checked(summary, "capabilities", list, folder) or []
     strange = [name for name in stored if name not in CAPABILITIES]
     if strange:

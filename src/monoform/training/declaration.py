@@ -1,4 +1,4 @@
-"""How a training is told to the commands: its name, its options, and how the loop runs for it."""
+"""Declaration of a training for the commands: its name, its options, its defaults of the loop."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def _decay(decay: float | Callable[[int], float], *, warmup: bool) -> Decay:
 
 
 def _names(module: nn.Module, of: Iterable[nn.Module] | None) -> set[str]:
-    """The names in the module's state of what is averaged."""
+    """Names of the averaged tensors in the module's state."""
     known = module.state_dict().keys()
     if of is None:
         return set(known)

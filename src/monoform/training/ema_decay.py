@@ -42,7 +42,7 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class HalfLife:
-    """After so many images half of the average is of weights since then: 0.5^(batch / images) a step.
+    """Decay of a half-life in images: 0.5^(batch / images) a step.
 
     With `rampup`, the half-life is at most that share of the images seen so far (Karras et al. 2020): weights of the
     first steps are soon forgotten.

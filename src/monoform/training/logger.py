@@ -1,4 +1,4 @@
-"""What a training writes down and says while it runs: metrics.jsonl, TensorBoard, how far it is."""
+"""Logs of a running training: metrics.jsonl, TensorBoard, progress."""
 
 from __future__ import annotations
 

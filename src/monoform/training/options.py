@@ -13,7 +13,7 @@ from ..ranges import LARGEST_SEED, require_range
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How the loop runs; what is learned is the task's affair.
+    """How the loop runs, whatever the task.
 
     Attributes:
         steps: optimizer steps of the whole training.

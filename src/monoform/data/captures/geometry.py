@@ -60,7 +60,7 @@ def faces_inward(position: Float[Tensor, "v 3"], forward: Float[Tensor, "v 3"], 
 
 
 def _middle(position: Tensor, forward: Tensor, near_far: Tensor) -> Tensor:
-    """Of forward-facing photos: before their mean camera, at the mean of nearest and farthest in disparity."""
+    """Center of the content of forward-facing photos: on the mean axis, midway in disparity of nearest and farthest."""
     near, far = near_far.double().mean(dim=0)
     depth = 2.0 / (1.0 / near + 1.0 / far)
     return position.mean(dim=0) + depth * torch.nn.functional.normalize(forward.mean(dim=0), dim=0)

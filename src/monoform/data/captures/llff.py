@@ -150,7 +150,7 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 
 def _mean_pose(poses: Float[np.ndarray, "v 4 4"]) -> Float[np.ndarray, "4 4"]:
-    """At the mean position, looking along the mean axis, with the mean upward direction as far as that allows."""
+    """Mean pose: the mean position and axis, and the mean upward direction made orthogonal to the axis."""
     backward, upward = _unit(poses[:, :3, 2].sum(axis=0)), poses[:, :3, 1].sum(axis=0)
     right = _unit(np.cross(upward, backward))
     mean = np.eye(4)

@@ -77,7 +77,7 @@ def fitted(mesh: Mesh) -> Mesh:
 
 
 def composed(mesh: Mesh, other: Mesh, *, generator: np.random.Generator) -> Mesh:
-    """Both, with vertex colours: the other smaller, standing on the mesh's top or beside it on the same ground."""
+    """Two meshes as one, with vertex colors: the other one smaller, on top of the first or on the ground next to it."""
     scale = generator.uniform(0.4, 0.9)
     turn = generator.uniform(0, 2 * math.pi)
     cosine, sine = math.cos(turn), math.sin(turn)

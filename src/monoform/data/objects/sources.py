@@ -65,7 +65,7 @@ class Source:
         return self.name.split(VARIANT)[0]
 
     def stored(self) -> dict[str, Any]:
-        """As files hold it, where its license has another spelling."""
+        """Fields by the keys of stored files, which spell the license otherwise."""
         values = asdict(self)
         return {**values, "licence": values.pop("license")}
 

@@ -1,4 +1,4 @@
-"""Where the rays of a picture leave an object for the last time, and the paint there."""
+"""Back surfaces: where the rays of a picture leave an object for the last time, and the color there."""
 
 from __future__ import annotations
 

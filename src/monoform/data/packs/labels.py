@@ -1,4 +1,4 @@
-"""What a learner is told about a shape: signed distances at points, and points of the surface with colours."""
+"""Labels of a shape: signed distances at points, and surface points with normals and colors."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def sample_points(
 
 
 def thickness(mesh: Mesh, surface: SurfacePoints, *, least: float = 0.01, most: float = 0.3) -> Float[np.ndarray, " n"]:
-    """How far it is through the object, straight in from each surface point, kept between `least` and `most`."""
+    """Thickness of the object along the inward normal of each surface point, clamped to `least`..`most`."""
     inward = -surface.normals
     t = caster_of(mesh).cast(surface.points + 1e-4 * inward, inward).t
     return np.clip(np.where(np.isfinite(t), t, least), least, most)

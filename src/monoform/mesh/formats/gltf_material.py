@@ -87,7 +87,7 @@ class Materials:
     def repeating(
         self, texture: UInt8[np.ndarray, "h w 3"], uv: Float[np.ndarray, "n 2"], wrap: tuple[Wrap, Wrap]
     ) -> tuple[UInt8[np.ndarray, "rows columns 3"], Float[np.ndarray, "n 2"]]:
-        """A texture and coordinates that look the same when the texture repeats; see `wrapping.repeating`."""
+        """An equal texture and coordinates for readers that repeat textures; see `wrapping.repeating`."""
         wider, placed = repeating(texture, uv, wrap)
         if wider is not texture:
             self._textures.count(wider.shape[1], wider.shape[0], "with its border")

@@ -54,7 +54,7 @@ def _same_count(vertices: np.ndarray, corners: np.ndarray, indices: Int[np.ndarr
 
 
 def _fans_fit(points: Float[np.ndarray, "p n 3"]) -> Bool[np.ndarray, " p"]:
-    """Which polygons a fan from the first corner covers: its triangles all look the polygon's way."""
+    """Which polygons a fan from the first corner covers: the normals of its triangles all agree with the polygon's."""
     rays = points[:, 1:] - points[:, :1]
     crosses = np.cross(rays[:, :-1], rays[:, 1:])
     normal = crosses.sum(axis=1, keepdims=True)

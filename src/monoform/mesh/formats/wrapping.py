@@ -14,7 +14,7 @@ Wrap = Literal["repeat", "clamp", "mirror"]
 def repeating(
     texture: UInt8[np.ndarray, "h w 3"], uv: Float[np.ndarray, "n 2"], wrap: tuple[Wrap, Wrap]
 ) -> tuple[UInt8[np.ndarray, "rows columns 3"], Float[np.ndarray, "n 2"]]:
-    """A texture and coordinates (v upwards) that look the same when the texture repeats.
+    """An equal texture and coordinates (v upwards) for readers that repeat textures.
 
     A mirrored texture is joined with its mirror image. A clamped one gets a border of its edge, as wide as the
     coordinates ask for, but not wider than itself.

@@ -95,7 +95,7 @@ def dense_samples(mesh: Mesh, *, reach: float) -> tuple[Float[np.ndarray, "s 3"]
 
 
 def _counted(counts: Int[np.ndarray, " n"]) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
-    """Each index as often as its count says, with 0, 1, 2... beside it."""
+    """Each index repeated by its count, and the number of each repetition, 0, 1, 2..."""
     index = np.repeat(np.arange(len(counts)), counts)
     return index, np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 

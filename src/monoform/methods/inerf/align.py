@@ -100,7 +100,7 @@ class Hypotheses:
 
     @property
     def values(self) -> dict[str, Tensor]:
-        """As variables of the least squares."""
+        """Variables of the least squares, by name."""
         return {"pose": self.poses, "brightness": self.brightness, "zoom": self.zoom}
 
 
@@ -277,7 +277,7 @@ def _parted(ordered: Hypotheses, keep: int) -> tuple[Hypotheses, Hypotheses]:
 
 
 def _better(one: Hypotheses, other: Hypotheses) -> Hypotheses:
-    """Of each hypothesis the later form, unless it looks worse."""
+    """Each hypothesis after a stage, or before it where its score was better."""
     lower = one.scores < other.scores * WORSE
 
     def chosen(name: str) -> Tensor:

@@ -60,7 +60,7 @@ class Diagnostics:
 
 
 def covariance(found: Aligned, options: DirectAlignment) -> Float[Tensor, "6 6"] | None:
-    """Of the pose's motion in the camera's axes, rotation (radians) first; None where the photo does not fix it.
+    """Covariance of a motion in the camera's axes, rotation (radians) first; None where the photo does not fix it.
 
     The inverse of the Gauss-Newton matrix with tone and zoom left free, times the residuals' variance: what independent
     errors of the photo's pixels would do. Errors of the scene itself are not independent, so that it is a lower bound.
@@ -119,7 +119,7 @@ def diagnostics(
 
 
 def _detail(one: Tensor, other: Tensor, weight: Float[Tensor, "h w"]) -> float:
-    """Correlation of colours within small windows, by how much varies there in both."""
+    """Correlation of colors within small windows, weighted by the variance in both pictures."""
     pair = torch.stack((one.mean(-1), other.mean(-1)))[:, None]
 
     def mean(values: Tensor) -> Tensor:

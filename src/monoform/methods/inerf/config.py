@@ -65,7 +65,7 @@ class PhotometricAdam:
 
     steps: int = 300
     rays: int = 2048
-    sampling: Sampling = "regions"
+    sampling: Sampling | Literal["centre"] = "regions"
     rate: float = 1e-2
     decay: float = 0.8
     translation_scale: float = 1.0

@@ -199,7 +199,7 @@ def working_image(
 
 
 def _unchecked(photo: Photo, camera: Camera, path: Trajectory) -> PoseEstimate:
-    """The end of a descent of which nothing can be said."""
+    """The estimate of a descent whose end cannot be checked."""
     return PoseEstimate(
         camera=photo_camera(replace(camera, world_from_camera=path.result[None]), photo),
         covariance=None,

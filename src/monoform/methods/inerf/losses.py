@@ -126,7 +126,7 @@ def projected(
 def _with_priors(
     equations: NormalEquations, values: State, brightness: AffineBrightness, zoom: float
 ) -> NormalEquations:
-    """Likely values added as residuals of their own; what is held gets a slope of 0."""
+    """Equations with priors as further residuals; variables that are held get a zero derivative."""
     deviations = (brightness.gain, brightness.offset, zoom)
     present = torch.cat((values["brightness"], values["zoom"]), dim=-1)
     matrix, vector, cost = equations.matrix.clone(), equations.vector.clone(), equations.cost.clone()

@@ -115,7 +115,7 @@ def dilated(mask: Bool[Tensor, "h w"], kernel: int, times: int) -> Bool[Tensor, 
 
 
 def object_region(image: Float[Tensor, "h w 3"], background: tuple[float, float, float]) -> Bool[Tensor, "h w"]:
-    """What differs from a plain background, and a band around it: most of such an image tells nothing."""
+    """Pixels that differ from a plain background, and a band around them; the others carry no gradient."""
     differs = ((image - image.new_tensor(background)).abs().amax(-1) > 2 / 255).cpu()
     reach = 2 * max(1, round(BAND * max(image.shape[:2]) / 256)) + 1
     return dilated(differs, reach, 1)

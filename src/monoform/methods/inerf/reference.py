@@ -34,7 +34,7 @@ class Reference:
     weights: Float[Tensor, "b n"]
 
     def __getitem__(self, rows: slice | Tensor) -> Reference:
-        """Of some of the cameras."""
+        """The reference of some of the cameras."""
         return Reference(self.points[rows], self.colors[rows], self.weights[rows])
 
 

@@ -1,4 +1,4 @@
-"""The square around the object that the network sees, and the frame in which it answers."""
+"""The square crop that the network takes, and the frame of its predictions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Crop:
 
 
 def around(mask: Float[Tensor, "b h w"], *, margin: float = MARGIN) -> Crop:
-    """The square around what is above 0.5 in each mask, with a margin."""
+    """The square around each mask's pixels above 0.5, with a margin."""
     lows, highs = [], []
     for one in mask > 0.5:
         rows, columns = one.any(dim=1).nonzero()[:, 0], one.any(dim=0).nonzero()[:, 0]

@@ -40,7 +40,7 @@ class FrameSolid:
 
     @classmethod
     def of(cls, surfaces: Surfaces, photo: Float[Tensor, "1 3 p p"], outline: Float[Tensor, "1 1 t t"]) -> FrameSolid:
-        """The solid of one answer; what the network says beside the mask is replaced by its nearest pixels inside."""
+        """The solid of one prediction; pixels outside the mask take the values of the nearest inside."""
 
         def kept(maps: Tensor) -> Tensor:
             return continued(maps, functional.interpolate(outline, maps.shape[2:], mode="area") > 0)

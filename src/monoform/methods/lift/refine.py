@@ -84,7 +84,7 @@ def _depths(surfaces: Surfaces) -> Float[Tensor, "k 2 h w"]:
 
 
 def _enlarged(maps: Float[Tensor, "k c h w"], mask: Float[Tensor, "1 1 s s"]) -> Float[Tensor, "k c s s"]:
-    """Maps of the mask's size; what is said beside the mask is left out, so that it does not mix into the rim."""
+    """Maps enlarged to the mask's size; values outside the mask are left out, so that they do not mix into its rim."""
     inside = functional.interpolate(mask, maps.shape[2:], mode="area") > 0.5
     return functional.interpolate(continued(maps, inside), mask.shape[2:], mode="bilinear", align_corners=False)
 

@@ -1,4 +1,4 @@
-"""The unit box of an object, and where a known camera sees its points: what the localisation network should find."""
+"""The unit box of an object, and the projection of its points by a known camera: the localization network's target."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class List(Reconstructor):
         self.net = network(self.config.weights or str(SHIPPED.folder))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
-        """The surface that the network sees in the photo.
+        """The surface that the network predicts from the photo.
 
         Args:
             views: one photo with its mask, with its intrinsics where known.
@@ -119,7 +119,7 @@ class List(Reconstructor):
         )
 
     def _picture(self, photo: Photo) -> tuple[Float[np.ndarray, " 3"], Float[Tensor, "1 3 s s"]]:
-        """The window (left, top, side in working pixels) and what the network sees of it."""
+        """The window (left, top, side in working pixels) and the network's input."""
         config = self.net.config
         margin = self.config.margin or config.margin or MARGIN
         assert photo.mask is not None

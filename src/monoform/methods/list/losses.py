@@ -62,10 +62,10 @@ def matrix_loss(pixels: Float[Tensor, "b n 2"], truth: Float[Tensor, "b n 2"], s
 
 
 def distance_error(scaled: Float[Tensor, "b n"], truth: Float[Tensor, "b n"], sdf_scale: float) -> Float[Tensor, ""]:
-    """Mean squared difference of distances, times 10,000; only told."""
+    """Mean squared difference of distances, times 10,000; a metric, no loss."""
     return 10_000 * (truth - scaled / sdf_scale).square().mean()
 
 
 def sign_accuracy(scaled: Float[Tensor, "b n"], truth: Float[Tensor, "b n"], level: float = 0.0) -> Float[Tensor, ""]:
-    """Share of points on the same side of `level`; only told. The original asks for 0.5, which says little."""
+    """Share of points on the same side of `level`; a metric, no loss. The original's level is 0.5."""
     return ((truth > level) == (scaled > level)).float().mean()

@@ -81,7 +81,7 @@ class ListNet(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> ListNet:
-        """As of any module, but the batch norms of a frozen encoder stay in evaluation mode."""
+        """Set the training mode; batch norms of a frozen encoder stay in evaluation mode."""
         super().train(mode)
         frozen = not any(each.requires_grad for each in self.im_encoder.parameters())
         if frozen and not self.config.compat.moving_norms:

@@ -103,7 +103,7 @@ def write_split(net: CoarseNet, folder: str | Path, *, epoch: int = 0) -> tuple[
 
 
 def written_beside(folder: str | Path, file: str | Path) -> list[Path]:
-    """What `write_weights` writes beside `file`: the two files that a first stage is split into."""
+    """The further files of `write_weights`: the two that a first stage is split into."""
     stage = load_pretrained(build, ListConfig, folder)[1].stage
     return [Path(file).parent / name for name in (ENCODER_FILE, DECODER_FILE)] if stage == "coarse" else []
 
@@ -163,7 +163,7 @@ def network_of(state: Mapping[str, Tensor], network: Network) -> Network:
 
 
 def _numbered(state: Mapping[str, Tensor], name: str, dimensions: int, *, first: int = 0) -> list[torch.Size]:
-    """Shapes of a row of tensors, as long as there is one more of so many dimensions."""
+    """Shapes of numbered tensors, up to the first number that has none of so many dimensions."""
     shapes: list[torch.Size] = []
     while (tensor := state.get(name.format(first + len(shapes)))) is not None and tensor.ndim == dimensions:
         shapes.append(tensor.shape)

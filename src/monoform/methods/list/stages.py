@@ -51,7 +51,7 @@ class StageOptions:
     side: float = 0.5
 
     def phase(self, name: str, module: nn.Module, loss: Callable) -> Phase:
-        """One phase over what is not frozen."""
+        """One phase over the parameters that are not frozen."""
         if self.published:
             optimizer, schedule = published_optimizer(), Constant()
             return Phase(name, module.parameters, loss, optimizer=optimizer, schedule=schedule)
@@ -118,7 +118,7 @@ class ListTask:
         module.freeze_first_stage()
 
     def phases(self) -> list[Phase]:
-        """One phase over what is not frozen."""
+        """One phase over the parameters that are not frozen."""
         return [self.options.phase("list", self.module, self._loss)]
 
     def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -158,7 +158,7 @@ class ListTask:
 
 
 def _matrix_part(net: ListNet, matrix: Float[Tensor, "b 4 3"], batch: dict[str, Tensor]) -> Float[Tensor, ""]:
-    """How far the predicted matrix takes surface points from where the camera sees them."""
+    """Distance of surface points projected by the predicted matrix from their true projections."""
     query = network_query(batch["cloud"], net.config.network.half_side)
     return matrix_loss(project(query, matrix), project(query, batch["matrix"]), net.config.network.map_side)
 

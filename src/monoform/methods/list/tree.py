@@ -86,5 +86,5 @@ class TreeDecoder(nn.Module):
         return found
 
     def forward(self, vector: Float[Tensor, "b v"]) -> Float[Tensor, "b n 3"]:
-        """The cloud, in the object's box; nothing keeps it in there."""
+        """The cloud in coordinates of the object's box, not clamped to it."""
         return self.levels(vector)[-1]

@@ -61,7 +61,7 @@ class Afterwards:
         return sum(self._needs(measured(self.scene)))
 
     def scores(self, pictures: Path) -> Scores | None:
-        """Of the held-out photos, of as many as there is time for; None where there are none."""
+        """Scores of as many held-out photos as there is time for; None where there are none."""
         count = len(self.held)
         if self.deadline is not None and count:
             judging, mesh, film = self._needs(measured(self.scene))

@@ -88,7 +88,7 @@ class HashScene(nn.Module):
         return self._density(self.density_net(self.encode(points)))
 
     def gain(self, photos: Int[Tensor, " r"]) -> Float[Tensor, "r 3"]:
-        """By what the colours of photos exceed those of the scene."""
+        """Gain of each color of photos over the scene's."""
         assert self.gains is not None
         return torch.exp(self.gains - self.gains.mean(dim=0))[photos]
 
@@ -99,7 +99,7 @@ class HashScene(nn.Module):
         return torch.full_like(directions, float(self.config.background == "white"))
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """As usual; the cells of the occupancy grid follow its bits."""
+        """Load as usual, then unpack the occupancy grid's cells from its bits."""
         result = super().load_state_dict(*args, **kwargs)
         self.occupancy.unpack()
         return result
@@ -114,7 +114,7 @@ class HashScene(nn.Module):
 
 
 def _precise(values: Tensor) -> Tensor:
-    """In float32 at least."""
+    """The tensor in float32 at least."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
@@ -131,7 +131,7 @@ class HashField(Field):
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
-        """Of the box around the sphere."""
+        """Bounds of the box around the sphere."""
         return self._bounds
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:

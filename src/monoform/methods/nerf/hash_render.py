@@ -33,7 +33,7 @@ def visible_samples(
     shift: Float[Tensor, " r"] | float = 0.5,
     through: bool = False,
 ) -> PackedSamples:
-    """Samples in equal steps within the sphere, in occupied cells, up to where the scene lets nothing through.
+    """Samples in equal steps within the sphere, in occupied cells, up to where transmittance ends.
 
     Args:
         origins: of the rays, in the grid's unit.
@@ -59,7 +59,7 @@ def visible_samples(
 def _in_front(
     net: HashScene, origins: Tensor, directions: Tensor, samples: PackedSamples, step: float
 ) -> PackedSamples:
-    """The samples that are not behind what is opaque: rays go on in waves until nothing is let through.
+    """The samples in front of opaque ones: rays are marched in waves until their transmittance is 0.
 
     The densities are those of the scene itself. Those of the occupancy grid are maxima: by them, what is behind the
     edge of something dense would never be seen, nor learned from.
@@ -191,5 +191,5 @@ class HashRenderer:
 
 
 def step_length(net: HashScene, steps: int = 0) -> float:
-    """In the grid's unit."""
+    """Length of a step, in the grid's unit."""
     return 2.0 * net.bound / (steps or net.config.steps)

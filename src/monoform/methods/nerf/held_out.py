@@ -27,7 +27,7 @@ ERROR_GAIN = 3.0
 
 @dataclass(frozen=True)
 class Scores:
-    """Of each held-out photo, and their means.
+    """Scores of each held-out photo, and their means.
 
     psnr and ssim are of whole pictures, but for what a photo's mask leaves out (then there is no ssim); psnr_content of
     the pixels whose rays meet the content's sphere, ssim_content of the box around these; psnr_object of the pixels

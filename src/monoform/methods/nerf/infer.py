@@ -1,4 +1,4 @@
-"""What is said of scenes; they are trained by `train_scene` and opened by `load_scene`."""
+"""The card and verbs of scenes; `train_scene` trains them and `load_scene` opens them."""
 
 from __future__ import annotations
 

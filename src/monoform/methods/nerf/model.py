@@ -100,7 +100,7 @@ class NerfRenderer:
         seen = self.net.render(begin, along, generator=generator, sampling=self.sampling).best
         options = self.sampling or self.net.config.sampling
         distance = torch.where(seen.alpha > 0, seen.depth / seen.alpha.clamp_min(1e-10), torch.zeros_like(seen.depth))
-        if options.ndc is not None:  # the parameter of such a ray is no length: none is told
+        if options.ndc is not None:  # in NDC the parameter of a ray is no length: no distances
             distance = torch.zeros_like(distance)
         else:
             distance = distance + self.net.entrance(begin, along) * (seen.alpha > 0)
@@ -120,12 +120,12 @@ class NerfField(Field):
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
-        """Of the world's box."""
+        """Bounds of the world's box."""
         return self._bounds
 
     @property
     def representative_direction(self) -> Float[Tensor, " 3"] | None:
-        """Down and forward, as a camera that looks at the scene from before and above."""
+        """Down and forward, the direction of a camera in front of the scene and above it."""
         return torch.nn.functional.normalize(self._bounds.new_tensor([0.0, -0.5, -1.0]), dim=0)
 
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:

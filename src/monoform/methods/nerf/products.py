@@ -54,7 +54,7 @@ def scene_mesh(
 
 
 def looking(scene: Scene, view_count: int = VIEWS) -> list[Camera]:
-    """At most so many small cameras that see the content from where it is known."""
+    """Small cameras at the poses of at most `view_count` photos."""
     views = scene.of_split("train")
     if not views:
         return list(scene_orbit(scene, frames=24, size=LONGEST))

@@ -48,7 +48,7 @@ class GlobalEncoder(nn.Module):
 
 
 def latent_scaling(height: int, width: int) -> Float[Tensor, " 2"]:
-    """By what a pixel (x, y), as a share of the image, becomes a place in 0..2 on a map of this size."""
+    """Factors from pixels (x, y), as a share of the image, to coordinates 0..2 on a map of this size."""
     size = torch.tensor([width, height], dtype=torch.float32)
     return 2 * size / (size - 1)
 

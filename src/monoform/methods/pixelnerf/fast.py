@@ -132,7 +132,7 @@ def render_image(
 
 
 class _Drawing:
-    """Both passes over pieces of an image."""
+    """Renderer of pieces of an image in two passes."""
 
     def __init__(
         self,

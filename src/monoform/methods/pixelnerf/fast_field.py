@@ -77,7 +77,7 @@ class FastField:
     def raw_densities(
         self, points: Float[Tensor, "p 3"], directions: Float[Tensor, "p 3"], *, fine: bool
     ) -> Float[Tensor, " p"]:
-        """Densities before what is negative becomes 0."""
+        """Densities before negative ones become 0."""
         size = max(1, ROWS // self.views)
         parts = zip(points.split(size), directions.split(size), strict=True)
         return torch.cat([self._raw(*part, fine)[:, 3] for part in parts])

@@ -105,7 +105,7 @@ class PixelNerfNet(nn.Module):
         return torch.cat((encoded.vectors[:, None].expand(-1, pixels.shape[1], -1), found), dim=-1)
 
     def begin_step(self, step: int) -> PixelNerfNet:
-        """In training mode, for the training step of this number; under `Compat` the first is in evaluation mode."""
+        """Set the mode for a training step: training, or evaluation for the first one under `Compat`."""
         return self.train(step > 0 or not self.config.compat.first_step_in_evaluation)
 
 

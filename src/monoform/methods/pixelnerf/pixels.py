@@ -1,4 +1,4 @@
-"""Which pixels training looks at, how views are pooled, how images are stored."""
+"""Pixels of a training batch, pooling of views, rounding of stored images."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class PixelNerfRenderer:
         return self.field.field.net.config
 
     def _rays(self, origins: Float[Tensor, "r 3"], directions: Float[Tensor, "r 3"]) -> Float[Tensor, "r 8"]:
-        """In the network's world, with the near and far of its training moved to where the object is."""
+        """Rays in the network's world, with the near and far of its training moved to the object."""
         domain, begin = self._config.domain, origins / self.field.scale
         moved = begin.detach().norm(dim=-1, keepdim=True) - domain.distance
         near = (domain.near + moved).clamp_min(NEAREST)

@@ -127,7 +127,7 @@ class RayBatch:
 
     @property
     def cameras(self) -> Camera:
-        """Of the source views."""
+        """Cameras of the source views."""
         return Camera(self.poses, self.intrinsics, self.images.shape[3], self.images.shape[2])
 
 
