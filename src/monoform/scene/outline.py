@@ -35,7 +35,7 @@ class Outline:
         return cls(camera, torch.from_numpy(signed_distance(mask)).float())
 
     def pixels(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Signed distance to the mask's outline at the points' pixels; beyond the image the border's, less the way to it."""
+        """Signed distance in pixels to the mask's outline; beyond the image that of its border, less the way to it."""
         return self._at(points)[0]
 
     def world(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
