@@ -6,8 +6,10 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.methods.list.tiny_list import tiny_config
 from tests.methods.tiny_methods import TINY, used
 from tests.pretend_device import pretend_device
@@ -103,6 +105,8 @@ def test_it_takes_a_step(name: str, data: Any, tmp_path: Path) -> None:
     result = training.run(data(name), tmp_path / "run", options, settings)
     assert result.finished and result.step == 2
     assert (tmp_path / "run" / "weights" / "model.safetensors").is_file()
+    pictures = [np.asarray(Image.open(file)) for file in (tmp_path / "run").rglob("pictures/*_*.png")]
+    assert pictures and all(picture.ndim == 3 and picture.std() > 0 for picture in pictures)
     assert any(list_checkpoints(path.parent) for path in (tmp_path / "run").rglob("checkpoints"))
 
 

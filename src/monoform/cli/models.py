@@ -11,7 +11,7 @@ from .options import parse
 
 @dataclass(frozen=True)
 class Models:
-    """List the methods, or the options of one."""
+    """List the methods and the weights that ship, or the options of one method."""
 
     method: tyro.conf.Positional[str | None] = None
     """Name of a method."""
@@ -31,6 +31,7 @@ def run(words: list[str]) -> int:
 
     from ..jobs import list_methods
     from ..methods import method_class
+    from ..weights import shipped
     from .evaluate import known
     from .settings import option_rows
 
@@ -38,7 +39,11 @@ def run(words: list[str]) -> int:
         table = Table("method", "what it does", "needs", "weights", "MB", "licence", box=None)
         for card in list_methods():
             table.add_row(card.name, card.summary, card.needs, card.weights or "-", f"{card.size:g}", card.license)
-        Console().print(table)
+        weights = Table("weights that ship", "what of what", "learned from", "MB", "licence", "SHA-256", box=None)
+        for each in shipped().values():
+            size = f"{each.megabytes:g}"
+            weights.add_row(each.name, each.summary, each.data, size, each.license, each.sha256[:12])
+        Console().print(table, "", weights)
         return 0
     chosen = method_class(asked.method)
     training = chosen.training()

@@ -17,10 +17,13 @@ import numpy as np
 import torch
 
 from ..camera import orbit, so3_exp, so3_log
+from ..devices import there_are
+from ..errors import InputError
 from ..mesh import Mesh, RayCaster, extract, report, simplify
 from ..nn import Sphere
 from ..render import render_mesh
 from ..render.video import write_video
+from ..weights import shipped
 
 EXTRAS = {"rembg": "matting"}
 
@@ -48,12 +51,14 @@ def examine() -> list[Finding]:
         "surface of a ball": _ball,
         "ray casting": _rays,
         "video": _video,
+        "weights that ship": _weights,
     }
     return [*_machine(), *(_checked(name, check) for name, check in checks.items())]
 
 
 def _machine() -> list[Finding]:
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none: the CPU is used"
+    first = there_are()[0]
+    device = {"cuda": torch.cuda.get_device_name, "mps": lambda: "mps"}.get(first, lambda: "none: the CPU is used")()
     findings = [
         Finding("machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"),
         Finding(
@@ -80,6 +85,8 @@ def _checked(name: str, check: Callable[[], tuple[str, bool]]) -> Finding:
     start = time.perf_counter()
     try:
         found, good = check()
+    except InputError as error:
+        return Finding(name, str(error), good=False)
     except Exception as error:  # whatever breaks here is what the doctor is asked for
         return Finding(name, f"{type(error).__name__}: {error}", good=False)
     return Finding(name, f"{found} ({time.perf_counter() - start:.2f} s)", good)
@@ -117,6 +124,12 @@ def _rays() -> tuple[str, bool]:
     good = bool(hits.hit[0]) and not bool(hits.hit[1]) and abs(float(hits.t[0]) - 2) < 1e-5
     backend = "embree" if importlib.util.find_spec("embreex") else "numpy (slower: no embreex here)"
     return f"by {backend}", good
+
+
+def _weights() -> tuple[str, bool]:
+    for each in shipped().values():
+        each.require_intact()
+    return f"{len(shipped())} files are those of the table", True
 
 
 def _video() -> tuple[str, bool]:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from ..data.objects.splits import excluded_names, validation_names
 from ..data.packs.dataset import PackedObjects
+from ..devices import device_of
 from ..ranges import require_ranges
 from ..renamed import renamed
 from ..training import (
@@ -130,6 +131,15 @@ class MattingTask:
             ious.append(overlap(probability, masks, inside))
             errors.append(((probability - masks).abs() * inside).sum() / inside.sum())
         return {"iou": float(torch.cat(ious).mean()), "absolute": float(torch.stack(errors).mean())}
+
+    def pictures(self, module: nn.Module) -> dict[str, Tensor]:
+        """A composite, the probability that is found in it, and its true mask, side by side."""
+        generator = torch.Generator().manual_seed(1)
+        inputs, masks, _ = batch(generator, self.held_out or self.source, 1, self.size)
+        probability = torch.sigmoid(module(inputs.to(device_of(module))).float()).cpu()
+        composite = (inputs[0, :3].permute(1, 2, 0) + 2) / 4
+        grey = [maps[0, ..., None].expand_as(composite) for maps in (probability, masks)]
+        return {"mask": torch.cat((composite, *grey), dim=1)}
 
     def _loss(
         self, made: tuple[Tensor, Tensor, Tensor], step: int, generator: torch.Generator

@@ -8,10 +8,12 @@ from pathlib import Path
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ...camera import Camera
 from ...data.objects.splits import excluded_names, validation_names
 from ...data.packs.dataset import PackedObjects
+from ...devices import CPU, device_of, to_device
 from ...errors import InputError
 from ...ranges import require_ranges
 from ...training import (
@@ -27,7 +29,7 @@ from ...training import (
 )
 from .crop import Crop, around, frame_of, with_outlines
 from .losses import camera_loss, color_loss, depth_loss, normal_loss, scale_loss, slope_loss
-from .model import LiftNet
+from .model import LiftNet, Surfaces
 
 CARD = """# lift
 
@@ -163,6 +165,18 @@ class LiftTask:
         truth = torch.stack((elevation, slope), 1)
         made = LiftBatch(crops, front, back, valid, color, normal, truth, distance * shrink)
         return made if generator is None else _flipped(made, generator)
+
+    def pictures(self, module: nn.Module) -> dict[str, Tensor]:
+        """A crop, the normals and the back's color that are seen in it, and the true ones below."""
+        packed = self.objects.batch([0], torch.Generator().manual_seed(0), points=0, surface=0, views=1)
+        made = self.assemble(packed, None)
+        found: Surfaces = to_device(module(made.crops.to(device_of(module))), CPU)
+        mask = made.valid[:, None]
+        rows = [
+            torch.cat((functional.avg_pool2d(made.crops[:, :3], 2), 0.5 - 0.5 * normal * mask, color * mask), dim=3)
+            for normal, color in ((found.normal, found.color), (made.normal, made.color))
+        ]
+        return {"surfaces": torch.cat(rows, dim=2)[0].permute(1, 2, 0)}
 
     def _loss(
         self, batch: dict[str, Tensor], step: int, generator: torch.Generator

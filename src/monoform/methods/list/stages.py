@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
+from ...devices import device_of
 from ...training import Constant, Cosine, Optimizer, Phase, Schedule
 from .localize import network_query, project
 from .losses import (
@@ -25,6 +27,7 @@ from .model import CoarseNet, ListNet
 from .volume import occupancy
 
 LEVELS = tuple(round(0.01 * number, 2) for number in range(-20, 51))  # of scaled distances that are tried
+PICTURE = 64  # pixels of the side of what is shown while it trains
 Batches = Callable[[int, torch.Generator], dict[str, Tensor]]
 Validate = Callable[[nn.Module], dict[str, float]]
 
@@ -100,6 +103,16 @@ class CoarseTask:
         del step
         return {} if self.validate is None else self.validate(module)
 
+    def pictures(self, module: nn.Module) -> dict[str, Tensor]:
+        """A picture, and the cloud that is seen in it, from the front."""
+        image = self.batches(0, torch.Generator().manual_seed(0))["images"][:2]
+        cloud = module(image.to(device_of(module)))[0].cpu()
+        half = self.net.config.network.half_side
+        shares = torch.stack((-cloud[:, 1], cloud[:, 0]), dim=1).clamp(-half, half) / (2 * half) + 0.5
+        rows, columns = (shares * (PICTURE - 1)).round().long().unbind(dim=1)
+        drawn = torch.zeros(PICTURE, PICTURE).index_put_((rows, columns), torch.tensor(0.3), accumulate=True)
+        return {"cloud": _beside(image[0], drawn)}
+
 
 class ListTask:
     """The second stage: distances and occupancy, the first stage frozen.
@@ -155,6 +168,22 @@ class ListTask:
         """Figures of objects that were held out."""
         del step
         return {} if self.validate is None else self.validate(module)
+
+    def pictures(self, module: nn.Module) -> dict[str, Tensor]:
+        """A picture, and a cut through the middle of what is seen in it: white within, black outside."""
+        image, device = self.batches(0, torch.Generator().manual_seed(0))["images"][:2], device_of(module)
+        assert isinstance(module, ListNet)
+        steps = torch.linspace(-1, 1, PICTURE, device=device) * module.config.network.half_side
+        rows, columns = torch.meshgrid(-steps, steps, indexing="ij")
+        points = torch.stack((columns, rows, torch.zeros_like(rows)), dim=-1).reshape(1, -1, 3)
+        found = module.distances(module.encode(image.to(device)), points.expand(len(image), -1, -1))[0]
+        return {"cut": _beside(image[0], (found < module.config.level).float().reshape(PICTURE, PICTURE).cpu())}
+
+
+def _beside(image: Float[Tensor, "3 s s"], drawn: Float[Tensor, "p p"]) -> Float[Tensor, "p w 3"]:
+    """A picture at the size of what is drawn, and that beside it."""
+    small = functional.interpolate(image[None], drawn.shape, mode="area")[0].permute(1, 2, 0)
+    return torch.cat((small, drawn.clamp(0, 1)[..., None].expand_as(small)), dim=1)
 
 
 def _matrix_part(net: ListNet, matrix: Float[Tensor, "b 4 3"], batch: dict[str, Tensor]) -> Float[Tensor, ""]:

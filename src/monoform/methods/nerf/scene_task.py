@@ -8,11 +8,13 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ...devices import device_of
 from ...metrics import psnr
 from .config import SceneTraining
 from .losses import truth_over
 from .ray_bank import RayBank, RayBatch
 
+PICTURE = 96  # pixels of the longer side of what is shown while it trains
 Net = TypeVar("Net", bound=nn.Module)
 
 
@@ -54,3 +56,12 @@ class SceneTask(ABC, Generic[Net]):
             rgb, behind = self.seen(module, batch.origins.to(place), batch.directions.to(place))
         behind = behind.cpu() if isinstance(behind, Tensor) else behind
         return {"psnr": psnr(rgb.cpu().clamp(0.0, 1.0), truth_over(batch, behind))}
+
+    def pictures(self, module: nn.Module) -> dict[str, Tensor]:
+        """The scene from the place of a photo, of one that was held out where there is one."""
+        assert isinstance(module, type(self.net))
+        camera = (self.held_out or self.bank).cameras[0]
+        share = min(1.0, PICTURE / max(camera.width, camera.height))
+        small = camera.resized(max(1, round(share * camera.width)), max(1, round(share * camera.height)))
+        rgb, _ = self.seen(module, *(rays[0] for rays in small.to(device_of(module)).rays()))
+        return {"view": rgb.reshape(small.height, small.width, 3)}

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ...camera import Camera
 from ...data.objects.color_jitter import changed_colors, draw_color_change
@@ -15,6 +16,7 @@ from ...data.posed.cached import CachedObjects
 from ...data.posed.objects import PosedObject, PosedObjects
 from ...data.posed.open import open_posed
 from ...data.posed.srn import Split
+from ...devices import device_of, to_device
 from ...errors import InputError
 from ...metrics import psnr
 from ...nn.resnet import load_resnet
@@ -33,12 +35,15 @@ from ...training import (
     publish,
     train,
 )
+from .cameras import published_rays
 from .config import PixelNerfConfig, preset
+from .fast import render_image
 from .losses import color_loss
 from .model import PixelNerfNet
 from .pixels import pixels_in_boxes
 from .render import render
 
+PICTURE = 48  # pixels of the longer side of what is shown while it trains
 CARD = """# pixelNeRF, trained with monoform
 
 One or a few photos of an object with their cameras to a radiance field (Yu et al. 2021). Code Apache-2.0.
@@ -218,6 +223,21 @@ class PixelNerfTask:
                 seen = render(module, encoded, batch.rays.to(place)).best.rgb.cpu()
             found.append(psnr(seen, batch.colors))
         return {"psnr": sum(found) / len(found)}
+
+    def pictures(self, module: nn.Module) -> dict[str, Tensor]:
+        """A small view of an object that was held out where there is one: the source, what is rendered, the truth."""
+        assert isinstance(module, PixelNerfNet)
+        content = to_device((self.held_out or self.objects)[0], device_of(module))
+        camera = content.cameras[len(content) - 1]
+        share = min(1.0, PICTURE / max(camera.width, camera.height))
+        small = camera.resized(max(1, round(share * camera.width)), max(1, round(share * camera.height)))
+        encoded = module.encode(content.images[None, :1], content.cameras[:1])
+        rays = published_rays(small, content.near, content.far)[0].to(content.images)
+        rgb = render_image(module, encoded, rays).rgb
+        size = (small.height, small.width)
+        known = functional.interpolate(content.images[[0, -1]].permute(0, 3, 1, 2), size, mode="area")
+        source, truth = known.permute(0, 2, 3, 1)
+        return {"view": torch.cat((source, rgb, truth), dim=1)}
 
 
 def sample_rays(
