@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,11 +26,11 @@ import torch
 
 from monoform.jobs.estimate_pose import PoseOptions, estimate_pose, pose_errors
 from monoform.jobs.estimate_pose_protocol import (
+    Poses,
     Protocol,
     Run,
     chosen_views,
     run_of,
-    run_protocol,
     starts_of,
     success_picture,
     summary_of_runs,
@@ -39,6 +38,7 @@ from monoform.jobs.estimate_pose_protocol import (
 )
 from monoform.jobs.pose_scenes import PoseTarget, open_scene
 from monoform.methods.inerf import InerfOptions, PhotometricAdam
+from monoform.progress import one_by_one, shown
 from monoform.scene import Photo
 from monoform.scene.result_files import write_json
 
@@ -46,11 +46,6 @@ NEAR = Protocol(photos=8, starts=5, angle=20.0, offset=0.1, relative=True)
 FAR = replace(NEAR, angle=40.0, offset=0.2, starts=2)
 SEARCH = replace(NEAR, search=True)
 FOCAL = 1.4
-
-
-def told(name: str) -> Callable[[int, int, str], None]:
-    """Says how far it is."""
-    return lambda done, total, photo: print(f"  {name} {done} of {total}: {photo}", flush=True)
 
 
 def adam_runs(scene: PoseTarget, count: int, steps: int, rays: int) -> list[Run]:
@@ -137,7 +132,8 @@ def main() -> None:
     results: dict[str, list[Run]] = {}
     for name, protocol in (("near", NEAR), ("far", FAR), ("search", SEARCH)):
         if name in asked.only:
-            results[name] = run_protocol(scene, protocol, PoseOptions(), progress=told(name))
+            poses = Poses(scene, protocol, {name: PoseOptions()})
+            results[name] = [poses.run(number) for number in one_by_one(range(len(poses.names)), name, unit="run")]
             print(f"{name}: {summary_of_runs(results[name])}", flush=True)
     if "adam" in asked.only:
         results["adam"] = adam_runs(scene, asked.adam_runs, asked.adam_steps, asked.adam_rays)
@@ -178,4 +174,5 @@ def _finite(value):
 
 
 if __name__ == "__main__":
-    main()
+    with shown():
+        main()

@@ -135,7 +135,7 @@ def test_conversion_there_and_back(tmp_path: Path) -> None:
 def test_bad_input_is_told_in_one_sentence(data: Path, weights: Path, tmp_path: Path) -> None:
     out = ("-o", tmp_path / "out")
     assert "has no folder splits" in refused("evaluate", "list", "--data", tmp_path, "--weights", weights, *out)
-    assert "choose train or test" in refused(
+    assert "give train or test" in refused(
         "evaluate", "list", "--data", data, "--weights", weights, *out, "--split", "val"
     )
     assert "give numbers" in refused("prepare", "sdf", "--data", data, *out, "--sigmas", "a")

@@ -8,19 +8,17 @@ import typing
 import pytest
 
 from monoform.cli import (
-    evaluate_inerf,
-    evaluate_list,
-    evaluate_pixelnerf,
     film,
     pose,
     prepare,
     reconstruct,
     train,
 )
-from monoform.cli.evaluate_pixelnerf import numbers
 from monoform.cli.options import parse
 from monoform.cli.settings import parse_overrides
 from monoform.errors import InputError
+from monoform.methods import every_method
+from monoform.methods.pixelnerf.evaluate import PixelNerfEvaluation
 from monoform.training import TrainOptions
 
 VERBS = {
@@ -28,9 +26,11 @@ VERBS = {
     "pose": (pose.Pose, ["a.png", "-o", "x", "--scene", "s"]),
     "train": (train.Train, ["lift", "--data", "d", "-o", "x"]),
     "film": (film.Film, ["--data", "d", "--weights", "w", "-o", "x"]),
-    "evaluate pixelnerf": (evaluate_pixelnerf.EvaluatePixelNerf, ["--data", "d", "--weights", "w", "-o", "x"]),
-    "evaluate list": (evaluate_list.EvaluateList, ["--data", "d", "--weights", "w", "-o", "x"]),
-    "evaluate inerf": (evaluate_inerf.EvaluateInerf, ["--scene", "s", "-o", "x"]),
+    **{
+        f"evaluate {name}": (found.options, ["--data" if name in ("list", "pixelnerf") else "--scene", "d", "-o", "x"])
+        for name, method in every_method().items()
+        if (found := method.evaluation()) is not None
+    },
     **{
         f"prepare {name}": (kind[0], ["-o", "x", "--data", "d"])
         for name, kind in prepare._kinds().items()
@@ -87,9 +87,18 @@ def test_seeds_from_python_and_of_methods_too() -> None:
 @pytest.mark.parametrize("text", ["0-999999999", "0-100000", "5-1", "9" * 30, "0-99999 " * 5, "1.5", "-2", "a"])
 def test_ranges_of_views_are_bounded_before_they_are_written_out(text: str) -> None:
     with pytest.raises(InputError, match="--targets"):
-        numbers(text, "--targets")
+        parse(PixelNerfEvaluation, "evaluate pixelnerf", ["--data", "d", "-o", "x", "--targets", *text.split()])
 
 
 def test_ranges_of_views_are_as_before() -> None:
-    assert numbers("0 24-26,-1", "--targets") == (0, 24, 25, 26, -1)
-    assert numbers("", "--targets") == ()
+    for words, views in (
+        (["0 24-26,-1"], (0, 24, 25, 26, -1)),
+        (["0", "24-26", "-1"], (0, 24, 25, 26, -1)),
+        (["dtu", "5"], (3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 36, 37, 38, 39, 5)),
+        ([""], ()),
+    ):
+        asked = parse(PixelNerfEvaluation, "evaluate pixelnerf", ["--data", "d", "-o", "x", "--targets", *words])
+        assert asked.targets == views
+    for wrong in ("a", "3-", "-2", "1.5"):
+        with pytest.raises(InputError, match="--targets"):
+            parse(PixelNerfEvaluation, "evaluate pixelnerf", ["--data", "d", "-o", "x", "--targets", wrong])

@@ -9,9 +9,6 @@ import pytest
 from PIL import Image
 from tests.command_line import monoform
 
-from monoform.cli.evaluate_pixelnerf import numbers
-from monoform.errors import InputError
-
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
@@ -72,10 +69,3 @@ def test_what_cannot_be_done_is_told_in_one_sentence(data: Path, weights: Path, 
         assert done.returncode == 2, (words, done.stdout, done.stderr)
         assert expected in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert not list(tmp_path.rglob("*.gif")) and not list(tmp_path.rglob("*.png"))
-
-
-def test_numbers_of_views():
-    assert numbers("", "--x") == () and numbers("0 24-26,-1", "--x") == (0, 24, 25, 26, -1)
-    for wrong in ("a", "3-", "-2", "1.5"):
-        with pytest.raises(InputError, match="--x"):
-            numbers(wrong, "--x")

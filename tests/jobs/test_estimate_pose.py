@@ -18,11 +18,12 @@ from monoform.data.capture import CaptureView, open_capture
 from monoform.errors import InputError
 from monoform.jobs.estimate_pose import Disturbance, PoseOptions, estimate_pose, estimate_to_folder, truth_of
 from monoform.jobs.estimate_pose_capture import write_extended_capture
-from monoform.jobs.estimate_pose_protocol import Protocol, Run, run_protocol, starts_of, summary_of_runs, write_runs
+from monoform.jobs.estimate_pose_protocol import Poses, Protocol, Run, starts_of, summary_of_runs
 from monoform.jobs.pose_scenes import PoseTarget, object_photo, open_scene
 from monoform.mesh import Mesh
 from monoform.methods import SceneBounds
 from monoform.methods.inerf import InerfOptions, PhotometricAdam
+from monoform.metrics.evaluation import run_protocol
 from monoform.render import render_mesh
 from monoform.render.mesh_rays import MeshRenderer
 from monoform.scene import Photo
@@ -144,20 +145,24 @@ def test_the_protocol_counts_what_it_should(scene: PoseTarget, tmp_path: Path) -
     starts = starts_of(scene.views[0], scene, protocol, 0)
     again = starts_of(scene.views[0], scene, protocol, 0)
     assert torch.equal(starts[0].world_from_camera, again[0].world_from_camera)
-    runs = run_protocol(scene, protocol, OPTIONS)
-    assert len(runs) == 2 and all(run.within(2.0, 0.02) for run in runs)
-    assert all(run.start[0] <= 12.0 and run.seconds_to(2.0) <= run.seconds for run in runs)
     few = replace(
         OPTIONS, method=InerfOptions(optimizer="adam", descent=PhotometricAdam(steps=2, rays=32, sampling="random"))
     )
-    table = write_runs(tmp_path, {"lm": runs, "adam": run_protocol(scene, protocol, few)}, protocol)
+    poses = Poses(scene, protocol, {"lm": OPTIONS, "adam": few})
+    summary = run_protocol(poses, tmp_path, {"seed": 0})
+    contents = {name: read_json(tmp_path / name / "scores.json") for name in poses.names}
+    runs = [Run.of(content) for name, content in contents.items() if name.startswith("lm/")]
+    assert len(runs) == 2 and all(run.within(2.0, 0.02) for run in runs)
+    assert all(run.start[0] <= 12.0 and run.seconds_to(2.0) <= run.seconds for run in runs)
     content = read_json(tmp_path / "poses.json")
     assert content["summary"]["lm"]["within_2_degrees_and_2_percent"] == 1.0
-    assert len(content["runs"]["adam"][0]["path"]) == 3 and "| runs | 2 | 2 |" in table
+    assert len(content["runs"]["adam"][0]["path"]) == 3 and "| runs | 2 | 2 |" in summary["told"]
+    assert (tmp_path / "poses.md").read_text() in summary["told"]
+    assert summary["categories"]["lm"]["within_2_degrees_and_2_percent"] == 1.0
     assert Image.open(tmp_path / "success.png").width == 640
     with pytest.raises(InputError, match="no photos in its split 'train'"):
-        run_protocol(scene, replace(protocol, split="train"), OPTIONS)
-    with pytest.raises(InputError, match="protocol has"):
+        Poses(scene, replace(protocol, split="train"), {"lm": OPTIONS})
+    with pytest.raises(InputError, match="--starts is 0"):
         Protocol(starts=0)
 
 

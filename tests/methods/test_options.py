@@ -14,13 +14,10 @@ from monoform.jobs.train import trainings
 from monoform.methods import every_method, method_names
 from monoform.methods.inerf import InerfOptions, PhotometricAdam
 from monoform.methods.list.config import ListConfig
-from monoform.methods.list.evaluate import ListEvaluation
 from monoform.methods.nerf import HashConfig, NerfConfig
 from monoform.methods.pixelnerf import FastOptions, PixelNerfConfig
 
-OTHERS = {
-    kind.__name__: kind for kind in (ListConfig, ListEvaluation, NerfConfig, HashConfig, PixelNerfConfig, FastOptions)
-}
+OTHERS = {kind.__name__: kind for kind in (ListConfig, NerfConfig, HashConfig, PixelNerfConfig, FastOptions)}
 KINDS = {
     **{f"{name}": method.config_class for name, method in every_method().items()},
     **{f"train {name}": training.options for name, training in trainings().items()},

@@ -11,7 +11,7 @@ import tyro
 
 from ..computing import Computing
 from ..errors import InputError
-from .evaluate_pixelnerf import numbers
+from ..inputs.several import ViewNumbers
 from .options import parse
 
 
@@ -32,8 +32,8 @@ class Film(Computing):
     """With --data: folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on the hub."""
     object: str = "0"
     """Number of the object in sorted order, or its name, or CATEGORY/NAME."""
-    sources: str = "64"
-    """Source views, for instance "64 104"; -1 is one at random."""
+    sources: ViewNumbers = (64,)
+    """Source views, for instance 64 104; -1 is one at random."""
     split: str = "test"
     """train, val or test."""
     format: str = "auto"
@@ -97,7 +97,7 @@ def _of_data(asked: Film, device: str) -> int:
 
     from ..data.posed.open import open_posed
     from ..methods.pixelnerf.config import PixelNerfConfig
-    from ..methods.pixelnerf.evaluate import EvaluationOptions
+    from ..methods.pixelnerf.evaluate import NewViewOptions
     from ..methods.pixelnerf.fast import FastOptions
     from ..methods.pixelnerf.film import FilmOptions, sources_beside, write_film
     from ..methods.pixelnerf.model import PixelNerfNet
@@ -126,7 +126,7 @@ def _of_data(asked: Film, device: str) -> int:
     objects = open_posed(asked.data, asked.split, format=kind, unseen=asked.unseen, size=size)  # type: ignore[arg-type]
     which = int(asked.object) if asked.object.isdigit() and int(asked.object) < len(objects) else asked.object
     generator = torch.Generator().manual_seed(asked.seed)
-    wanted = EvaluationOptions(sources=numbers(asked.sources, "--sources"))
+    wanted = NewViewOptions(sources=asked.sources)
     views = wanted.sources_of(asked.object, objects.view_count(which), generator)
     print(f"{write_film(net, objects.load(which, views), asked.out, options)}: source views {views}")
     return 0

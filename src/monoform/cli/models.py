@@ -30,9 +30,9 @@ def run(words: list[str]) -> int:
     from rich.table import Table
 
     from ..jobs import list_methods
+    from ..jobs.evaluate import evaluation_of
     from ..methods import method_class
     from ..weights import shipped
-    from .evaluate import known
     from .settings import option_rows
 
     if asked.method is None:
@@ -55,6 +55,6 @@ def run(words: list[str]) -> int:
         for row in option_rows(kind):
             table.add_row(*map(escape, row))
         Console().print(table)
-    measured = ("evaluate",) if asked.method in known() else ()
+    measured = () if evaluation_of(asked.method) is None else ("evaluate",)
     print(f"verbs: {', '.join(dict.fromkeys((*chosen.capabilities(), *measured)))}")
     return 0

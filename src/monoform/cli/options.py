@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from types import NoneType, UnionType
@@ -81,7 +81,9 @@ def parse(kind: type[T], verb: str, words: Sequence[str], *, also: Iterable[str]
     except SystemExit as end:
         if not end.code:
             raise
-    raise InputError(_fault(kind, verb, words, also) or _unboxed(box.getvalue(), verb))
+        refused = end.__context__  # by the options' own check, where that was it
+    fault = _fault(kind, verb, words, also) or (str(refused) if isinstance(refused, InputError) else None)
+    raise InputError(fault or _unboxed(box.getvalue(), verb))
 
 
 def _require_numbers(kind: type, asked: Any) -> None:
@@ -117,6 +119,7 @@ class _Option:
     least: int
     most: float
     metavar: str
+    read: Callable[[list[str]], object] | None = None  # of a type with words of its own
 
     @property
     def required(self) -> bool:
@@ -127,6 +130,12 @@ class _Option:
         if len(values) < self.least:
             wanted = f"{self.least} values, {self.metavar}" if self.least > 1 else f"a value, {_noun(self.types[0])}"
             return f"{name} needs {wanted}."
+        if self.read is not None:
+            try:
+                self.read(list(values))
+            except ValueError as error:
+                return f"{name} {error}"
+            return None
         return _misfit(name, values, self.types)
 
 
@@ -201,12 +210,14 @@ def _options(kind: type) -> list[_Option]:
     found = []
     for item in fields(kind):
         hint, positional, named, aliases, metavar = hints[item.name], False, item.name, (), ""
+        read = None
         if get_origin(hint) is Annotated:
             for mark in get_args(hint)[1:]:
                 positional = positional or mark is tyro.conf.Positional
                 named = getattr(mark, "name", None) or named
                 aliases = getattr(mark, "aliases", None) or aliases
                 metavar = getattr(mark, "metavar", None) or metavar
+                read = getattr(mark, "instance_from_str", None) or read
             hint = get_args(hint)[0]
         dashed = named.replace("_", "-")
         flags: tuple[str, ...] = () if positional else (*aliases, f"--{dashed}")
@@ -214,7 +225,7 @@ def _options(kind: type) -> list[_Option]:
         if bool in types and not positional:
             flags = (f"--no-{dashed}", *flags)
         metavar = metavar or ("PATH" if types == (Path,) else named.upper())
-        found.append(_Option(item, flags, types, least, most, metavar))
+        found.append(_Option(item, flags, types, least, most, metavar, read))
     return found
 
 

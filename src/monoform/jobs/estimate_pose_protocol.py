@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,56 +17,50 @@ from PIL import Image
 from ..camera import Camera
 from ..data import CaptureView
 from ..errors import InputError
-from ..methods.inerf import random_starts
+from ..methods.inerf import InerfOptions, random_starts
+from ..methods.nerf.scene import scene_folder
+from ..metrics import evaluation
+from ..metrics.evaluation import EvaluationOptions
 from ..metrics.pose import rotation_error, translation_error
-from ..outputs import Kind, atomic_file, save_picture
+from ..outputs import atomic_file, save_picture
+from ..ranges import LARGEST_SEED, require_range
 from ..scene.result_files import write_json
-from .estimate_pose import FoundPose, PoseOptions, estimate_pose
+from ..training.weights import weights_digest
+from .estimate_pose import FoundPose, PoseOptions, descent_options, estimate_pose
 from .pose_pictures import share_curves
-from .pose_scenes import PoseTarget
+from .pose_scenes import PoseTarget, open_scene
 from .pose_truth import upright_view
 
-Progress = Callable[[int, int, str], None]
-RESULTS = ("poses.json", "poses.md", "success.png")
-EVALUATED = Kind(
-    "evaluation of poses", RESULTS[0], lambda record: RESULTS if {"protocol", "runs"} <= record.keys() else None
-)
+OPTIMIZERS: tuple[Literal["lm", "adam"], ...] = ("lm", "adam")
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Which photos and starts (Yen-Chen et al. 2021, section 4; its starts are recalled, not read).
-
-    Attributes:
-        split: of the scene's photos.
-        photos: how many, evenly spread, 0 for all.
-        starts: of each.
-        angle: largest, degrees.
-        offset: largest along each axis, in world units, or as a share of the camera's distance where `relative`.
-        relative: whether `offset` is a share of the camera's distance.
-        about: what a start turns about.
-        search: no start at all: one run a photo.
-        seed: of the starts.
-    """
+    """Which photos and starts (Yen-Chen et al. 2021, section 4; its starts are recalled, not read)."""
 
     split: str = "test"
+    """train or test."""
     photos: int = 5
+    """How many, evenly spread; 0 for all."""
     starts: int = 5
+    """Of each photo."""
     angle: float = 40.0
+    """Largest angle of a start, degrees."""
     offset: float = 0.2
+    """Largest offset of a start along each axis, world units."""
     relative: bool = False
+    """--offset is the largest length of the offset, as a share of the camera's distance."""
     about: Literal["world", "camera"] = "world"
+    """What starts turn about: world, as re-implementations do, or camera."""
     search: bool = False
+    """No start at all; one run for each photo."""
     seed: int = 0
+    """Seed of all randomness."""
 
     def __post_init__(self) -> None:
-        if self.photos < 0 or self.starts < 1 or not 0 <= self.angle <= 180 or self.offset < 0:
-            raise InputError(
-                f"The protocol has {self.photos} photos, {self.starts} starts, angle {self.angle} and offset "
-                f"{self.offset}; give at least 0, 1, an angle in 0..180 and an offset from 0."
-            )
-        if self.about not in ("world", "camera"):
-            raise InputError(f"--about is {self.about!r}; choose world or camera.")
+        ranges = {"photos": (0, 1_000_000), "starts": (1, 1000), "angle": (0, 180), "offset": (0, 1e6)}
+        for name, (low, high) in (ranges | {"seed": (0, LARGEST_SEED)}).items():
+            require_range(f"--{name}", getattr(self, name), low, high)
 
 
 @dataclass(frozen=True)
@@ -105,11 +100,26 @@ class Run:
             last = at
         return last
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Run:
+        """A run from its plain values."""
+        angle, share = (math.nan if value is None else float(value) for value in row["start"])
+        return cls(
+            photo=str(row["photo"]),
+            start=(angle, share),
+            end=(float(row["end"][0]), float(row["end"][1])),
+            translation=float(row["translation"]),
+            converged=bool(row["converged"]),
+            failure_reasons=tuple(row["doubts"]),
+            seconds=float(row["seconds"]),
+            path=tuple((float(at), float(angle), float(share)) for at, angle, share in row["path"]),
+        )
+
     def row(self) -> dict[str, Any]:
         """The run as plain values for a table."""
         return {
             "photo": self.photo,
-            "start": list(self.start),
+            "start": [value if math.isfinite(value) else None for value in self.start],
             "end": list(self.end),
             "translation": self.translation,
             "converged": self.converged,
@@ -153,21 +163,104 @@ def starts_of(view: CaptureView, scene: PoseTarget, protocol: Protocol, number: 
     return [replace(camera, world_from_camera=pose[None]) for pose in poses]
 
 
-def run_protocol(
-    scene: PoseTarget, protocol: Protocol, options: PoseOptions, *, progress: Progress | None = None
-) -> list[Run]:
-    """All photos from all starts."""
-    views, runs = chosen_views(scene, protocol), []
-    total = len(views) * (1 if protocol.search else protocol.starts)
-    for number, view in enumerate(views):
-        starts = [view.camera] if protocol.search else starts_of(view, scene, protocol, number)
-        for start in starts:
-            asked = replace(options, start=start, search=protocol.search)
-            found = estimate_pose(str(view.image), scene, asked, truth=view.camera)
-            runs.append(run_of(view, start, found, scene, searched=protocol.search))
-            if progress is not None:
-                progress(len(runs), total, view.image.name)
-    return runs
+@dataclass(frozen=True, kw_only=True)
+class PoseEvaluation(Protocol, EvaluationOptions):
+    """Find the poses of a scene's own photos from perturbed starts, and compare them with the true ones.
+
+    Writes OUT/poses.json (every run with its way), poses.md, success.png, metrics.json, metrics.md and metrics.csv.
+    Interrupted, the same line goes on.
+    """
+
+    scene: Path
+    """A folder that `monoform train scene` wrote; the photos it was trained from have to be where they were."""
+    optimizer: Literal["lm", "adam", "both"] = "lm"
+    """lm, adam (the paper's), or both, from the same starts."""
+    steps: int | None = None
+    """adam: updates. Default: 300."""
+    rays: int | None = None
+    """adam: pixels in each update. Default: 2048."""
+    sampling: str | None = None
+    """adam: random, centre, patch, points, regions or object. Default: regions."""
+    around: int = 7
+    """lm: poses that are tried around each start."""
+
+
+class Poses(evaluation.Protocol):
+    """The poses of a scene's photos from perturbed starts, an item for each run.
+
+    Args:
+        scene: with its photos. protocol: which photos and starts. options: how poses are found, by a name for each.
+        weights: SHA-256 of the scene's file.
+    """
+
+    doing, unit = "finding cameras", "run"
+
+    def __init__(
+        self, scene: PoseTarget, protocol: Protocol, options: Mapping[str, PoseOptions], weights: str = ""
+    ) -> None:
+        self.scene, self.protocol, self.options, self.weights = scene, protocol, options, weights
+        self.views = chosen_views(scene, protocol)
+        starts = 1 if protocol.search else protocol.starts
+        numbers = [
+            (name, view, start) for name in options for view in range(len(self.views)) for start in range(starts)
+        ]
+        self.items = {
+            f"{name}/photo_{view:03d}_start_{start:03d}": (name, view, start) for name, view, start in numbers
+        }
+        self.names = list(self.items)
+
+    @classmethod
+    def open(cls, asked: PoseEvaluation) -> Poses:
+        """The protocol that is asked for.
+
+        Raises:
+            InputError: the scene cannot be opened, or has no such photos.
+        """
+        descent = descent_options(asked.steps, asked.rays, asked.sampling)
+        options = {
+            name: PoseOptions(InerfOptions(optimizer=name, starts=asked.around, descent=descent), seed=asked.seed)
+            for name in OPTIMIZERS
+            if asked.optimizer in (name, "both")
+        }
+        scene = open_scene(asked.scene)
+        return cls(scene, asked, options, weights_digest(scene_folder(asked.scene)) if scene.views else "")
+
+    def measure(self, number: int, folder: Path) -> dict[str, Any]:
+        """A run as plain values."""
+        del folder
+        return self.run(number).row()
+
+    def run(self, number: int) -> Run:
+        """One photo from one start."""
+        name, photo, which = self.items[self.names[number]]
+        view, search = self.views[photo], self.protocol.search
+        start = view.camera if search else starts_of(view, self.scene, self.protocol, photo)[which]
+        asked = replace(self.options[name], start=start, search=search)
+        found = estimate_pose(str(view.image), self.scene, asked, truth=view.camera)
+        return run_of(view, start, found, self.scene, searched=search)
+
+    def scores(self, content: Mapping[str, Any]) -> dict[str, float]:
+        """Errors, and whether they are small enough."""
+        run = Run.of({"seconds": 0.0, **content})
+        return {
+            "rotation_degrees": run.end[0],
+            "translation": run.translation,
+            "translation_share": run.end[1],
+            "within_2_degrees_and_2_percent": float(run.within(2.0, 0.02)),
+            "believed": float(run.converged),
+        }
+
+    def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str:
+        """poses.json, poses.md and success.png."""
+        results: dict[str, list[Run]] = {}
+        for name, content in contents.items():
+            results.setdefault(name.split("/")[0], []).append(Run.of(content))
+        return write_runs(out, results, self.protocol) + "\n"
+
+
+EVALUATION = evaluation.Evaluation(
+    "poses of a scene's photos from perturbed starts", PoseEvaluation, partial(evaluation.evaluate, Poses.open)
+)
 
 
 def run_of(view: CaptureView, start: Camera, found: FoundPose, scene: PoseTarget, *, searched: bool = False) -> Run:
@@ -235,8 +328,9 @@ def write_runs(out: Path, results: Mapping[str, Sequence[Run]], protocol: Protoc
         name: {key: value if math.isfinite(value) else None for key, value in summary.items()}
         for name, summary in summaries.items()
     }
-    rows = {name: [_plain(run.row()) for run in runs] for name, runs in results.items()}
-    write_json(out / "poses.json", {"protocol": vars(protocol), "summary": finite, "runs": rows})
+    told = {item.name: getattr(protocol, item.name) for item in fields(Protocol)}
+    rows = {name: [run.row() for run in runs] for name, runs in results.items()}
+    write_json(out / "poses.json", {"protocol": told, "summary": finite, "runs": rows})
     table = table_of(summaries)
     with atomic_file(out / "poses.md") as path:
         path.write_text(table, encoding="utf-8")
@@ -260,7 +354,3 @@ def _at(path: Sequence[tuple[float, float, float]], seconds: float) -> tuple[flo
     """The last known errors at a time; the first before."""
     known = [point for point in path if point[0] <= seconds]
     return known[-1] if known else path[0]
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"start": [value if math.isfinite(value) else None for value in row["start"]]}

@@ -1,20 +1,38 @@
-"""The folder of an evaluation: of one set of options, so that scores of others do not mix with them."""
+"""The one loop of every evaluation: items are measured, each kept in a folder of its own, then come the tables.
+
+Interrupted, the same evaluation goes on where it was. Several processes may share the items.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from ..errors import InputError
+import torch
+import tyro
+
+from ..errors import InputError, WriteError
 from ..inputs import read_text
-from ..outputs import Kind, claimed
+from ..outputs import Kind, atomic_file, atomic_folder, claimed, require_name
+from ..progress import work
+from ..ranges import LARGEST_SEED, require_range
+from ..text import printable
+from ..workers import map_unordered
+from .table import ObjectScores, csv_of, markdown_of, summary_of
 
-REQUEST = "evaluation.json"
+REQUEST, SCORES = "evaluation.json", "scores.json"
+SUMMARY, TABLE, SHEET = "metrics.json", "metrics.md", "metrics.csv"
 EVALUATION = Kind("evaluation of monoform", REQUEST, lambda record: () if "seed" in record else None)
+SECONDS = "seconds"
+SHOWN = 20  # sentences about what is left out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +41,9 @@ class Evaluation:
 
     Attributes:
         summary: what is measured, in a line.
-        options: dataclass of all its options, `out` among them, documented for the command line.
-        run: options -> the table, Markdown; writes its files to `out`.
+        options: dataclass of all its options, documented for the command line; built on `EvaluationOptions` where `run`
+            is `evaluate`.
+        run: options -> what is printed, the table in Markdown; writes its files.
     """
 
     summary: str
@@ -32,35 +51,229 @@ class Evaluation:
     run: Callable[[Any], str]
 
 
-@contextmanager
-def evaluation(out: str | Path, options: Any) -> Iterator[Path]:
-    """Claim the folder of an evaluation; where nothing comes of it, nothing is left there.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """What every evaluation can be asked for."""
 
-    Args:
-        options: a dataclass of plain values; one of them is `seed`.
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """Where results, scores and tables go."""
+    workers: int = 1
+    """Processes that share the items; each holds the method."""
+    seed: int = 0
+    """Seed of all randomness."""
+
+    def __post_init__(self) -> None:
+        require_range("--seed", self.seed, 0, LARGEST_SEED)
+
+
+Options = TypeVar("Options", bound=EvaluationOptions)
+
+
+class Protocol(ABC):
+    """What is measured, and how.
+
+    Attributes:
+        names: of the items, CATEGORY/ITEM or ITEM; the same whenever the same is asked for.
+        skipped: what is left out from the start, a sentence each.
+        weights: SHA-256 of the weights that are measured; empty where there are none, or only in memory.
+        doing: what is being done, for those who wait.
+        unit: what an item is.
+        files: pattern of the names of the files that `measure` writes.
+    """
+
+    names: Sequence[str]
+    skipped: Sequence[str] = ()
+    weights: str = ""
+    doing: str = "measuring"
+    unit: str = "object"
+    files: str = ""
+
+    @abstractmethod
+    def measure(self, number: int, folder: Path) -> Mapping[str, Any]:
+        """The scores of an item, as plain values; files beside them go into the folder.
+
+        Raises:
+            InputError: the item cannot be measured; it is left out.
+        """
+
+    def scores(self, content: Mapping[str, Any]) -> Mapping[str, float]:
+        """The numbers in what `measure` returned, or in what was read of it; those that the tables show.
+
+        Raises:
+            TypeError, ValueError, KeyError: it is not of that form.
+        """
+        if not all(isinstance(value, (int, float)) for value in content.values()):
+            raise TypeError("not all of it are numbers")
+        return {name: float(value) for name, value in content.items()}
+
+    def folder(self, name: str) -> str:
+        """The folder of an item, within that of the evaluation."""
+        return name
+
+    def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str | None:
+        """Write what else is told of all items together; what is printed above the table, if anything."""
+        del out, contents
+        return None
+
+
+def evaluate(open_protocol: Callable[[Options], Protocol], options: Options) -> str:
+    """Run a protocol as the command line asks for it; what is printed.
 
     Raises:
-        InputError: the folder is the user's, holds an evaluation with other options, or another process writes there.
+        InputError: the protocol cannot be opened, no item can be measured, or `options.out` is another's.
         WriteError: it cannot be written.
     """
-    asked = json.loads(json.dumps(dataclasses.asdict(options)))
-    other = f"{out} holds an evaluation with other options; give another folder."
-    with claimed(out, EVALUATION, same=lambda record: record == asked, other=other) as place:
-        if place.stored is None:
-            place.record(asked)
-        yield place.folder
+    protocol = open_protocol(options)
+    asked = dataclasses.asdict(options) | {"weights": protocol.weights}
+    asked = {name: value for name, value in asked.items() if name not in ("out", "workers")}
+    elsewhere = functools.partial(_measured_elsewhere, open_protocol, options)
+    summary = run_protocol(protocol, options.out, asked, workers=options.workers, elsewhere=elsewhere)
+    left_out = [printable(f"Left out: {reason}") + "\n" for reason in summary["skipped"][:SHOWN]]
+    return "".join((*left_out, summary.pop("told", ""), markdown_of(summary), f"\n{_origin(summary)}\n"))
 
 
-def read_scores(folder: Path, name: str) -> dict[str, Any]:
-    """The scores of a finished object; numbers may be infinite.
+def run_protocol(
+    protocol: Protocol,
+    out: str | Path,
+    asked: Mapping[str, Any],
+    *,
+    workers: int = 1,
+    elsewhere: Callable[[Path, int], str | None] | None = None,
+) -> dict[str, Any]:
+    """Measure what is not yet measured, and write the tables: metrics.json, metrics.md and metrics.csv.
+
+    Args:
+        asked: plain values that say what is measured; a folder of others is refused.
+        elsewhere: measures an item in another process; needed for several workers.
+
+    Returns:
+        What metrics.json holds.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: no item can be measured, a file of scores is damaged, or `out` is another's.
+        WriteError: it cannot be written.
     """
+    from .. import __version__
+
+    record = json.loads(json.dumps(dict(asked), default=os.path.abspath))
+    other = f"{out} holds an evaluation with other options; give another folder."
+    folders = _folders(protocol)
+    with claimed(out, EVALUATION, same=lambda stored: _is_same(stored, record), other=other) as claim:
+        place = claim.folder
+        if claim.stored is None:
+            claim.record(record)
+        kept = len(_rows(protocol, place, folders))
+        waiting = [number for number, each in enumerate(folders) if not (place / each / SCORES).is_file()]
+        threads = max(1, torch.get_num_threads() // workers)
+        skipped = list(protocol.skipped)
+        here = functools.partial(_measured, protocol, place)
+        each = here if workers == 1 or elsewhere is None else functools.partial(elsewhere, place)
+        with work(protocol.doing, len(folders), unit=protocol.unit) as show:
+            finished = map_unordered(each, waiting, workers=workers, threads=threads)
+            for done, (number, reason) in enumerate(finished, kept + 1):
+                show(done, len(folders), protocol.names[number])
+                if reason is not None:
+                    skipped.append(f"{protocol.names[number]}: {reason}")
+        rows = _rows(protocol, place, folders)
+        if not rows:
+            reason = skipped[0] if skipped else "there is none."
+            raise InputError(f"None of the {len(folders)} {protocol.unit}s could be measured: {reason}")
+        summary = summary_of([row for row, _ in rows.values()]) | {
+            "skipped": sorted(skipped),
+            "options": record,
+            "monoform": __version__,
+            "weights_sha256": protocol.weights,
+        }
+        told = protocol.finish(place, {name: content for name, (_, content) in rows.items()})
+        _write_tables(place, summary)
+        return summary | ({"told": told} if told else {})
+
+
+def _write_tables(place: Path, summary: Mapping[str, Any]) -> None:
+    origin = {name: summary[name] for name in ("monoform", "weights_sha256")}
+    texts = {
+        SUMMARY: json.dumps(summary, indent=1),
+        TABLE: f"{markdown_of(summary)}\n{_origin(summary)}\n",
+        SHEET: csv_of(summary, origin),
+    }
+    for name, text in texts.items():
+        with atomic_file(place / name) as file:
+            file.write_text(text, encoding="utf-8")
+
+
+def _origin(summary: Mapping[str, Any]) -> str:
+    """Which program and which weights have given the scores."""
+    weights = f", weights with SHA-256 {summary['weights_sha256']}" if summary["weights_sha256"] else ""
+    return f"monoform {summary['monoform']}{weights}"
+
+
+def _folders(protocol: Protocol) -> list[str]:
+    """A folder's name for each item.
+
+    Raises:
+        InputError: a name is none, or two items would share a folder.
+    """
+    folders = [protocol.folder(name) for name in protocol.names]
+    for folder, count in Counter(folders).items():
+        for part in folder.split("/"):
+            require_name(part)
+        if count > 1:
+            raise InputError(f"{count} {protocol.unit}s would be written to {folder}: rename all but one of them.")
+    return folders
+
+
+def _is_same(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    return all(name in asked and asked[name] == value for name, value in stored.items())
+
+
+def _measured(protocol: Protocol, place: Path, number: int) -> str | None:
+    """Measure an item and keep its scores; where that cannot be done, the reason."""
+    kind = Kind("measured item", SCORES, pattern="|".join(filter(None, (r"scores\.json", protocol.files))))
+    begun = time.perf_counter()
     try:
-        content = json.loads(read_text(folder / name))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{folder / name} is damaged ({error}): remove {folder}, and it is made again.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{folder / name} is damaged: remove {folder}, and it is made again.")
-    return content
+        with atomic_folder(place / protocol.folder(protocol.names[number]), kind) as draft:
+            content = dict(protocol.measure(number, draft))
+            content[SECONDS] = round(time.perf_counter() - begun, 3)
+            (draft / SCORES).write_text(json.dumps(content, indent=1), encoding="utf-8")
+    except WriteError:
+        raise
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _measured_elsewhere(
+    open_protocol: Callable[[Options], Protocol], options: Options, place: Path, number: int
+) -> str | None:
+    """The same in another process, which opens the protocol once."""
+    return _measured(_opened(open_protocol, options), place, number)
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(open_protocol: Callable[[Options], Protocol], options: Options) -> Protocol:
+    return open_protocol(options)
+
+
+def _rows(protocol: Protocol, place: Path, folders: Sequence[str]) -> dict[str, tuple[ObjectScores, Mapping[str, Any]]]:
+    """Of each measured item, in their order, its row of the table and all that is kept of it."""
+    found = {}
+    for name, each in zip(protocol.names, folders, strict=True):
+        folder = place / each
+        if (folder / SCORES).is_file():
+            try:
+                content = json.loads(read_text(folder / SCORES))
+                found[name] = (_row(protocol, name, content), content)
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+                raise InputError(
+                    f"{folder / SCORES} is damaged ({error}): remove {folder}, and it is made again."
+                ) from error
+    return found
+
+
+def _row(protocol: Protocol, name: str, content: Mapping[str, Any]) -> ObjectScores:
+    """The scores of an item, its seconds last."""
+    told = {key: value for key, value in content.items() if key != SECONDS}
+    took = {SECONDS: float(content[SECONDS])} if SECONDS in content else {}
+    images = told["images"] if isinstance(told.get("images"), list) else [0]
+    category, _, last = name.partition("/") if "/" in name else ("", "", name)
+    return ObjectScores(last, category, len(images), {**protocol.scores(told), **took})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,17 +50,36 @@ def summary_of(rows: Sequence[ObjectScores]) -> dict[str, Any]:
     }
 
 
+def table_rows(summary: Mapping[str, Any]) -> list[tuple[str, int, Mapping[str, float]]]:
+    """Category, number of objects and means: a row for each category where there are several, and one for all."""
+    several = summary["categories"] if len(summary["categories"]) > 1 else {}
+    rows = [(category or "-", own["objects"], own) for category, own in several.items()]
+    return [*rows, ("all", summary["objects"], summary["total"])]
+
+
 def markdown_of(summary: Mapping[str, Any]) -> str:
-    """A line a category, and one for all."""
+    """The table in Markdown."""
     names = list(summary["total"])
     lines = [("category", "objects", *names), ("---", *["---:"] * (len(names) + 1))]
-    if len(summary["categories"]) > 1:
-        lines += [
-            (category or "-", str(own["objects"]), *(_figure(own.get(name)) for name in names))
-            for category, own in summary["categories"].items()
-        ]
-    lines.append(("all", str(summary["objects"]), *(_figure(summary["total"][name]) for name in names)))
+    for category, objects, means in table_rows(summary):
+        lines.append((category, str(objects), *(_figure(means.get(name)) for name in names)))
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def csv_of(summary: Mapping[str, Any], more: Mapping[str, str] | None = None) -> str:
+    """The same table with commas, all figures in full; `more` are columns that are the same in every row."""
+    names, more = list(summary["total"]), more or {}
+    lines = [["category", "objects", *names, *more]]
+    for category, objects, means in table_rows(summary):
+        lines.append([category, str(objects), *(str(means.get(name, "")) for name in names), *more.values()])
+    return as_csv(lines)
+
+
+def as_csv(lines: Iterable[Sequence[object]]) -> str:
+    """Rows as text with commas."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(lines)
+    return stream.getvalue()
 
 
 def _mean(rows: Sequence[ObjectScores]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 import types
@@ -132,6 +133,15 @@ def pretrained(build: Callable[[Config], Module], config_class: type[Config], so
     """
     with torch.inference_mode(False):
         return load_pretrained(build, config_class, source)[0].requires_grad_(False)
+
+
+def weights_digest(source: str | Path) -> str:
+    """SHA-256 of the file of a folder of weights, or of OWNER/NAME on the hub.
+
+    Raises:
+        InputError: there is none.
+    """
+    return hashlib.sha256((_local_folder(source, None) / WEIGHTS).read_bytes()).hexdigest()
 
 
 def _stored(name: str, tensor: Tensor, exact: bool) -> Tensor:

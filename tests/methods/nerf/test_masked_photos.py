@@ -15,7 +15,7 @@ from monoform import InputError
 from monoform.data import open_capture
 from monoform.data.capture import read_counted
 from monoform.data.captures.check import check_capture
-from monoform.methods.nerf.held_out import evaluate, picture_names
+from monoform.methods.nerf.evaluate import evaluate, picture_names
 from monoform.methods.nerf.ray_bank import RayBank, load_downscaled
 from monoform.methods.nerf.scene import Scene, write_cameras
 

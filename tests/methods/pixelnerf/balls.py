@@ -23,9 +23,9 @@ class Balls(PosedObjects):
 
     near, far = 0.8, 1.8
 
-    def __init__(self, count: int = 3, views: int = 4, size: int = 16) -> None:
+    def __init__(self, count: int = 3, views: int = 4, size: int = 16, category: str = "") -> None:
         self.views, self.size = views, size
-        super().__init__([Place(Path(f"ball{number}"), f"ball{number}") for number in range(count)])
+        super().__init__([Place(Path(f"ball{number}"), f"ball{number}", category) for number in range(count)])
 
     def _image_files(self, place: Place) -> list[Path]:
         return [place.folder / f"{number}.png" for number in range(self.views)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,22 @@ from tests.methods.pixelnerf.balls import TINY, Balls
 from monoform import InputError
 from monoform.camera import look_at
 from monoform.methods.pixelnerf.config import Compat
-from monoform.methods.pixelnerf.evaluate import EvaluationOptions, evaluate
+from monoform.methods.pixelnerf.evaluate import NewViewOptions, NewViews
 from monoform.methods.pixelnerf.film import FilmOptions, film_cameras, write_film
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.metrics import psnr, ssim
+from monoform.metrics.evaluation import run_protocol
 from monoform.metrics.table import ObjectScores, markdown_of, summary_of
 
-OPTIONS = EvaluationOptions(sources=(1,))
+OPTIONS = NewViewOptions(sources=(1,))
+
+
+def evaluate(net: PixelNerfNet, objects: Balls, out: Path, options: NewViewOptions) -> dict:
+    return run_protocol(NewViews(net, objects, options), out, asdict(options))
+
+
+def without_seconds(summary: dict) -> dict:
+    return json.loads(re.sub(r',?\s*"seconds": [\d.]+', "", json.dumps(summary)))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +63,7 @@ def test_a_rerun_keeps_what_is_there_and_refuses_other_options(net, tmp_path: Pa
     kept = tmp_path / "ball0" / "000000.png"
     stamp = kept.stat().st_mtime_ns
     (tmp_path / "ball1" / "scores.json").unlink()
-    assert evaluate(net, Balls(count=2), tmp_path, OPTIONS) == first
+    assert without_seconds(evaluate(net, Balls(count=2), tmp_path, OPTIONS)) == without_seconds(first)
     assert kept.stat().st_mtime_ns == stamp
     with pytest.raises(InputError, match="other options"):
         evaluate(net, Balls(count=2), tmp_path, replace(OPTIONS, scale=0.5))
@@ -63,12 +73,11 @@ def test_a_rerun_keeps_what_is_there_and_refuses_other_options(net, tmp_path: Pa
     ("changed", "files"),
     [
         ({"include_sources": True}, {"000000.png", "000001.png", "000002.png", "000003.png"}),
-        ({"excluded": (2,)}, {"000000.png", "000003.png"}),
+        ({"exclude": (2,)}, {"000000.png", "000003.png"}),
         ({"targets": (3,)}, {"000003.png"}),
         ({"depth": True, "targets": (3,)}, {"000003.png", "000003_depth.npy"}),
         ({"compare": True, "targets": (3,)}, {"000003.png", "000003_compare.png"}),
         ({"sources": (1, 2)}, {"000000.png", "000003.png"}),
-        ({"listed": {"ball0": (3,)}}, {"000000.png", "000001.png", "000002.png"}),
     ],
 )
 def test_which_files_there_are(net, tmp_path: Path, changed: dict, files: set[str]):
@@ -76,12 +85,21 @@ def test_which_files_there_are(net, tmp_path: Path, changed: dict, files: set[st
     assert {path.name for path in (tmp_path / "ball0").iterdir()} - {"scores.json"} == files
 
 
+def test_a_list_says_which_views_are_sources(net, tmp_path: Path):
+    (tmp_path / "list.txt").write_text("things ball0 3\n")
+    options = replace(OPTIONS, source_list=tmp_path / "list.txt")
+    summary = evaluate(net, Balls(count=2, category="things"), tmp_path / "out", options)
+    names = {path.name for path in (tmp_path / "out" / "things_ball0").glob("*.png")}
+    assert names == {"000000.png", "000001.png", "000002.png"}
+    assert list(summary["each"]) == ["things/ball0"]
+    assert summary["skipped"] == ["things/ball1: The view list has no line for things/ball1."]
+
+
 def test_quick_renders_one_random_view_of_each(net, tmp_path: Path):
-    summary = evaluate(net, Balls(), tmp_path / "a", replace(OPTIONS, quick=True, sources=(-1,)))
-    assert summary["images"] == 3
-    assert (
-        summary["total"] == evaluate(net, Balls(), tmp_path / "b", replace(OPTIONS, quick=True, sources=(-1,)))["total"]
-    )
+    options = replace(OPTIONS, quick=True, sources=(-1,))
+    first, again = (evaluate(net, Balls(), tmp_path / name, options) for name in ("a", "b"))
+    assert first["images"] == 3
+    assert without_seconds(first) == without_seconds(again)
 
 
 def test_options_change_the_pictures(net, tmp_path: Path):
@@ -99,16 +117,12 @@ def test_options_change_the_pictures(net, tmp_path: Path):
 
 
 def test_what_cannot_be_evaluated(net, tmp_path: Path):
-    for changed, match in (
-        ({"sources": (9,)}, "view 9"),
-        ({"listed": {"other": (1,)}}, "no line for ball0"),
-    ):
-        with pytest.raises(InputError, match=match):
-            evaluate(net, Balls(count=1), tmp_path / match[-1], replace(OPTIONS, **changed))
+    with pytest.raises(InputError, match="view 9"):
+        evaluate(net, Balls(count=1), tmp_path / "out", replace(OPTIONS, sources=(9,)))
     with pytest.raises(InputError, match="scale"):
         replace(OPTIONS, scale=0)
     with pytest.raises(InputError, match="source views"):
-        EvaluationOptions(sources=())
+        NewViewOptions(sources=())
     assert not list(tmp_path.rglob("*.png")) and not list(tmp_path.rglob("*.partial"))
 
 

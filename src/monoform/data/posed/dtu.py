@@ -25,8 +25,6 @@ from .srn import Split
 LISTS = "new_"
 NEAR, FAR = 0.1, 5.0
 TRAINING_VIEWS = 49
-BAD_EXPOSURES = (3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 36, 37, 38, 39)
-"""Views whose exposure differs; published metrics leave them out."""
 _TURN_WORLD = np.diag([1.0, -1.0, -1.0, 1.0])  # published: half a turn about the scanner's x axis
 
 

@@ -7,7 +7,7 @@ where MODEL is "FOLDER.FILE" of the record's mesh, such as IKEA_BEDDINGE.model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -35,12 +35,14 @@ class Pix3dPhoto:
         model: name of the model it shows.
         picture: file of the photo.
         samples: folder of the model's samples.
+        eye: the camera's place in the mesh's own frame, by the record's rot_mat and trans_mat; None where it has none.
     """
 
     category: str
     model: str
     picture: Path
     samples: Path
+    eye: tuple[float, ...] | None = None
 
 
 class Pix3dObjects:
@@ -97,6 +99,7 @@ class Pix3dObjects:
             model,
             place / "img" / category / model / f"{image.stem}.npy",
             place / "sampled_points" / category / model,
+            _eye(record),
         )
         for file in (found.picture, found.samples / SAMPLES):
             if not file.is_file():
@@ -135,6 +138,15 @@ class Pix3dObjects:
         surface = read_surface(file)
         points, sdf = drawn_near(read_near(file, self.sigmas), options.counts, draw)
         return ShapeItem(self.picture(index), surface[draw(len(surface), CLOUD_POINTS)], points, sdf)
+
+
+def _eye(record: Mapping[str, Any]) -> tuple[float, ...] | None:
+    try:
+        turn, move = np.array(record["rot_mat"], float).reshape(3, 3), np.array(record["trans_mat"], float).reshape(3)
+    except (KeyError, TypeError, ValueError):
+        return None
+    eye = -turn.T @ move
+    return tuple(eye.tolist()) if np.isfinite(eye).all() else None
 
 
 def _read_json(file: Path, what: str) -> list[Any]:

@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...progress import in_words, work
 from ...scene.fusion import DepthView
 from .config import SceneTraining
-from .held_out import Scores, evaluate
+from .evaluate import Scores, evaluate
 from .products import TEXTURE, looking, scene_mesh, write_turntable
 from .scene import Scene
 

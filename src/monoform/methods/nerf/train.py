@@ -17,10 +17,10 @@ from ...progress import work
 from ...training import Training, TrainOptions, TrainResult, publish, train
 from .afterwards import Afterwards
 from .config import SceneTraining
+from .evaluate import Scores, write_scores
 from .frequency_config import FrequencyNetwork, NerfConfig, TwoPass
 from .hash_config import HashConfig, HashNetwork
 from .hash_model import HashScene
-from .held_out import Scores, write_scores
 from .model import NerfNet
 from .ray_bank import RayBank
 from .scene import Scene, load_scene, write_cameras

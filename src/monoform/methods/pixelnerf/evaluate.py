@@ -2,197 +2,205 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+import tyro
 from jaxtyping import Float
 from PIL import Image
 from torch.nn import functional
 
 from ...camera import Camera
 from ...data.posed.objects import PosedObject, PosedObjects
+from ...data.posed.open import open_posed
+from ...data.posed.view_lists import read_view_list
 from ...errors import InputError
+from ...inputs.several import ViewNumbers
 from ...metrics import psnr, ssim
-from ...metrics.evaluation import evaluation, read_scores
-from ...metrics.table import ObjectScores, markdown_of, summary_of
-from ...outputs import Kind, atomic_file, atomic_folder, atomic_stream, require_name, save_picture
+from ...metrics.evaluation import Evaluation, EvaluationOptions, Protocol, evaluate
+from ...metrics.lpips import Lpips
+from ...outputs import atomic_stream, save_picture
 from ...ranges import LARGEST_SEED, require_range
+from ...training.weights import load_pretrained, weights_digest
 from .cameras import published_rays
-from .config import Sampling, for_evaluation
+from .config import PixelNerfConfig, Sampling, for_evaluation
 from .fast import FastImage, FastOptions, render_image
 from .fast_field import FastField
+from .infer import weights_folder
 from .model import PixelNerfNet
 from .pixels import truncate_to_8_bit
 
-SCORES, SUMMARY, TABLE = "scores.json", "metrics.json", "metrics.md"
-OBJECT = Kind("rendered object", SCORES, pattern=r"\d{6,}(_depth|_compare)?\.(png|npy)|scores\.json")
+FILES = r"\d{6,}(_depth|_compare)?\.(png|npy)"
 COARSE_ONLY = Sampling(coarse=64, fine=128, depth=16)
 Distance = Callable[[Float[torch.Tensor, "h w 3"], Float[torch.Tensor, "h w 3"]], float]
 
 
 @dataclass(frozen=True)
-class EvaluationOptions:
-    """What is rendered and compared.
+class NewViewOptions:
+    """What is rendered and compared."""
 
-    Attributes:
-        sources: source views of every object; -1 stands for one at random.
-        listed: source views by object, in place of `sources`.
-        targets: views to render; none for all.
-        excluded: views that are no targets.
-        include_sources: render the source views too.
-        quick: one random target of each object.
-        coarse: the coarse network alone, with more samples.
-        scale: size of the pictures, of the data's.
-        depth: write the depth of each pixel too.
-        compare: write source, truth and rendering side by side.
-        seed: of what is random.
-        render: what the renderer leaves out.
-    """
-
-    sources: tuple[int, ...] = (64,)
-    listed: Mapping[str, tuple[int, ...]] | None = None
-    targets: tuple[int, ...] = ()
-    excluded: tuple[int, ...] = ()
+    sources: ViewNumbers = (64,)
+    """Source views of every object, for instance 64 104; -1 is one at random."""
+    source_list: Path | None = None
+    """Source views by object, in place of --sources: lines of a category, an object and its views."""
+    targets: ViewNumbers = ()
+    """Views to render, for instance 0 24-40. Default: all others."""
+    exclude: ViewNumbers = ()
+    """Views that are no targets; dtu: those with bad exposures, 3-7 16-21 36-39."""
     include_sources: bool = False
+    """Render the source views too."""
     quick: bool = False
+    """One random target of each object."""
     coarse: bool = False
+    """The coarse network alone, with 64 and 128 samples."""
     scale: float = 1.0
+    """Size of the pictures, of the data's."""
     depth: bool = False
+    """Write the depths too, NNNNNN_depth.npy."""
     compare: bool = False
+    """Write source, truth and rendering side by side, NNNNNN_compare.png."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the networks."""
     seed: int = 0
-    render: FastOptions = field(default_factory=FastOptions)
+    """Seed of all randomness."""
 
     def __post_init__(self) -> None:
         require_range("--seed", self.seed, 0, LARGEST_SEED)
         if not 0 < self.scale <= 4:
-            raise InputError(f"The scale of the pictures is {self.scale}; it must lie in 0..4.")
-        if not self.sources and self.listed is None:
+            raise InputError(f"--scale is {self.scale}; it must lie in 0..4.")
+        if not self.sources and self.source_list is None:
             raise InputError("An evaluation needs source views: give their numbers, or a list.")
 
     def sources_of(self, content_key: str, views: int, generator: torch.Generator) -> list[int]:
         """The source views of an object."""
-        if self.listed is not None:
-            if content_key not in self.listed:
+        if self.source_list is not None:
+            listed = _view_list(self.source_list)
+            if content_key not in listed:
                 raise InputError(f"The view list has no line for {content_key}.")
-            return list(self.listed[content_key])
+            return list(listed[content_key])
         drawn = torch.randperm(views, generator=generator).tolist()
         return [drawn.pop() if view == -1 else view for view in self.sources]
 
     def targets_of(self, sources: Sequence[int], views: int, generator: torch.Generator) -> list[int]:
         """The views that are rendered."""
-        left_out = set(self.excluded) | (set() if self.include_sources else set(sources))
+        left_out = set(self.exclude) | (set() if self.include_sources else set(sources))
         chosen = [view for view in (self.targets or range(views)) if view not in left_out]
         if self.quick and chosen:
             chosen = [chosen[int(torch.randint(len(chosen), (1,), generator=generator))]]
         return chosen
 
 
-def evaluate(
-    net: PixelNerfNet,
-    objects: PosedObjects,
-    out: str | Path,
-    options: EvaluationOptions | None = None,
-    *,
-    perceptual: Distance | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> dict[str, Any]:
-    """Render every object of a data set into `out`/[CATEGORY_]NAME/NNNNNN.png and compare; finished objects are kept.
+@dataclass(frozen=True, kw_only=True)
+class PixelNerfEvaluation(NewViewOptions, EvaluationOptions):
+    """Render new views of every object of a data set from given source views, and compare them with the true ones.
 
-    Scores are means over an object's images, then over objects: `psnr` and `ssim` of the 8-bit files, as the paper
-    prints them; `psnr_float` and `ssim_float` before they are rounded; `lpips` where `perceptual` is given.
+    Writes OUT/[CATEGORY_]OBJECT/NNNNNN.png, metrics.json, metrics.md and metrics.csv. Interrupted, the same line goes
+    on.
+    """
+
+    data: Path
+    """A data set in one of the published layouts; see `monoform prepare check`."""
+    weights: str = ""
+    """Folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on the hub; cars, or none: the
+    small weights that ship."""
+    split: Literal["train", "val", "test"] = "test"
+    """Of the data set."""
+    format: Literal["auto", "srn", "dvr", "dtu", "two_object"] = "auto"
+    """Of the data set; auto tells it by its files."""
+    unseen: bool = False
+    """For dvr: the lists of the unseen categories."""
+    lpips: Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="VGG16 LIN")] = None
+    """Measure LPIPS too: torchvision's VGG-16 weights, and the linear layers of LPIPS v0.1."""
+
+
+class NewViews(Protocol):
+    """New views of every object (Yu et al. 2021, section 5).
+
+    Scores are means over an object's images: `psnr` and `ssim` of the 8-bit files, as the paper measures them,
+    `psnr_float` and `ssim_float` of the images before rounding, and LPIPS where `perceptual` is given.
 
     Args:
-        perceptual: LPIPS of two images 0..1.
-        progress: called with how many objects are finished, of how many, and the last one's name.
-
-    Raises:
-        InputError: a view is not there, or `out` holds another evaluation.
+        net: the network. objects: a split of a data set. perceptual: LPIPS. weights: SHA-256 of the network's file.
     """
-    options = options or EvaluationOptions()
-    folders = _folders(objects.keys)
-    rows, skipped = [], dict(objects.skipped)
-    with evaluation(out, options) as place:
-        for number, key in enumerate(objects.keys):
-            folder = place / folders[number]
-            if not (folder / SCORES).is_file():
-                with atomic_folder(folder, OBJECT) as draft:
-                    scores = _one(net, objects, number, draft, options, perceptual)
-                    (draft / SCORES).write_text(json.dumps(scores, indent=2))
-            rows.append(_row(key, read_scores(folder, SCORES)))
-            if progress is not None:
-                progress(number + 1, len(objects), key)
-        summary = summary_of(rows) | {"skipped": skipped}
-        for name, text in ((SUMMARY, json.dumps(summary, indent=2)), (TABLE, markdown_of(summary))):
-            with atomic_file(place / name) as file:
-                file.write_text(text, encoding="utf-8")
-    return summary
 
+    doing, files = "rendering new views", FILES
 
-def _folders(keys: Sequence[str]) -> list[str]:
-    """A folder's name for each object.
+    def __init__(
+        self,
+        net: PixelNerfNet,
+        objects: PosedObjects,
+        options: NewViewOptions,
+        perceptual: Distance | None = None,
+        weights: str = "",
+    ) -> None:
+        self.net, self.objects, self.options, self.perceptual = net, objects, options, perceptual
+        self.names, self.skipped, self.weights = objects.keys, tuple(objects.skipped.values()), weights
 
-    Raises:
-        InputError: a key is no name, or two objects would share a folder.
-    """
-    names = [require_name(key.replace("/", "_")) for key in keys]
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise InputError(f"{count} objects would be written to {name}: rename one of them or its category.")
-    return names
+    @classmethod
+    def open(cls, asked: PixelNerfEvaluation) -> NewViews:
+        """The protocol that is asked for.
 
+        Raises:
+            InputError: weights or data cannot be used.
+        """
+        folder = weights_folder(asked.weights)
+        net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, folder)
+        size = config.domain.size
+        objects = open_posed(asked.data, asked.split, format=asked.format, unseen=asked.unseen, size=size)
+        perceptual = None if asked.lpips is None else Lpips.load(*asked.lpips)
+        return cls(net, objects, asked, perceptual, weights_digest(folder))
 
-def _row(key: str, content: dict[str, Any]) -> ObjectScores:
-    """The scores of a finished object.
+    def folder(self, name: str) -> str:
+        """One level of folders."""
+        return name.replace("/", "_")
 
-    Raises:
-        InputError: they are damaged.
-    """
-    category, _, name = key.rpartition("/")
-    try:
+    def scores(self, content: Mapping[str, Any]) -> dict[str, float]:
+        """Means over the images."""
         images = content["images"]
         names = images[0]["scores"] if images else {}
-        means = {score: float(np.mean([float(image["scores"][score]) for image in images])) for score in names}
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(f"The scores of {key} are damaged: remove its folder to evaluate it again.") from error
-    return ObjectScores(name, category, len(images), means)
+        return {score: float(np.mean([float(image["scores"][score]) for image in images])) for score in names}
+
+    def measure(self, number: int, folder: Path) -> dict[str, Any]:
+        """Render and score one object.
+
+        Raises:
+            InputError: a view is not there.
+        """
+        net, objects, options = self.net, self.objects, self.options
+        generator = torch.Generator().manual_seed(options.seed * 1_000_003 + number)
+        views, key = objects.view_count(number), objects.keys[number]
+        sources = options.sources_of(key, views, generator)
+        targets = options.targets_of(sources, views, generator)
+        source, content = objects.load(number, sources), objects.load(number, targets or [0])
+        field = encode_object(net, source, FastOptions(precision=options.precision))
+        images = []
+        for index, view in enumerate(targets):
+            camera, true = resized(content, index, options.scale)
+            seen = render_view(net, field, camera, content, options, generator)
+            picture = seen.rgb.clamp(0, 1)
+            written = to_bytes(net, picture)
+            save_picture(Image.fromarray(written), folder / f"{view:06d}.png")
+            if options.depth:
+                with atomic_stream(folder / f"{view:06d}_depth.npy") as stream:
+                    np.save(stream, seen.depth.numpy())
+            if options.compare:
+                row = torch.cat((resized(source, 0, options.scale)[1], true, picture), dim=1)
+                save_picture(Image.fromarray(to_bytes(net, row)), folder / f"{view:06d}_compare.png")
+            images.append({"view": view, "scores": scores_of(picture, written, true, net, self.perceptual)})
+        return {"sources": sources, "images": images}
 
 
-def _one(
-    net: PixelNerfNet,
-    objects: PosedObjects,
-    number: int,
-    folder: Path,
-    options: EvaluationOptions,
-    perceptual: Distance | None,
-) -> dict[str, Any]:
-    """Render and score one object."""
-    generator = torch.Generator().manual_seed(options.seed * 1_000_003 + number)
-    views, key = objects.view_count(number), objects.keys[number]
-    sources = options.sources_of(key, views, generator)
-    targets = options.targets_of(sources, views, generator)
-    source, content = objects.load(number, sources), objects.load(number, targets or [0])
-    field = encode_object(net, source, options.render)
-    images = []
-    for index, view in enumerate(targets):
-        camera, true = resized(content, index, options.scale)
-        seen = render_view(net, field, camera, content, options, generator)
-        picture = seen.rgb.clamp(0, 1)
-        written = to_bytes(net, picture)
-        save_picture(Image.fromarray(written), folder / f"{view:06d}.png")
-        if options.depth:
-            with atomic_stream(folder / f"{view:06d}_depth.npy") as stream:
-                np.save(stream, seen.depth.numpy())
-        if options.compare:
-            row = torch.cat((resized(source, 0, options.scale)[1], true, picture), dim=1)
-            save_picture(Image.fromarray(to_bytes(net, row)), folder / f"{view:06d}_compare.png")
-        images.append({"view": view, "scores": scores_of(picture, written, true, net, perceptual)})
-    return {"sources": sources, "images": images}
+EVALUATION = Evaluation("new views from given source views", PixelNerfEvaluation, partial(evaluate, NewViews.open))
+
+
+@lru_cache(maxsize=1)
+def _view_list(file: Path) -> Mapping[str, tuple[int, ...]]:
+    return read_view_list(file)
 
 
 def encode_object(net: PixelNerfNet, source: PosedObject, options: FastOptions) -> FastField:
@@ -216,7 +224,7 @@ def render_view(
     field: FastField,
     camera: Camera,
     content: PosedObject,
-    options: EvaluationOptions,
+    options: NewViewOptions,
     generator: torch.Generator,
 ) -> FastImage:
     """One image of a field; random where the original is, else from even samples."""
@@ -226,7 +234,7 @@ def render_view(
         published_rays(camera, content.near, content.far)[0],
         sampling=_sampling(net, options.coarse),
         generator=generator if net.config.compat.random_rendering else None,
-        options=options.render,
+        options=FastOptions(precision=options.precision),
     )
 
 

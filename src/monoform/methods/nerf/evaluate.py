@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,14 +15,19 @@ from jaxtyping import Bool, Float
 from PIL import Image
 
 from ...data.capture import CaptureView
+from ...errors import InputError
 from ...inputs.photo_names import plain_name, stem_of
 from ...metrics import psnr, ssim
+from ...metrics.evaluation import Evaluation, EvaluationOptions, Protocol
+from ...metrics.evaluation import evaluate as run_evaluation
 from ...metrics.table import ObjectScores, markdown_of, summary_of
 from ...outputs import atomic_file, save_picture
 from ...progress import one_by_one
+from ...ranges import require_range
 from ...render.bounds import ray_sphere
+from ...training.weights import weights_digest
 from .ray_bank import load_downscaled
-from .scene import Scene
+from .scene import Scene, load_scene
 
 ERROR_GAIN = 3.0
 
@@ -38,22 +45,74 @@ class Scores:
     each: dict[str, dict[str, float]]
 
     @property
+    def summary(self) -> dict[str, Any]:
+        """Their table."""
+        return summary_of([ObjectScores(name, "", 1, own) for name, own in self.each.items()])
+
+    @property
     def mean(self) -> dict[str, float]:
         """Over the photos."""
-        names = dict.fromkeys(name for scores in self.each.values() for name in scores)
-        return {
-            name: float(np.mean([scores[name] for scores in self.each.values() if name in scores])) for name in names
-        }
+        return self.summary["total"]
 
 
-def evaluate(
-    scene: Scene, views: Sequence[CaptureView], *, downscale_factor: float = 1.0, pictures: Path | None = None
-) -> Scores:
-    """Render the views and compare them with their photos; pictures show photo, render and three times the error."""
-    each = {}
-    names = picture_names([view.name for view in views])
-    for view, name in one_by_one(list(zip(views, names, strict=True)), "judging held-out photos", unit="photo"):
-        image, counted, camera = load_downscaled(view, downscale_factor)
+@dataclass(frozen=True, kw_only=True)
+class SceneEvaluation(EvaluationOptions):
+    """Render a scene from the cameras of photos that it was not trained on, and compare them.
+
+    Writes OUT/PHOTO/comparison.png (photo, render, three times the error), metrics.json, metrics.md and metrics.csv.
+    """
+
+    scene: Path
+    """A folder that `monoform train scene` wrote; its photos have to be where they were."""
+    split: Literal["held-out", "train"] = "held-out"
+    """Which photos."""
+    downscale_factor: float = 1.0
+    """By how much they are made smaller."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range("--downscale-factor", self.downscale_factor, 1.0, 64.0)
+
+
+class HeldOut(Protocol):
+    """Photos of a scene against what it shows from their cameras.
+
+    Args:
+        scene: what is rendered.
+        views: the photos.
+        downscale_factor: by how much they are made smaller.
+        weights: SHA-256 of the scene's file.
+    """
+
+    doing, unit, files = "comparing held-out photos", "photo", r"comparison\.png"
+
+    def __init__(
+        self, scene: Scene, views: Sequence[CaptureView], *, downscale_factor: float = 1.0, weights: str = ""
+    ) -> None:
+        self.scene, self.views, self.downscale_factor, self.weights = scene, views, downscale_factor, weights
+        self.names = [name.with_suffix("").as_posix() for name in picture_names([view.name for view in views])]
+
+    @classmethod
+    def open(cls, asked: SceneEvaluation) -> HeldOut:
+        """The protocol that is asked for.
+
+        Raises:
+            InputError: the scene cannot be opened, or has no such photos.
+        """
+        scene = load_scene(asked.scene)
+        views = scene.of_split("train") if asked.split == "train" else scene.of_split("val", "test")
+        if not views:
+            raise InputError(f"{asked.scene} has no photos that are {asked.split}: it was converted, or used them all.")
+        return cls(scene, views, downscale_factor=asked.downscale_factor, weights=weights_digest(scene.folder))
+
+    def measure(self, number: int, folder: Path) -> dict[str, float]:
+        """Scores of a photo; comparison.png shows photo, render and three times the error."""
+        return self.compared(number, folder / "comparison.png")
+
+    def compared(self, number: int, picture: Path | None = None) -> dict[str, float]:
+        """Scores of a photo, and the picture of them."""
+        view, scene = self.views[number], self.scene
+        image, counted, camera = load_downscaled(view, self.downscale_factor)
         seen, alpha = scene.render(camera)
         truth = image[..., :3]
         if image.shape[2] == 4:
@@ -67,9 +126,23 @@ def evaluate(
         covered = alpha.numpy() > 0.5
         if counted is not None:
             covered = covered & counted
-        each[view.name] = _scores(ours, truth, inside, counted) | _object_scores(ours, truth, covered)
-        if pictures is not None:
-            _write_comparison(pictures / name, truth, ours)
+        if picture is not None:
+            _write_comparison(picture, truth, ours)
+        return _scores(ours, truth, inside, counted) | _object_scores(ours, truth, covered)
+
+
+EVALUATION = Evaluation(
+    "a scene's photos that it was not trained on", SceneEvaluation, partial(run_evaluation, HeldOut.open)
+)
+
+
+def evaluate(
+    scene: Scene, views: Sequence[CaptureView], *, downscale_factor: float = 1.0, pictures: Path | None = None
+) -> Scores:
+    """The scores of views; pictures show photo, render and three times the error."""
+    protocol, each = HeldOut(scene, views, downscale_factor=downscale_factor), {}
+    for number, name in enumerate(one_by_one(protocol.names, protocol.doing, unit=protocol.unit)):
+        each[views[number].name] = protocol.compared(number, pictures and pictures / f"{name}.png")
     return Scores(each)
 
 
@@ -105,11 +178,10 @@ def background_of(scene: Scene, directions: Float[torch.Tensor, "r 3"]) -> Float
 
 def write_scores(scores: Scores, folder: Path) -> None:
     """held_out.json and held_out.md."""
-    rows = [ObjectScores(name, "", 1, own) for name, own in scores.each.items()]
     with atomic_file(folder / "held_out.json") as file:
         file.write_text(json.dumps({"mean": scores.mean, "each": scores.each}, indent=1) + "\n", encoding="utf-8")
     with atomic_file(folder / "held_out.md") as file:
-        file.write_text(markdown_of(summary_of(rows)).replace("objects", "photos"), encoding="utf-8")
+        file.write_text(markdown_of(scores.summary).replace("objects", "photos"), encoding="utf-8")
 
 
 def _scores(
