@@ -217,7 +217,7 @@ class Poses(evaluation.Protocol):
             InputError: the scene cannot be opened, or has no such photos.
         """
         descent = descent_options(asked.steps, asked.rays, asked.sampling)
-        options = {
+        options: dict[str, PoseOptions] = {
             name: PoseOptions(InerfOptions(optimizer=name, starts=asked.around, descent=descent), seed=asked.seed)
             for name in OPTIMIZERS
             if asked.optimizer in (name, "both")

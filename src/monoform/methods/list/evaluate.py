@@ -133,9 +133,10 @@ class Surfaces(Protocol):
             InputError: the picture or the truth is missing.
         """
         net, objects, options = self.net, self.objects, self.options
-        shapenet = isinstance(objects, DisnObjects)
-        picture = objects.picture(number, options.view) if shapenet else objects.picture(number)
-        eye = None if shapenet else objects.photos[number].eye
+        if isinstance(objects, DisnObjects):
+            picture, eye = objects.picture(number, options.view), None
+        else:
+            picture, eye = objects.picture(number), objects.photos[number].eye
         truth = in_frame(net.config, _truth(objects, number), picture, eye)
         seen = seen_by(net.config, picture)
         if isinstance(net, CoarseNet):
@@ -194,7 +195,7 @@ def in_frame(
     if eye is None:
         side = picture.shape[1]
         lens = np.array([[FOCAL * side, 0, side / 2], [0, FOCAL * side, picture.shape[0] / 2], [0, 0, 1]])
-        fit = MaskFit(truth, (picture > 0).any(-1), lens)
+        fit = MaskFit(truth, picture.max(-1) > 0, lens)
         rotation = fit.best(orbit_rotations(), turn=0.15)
         eye = tuple((-rotation.T @ fit.place(rotation)).tolist())
     pose = torch.eye(4, dtype=torch.float64)[None]
