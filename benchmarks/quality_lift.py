@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from quality.answers import Answerer, Retrieval, answers_of, picture_features, retrievable
+from quality.answers import Retrieval, picture_features, retrievable
 from quality.report import lines, summary
 from quality.run import all_rows, write
 
@@ -23,6 +23,7 @@ from monoform import InputError
 from monoform.data import Source, mesh_sources, validation_names
 from monoform.methods import Reconstructor
 from monoform.methods.inflate import Inflate
+from monoform.methods.lift.answers import Answerer, answers_of
 
 BASELINES = ("inflate", "nearest")
 

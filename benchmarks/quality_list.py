@@ -21,10 +21,9 @@ import torch
 from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).parent))
-from quality.answers import Answer, Answerer, Retrieval, answers_of, inside_of, picture_features, retrievable
+from quality.answers import Retrieval, picture_features, retrievable
 from quality.report import lines, summary
 from quality.run import all_rows, write
-from quality.truth import SURFACE_POINTS, Truth
 
 from monoform import Mesh, Photo
 from monoform.camera import Camera
@@ -33,6 +32,8 @@ from monoform.inversion.silhouette_pose import MaskFit, looking
 from monoform.mesh import sample_surface
 from monoform.mesh.sdf_grid import GridValues, surface_of
 from monoform.mesh.topology import volume
+from monoform.methods.lift.answers import Answer, Answerer, answers_of, inside_of
+from monoform.methods.lift.truth import SURFACE_POINTS, Truth
 from monoform.methods.list import List, ListOptions
 from monoform.methods.list.config import ListConfig
 from monoform.methods.list.infer import picture_of

@@ -1,86 +1,22 @@
-"""What is scored: a method's mesh, or the training mesh whose picture looks most like the input."""
+"""The training mesh whose picture looks most like the input, as an answer."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
-from monoform import InputError, Mesh, Photo, View
-from monoform.camera import Camera
+from monoform import Mesh
 from monoform.data import PackedObjects, Solid, Source, load_source, training_names
-from monoform.mesh import RayCaster
-from monoform.mesh.sample import sample_surface
-from monoform.mesh.topology import volume
-from monoform.methods import Reconstructor
+from monoform.methods.lift.answers import Answer
+from monoform.methods.lift.truth import PROBES, SURFACE_POINTS, Truth
 from monoform.outputs import atomic_file
 
-from .truth import PROBES, SURFACE_POINTS, Truth
-
-FACES, TEXTURE, RESOLUTION = 8_000, 512, 96
 FEATURE_SIDE = 16
-# Along no axis, so that rays seldom meet the edges of boxes and grids.
-_DIRECTIONS = np.array([[0.2853, 0.8817, 0.3758], [-0.6141, 0.2217, 0.7575], [0.4469, -0.3401, -0.8274]])
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """A textured mesh in a frame of its own, and the camera of the input in that frame.
-
-    points: on its surface. contains: whether points of its frame are inside. volume: what it encloses.
-    seconds: what the method took, meshing included.
-    """
-
-    mesh: Mesh
-    camera: Camera
-    points: np.ndarray
-    contains: Callable[[np.ndarray], np.ndarray]
-    volume: float
-    seconds: float
-
-
-Answerer = Callable[[Truth, int], Answer | None]
-
-
-def answers_of(method: Reconstructor) -> Answerer:
-    """A method's answer to an input: mask and focal length are the true ones, the pose is the method's own."""
-
-    def answer(truth: Truth, view: int) -> Answer | None:
-        image, known = truth.images[view], truth.camera(view)
-        photo = Photo.open(image[..., :3].copy(), mask=image[..., 3].copy())
-        known = Camera(torch.eye(4)[None], known.intrinsics, known.width, known.height)
-        start = time.perf_counter()
-        try:
-            with torch.inference_mode():
-                found = method.reconstruct([View(photo, known)], generator=torch.Generator().manual_seed(0))
-                mesh = found.mesh(faces=FACES, texture=TEXTURE, resolution=RESOLUTION)
-        except InputError:
-            return None
-        seconds = time.perf_counter() - start
-        points = sample_surface(mesh, SURFACE_POINTS, seed=0)[0]
-        return Answer(mesh, found.camera, points, inside_of(mesh), volume(mesh), seconds)
-
-    return answer
-
-
-def inside_of(mesh: Mesh) -> Callable[[np.ndarray], np.ndarray]:
-    """Whether points are inside a closed mesh: of three rays, two or more meet it from within."""
-    caster, normals = RayCaster(mesh), mesh.face_normals
-
-    def contains(points: np.ndarray) -> np.ndarray:
-        votes = np.zeros(len(points), int)
-        for direction in _DIRECTIONS:
-            hits = caster.cast(points, np.broadcast_to(direction, points.shape))
-            votes += hits.hit & (normals[hits.face] @ direction > 0)
-        return votes >= 2
-
-    return contains
 
 
 class Retrieval:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .scores import MEASURES
+from monoform.methods.lift.scores import MEASURES
 
 DRAWS = 2000
 DIFFERENCES = ("f_0.05", "iou", "psnr", "ssim")

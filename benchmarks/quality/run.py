@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
-import multiprocessing
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
 from monoform.data import Source, mesh_sources
 from monoform.data.objects.splits import SCAN_PREFIXES
+from monoform.methods.lift.answers import Answerer
+from monoform.methods.lift.scores import scores
+from monoform.methods.lift.truth import prepare_truth
 from monoform.outputs import atomic_file
-
-from .answers import Answerer
-from .scores import scores
-from .truth import prepare_truth
+from monoform.workers import map_unordered
 
 
 class Settings(Protocol):
@@ -62,7 +58,7 @@ class Scorer:
 def all_rows(settings: Settings, names: list[str], workers: int, *, told: str) -> list[dict]:
     """Rows of all objects, by object and view; `told` is the score that is printed of each as it comes."""
     rows: list[dict] = []
-    for found in _found(settings, names, workers):
+    for _, found in map_unordered(functools.partial(_rows_here, settings), names, workers=workers):
         rows += found
         first = next(label for label, values in found[0].items() if isinstance(values, dict))
         mean = sum(row[first][told] for row in found) / len(found)
@@ -74,15 +70,6 @@ def write(out: Path, settings: dict[str, Any], summary: dict, rows: list[dict]) 
     """All figures as one JSON file."""
     with atomic_file(out) as draft:
         Path(draft).write_text(json.dumps({"settings": settings, "summary": summary, "rows": rows}, indent=1))
-
-
-def _found(settings: Settings, names: list[str], workers: int) -> Iterator[list[dict]]:
-    if workers == 1:
-        yield from map(_scorer(settings).rows, names)
-        return
-    # Processes share the cores, so each computes with one thread.
-    with multiprocessing.get_context("spawn").Pool(workers, torch.set_num_threads, (1,)) as pool:
-        yield from pool.imap_unordered(functools.partial(_rows_here, settings), names)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -153,8 +154,6 @@ def run_protocol(
         InputError: no item can be measured, a file of scores is damaged, or `out` is another's.
         WriteError: it cannot be written.
     """
-    from .. import __version__
-
     record = json.loads(json.dumps(dict(asked), default=os.path.abspath))
     other = f"{out} holds an evaluation with other options; give another folder."
     folders = _folders(protocol)
@@ -181,7 +180,7 @@ def run_protocol(
         summary = summary_of([row for row, _ in rows.values()]) | {
             "skipped": sorted(skipped),
             "options": record,
-            "monoform": __version__,
+            "monoform": version("monoform"),
             "weights_sha256": protocol.weights,
         }
         told = protocol.finish(place, {name: content for name, (_, content) in rows.items()})

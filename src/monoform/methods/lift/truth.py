@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, UInt8
 
-from monoform.camera import Camera, orbit
-from monoform.data import Solid, Source, ViewOptions, load_source, render_views
-from monoform.mesh import Mesh
-from monoform.outputs import atomic_file
-from monoform.render import render_mesh
+from ...camera import Camera, orbit
+from ...data import Solid, Source, ViewOptions, load_source, render_views
+from ...mesh import Mesh
+from ...outputs import atomic_file
+from ...render import render_mesh
 
 SURFACE_POINTS = 10_000
 PROBES = 20_000
@@ -28,18 +29,23 @@ FORMAT = 1
 class Truth:
     """What is known of one object, in its own frame: inside the sphere of radius 0.5, y up.
 
-    images: inputs, sRGB and coverage (bytes). world_from_camera, intrinsics: of their cameras. points: on the outer
-    surface. probes: uniform in the object's box; inside: which of them the object holds. pictures: from the unseen
-    cameras, sRGB bytes.
+    Attributes:
+        images: inputs, sRGB and coverage, bytes.
+        world_from_camera: of the inputs' cameras.
+        intrinsics: of the inputs' cameras.
+        points: on the outer surface.
+        probes: uniform in the object's box.
+        inside: which of the probes the object holds.
+        pictures: from the unseen cameras, sRGB bytes.
     """
 
-    images: np.ndarray
-    world_from_camera: np.ndarray
-    intrinsics: np.ndarray
-    points: np.ndarray
-    probes: np.ndarray
-    inside: np.ndarray
-    pictures: np.ndarray
+    images: UInt8[np.ndarray, "v h w 4"]
+    world_from_camera: Float[np.ndarray, "v 4 4"]
+    intrinsics: Float[np.ndarray, "v 3 3"]
+    points: Float[np.ndarray, "n 3"]
+    probes: Float[np.ndarray, "m 3"]
+    inside: Bool[np.ndarray, " m"]
+    pictures: UInt8[np.ndarray, "u p p 3"]
 
     @property
     def volume(self) -> float:
@@ -52,8 +58,10 @@ class Truth:
         return Camera(pose[None], intrinsics[None], INPUT_SIZE, INPUT_SIZE)
 
 
-def prepare_truth(source: Source, *, views: int, seed: int, cache: Path) -> Truth:
-    """The truth of a mesh; kept in `cache`, and read from there when mesh, views and seed are the same."""
+def prepare_truth(source: Source, *, views: int, seed: int, cache: Path | None = None) -> Truth:
+    """The truth of a mesh; kept in `cache`, if any, and read from there when mesh, views and seed are the same."""
+    if cache is None:
+        return _made(source, views, seed)
     assert source.path is not None
     key = f"{FORMAT} {views} {seed} {source.name} ".encode() + Path(source.path).read_bytes()
     path = cache / f"{source.name}-{hashlib.sha256(key).hexdigest()[:12]}.npz"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from monoform.mesh.solid.alignment import similarity
-from monoform.metrics import nearest, psnr, ssim
-
+from ...mesh.solid.alignment import similarity
+from ...metrics import nearest, psnr, ssim
 from .answers import Answer
 from .truth import Truth, unseen_pictures
 
