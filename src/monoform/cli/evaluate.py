@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..computing import Computing
 from ..errors import InputError
-from .main import interruptible
+from .main import begin, interruptible
 from .options import choose, parse
 
 HELP = "`monoform evaluate --help` lists them."
@@ -28,7 +29,7 @@ def run(words: list[str]) -> int:
         print("\n  monoform evaluate METHOD --help")
         return 0
     asked = read(words)
-    interruptible()
+    begin(asked) if isinstance(asked, Computing) else interruptible()
     print(_named(words[0]).run(asked), end="")
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import inspect
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -75,7 +76,9 @@ def parse(kind: type[T], verb: str, words: Sequence[str], *, also: Iterable[str]
         raise InputError(fault)
     try:
         with contextlib.redirect_stderr(box):
-            asked = tyro.cli(kind, prog=f"monoform {verb}", args=list(words), description=kind.__doc__)
+            asked = tyro.cli(
+                kind, prog=f"monoform {verb}", args=list(words), description=inspect.cleandoc(kind.__doc__ or "")
+            )
         _require_numbers(kind, asked)
         return asked
     except SystemExit as end:

@@ -20,6 +20,7 @@ from typing import Annotated, Any, TypeVar
 import torch
 import tyro
 
+from ..computing import Computing
 from ..errors import InputError, WriteError
 from ..inputs import read_text
 from ..outputs import Kind, atomic_file, atomic_folder, claimed, require_name
@@ -33,6 +34,7 @@ REQUEST, SCORES = "evaluation.json", "scores.json"
 SUMMARY, TABLE, SHEET = "metrics.json", "metrics.md", "metrics.csv"
 EVALUATION = Kind("evaluation of monoform", REQUEST, lambda record: () if "seed" in record else None)
 SECONDS = "seconds"
+PASSING = ("out", "workers", *(option.name for option in dataclasses.fields(Computing)))  # change no figure
 SHOWN = 20  # sentences about what is left out
 
 
@@ -53,7 +55,7 @@ class Evaluation:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluationOptions:
+class EvaluationOptions(Computing):
     """What every evaluation can be asked for."""
 
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
@@ -126,7 +128,7 @@ def evaluate(open_protocol: Callable[[Options], Protocol], options: Options) -> 
     """
     protocol = open_protocol(options)
     asked = dataclasses.asdict(options) | {"weights": protocol.weights}
-    asked = {name: value for name, value in asked.items() if name not in ("out", "workers")}
+    asked = {name: value for name, value in asked.items() if name not in PASSING}
     elsewhere = functools.partial(_measured_elsewhere, open_protocol, options)
     summary = run_protocol(protocol, options.out, asked, workers=options.workers, elsewhere=elsewhere)
     left_out = [printable(f"Left out: {reason}") + "\n" for reason in summary["skipped"][:SHOWN]]

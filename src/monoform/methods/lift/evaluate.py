@@ -86,7 +86,9 @@ class UnseenObjects(Protocol):
         chosen = [there[name] for name in listed if name in there] or list(there.values())
         missing = [name for name in listed if name not in there] if chosen[0].name in listed else []
         skipped = tuple(f"{name}: there is no such mesh in {asked.meshes}." for name in missing)
-        return cls(method, chosen[: asked.limit or None], asked, skipped, weights_digest(asked.weights or SHIPPED))
+        return cls(
+            method, chosen[: asked.limit or None], asked, skipped, weights_digest(asked.weights or SHIPPED.folder)
+        )
 
     def measure(self, number: int, folder: Path) -> dict[str, Any]:
         """Scores of every picture of an object; a refused one counts as no overlap and empty pictures.

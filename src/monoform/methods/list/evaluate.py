@@ -122,7 +122,7 @@ class Surfaces(Protocol):
             objects = Pix3dObjects(asked.data, asked.split, categories=chosen)
         else:
             objects = DisnObjects(asked.data, asked.split, categories=chosen, cloud=False)
-        folder = asked.weights or str(SHIPPED)
+        folder = asked.weights or str(SHIPPED.folder)
         net, _ = load_pretrained(build, ListConfig, folder)
         return cls(net, objects, asked, weights_digest(folder))
 
