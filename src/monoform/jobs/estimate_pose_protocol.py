@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..camera import Camera
 from ..data import CaptureView
+from ..devices import device_named
 from ..errors import InputError
 from ..methods.inerf import InerfOptions, random_starts
 from ..methods.nerf.scene import scene_folder
@@ -222,7 +223,7 @@ class Poses(evaluation.Protocol):
             for name in OPTIMIZERS
             if asked.optimizer in (name, "both")
         }
-        scene = open_scene(asked.scene)
+        scene = open_scene(asked.scene, device=device_named(asked.device).type)
         return cls(scene, asked, options, weights_digest(scene_folder(asked.scene)) if scene.views else "")
 
     def measure(self, number: int, folder: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import tyro
 
 from ...data import Source, mesh_sources, validation_names
 from ...data.objects.splits import SCAN_PREFIXES
+from ...devices import device_named
 from ...metrics.evaluation import Evaluation, EvaluationOptions, Protocol, evaluate
 from ...ranges import require_range
 from ...training.weights import weights_digest
@@ -80,7 +81,7 @@ class UnseenObjects(Protocol):
         Raises:
             InputError: weights or meshes cannot be used.
         """
-        method = Lift(LiftOptions(weights=asked.weights, refine=asked.refine))
+        method = Lift(LiftOptions(weights=asked.weights, refine=asked.refine)).to(device_named(asked.device))
         there = {source.name: source for source in mesh_sources(asked.meshes)}
         listed = validation_names()
         chosen = [there[name] for name in listed if name in there] or list(there.values())

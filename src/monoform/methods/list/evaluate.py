@@ -16,6 +16,7 @@ from torch.nn.functional import avg_pool2d
 from ...data.sdf.disn import DisnObjects
 from ...data.sdf.items import as_tensor
 from ...data.sdf.pix3d import Pix3dObjects
+from ...devices import device_named, device_of, hosted
 from ...errors import InputError
 from ...inputs.several import Words
 from ...inversion.silhouette_pose import MaskFit, orbit_rotations
@@ -123,7 +124,7 @@ class Surfaces(Protocol):
         else:
             objects = DisnObjects(asked.data, asked.split, categories=chosen, cloud=False)
         folder = asked.weights or str(SHIPPED.folder)
-        net, _ = load_pretrained(build, ListConfig, folder)
+        net, _ = load_pretrained(build, ListConfig, folder, device=device_named(asked.device))
         return cls(net, objects, asked, weights_digest(folder))
 
     def measure(self, number: int, folder: Path) -> dict[str, float]:
@@ -141,7 +142,7 @@ class Surfaces(Protocol):
         seen = seen_by(net.config, picture)
         if isinstance(net, CoarseNet):
             with torch.no_grad():
-                cloud = net(seen)[0].numpy().astype(np.float64)
+                cloud = net(seen.to(device_of(net)))[0].cpu().numpy().astype(np.float64)
             reference = sample_surface(truth, len(cloud), seed=options.seed)[0]
             found = published_point_metrics(cloud, reference)
         else:
@@ -210,7 +211,8 @@ def predicted_surface(net: ListNet, seen: Float[torch.Tensor, "1 3 h w"], option
     network = net.config.network
     nodes = options.nodes or network.volume_nodes
     with torch.no_grad():
-        distance = FastDistances(net, net.encode(seen))
+        device = device_of(net)
+        distance = hosted(FastDistances(net, net.encode(seen.to(device))), device)
         if options.dense:
             grid = dense_values(distance, nodes, half_side=network.half_side)
         else:

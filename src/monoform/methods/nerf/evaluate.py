@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from PIL import Image
 
 from ...data.capture import CaptureView
+from ...devices import device_named
 from ...errors import InputError
 from ...inputs.photo_names import plain_name, stem_of
 from ...metrics import psnr, ssim
@@ -99,7 +100,7 @@ class HeldOut(Protocol):
         Raises:
             InputError: the scene cannot be opened, or has no such photos.
         """
-        scene = load_scene(asked.scene)
+        scene = load_scene(asked.scene, device=device_named(asked.device))
         views = scene.of_split("train") if asked.split == "train" else scene.of_split("val", "test")
         if not views:
             raise InputError(f"{asked.scene} has no photos that are {asked.split}: it was converted, or used them all.")

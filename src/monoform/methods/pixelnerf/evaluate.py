@@ -19,6 +19,7 @@ from ...camera import Camera
 from ...data.posed.objects import PosedObject, PosedObjects
 from ...data.posed.open import open_posed
 from ...data.posed.view_lists import read_view_list
+from ...devices import CPU, device_named, device_of, to_device
 from ...errors import InputError
 from ...inputs.several import ViewNumbers
 from ...metrics import psnr, ssim
@@ -149,7 +150,7 @@ class NewViews(Protocol):
             InputError: weights or data cannot be used.
         """
         folder = weights_folder(asked.weights)
-        net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, folder)
+        net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, folder, device=device_named(asked.device))
         size = config.domain.size
         objects = open_posed(asked.data, asked.split, format=asked.format, unseen=asked.unseen, size=size)
         perceptual = None if asked.lpips is None else Lpips.load(*asked.lpips)
@@ -177,11 +178,12 @@ class NewViews(Protocol):
         sources = options.sources_of(key, views, generator)
         targets = options.targets_of(sources, views, generator)
         source, content = objects.load(number, sources), objects.load(number, targets or [0])
-        field = encode_object(net, source, FastOptions(precision=options.precision))
+        device = device_of(net)
+        field = encode_object(net, to_device(source, device), FastOptions(precision=options.precision))
         images = []
         for index, view in enumerate(targets):
             camera, true = resized(content, index, options.scale)
-            seen = render_view(net, field, camera, content, options, generator)
+            seen = to_device(render_view(net, field, camera, content, options, generator), CPU)
             picture = seen.rgb.clamp(0, 1)
             written = to_bytes(net, picture)
             save_picture(Image.fromarray(written), folder / f"{view:06d}.png")
@@ -231,7 +233,7 @@ def render_view(
     return render_image(
         net,
         field,
-        published_rays(camera, content.near, content.far)[0],
+        published_rays(camera, content.near, content.far)[0].to(device_of(net)),
         sampling=_sampling(net, options.coarse),
         generator=generator if net.config.compat.random_rendering else None,
         options=FastOptions(precision=options.precision),
