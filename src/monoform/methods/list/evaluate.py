@@ -41,6 +41,7 @@ SCALED = "isosurf_scaled.obj"
 DROPPED = ("completeness2", "accuracy2")
 FOCAL = 35 / 32  # of ShapeNet's pictures, in their widths
 FINER = 4  # times as many pixels are cut out as the network sees; each of its pixels is the mean of what it covers
+LIKELY = 6  # cameras around the truth that are refined: an outline may look nearly the same from another side
 TURNED = (
     "These weights turn shapes towards the camera; the truths are turned likewise, by the camera of the record where "
     "it has one, else by the one from which they have the picture's outline.\n\n"
@@ -197,7 +198,8 @@ def in_frame(
         side = picture.shape[1]
         lens = np.array([[FOCAL * side, 0, side / 2], [0, FOCAL * side, picture.shape[0] / 2], [0, 0, 1]])
         fit = MaskFit(truth, picture.max(-1) > 0, lens)
-        rotation = fit.best(orbit_rotations(), turn=0.15)
+        likely = sorted(orbit_rotations(), key=fit.overlap)[-LIKELY:]
+        rotation = max((fit.best([each], turn=0.15) for each in likely), key=fit.overlap)
         eye = tuple((-rotation.T @ fit.place(rotation)).tolist())
     pose = torch.eye(4, dtype=torch.float64)[None]
     pose[0, :3, 3] = torch.tensor(eye, dtype=torch.float64)
