@@ -17,19 +17,19 @@ from monoform.cli import (
 from monoform.cli.options import parse
 from monoform.cli.settings import parse_overrides
 from monoform.errors import InputError
-from monoform.methods import every_method
+from monoform.jobs.evaluate import evaluations
 from monoform.methods.pixelnerf.evaluate import PixelNerfEvaluation
 from monoform.training import TrainOptions
 
+EVALUATED = {"inerf": ["--scene", "d"], "lift": ["d"], "nerf": ["--scene", "d"]}
 VERBS = {
     "reconstruct": (reconstruct.Reconstruct, ["a.png", "-o", "x"]),
     "pose": (pose.Pose, ["a.png", "-o", "x", "--scene", "s"]),
     "train": (train.Train, ["lift", "--data", "d", "-o", "x"]),
     "film": (film.Film, ["--data", "d", "--weights", "w", "-o", "x"]),
     **{
-        f"evaluate {name}": (found.options, ["--data" if name in ("list", "pixelnerf") else "--scene", "d", "-o", "x"])
-        for name, method in every_method().items()
-        if (found := method.evaluation()) is not None
+        f"evaluate {name}": (each.options, [*EVALUATED.get(name, ["--data", "d"]), "-o", "x"])
+        for name, each in evaluations().items()
     },
     **{
         f"prepare {name}": (kind[0], ["-o", "x", "--data", "d"])
