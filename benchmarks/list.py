@@ -25,10 +25,11 @@ from scipy.spatial import cKDTree
 
 from monoform.data import mesh_sources
 from monoform.data.sdf.prepare import sample_meshes
-from monoform.data.sdf.samples import SdfOptions, exact_distance, unit_box, winding_number
+from monoform.data.sdf.samples import SdfOptions, exact_distance, unit_box
 from monoform.mesh import Mesh, is_watertight, sample_surface
 from monoform.mesh.sdf_grid import GridValues, sparse_values, surface_of
 from monoform.mesh.solid.inside import Solid
+from monoform.mesh.solid.winding import winding_number
 from monoform.methods.list import ListNet, preset
 from monoform.methods.list.fast import FastDistances
 

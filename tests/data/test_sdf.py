@@ -32,9 +32,9 @@ from monoform.data.sdf.samples import (
     sample_sdf,
     signed_distance,
     unit_box,
-    winding_number,
 )
 from monoform.mesh import sample_surface
+from monoform.mesh.solid.winding import winding_number
 
 FEW = SdfOptions(points=400, farthest=50, voxels=48)
 

@@ -19,7 +19,7 @@ from monoform.camera import Camera, look_at
 from monoform.mesh import extract, largest
 from monoform.methods.lift.augmented_crops import augmented_crops, predictions
 from monoform.methods.lift.config import LiftConfig
-from monoform.methods.lift.crop import Crop, around, frame_of, with_outlines
+from monoform.methods.lift.crop import frame_of, with_outlines
 from monoform.methods.lift.field import FrameSolid
 from monoform.methods.lift.infer import Lift, LiftOptions
 from monoform.methods.lift.losses import depth_loss, scale_loss, slope_loss
@@ -28,6 +28,7 @@ from monoform.methods.lift.refine import refine
 from monoform.metrics import mask_iou
 from monoform.nn import Field
 from monoform.render import render_mesh
+from monoform.scene.crop import Crop, around
 from monoform.scene.outline import signed_distance
 from monoform.training import save_pretrained
 

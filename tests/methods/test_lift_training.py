@@ -15,8 +15,9 @@ from monoform.data.packs.labels import LabelOptions
 from monoform.data.packs.pack import PackOptions, pack_meshes
 from monoform.data.packs.views import ViewOptions
 from monoform.methods.lift import Lift, LiftConfig, LiftNet, LiftOptions
-from monoform.methods.lift.crop import around, frame_of
+from monoform.methods.lift.crop import frame_of
 from monoform.methods.lift.train import LiftTask, LiftTraining
+from monoform.scene.crop import around
 
 TINY = LiftConfig(image_size=32, channels=(8, 8, 16, 16), attention=1, heads=2)
 

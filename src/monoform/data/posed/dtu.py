@@ -67,18 +67,7 @@ class DtuObjects(PosedObjects):
             (float(focal[0]), float(focal[1])),
             (float(center[0]), float(center[1])),
         )
-        return PosedObject(
-            name=place.name,
-            category=place.category,
-            views=tuple(views),
-            images=resized,
-            cameras=cameras,
-            masks=None,
-            boxes=None,
-            near=self.near,
-            far=self.far,
-            background=self.background,
-        )
+        return self._seen(place, views, resized, cameras, None, None)
 
 
 def decompose_projection(

@@ -83,18 +83,10 @@ class DvrObjects(PosedObjects):
             resized.shape[1],
             (focal * ratio[0], focal * ratio[1]),
         )
-        return PosedObject(
-            name=place.name,
-            category=place.category,
-            views=tuple(views),
-            images=resized,
-            cameras=cameras,
-            masks=None if masks is None else resize_by_area(masks, self.size)[..., 0],
-            boxes=None if masks is None else boxes_of(masks[..., 0] > 0, ratio),
-            near=self.near,
-            far=self.far,
-            background=self.background,
-        )
+        if masks is None:
+            return self._seen(place, views, resized, cameras, None, None)
+        boxes = boxes_of(masks[..., 0] > 0, ratio)
+        return self._seen(place, views, resized, cameras, resize_by_area(masks, self.size), boxes)
 
     def _masks(self, place: Place, files: list[Path], views: list[int], shape: tuple[int, ...]) -> np.ndarray | None:
         folder = place.folder / "mask"

@@ -171,5 +171,28 @@ class PosedObjects(ABC):
     def _read(self, place: Place, files: list[Path], views: list[int]) -> PosedObject:
         """The chosen views; the numbers are valid."""
 
+    def _seen(
+        self,
+        place: Place,
+        views: Sequence[int],
+        images: Float[Tensor, "v h w 3"],
+        cameras: Camera,
+        masks: Float[Tensor, "v h w 1"] | None,
+        boxes: Float[Tensor, "v 4"] | None,
+    ) -> PosedObject:
+        """What a reader gives, with the data set's bounds and background."""
+        return PosedObject(
+            name=place.name,
+            category=place.category,
+            views=tuple(views),
+            images=images,
+            cameras=cameras,
+            masks=None if masks is None else masks[..., 0],
+            boxes=boxes,
+            near=self.near,
+            far=self.far,
+            background=self.background,
+        )
+
     def _first(self) -> str:
         return self._places[0].key if self._places else "none"

@@ -102,17 +102,8 @@ class SrnObjects(PosedObjects):
             (focal * self.world_scale * ratio[0], focal * self.world_scale * ratio[1]),
             (principal_point[0] * ratio[0], principal_point[1] * ratio[1]),
         )
-        return PosedObject(
-            name=place.name,
-            category=place.category,
-            views=tuple(views),
-            images=resized,
-            cameras=cameras,
-            masks=resize_by_area(cover[..., None], self.size)[..., 0],
-            boxes=boxes_of(inside, ratio),
-            near=self.near,
-            far=self.far,
-            background=self.background,
+        return self._seen(
+            place, views, resized, cameras, resize_by_area(cover[..., None], self.size), boxes_of(inside, ratio)
         )
 
 

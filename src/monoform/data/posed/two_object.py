@@ -61,17 +61,9 @@ class TwoObjectScenes(PosedObjects):
             raise InputError(f"{place.folder}: {error}") from error
         ratio = size_ratio(rgba, self.size)
         resized = resize_by_area(white, self.size)
-        return PosedObject(
-            name=place.name,
-            category=place.category,
-            views=tuple(views),
-            images=resized,
-            cameras=_published_center([cameras[view] for view in views], resized.shape[2], resized.shape[1]),
-            masks=resize_by_area(alpha, self.size)[..., 0],
-            boxes=boxes_of(alpha[..., 0] > 0, ratio),
-            near=self.near,
-            far=self.far,
-            background=self.background,
+        placed = _published_center([cameras[view] for view in views], resized.shape[2], resized.shape[1])
+        return self._seen(
+            place, views, resized, placed, resize_by_area(alpha, self.size), boxes_of(alpha[..., 0] > 0, ratio)
         )
 
 

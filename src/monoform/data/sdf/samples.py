@@ -14,6 +14,7 @@ from ...errors import InputError
 from ...mesh import Mesh, sample_surface
 from ...mesh.closest import closest_weights
 from ...mesh.solid.inside import Solid
+from ...mesh.solid.winding import winding_number
 
 SIGMAS = (0.003, 0.01, 0.07)
 _PAIRS = 1 << 22  # point and triangle pairs at a time
@@ -127,24 +128,6 @@ def exact_distance(mesh: Mesh, points: Float[np.ndarray, "n 3"]) -> Float[np.nda
         queries = np.repeat(part, len(mesh.faces), axis=0)
         reached = np.einsum("nk,nkc->nc", closest_weights(triangles, queries), triangles)
         result[start : start + step] = np.linalg.norm(reached - queries, axis=1).reshape(len(part), -1).min(axis=1)
-    return result
-
-
-def winding_number(mesh: Mesh, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
-    """How often the surface goes around each point (Jacobson et al. 2013, equation 5; solid angles by Van Oosterom and
-    Strackee 1983): every triangle for every point."""
-    result = np.zeros(len(points))
-    triangles = mesh.triangles
-    step = max(1, _PAIRS // max(len(triangles), 1))
-    for start in range(0, len(points), step):
-        corners = triangles[None] - points[start : start + step, None, None]
-        a, b, c = corners[:, :, 0], corners[:, :, 1], corners[:, :, 2]
-        la, lb, lc = (np.linalg.norm(each, axis=-1) for each in (a, b, c))
-        over = np.einsum("nfi,nfi->nf", a, np.cross(b, c))
-        under = la * lb * lc
-        for first, second, length in ((a, b, lc), (b, c, la), (c, a, lb)):
-            under = under + np.einsum("nfi,nfi->nf", first, second) * length
-        result[start : start + step] = np.arctan2(over, under).sum(axis=1) / (2 * np.pi)
     return result
 
 

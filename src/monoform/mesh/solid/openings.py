@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from scipy import ndimage
 
-from .. import Mesh, sample_surface
+from .. import Mesh
 from ..edges import boundary_edges
 from .voxels import VoxelGrid, grown
+from .winding import dipole_winding_number
 
 _SAMPLES = 3000
 _PROBES, _PROBE_SAMPLES = 2000, 1000  # the first, coarse look that spares most meshes the whole
 _LATTICE_POINTS = 10_000
-_AT_ONCE = 64  # points whose distances to all samples stay in the processor's cache
 _SOLID = 0.85  # a region counts only if somewhere in it the surface is wrapped around this much of the view
 _OPEN_SHARE = 0.3  # of the border of a region may be open, not more: leaves that lean together wrap nothing
 
@@ -35,13 +33,13 @@ def close_openings(mesh: Mesh, grid: VoxelGrid) -> Bool[np.ndarray, "x y z"]:
     places = np.flatnonzero(far)
     probes = np.zeros_like(far)
     probes.reshape(-1)[np.random.default_rng(0).choice(places, min(_PROBES, len(places)), replace=False)] = True
-    if not (winding_numbers(mesh, grid.centers(probes), samples=_PROBE_SAMPLES) > _SOLID - 0.1).any():
+    if not (dipole_winding_number(mesh, grid.centers(probes), samples=_PROBE_SAMPLES) > _SOLID - 0.1).any():
         return none
     spacing = int(np.clip(round((len(places) / _LATTICE_POINTS) ** (1 / 3)), 2, 8))
     lattice = (slice(None, None, spacing),) * 3
     trusted = np.zeros_like(far)
     trusted[lattice] = far[lattice]
-    winding = winding_numbers(mesh, grid.centers(trusted), samples=_SAMPLES)
+    winding = dipole_winding_number(mesh, grid.centers(trusted), samples=_SAMPLES)
     if not (winding > _SOLID).any():
         return none
     cells = np.argwhere(trusted)
@@ -75,25 +73,3 @@ def _wrapped(
     kept &= opening < _OPEN_SHARE * border
     kept[0] = False
     return kept[labels]
-
-
-def winding_numbers(
-    mesh: Mesh, points: Float[np.ndarray, "n 3"], *, samples: int = _SAMPLES
-) -> Float[np.ndarray, " n"]:
-    """How often the surface wraps around each point; good to a few percent away from the surface."""
-    places, faces, _ = sample_surface(mesh, samples, seed=0)
-    positions = places.astype(np.float32).T.copy()
-    dipoles = (mesh.face_normals[faces] * (mesh.face_areas.sum() / len(faces))).astype(np.float32).T.copy()
-    moment, squared = (positions * dipoles).sum(axis=0), (positions * positions).sum(axis=0)
-    result = np.zeros(len(points))
-    for start in range(0, len(points), _AT_ONCE):
-        part = points[start : start + _AT_ONCE].astype(np.float32)
-        # Products this narrow are quicker without BLAS and its threads.
-        flux = moment - np.einsum("qk,ks->qs", part, dipoles)
-        distance = np.einsum("qk,ks->qs", part, positions)
-        distance *= -2
-        distance += squared + (part * part).sum(axis=1)[:, None]
-        np.maximum(distance, 1e-6, out=distance)
-        distance *= np.sqrt(distance)
-        result[start : start + _AT_ONCE] = (flux / distance).sum(axis=1) / (4.0 * math.pi)
-    return result

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from ...devices import CPU, device_of, to_device
 from ...scene import Photo
-from .crop import Crop, with_outlines
+from ...scene.crop import Crop
+from .crop import with_outlines
 from .model import LiftNet, Surfaces
 
 ZOOM, SHIFT = (0.95, 1.15), 0.04  # as in training

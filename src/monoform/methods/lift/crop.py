@@ -11,52 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...camera import Camera
+from ...scene.crop import Crop
 from ...scene.outline import signed_distance, squared_half_thickness
-
-MARGIN = 1.12
-
-
-@dataclass(frozen=True)
-class Crop:
-    """Squares of images, one for each camera, in the cameras' pixels.
-
-    Attributes:
-        center: of the square.
-        half: half its side.
-    """
-
-    center: Float[Tensor, "b 2"]
-    half: Float[Tensor, " b"]
-
-    def grid(self, size: int) -> Float[Tensor, "b size size 2"]:
-        """Camera pixels at the centres of size x size cells of the square."""
-        steps = (torch.arange(size, device=self.half.device) + 0.5) * 2 / size - 1
-        rows, columns = torch.meshgrid(steps, steps, indexing="ij")
-        return self.center[:, None, None] + self.half[:, None, None, None] * torch.stack((columns, rows), -1)
-
-    def cut(self, images: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c size size"]:
-        """The squares of images, resampled to size x size; zero outside the image."""
-        extent = torch.tensor([images.shape[3], images.shape[2]]).to(self.center)
-        grid = 2 * self.grid(size) / extent - 1
-        return functional.grid_sample(images, grid.to(images.dtype), mode="bilinear", align_corners=False)
-
-    def uv(self, camera: Camera, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 2"]:
-        """Where the cameras see world points, in -1..1 across the square."""
-        pixels, _ = camera.project(points)
-        return (pixels - self.center[:, None]) / self.half[:, None, None]
-
-
-def around(mask: Float[Tensor, "b h w"], *, margin: float = MARGIN) -> Crop:
-    """The square around each mask's pixels above 0.5, with a margin."""
-    lows, highs = [], []
-    for one in mask > 0.5:
-        rows, columns = one.any(dim=1).nonzero()[:, 0], one.any(dim=0).nonzero()[:, 0]
-        if len(rows) == 0:
-            rows = columns = torch.tensor([0, min(one.shape) - 1], device=mask.device)
-        lows.append(torch.stack((columns[0], rows[0])))
-        highs.append(torch.stack((columns[-1] + 1, rows[-1] + 1)))
-    low, high = torch.stack(lows).to(mask.dtype), torch.stack(highs).to(mask.dtype)
-    return Crop(0.5 * (low + high), 0.5 * margin * (high - low).amax(dim=1))
 
 
 def with_outlines(crops: Float[Tensor, "b 4 s s"]) -> Float[Tensor, "b 6 s s"]:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ...camera import Camera
 from ...nn.field import Field
-from .crop import Crop
+from ...scene.crop import Crop
 from .model import Surfaces
 
 FINE = 192  # side of the maps that are looked up

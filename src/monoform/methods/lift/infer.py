@@ -14,8 +14,10 @@ from torch import Tensor
 from ...camera import Camera
 from ...errors import InputError
 from ...scene import Photo, Provenance, Reconstruction, View
+from ...scene.crop import Crop, around
 from ...scene.outline import signed_distance
 from ...scene.photo_camera import photo_camera, working_intrinsics
+from ...scene.placing import placing
 from ...scene.single_view import single_view
 from ...training.weights import pretrained
 from ...weights import shipped
@@ -23,7 +25,7 @@ from ...workers import one_thread
 from ..base import MethodCard, Reconstructor
 from .augmented_crops import AugmentedCrops, augmented_crops, predictions
 from .config import LiftConfig, LiftOptions
-from .crop import Crop, CropFrame, around, frame_of
+from .crop import CropFrame, frame_of
 from .field import FrameSolid, LiftField
 from .model import LiftNet, Surfaces
 from .refine import refine
@@ -126,10 +128,9 @@ def place(solid: FrameSolid, camera: Camera, crop: Crop, elevation: float) -> Li
     """The solid in the world: in the sphere of radius 0.5, upright for a camera that looks down at `elevation`."""
     frame = frame_of(camera, crop, torch.ones(1))
     reached = _reached(solid, camera, crop, frame)
-    center = 0.5 * (reached.amin(0) + reached.amax(0))
-    radius = float((reached - center).norm(dim=1).max())
+    place, scale = placing(reached.numpy())
+    center = torch.from_numpy(place)
     upright = _upright(elevation)
-    scale = 0.49 / radius
     to_frame = frame.rotation[0].T
     pose = torch.eye(4)
     pose[:3, :3] = upright @ to_frame

@@ -16,6 +16,7 @@ from ...data.packs.dataset import PackedObjects
 from ...devices import CPU, device_of, to_device
 from ...errors import InputError
 from ...ranges import require_ranges
+from ...scene.crop import around
 from ...training import (
     Cosine,
     LoopSettings,
@@ -27,7 +28,7 @@ from ...training import (
     publish,
     train,
 )
-from .crop import Crop, around, frame_of, with_outlines
+from .crop import frame_of, with_outlines
 from .losses import camera_loss, color_loss, depth_loss, normal_loss, scale_loss, slope_loss
 from .model import LiftNet, Surfaces
 
@@ -139,7 +140,7 @@ class LiftTask:
         camera = Camera(packed["world_from_camera"][:, 0], packed["intrinsics"][:, 0], width, height)
         crop = around(images[:, 3])
         if generator is not None:
-            crop = _jittered(crop, generator)
+            crop = crop.jittered(0.95, 1.15, generator, shift=0.02)
             images, paint = _recolored(images, paint, generator)
         painted = torch.cat((images[:, :3] * images[:, 3:], images[:, 3:]), 1)
         crops = with_outlines(crop.cut(painted, size))
@@ -241,13 +242,6 @@ def _flipped(batch: LiftBatch, generator: torch.Generator) -> LiftBatch:
     turned = replace(batch, **{name: some(getattr(batch, name)) for name in maps})
     across = torch.where(flip, -1.0, 1.0)[:, None, None, None]
     return replace(turned, normal=turned.normal * torch.cat((across, across.abs(), across.abs()), 1))
-
-
-def _jittered(crop: Crop, generator: torch.Generator) -> Crop:
-    count = len(crop.half)
-    half = crop.half * (0.95 + 0.2 * torch.rand(count, generator=generator))
-    shift = 0.04 * torch.randn(count, 2, generator=generator)
-    return Crop(crop.center + shift * half[:, None], half)
 
 
 def _recolored(

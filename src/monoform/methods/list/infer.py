@@ -21,6 +21,7 @@ from ...mesh.sdf_grid import UNSURE, Distance, dense_values, estimated_slope, sp
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import Outline
 from ...scene.photo_camera import photo_camera, working_intrinsics
+from ...scene.placing import placing
 from ...scene.single_view import single_view
 from ...training.weights import pretrained
 from ...weights import shipped
@@ -89,7 +90,7 @@ class List(Reconstructor):
                 distance, nodes, half_side=self.net.config.network.half_side, slope=slope, coarse=UNSURE
             )
             surface = largest(surface_of(grid), n=parts)
-            center, scale = placing(surface)
+            center, scale = placing(surface.vertices)
             assert photo.mask is not None
             world = Mesh(scale * (surface.vertices - center), surface.faces)
             pose = self._pose(seen, surface, world, window, photo, intrinsics[0].numpy().astype(np.float64))
@@ -174,12 +175,6 @@ def picture_of(photo: Photo, window: Float[np.ndarray, " 3"], size: int) -> Floa
     colored = (shown.rgb * shown.mask[..., None]).astype(np.float32)
     small = cv2.resize(colored, (size, size), interpolation=cv2.INTER_AREA).clip(0, 1)
     return torch.from_numpy(small).permute(2, 0, 1)[None].contiguous()
-
-
-def placing(surface: Mesh) -> tuple[Float[np.ndarray, " 3"], float]:
-    """Centre of the surface's box, and the scale that brings it into the sphere of radius 0.5."""
-    center = 0.5 * (surface.vertices.min(0) + surface.vertices.max(0))
-    return center, 0.49 / float(np.linalg.norm(surface.vertices - center, axis=1).max())
 
 
 def _limits(world: Mesh) -> Float[np.ndarray, "2 3"]:

@@ -6,15 +6,15 @@ import torch
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
 
 from ...data.objects.color_jitter import changed_colors, draw_color_change
 from ...data.packs.dataset import PackedObjects
+from ...scene.crop import Crop, around
 from .config import ListConfig
 from .frame import BoxFrame, map_matrix, turned_to
 
 HUE, FACTOR = 0.5, 0.3
-SHIFT, GROW = 0.04, 0.1  # of the window around the object, in its sides
+GROW = 0.1  # by how much the side of the window around the object changes, in its sides
 CLEAR = 0.52  # of the sphere beyond which no packed object reaches, in its world units
 FAR_SHARE = 16  # one of so many points is drawn from all of the box
 DRAWN = 3  # times as many points as are used; half of these lie
@@ -94,7 +94,8 @@ def _pictures(
     colors = images[:, :3] * images[:, 3:]
     if generator is not None and recolor:
         colors = _recolored(colors, generator)
-    return cut(colors, windows, config.image_size), windows
+    crop = Crop(windows[:, :2] + 0.5 * windows[:, 2:], 0.5 * windows[:, 2])
+    return crop.cut(colors, config.image_size), windows
 
 
 def windows_of(
@@ -105,31 +106,10 @@ def windows_of(
     Args:
         generator: of small random shifts and sizes; None for none.
     """
-    rows, columns = (masks > 0.5).any(2), (masks > 0.5).any(1)
-    found = []
-    for line in (columns, rows):
-        length = line.shape[1]
-        first = line.float().argmax(1)
-        last = length - line.flip(1).float().argmax(1)
-        found.append((first.float(), torch.where(line.any(1), last, length).float()))
-    (left, right), (top, bottom) = found
-    side = margin * torch.maximum(right - left, bottom - top)
-    center = torch.stack((0.5 * (left + right), 0.5 * (top + bottom)), 1)
+    crop = around(masks, margin=margin)
     if generator is not None:
-        side = side * (1 + GROW * (torch.rand(len(side), generator=generator) - 0.3))
-        center = center + SHIFT * side[:, None] * torch.randn(len(side), 2, generator=generator)
-    return torch.cat((center - 0.5 * side[:, None], side[:, None]), 1)
-
-
-def cut(images: Float[Tensor, "b c h w"], windows: Float[Tensor, "b 3"], size: int) -> Float[Tensor, "b c s s"]:
-    """The windows at `size` pixels; what lies beyond an image is 0."""
-    height, width = images.shape[2:]
-    left, top, side = windows.unbind(1)
-    zero = torch.zeros_like(left)
-    across = torch.stack((side / width, zero, (2 * left + side) / width - 1), 1)
-    down = torch.stack((zero, side / height, (2 * top + side) / height - 1), 1)
-    grid = affine_grid(torch.stack((across, down), 1), [len(images), images.shape[1], size, size], align_corners=False)
-    return grid_sample(images, grid, padding_mode="zeros", align_corners=False)
+        crop = crop.jittered(1 - 0.3 * GROW, 1 + 0.7 * GROW, generator)
+    return torch.cat((crop.center - crop.half[:, None], 2 * crop.half[:, None]), 1)
 
 
 def mirrored(batch: dict[str, Tensor], map_side: int, generator: torch.Generator) -> dict[str, Tensor]:

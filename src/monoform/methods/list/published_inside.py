@@ -1,5 +1,9 @@
 """Inside tests and volumetric IoU as LIST's evaluation makes them (Arshad and Beksi 2023, with the inside test of
-Mescheder et al. 2019): parity of crossings along an axis, turned where the two sides of a point disagree."""
+Mescheder et al. 2019): parity of crossings along an axis, turned where the two sides of a point disagree.
+
+Published numbers hang on where this goes wrong, so it stands beside the exact test (`mesh.solid.winding`), not in its
+place.
+"""
 
 from __future__ import annotations
 

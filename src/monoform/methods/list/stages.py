@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -28,6 +29,7 @@ from .volume import occupancy
 
 LEVELS = tuple(round(0.01 * number, 2) for number in range(-20, 51))  # of scaled distances that are tried
 PICTURE = 64  # pixels of the side of what is shown while it trains
+Net = TypeVar("Net", bound=nn.Module)
 Batches = Callable[[int, torch.Generator], dict[str, Tensor]]
 Validate = Callable[[nn.Module], dict[str, float]]
 
@@ -68,28 +70,35 @@ def published_optimizer() -> Optimizer:
     return Optimizer(name="adam", rate=1e-4, betas=(0.9, 0.999), weight_decay=1e-5)
 
 
-class CoarseTask:
-    """The first stage: clouds by their chamfer distance.
+class _StageTask(Generic[Net]):
+    """Data of a stage, and the figures of objects that were held out.
 
     Args:
         module: the network.
-        batches: (step, generator) -> images, cloud.
+        batches: (step, generator) -> what a step learns from.
         validate: figures of the evaluation.
     """
 
-    def __init__(
-        self, module: CoarseNet, batches: Batches, options: StageOptions, validate: Validate | None = None
-    ) -> None:
+    def __init__(self, module: Net, batches: Batches, options: StageOptions, validate: Validate | None = None) -> None:
         self.module: nn.Module = module
         self.net, self.batches, self.options, self.validate = module, batches, options, validate
-
-    def phases(self) -> list[Phase]:
-        """One phase over all parameters."""
-        return [self.options.phase("coarse", self.module, self._loss)]
 
     def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Random objects."""
         return self.batches(step, generator)
+
+    def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
+        """Figures of objects that were held out."""
+        del step
+        return {} if self.validate is None else self.validate(module)
+
+
+class CoarseTask(_StageTask[CoarseNet]):
+    """The first stage: clouds by their chamfer distance; a batch has images and cloud."""
+
+    def phases(self) -> list[Phase]:
+        """One phase over all parameters."""
+        return [self.options.phase("coarse", self.module, self._loss)]
 
     def _loss(
         self, batch: dict[str, Tensor], step: int, generator: torch.Generator
@@ -97,11 +106,6 @@ class CoarseTask:
         del step, generator
         loss = chamfer_loss(self.net(batch["images"]), batch["cloud"])
         return loss, {"chamfer": loss.detach()}
-
-    def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
-        """Figures of objects that were held out."""
-        del step
-        return {} if self.validate is None else self.validate(module)
 
     def pictures(self, module: nn.Module) -> dict[str, Tensor]:
         """A picture, and the cloud that is seen in it, from the front."""
@@ -114,29 +118,21 @@ class CoarseTask:
         return {"cloud": _beside(image[0], drawn)}
 
 
-class ListTask:
+class ListTask(_StageTask[ListNet]):
     """The second stage: distances and occupancy, the first stage frozen.
 
-    Args:
-        module: the network, its first stage already in place.
-        batches: (step, generator) -> images, cloud, points, sdf and, where cameras are known, matrix.
-        validate: figures of the evaluation.
+    A batch has images, cloud, points, sdf and, where cameras are known, matrix.
     """
 
     def __init__(
         self, module: ListNet, batches: Batches, options: StageOptions, validate: Validate | None = None
     ) -> None:
-        self.module: nn.Module = module
-        self.net, self.batches, self.options, self.validate = module, batches, options, validate
+        super().__init__(module, batches, options, validate)
         module.freeze_first_stage()
 
     def phases(self) -> list[Phase]:
         """One phase over the parameters that are not frozen."""
         return [self.options.phase("list", self.module, self._loss)]
-
-    def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Random objects."""
-        return self.batches(step, generator)
 
     def _loss(
         self, batch: dict[str, Tensor], step: int, generator: torch.Generator
@@ -163,11 +159,6 @@ class ListTask:
         measures["error"] = distance_error(scaled.detach(), batch["sdf"], scale)
         measures["sign"] = sign_accuracy(scaled.detach(), batch["sdf"])
         return total, measures
-
-    def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
-        """Figures of objects that were held out."""
-        del step
-        return {} if self.validate is None else self.validate(module)
 
     def pictures(self, module: nn.Module) -> dict[str, Tensor]:
         """A picture, and a cut through the middle of what is seen in it: white within, black outside."""
