@@ -29,6 +29,8 @@ VERBS: dict[tuple[str, ...], str] = {
     ("evaluate", "list", "--data", "{in}", "--weights", "{in}", "-o", "{out}"): (
         "data weights split categories view limit nodes points inside-points emd-points seed"
     ),
+    ("evaluate", "lift", "{in}", "-o", "{out}"): "weights refine views limit workers seed",
+    ("evaluate", "nerf", "--scene", "{in}", "-o", "{out}"): "scene split downscale-factor workers seed",
     ("evaluate", "inerf", "--scene", "{in}", "-o", "{out}"): (
         "scene split photos starts angle offset about optimizer steps rays sampling around seed"
     ),

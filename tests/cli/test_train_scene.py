@@ -67,6 +67,17 @@ def test_held_out_photos_are_predicted(trained):
     assert f"psnr {scores['mean']['psnr']:.2f}" in (trained / "weights" / "README.md").read_text()
 
 
+def test_held_out_photos_are_measured_again(trained, tmp_path):
+    done = monoform("evaluate", "nerf", "--scene", trained, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    again = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    before = json.loads((trained / "weights" / "held_out.json").read_text())
+    assert again["objects"] == 3 and "| all | 3 |" in done.stdout
+    for name, value in before["mean"].items():
+        assert again["total"][name] == pytest.approx(value, rel=1e-4)
+    assert len(list((tmp_path / "out").glob("*/comparison.png"))) == 3
+
+
 def test_the_scene_opens_with_its_cameras_and_its_field(trained, capture):
     scene = load_scene(trained)
     cameras = orbit_cameras(24, width=48, height=40)
