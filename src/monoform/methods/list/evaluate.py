@@ -26,13 +26,13 @@ from ...metrics.evaluation import SECONDS, Evaluation, EvaluationOptions, Protoc
 from ...metrics.table import as_csv
 from ...outputs import atomic_file
 from ...ranges import LARGEST_SEED, require_range
+from ...scene.crop import around
 from ...training.weights import load_pretrained, weights_digest
 from .config import ListConfig
 from .fast import FastDistances
 from .frame import turned_to
 from .infer import SHIPPED
 from .model import CoarseNet, ListNet, build
-from .packed import cut, windows_of
 from .published_points import published_point_metrics
 from .surface_metrics import surface_metrics
 
@@ -180,8 +180,8 @@ def seen_by(config: ListConfig, picture: UInt8[np.ndarray, "h w 3"]) -> Float[to
     whole = as_tensor(picture)[None]
     if not config.margin:
         return whole
-    windows = windows_of((whole > 0).any(1).float(), max(config.margin, 1.0))
-    return avg_pool2d(cut(whole, windows, FINER * config.image_size), FINER)
+    crop = around((whole > 0).any(1).float(), margin=max(config.margin, 1.0))
+    return avg_pool2d(crop.cut(whole, FINER * config.image_size), FINER)
 
 
 def in_frame(
