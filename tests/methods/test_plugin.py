@@ -1,0 +1,164 @@
+"""The example package, installed beside monoform, goes through every command like a method of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.pictures import png
+
+from monoform.mesh import Mesh
+from monoform.mesh.read import load
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / "examples" / "plugin"
+WIDE, HIGH = 26.0, 14.0  # half axes of the drawn objects, in pixels
+
+
+def drawn(wide: float, high: float, *, width: int = 96, height: int = 72) -> bytes:
+    """A photo of a green ellipse with its mask as alpha."""
+    rows, columns = np.mgrid[0:height, 0:width] + 0.5
+    reach = np.hypot((columns - 52) / wide, (rows - 40) / high)
+    alpha = np.clip((1 - reach) * min(wide, high) + 0.5, 0, 1)
+    rgb = np.broadcast_to([0.2, 0.7, 0.3], (height, width, 3))
+    return png(np.dstack([rgb, alpha]).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package in a folder of its own, by pip, from a copy: nothing is left in the sources."""
+    copy, target = tmp_path_factory.mktemp("sources") / "plugin", tmp_path_factory.mktemp("installed")
+    for file in (path for path in PLUGIN.rglob("*") if path.suffix in (".py", ".toml", ".md")):
+        (copy / file.relative_to(PLUGIN)).parent.mkdir(parents=True, exist_ok=True)
+        (copy / file.relative_to(PLUGIN)).write_bytes(file.read_bytes())
+    words = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target), str(copy)]
+    done = subprocess.run([sys.executable, "-m", "pip", "install", *words], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.fixture(scope="module")
+def run(installed: Path):
+    paths = os.pathsep.join([str(installed), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+
+    def monoform(*words: object, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "monoform", *map(str, words)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    return monoform
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    drawing = np.random.default_rng(0)
+    for number in range(16):
+        wide, high = drawing.uniform(8, 30, 2)
+        (folder / f"{number:02d}.png").write_bytes(drawn(wide, high))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(run, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "ellipsoid"
+    told = run("train", "ellipsoid", "--data", photos, "-o", out, "--device", "cpu", "--width", 6, "--tensorboard")
+    assert "300 of 300 steps are done" in told
+    return out
+
+
+def test_it_is_listed_with_its_verbs_and_options(run) -> None:
+    assert "ellipsoid" in run("models")
+    told = run("models", "ellipsoid")
+    assert "verbs: reconstruct, generate, train, evaluate" in told
+    for words in ("radius along the line of sight", "channels of the network", "option of train ellipsoid"):
+        assert words in " ".join(told.split())
+
+
+def test_a_training_has_the_loop_of_the_house(trained: Path) -> None:
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    ious = [line["evaluate/iou"] for line in lines if line["kind"] == "evaluate"]
+    assert len(ious) == 3 and ious[-1] > 0.8
+    assert len(list((trained / "pictures").glob("ellipse_*.png"))) == 3 and any((trained / "tensorboard").iterdir())
+    assert json.loads((trained / "weights" / "config.json").read_text())["config"]["width"] == 6
+
+
+def test_a_photo_becomes_a_result_folder(run, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "leaf.png").write_bytes(drawn(WIDE, HIGH))
+    words = ("--method", "ellipsoid", "--set", f"weights={trained / 'weights'}", "--frames", 0, "--faces", 800)
+    run("reconstruct", tmp_path / "leaf.png", *words, "-o", tmp_path / "out", "--resolution", 64)
+    result = json.loads((tmp_path / "out" / "leaf" / "result.json").read_text())
+    assert result["overlay"]["iou"] > 0.75 and result["device"] == "cpu"
+    extent = np.ptp(load(tmp_path / "out" / "leaf" / "mesh.glb").vertices, axis=0)
+    assert extent[0] == pytest.approx(0.9, rel=0.05) and extent[1] / extent[0] == pytest.approx(HIGH / WIDE, rel=0.3)
+    assert extent[2] == pytest.approx(extent[1], rel=0.05), "as deep as it is narrow"
+
+
+def test_without_weights_it_says_so(run, tmp_path: Path) -> None:
+    (tmp_path / "leaf.png").write_bytes(drawn(WIDE, HIGH))
+    told = run("reconstruct", tmp_path / "leaf.png", "--method", "ellipsoid", "-o", tmp_path / "out", code=2)
+    assert "ellipsoid needs weights" in told
+    told = run("reconstruct", "a.png", "--method", "ellipsoid", "--set", "depth=99", "-o", tmp_path / "out", code=2)
+    assert "ellipsoid's depth is 99.0; it must lie in 0.1..10." in told and not (tmp_path / "out").exists()
+
+
+def test_it_is_measured(run, trained: Path, photos: Path, tmp_path: Path) -> None:
+    words = ("--data", photos, "--weights", trained / "weights", "-o", tmp_path / "scores")
+    told = run("evaluate", "ellipsoid", *words)
+    summary = json.loads((tmp_path / "scores" / "metrics.json").read_text())
+    assert summary["objects"] == 16 and summary["total"]["iou"] > 0.8 and "| all | 16 |" in told
+
+
+def test_samples_are_result_folders_of_their_seeds(run, tmp_path: Path) -> None:
+    words = ("--frames", 2, "--faces", 500, "--resolution", 48, "--texture", 64)
+    told = run("generate", "ellipsoid", "--seeds", "0-1", 7, "-o", tmp_path / "out", *words)
+    names = ["seed_0000", "seed_0001", "seed_0007"]
+    assert [Path(line).name for line in told.splitlines()] == names
+    meshes: list[Mesh] = []
+    for name in names:
+        folder = tmp_path / "out" / name
+        result = json.loads((folder / "result.json").read_text())
+        assert result["photo"] is None and result["seed"] == int(name[5:]) and result["overlay"] is None
+        assert {"mesh.glb", "turntable.mp4", "report.html"} <= {path.name for path in folder.iterdir()}
+        assert not (folder / "camera.json").exists()
+        meshes.append(load(folder / "mesh.glb"))
+    radii = torch.randn(6, generator=torch.Generator().manual_seed(7))[:3].mul(0.5).exp()
+    expected = (0.9 * radii / radii.max()).numpy()
+    np.testing.assert_allclose(np.ptp(meshes[2].vertices, axis=0), expected, atol=0.02)
+    again = run("generate", "ellipsoid", "--seeds", "7", "-o", tmp_path / "out", *words)
+    assert "already there" in again
+    alone = run("generate", "ellipsoid", "--seeds", 7, "-o", tmp_path / "alone", *words)
+    assert Path(alone.strip()).name == "seed_0007"
+    np.testing.assert_array_equal(load(tmp_path / "alone" / "seed_0007" / "mesh.glb").vertices, meshes[2].vertices)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("lift",), "lift makes no samples: choose ellipsoid."),
+        (("ellipsoid", "--seeds", "7-3"), "--seeds has '7-3'; a range goes upwards"),
+        (("ellipsoid", "--seeds", "x"), "--seeds has 'x'; give numbers and ranges, as in 0-7 12."),
+        (("ellipsoid", "--seeds", "0-99999999"), "over at most 1000000 seeds in all"),
+        (("ellipsoid", "--film", "field"), "ellipsoid gives no radiance field to film"),
+        (("ellipsoid", "--set", "fov=a"), "--set fov is 'a': give a number."),
+        (("none",), "There is no method 'none'"),
+    ],
+)
+def test_what_cannot_be_sampled_is_one_sentence(words: tuple[str, ...], sentence: str, run, tmp_path: Path) -> None:
+    told = run("generate", *words, "-o", tmp_path / "out", code=2)
+    assert sentence in told and len(told.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
