@@ -27,7 +27,11 @@ _servers: list[subprocess.Popen[str]] = []  # at most one
 
 
 def monoform(
-    *words: object, cwd: str | Path | None = None, largest_file: int | None = None, timeout: float = 300
+    *words: object,
+    cwd: str | Path | None = None,
+    largest_file: int | None = None,
+    timeout: float = 300,
+    packages: str | Path = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run `monoform WORDS`.
 
@@ -35,6 +39,7 @@ def monoform(
         cwd: folder to run it in, the present one by default.
         largest_file: bytes; the system refuses to write more to a file, as a full disk does.
         timeout: seconds; a command that takes longer is killed.
+        packages: folder of further installed packages.
 
     Raises:
         subprocess.TimeoutExpired: it took longer.
@@ -43,7 +48,8 @@ def monoform(
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("out", "err")]
         place = str(cwd or os.getcwd())
-        request = {"words": command, "cwd": place, "files": [str(file) for file in files], "largest_file": largest_file}
+        request = {"words": command, "cwd": place, "files": [str(file) for file in files]}
+        request |= {"largest_file": largest_file, "packages": str(packages)}
         server = _started()
         assert server.stdin is not None and server.stdout is not None
         server.stdin.write(json.dumps(request) + "\n")
@@ -98,7 +104,8 @@ def _serve() -> None:
         answers.flush()
 
 
-def _run(words: list[str], cwd: str, files: list[str], largest_file: int | None) -> None:
+def _run(words: list[str], cwd: str, files: list[str], largest_file: int | None, packages: str) -> None:
+    sys.path[:0] = [packages] if packages else []
     for number, file in zip((1, 2), files, strict=True):
         os.dup2(os.open(file, os.O_CREAT | os.O_WRONLY), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests.command_line import monoform
 from tests.pictures import png
 
 from monoform.mesh import Mesh
 from monoform.mesh.read import load
 
-ROOT = Path(__file__).parents[2]
-PLUGIN = ROOT / "examples" / "plugin"
+PLUGIN = Path(__file__).parents[2] / "examples" / "plugin"
 WIDE, HIGH = 26.0, 14.0  # half axes of the drawn objects, in pixels
 
 
@@ -44,23 +45,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(installed: Path):
-    paths = os.pathsep.join([str(installed), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+def run(installed: Path) -> Callable[..., str]:
+    """A command with the package installed; what it prints, where it fails its sentence."""
 
-    def monoform(*words: object, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "monoform", *map(str, words)],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "PYTHONPATH": paths},
-        )
+    def command(*words: object, code: int = 0) -> str:
+        done = monoform(*words, packages=installed)
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout if code == 0 else done.stderr
 
-    return monoform
+    return command
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +68,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(run, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(run: Callable[..., str], photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "ellipsoid"
     told = run("train", "ellipsoid", "--data", photos, "-o", out, "--device", "cpu", "--width", 6, "--tensorboard")
     assert "300 of 300 steps are done" in told
     return out
 
 
-def test_it_is_listed_with_its_verbs_and_options(run) -> None:
+def test_it_is_listed_with_its_verbs_and_options(run: Callable[..., str]) -> None:
     assert "ellipsoid" in run("models")
     told = run("models", "ellipsoid")
     assert "verbs: reconstruct, generate, train, evaluate" in told
@@ -97,7 +91,7 @@ def test_a_training_has_the_loop_of_the_house(trained: Path) -> None:
     assert json.loads((trained / "weights" / "config.json").read_text())["config"]["width"] == 6
 
 
-def test_a_photo_becomes_a_result_folder(run, trained: Path, tmp_path: Path) -> None:
+def test_a_photo_becomes_a_result_folder(run: Callable[..., str], trained: Path, tmp_path: Path) -> None:
     (tmp_path / "leaf.png").write_bytes(drawn(WIDE, HIGH))
     words = ("--method", "ellipsoid", "--set", f"weights={trained / 'weights'}", "--frames", 0, "--faces", 800)
     run("reconstruct", tmp_path / "leaf.png", *words, "-o", tmp_path / "out", "--resolution", 64)
@@ -108,7 +102,7 @@ def test_a_photo_becomes_a_result_folder(run, trained: Path, tmp_path: Path) -> 
     assert extent[2] == pytest.approx(extent[1], rel=0.05), "as deep as it is narrow"
 
 
-def test_without_weights_it_says_so(run, tmp_path: Path) -> None:
+def test_without_weights_it_says_so(run: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "leaf.png").write_bytes(drawn(WIDE, HIGH))
     told = run("reconstruct", tmp_path / "leaf.png", "--method", "ellipsoid", "-o", tmp_path / "out", code=2)
     assert "ellipsoid needs weights" in told
@@ -116,14 +110,14 @@ def test_without_weights_it_says_so(run, tmp_path: Path) -> None:
     assert "ellipsoid's depth is 99.0; it must lie in 0.1..10." in told and not (tmp_path / "out").exists()
 
 
-def test_it_is_measured(run, trained: Path, photos: Path, tmp_path: Path) -> None:
+def test_it_is_measured(run: Callable[..., str], trained: Path, photos: Path, tmp_path: Path) -> None:
     words = ("--data", photos, "--weights", trained / "weights", "-o", tmp_path / "scores")
     told = run("evaluate", "ellipsoid", *words)
     summary = json.loads((tmp_path / "scores" / "metrics.json").read_text())
     assert summary["objects"] == 16 and summary["total"]["iou"] > 0.8 and "| all | 16 |" in told
 
 
-def test_samples_are_result_folders_of_their_seeds(run, tmp_path: Path) -> None:
+def test_samples_are_result_folders_of_their_seeds(run: Callable[..., str], tmp_path: Path) -> None:
     words = ("--frames", 2, "--faces", 500, "--resolution", 48, "--texture", 64)
     told = run("generate", "ellipsoid", "--seeds", "0-1", 7, "-o", tmp_path / "out", *words)
     names = ["seed_0000", "seed_0001", "seed_0007"]
@@ -158,7 +152,22 @@ def test_samples_are_result_folders_of_their_seeds(run, tmp_path: Path) -> None:
         (("none",), "There is no method 'none'"),
     ],
 )
-def test_what_cannot_be_sampled_is_one_sentence(words: tuple[str, ...], sentence: str, run, tmp_path: Path) -> None:
+def test_what_cannot_be_sampled_is_one_sentence(
+    words: tuple[str, ...], sentence: str, run: Callable[..., str], tmp_path: Path
+) -> None:
     told = run("generate", *words, "-o", tmp_path / "out", code=2)
     assert sentence in told and len(told.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_package_with_a_broken_file_stops_no_other_method(installed: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "packages"
+    shutil.copytree(installed, broken)
+    (broken / "monoform_ellipsoid" / "train.py").write_text("import nothing_of_this_name\n")
+    (broken / "monoform_ellipsoid" / "evaluate.py").write_text("import nothing_of_this_name\n")
+    listed = monoform("models", packages=broken)
+    assert listed.returncode == 0 and "ellipsoid" in listed.stdout
+    told = monoform("train", "lift", "--data", tmp_path / "none", "-o", tmp_path / "out", packages=broken)
+    assert told.returncode == 2 and "is not a packed data set" in told.stderr
+    told = monoform("evaluate", "ellipsoid", "-o", tmp_path / "out", packages=broken)
+    assert told.returncode == 2 and "monoform_ellipsoid.evaluate is installed but cannot be imported" in told.stderr

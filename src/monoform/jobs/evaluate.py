@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..methods import every_method, method_class, method_names
+from ..methods import declared, method_class, method_names
 from ..metrics.evaluation import Evaluation
 
 OWN = "inerf"  # evaluated by a job: it finds photos in scenes of other methods, which no method may import
@@ -10,7 +10,7 @@ OWN = "inerf"  # evaluated by a job: it finds photos in scenes of other methods,
 
 def evaluations() -> dict[str, Evaluation]:
     """All evaluations by the names that `monoform evaluate` calls them."""
-    found = {name: method.evaluation() for name, method in every_method().items()} | {OWN: evaluation_of(OWN)}
+    found = declared(lambda method: method.evaluation()) | {OWN: evaluation_of(OWN)}
     return {name: each for name, each in sorted(found.items()) if each is not None}
 
 

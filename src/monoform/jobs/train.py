@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..methods import every_method
+from ..methods import declared
 from ..training import Training
 
 
@@ -10,5 +10,5 @@ def trainings() -> dict[str, Training]:
     """All trainings by the names that `monoform train` calls them."""
     from ..matting.train import TRAINING
 
-    declared = [TRAINING, *(method.training() for method in every_method().values())]
-    return {each.name: each for each in sorted(filter(None, declared), key=lambda each: each.name)}
+    found = [TRAINING, *declared(lambda method: method.training()).values()]
+    return {each.name: each for each in sorted(found, key=lambda each: each.name)}

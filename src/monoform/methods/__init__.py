@@ -12,6 +12,7 @@ from .base import PublishedFormat as PublishedFormat
 from .base import Reconstructor as Reconstructor
 from .base import SceneBounds as SceneBounds
 from .registry import create as create
+from .registry import declared as declared
 from .registry import every_method as every_method
 from .registry import make as make
 from .registry import method_class as method_class

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..camera import Camera
 from ..devices import on_device
+from ..errors import InputError
 from ..metrics.evaluation import Evaluation
 from ..renamed import renamed
 from ..render.ray_renderer import RayRenderer
@@ -131,7 +132,10 @@ def _beside(method: type[Method], name: str) -> ModuleType | None:
     package = method.__module__.rpartition(".")[0]
     if not package or find_spec(f"{package}.{name}") is None:
         return None
-    return import_module(f"{package}.{name}")
+    try:
+        return import_module(f"{package}.{name}")
+    except ImportError as error:
+        raise InputError(f"{package}.{name} is installed but cannot be imported: {error}.") from error
 
 
 class Reconstructor(Method, ABC):

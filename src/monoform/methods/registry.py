@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import InputError
 from .base import Method, Reconstructor
 
 GROUP = "monoform.methods"
+Declared = TypeVar("Declared")
 
 
 def method_names() -> list[str]:
@@ -40,6 +43,16 @@ def every_method() -> dict[str, type[Method]]:
             found[name] = method_class(name)
         except InputError:
             continue
+    return found
+
+
+def declared(what: Callable[[type[Method]], Declared | None]) -> dict[str, Declared]:
+    """What the methods declare of one kind, by the methods' names; what cannot be imported is left out."""
+    found = {}
+    for name, method in every_method().items():
+        with suppress(InputError):
+            if (one := what(method)) is not None:
+                found[name] = one
     return found
 
 
