@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from ...camera import Camera
@@ -78,8 +78,3 @@ def tells_distances(renderer: RayRenderer, camera: Camera) -> bool:
 def at_poses(camera: Camera, poses: Float[Tensor, "b 4 4"]) -> Camera:
     """One camera's size and intrinsics at several poses."""
     return replace(camera, world_from_camera=poses, intrinsics=camera.intrinsics.expand(len(poses), 3, 3))
-
-
-def in_view(reference: Reference) -> Bool[Tensor, " b"]:
-    """Which cameras see any surface."""
-    return (reference.weights >= 1).any(-1)
