@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from tests.methods.list.tiny_list import tiny_config
 from tests.methods.tiny_methods import TINY, used
 from tests.pretend_device import pretend_device
 
+from monoform.cli.evaluate import read as read_words
 from monoform.cli.settings import parse_overrides, parse_settings
 from monoform.devices import device_of
 from monoform.errors import InputError
+from monoform.jobs.evaluate import evaluations
 from monoform.methods import make, method_class, method_names
 from monoform.methods.list import config as list_config
 from monoform.methods.list import infer as list_infer
@@ -24,6 +27,7 @@ from monoform.training import list_checkpoints, load_pretrained
 
 NAMES = method_names()
 WITH_NETS = [name for name in NAMES if name not in TINY or TINY[name].net is not None]
+EVALUATED = list(evaluations())
 TRAINED = [name for name in NAMES if method_class(name).training() is not None]
 
 
@@ -108,6 +112,16 @@ def test_it_takes_a_step(name: str, data: Any, tmp_path: Path) -> None:
     pictures = [np.asarray(Image.open(file)) for file in (tmp_path / "run").rglob("pictures/*_*.png")]
     assert pictures and all(picture.ndim == 3 and picture.std() > 0 for picture in pictures)
     assert any(list_checkpoints(path.parent) for path in (tmp_path / "run").rglob("checkpoints"))
+
+
+@pytest.mark.parametrize("name", EVALUATED)
+def test_one_item_is_measured(name: str, weights: dict[str, str], tmp_path: Path) -> None:
+    write = TINY[name].evaluated
+    assert write is not None, f"{name} can be evaluated and its entry in TINY does not say how"
+    words = [name, *write(tmp_path / "data", weights[name]), "-o", str(tmp_path / "scores"), "--device", "cpu"]
+    told = evaluations()[name].run(read_words(words))
+    summary = json.loads((tmp_path / "scores" / "metrics.json").read_text())
+    assert summary["objects"] >= 1 and summary["total"] and f"| all | {summary['objects']} |" in told
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import trimesh
 from tests.data.capture_cases import orbit_cameras, write_transforms
 from tests.data.posed_files_cases import write_srn
+from tests.data.test_sdf import shapenet
 from tests.methods.inerf.painted import RENDERER, at, photo, starts
 from tests.methods.list.tiny_list import octahedron_net
 from tests.methods.nerf.test_hash_scene import even_scene
 from tests.methods.nerf.test_scene_training import TINY as TINY_SCENE
 from tests.methods.pixelnerf.tiny import CONFIG, net_of, solid
 from tests.methods.test_lift import TINY as TINY_LIFT
-from tests.pictures import disc
+from tests.pictures import disc, png
 from torch import Tensor, nn
 
 from monoform import Photo, View
 from monoform.data import LabelOptions, PackOptions, ViewOptions, pack_meshes, procedural_sources
-from monoform.methods import Generator, Method, PoseEstimator, Reconstructor, SceneBounds, make
+from monoform.methods import Generator, Method, PoseEstimator, Reconstructor, SceneBounds, make, method_class
 from monoform.methods.lift import LiftConfig, LiftNet
 from monoform.methods.list.config import ListConfig
 from monoform.methods.list.model import build as build_list
@@ -53,6 +55,7 @@ class TinyMethod:
         opened: from the folder of weights and a device to a reconstruction, where the method itself makes none.
         data: writes something to learn from into a folder.
         settings: of a quick training.
+        evaluated: from a folder for data and that of weights to the words of a quick evaluation of one item.
         bad: an option of the method and its refusal.
         bad_setting: the same of the training.
     """
@@ -64,6 +67,7 @@ class TinyMethod:
     opened: Callable[[str, str], Reconstruction] | None = None
     data: Callable[[Path], Path] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    evaluated: Callable[[Path, str], tuple[str, ...]] | None = None
     bad: tuple[str, str] | None = None
     bad_setting: tuple[str, str] | None = None
 
@@ -97,12 +101,45 @@ def capture(folder: Path) -> Path:
     return folder
 
 
+def posed_words(folder: Path, weights: str) -> tuple[str, ...]:
+    return ("--data", str(posed(folder)), "--weights", weights, "--sources", "0", "--targets", "1", "--scale", "0.5")
+
+
+def scene_of(folder: Path) -> str:
+    """A trained scene, for a step or two."""
+    training = method_class("nerf").training()
+    assert training is not None
+    settings = training.options(**TINY_SCENE)
+    options = settings.loop(steps=2, device="cpu", progress=False)
+    training.run(capture(folder / "capture"), folder / "scene", options, settings)
+    return str(folder / "scene")
+
+
+def mesh_words(folder: Path, weights: str) -> tuple[str, ...]:
+    folder.mkdir()
+    trimesh.creation.icosphere(subdivisions=2, radius=0.4).export(folder / "ball.ply")
+    return (str(folder), "--weights", weights, "--refine", "0", "--views", "1")
+
+
+def shape_words(folder: Path, weights: str) -> tuple[str, ...]:
+    shapenet(folder, "a")
+    (folder / "splits" / "1_test.lst").write_text("a")
+    rgb, mask = disc(32, 32, 11.0)
+    (folder / "images" / "1" / "a" / "easy" / "00.png").write_bytes(png(rgb * mask[..., None]))
+    meshes = folder / "isosurface" / "1" / "a"
+    meshes.mkdir(parents=True)
+    trimesh.creation.icosphere(subdivisions=2, radius=0.4).export(meshes / "isosurf_scaled.obj")
+    quick = ("--points", "200", "--inside-points", "500", "--emd-points", "0", "--nodes", "16")
+    return ("--data", str(folder), "--weights", weights, *quick)
+
+
 def opened_scene(folder: str, device: str) -> Reconstruction:
     return load_scene(folder, device=device).reconstruction()
 
 
 TINY: dict[str, TinyMethod] = {
     "inerf": TinyMethod(
+        evaluated=lambda folder, _: ("--scene", scene_of(folder), "--photos", "1", "--starts", "1", "--around", "1"),
         overrides={"starts": 1, "longest": 40, "elsewhere": False},
         bad=("optimizer=sgd", "--set optimizer is 'sgd': give lm or adam."),
     ),
@@ -113,6 +150,7 @@ TINY: dict[str, TinyMethod] = {
         config_class=LiftConfig,
         overrides={"refine": 2},
         data=pack,
+        evaluated=mesh_words,
         settings={"objects": 1, "early_size": 16},
         bad=("refine=-1", "lift's refine is -1"),
         bad_setting=("early_size=17", "lift's early_size is 17"),
@@ -122,6 +160,7 @@ TINY: dict[str, TinyMethod] = {
         build=build_list,
         config_class=ListConfig,
         data=pack,
+        evaluated=shape_words,
         settings={"config": "tiny", "first_batch": 2, "batch": 2, "points": 32, "cloud": 32},
         bad=("fov=500", "list's fov is 500.0"),
         bad_setting=("batch=0", "LIST's batch is 0"),
@@ -132,6 +171,7 @@ TINY: dict[str, TinyMethod] = {
         config_class=HashConfig,
         opened=opened_scene,
         data=capture,
+        evaluated=lambda folder, _: ("--scene", scene_of(folder)),
         settings=TINY_SCENE,
         bad_setting=("rays=0", "A scene's rays is 0"),
     ),
@@ -140,6 +180,7 @@ TINY: dict[str, TinyMethod] = {
         build=PixelNerfNet,
         config_class=PixelNerfConfig,
         data=posed,
+        evaluated=posed_words,
         settings={"objects": 1, "rays": 16, "validation_objects": 1, "validation_rays": 16},
         bad=("margin=99", "pixelnerf's margin is 99.0"),
         bad_setting=("rays=0", "pixelNeRF's rays is 0"),
