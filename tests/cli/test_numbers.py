@@ -31,11 +31,7 @@ VERBS = {
         f"evaluate {name}": (each.options, [*EVALUATED.get(name, ["--data", "d"]), "-o", "x"])
         for name, each in evaluations().items()
     },
-    **{
-        f"prepare {name}": (kind[0], ["-o", "x", "--data", "d"])
-        for name, kind in prepare._kinds().items()
-        if name in ("sdf", "meshes")
-    },
+    **{f"prepare {name}": (prepare._kind(name)[0], ["-o", "x", "--data", "d"]) for name in ("sdf", "meshes")},
 }
 
 

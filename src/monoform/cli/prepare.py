@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,38 +53,41 @@ class Meshes:
     """Make the folder anew although it is there."""
 
 
-def _kinds() -> dict[str, tuple[type, Callable[[Any], int], str]]:
-    """For each kind its options, what runs it, and a line of help."""
-    from . import prepare_check, prepare_photos, prepare_renders, prepare_sdf
+KINDS = {
+    "meshes": "mesh files into training data",
+    "renders": "mesh files into posed pictures, SRN or NMR layout",
+    "sdf": "mesh files into points with signed distances, LIST's layout",
+    "photos": "photos of objects, framed as training pictures are",
+    "check": "what is in a data set, or what is wrong with it",
+}
 
-    return {
-        "meshes": (Meshes, prepare_meshes, "mesh files into training data"),
-        "renders": (prepare_renders.Renders, prepare_renders.run, "mesh files into posed pictures, SRN or NMR layout"),
-        "sdf": (prepare_sdf.Sdf, prepare_sdf.run, "mesh files into points with signed distances, LIST's layout"),
-        "photos": (prepare_photos.Photos, prepare_photos.run, "photos of objects, framed as training pictures are"),
-        "check": (prepare_check.Check, prepare_check.run, "what is in a data set, or what is wrong with it"),
-    }
+
+def _kind(name: str) -> tuple[type, Callable[[Any], int]]:
+    """The options of a kind, and what runs it; imported when it is asked for."""
+    if name == "meshes":
+        return Meshes, prepare_meshes
+    module = import_module(f".prepare_{name}", __package__)
+    return getattr(module, name.capitalize()), module.run
 
 
 def read(words: list[str]) -> Any:
     """The options of the kind that the first word names."""
-    kinds = _kinds()
     if not words or words[0].startswith("-"):
-        raise InputError(f"prepare needs a kind first: {', '.join(kinds)}.")
-    if words[0] not in kinds:
-        raise choose(words[0], kinds, f"There is nothing to prepare called {words[0]!r}")
-    return parse(kinds[words[0]][0], f"prepare {words[0]}", words[1:])
+        raise InputError(f"prepare needs a kind first: {', '.join(KINDS)}.")
+    if words[0] not in KINDS:
+        raise choose(words[0], KINDS, f"There is nothing to prepare called {words[0]!r}")
+    return parse(_kind(words[0])[0], f"prepare {words[0]}", words[1:])
 
 
 def run(words: list[str]) -> int:
     """Prepare, say what came out, and leave 2 when an object could not be used."""
     if words[:1] in (["-h"], ["--help"]):
-        lines = [f"  {name:9}{line}" for name, (_, _, line) in _kinds().items()]
+        lines = [f"  {name:9}{line}" for name, line in KINDS.items()]
         print("\n".join(["usage: monoform prepare KIND ... | monoform prepare KIND --help", "", *lines, ""]))
         print("  monoform prepare meshes --data DIR -o OUT")
         return 0
     asked = read(words)
-    return _kinds()[words[0]][1](asked)
+    return _kind(words[0])[1](asked)
 
 
 def prepare_meshes(asked: Meshes) -> int:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
+from ..data import mesh_sources, procedural_cars, procedural_sources
+from ..data.packs.layouts import INDEX, LayoutOptions, render_layout
+from ..errors import InputError
+from ..progress import work
+from ..text import printable
 
-@dataclass(frozen=True)
-class Renders:
+
+@dataclass(frozen=True, kw_only=True)
+class Renders(LayoutOptions):
     """Render mesh files into a data set of posed pictures, in the layout of a published one.
 
     A rerun after an interrupt goes on where it was left. Meshes that cannot be read are reported and left out.
@@ -20,8 +26,6 @@ class Renders:
     """The folder of the data set."""
     data: Path | None = None
     """Folder of mesh files; its index.csv is followed if there is one."""
-    layout: Literal["srn", "nmr"] = "srn"
-    """srn: scattered cameras around each object; nmr: a circle of cameras."""
     category: tuple[str, ...] = ()
     """Only the meshes of these categories."""
     together: str | None = None
@@ -30,33 +34,12 @@ class Renders:
     """Further objects made by rules."""
     cars: int = 0
     """Further cars made by rules."""
-    views: int = 50
-    """Pictures of each object."""
-    test_views: int | None = None
-    """Pictures of each val and test object, if not the same."""
-    size: int = 128
-    """Width and height of the pictures in pixels."""
-    samples: int = 3
-    """Each pixel is the mean of samples x samples rays."""
-    split: Literal["auto", "train", "val", "test"] = "auto"
-    """auto deals the objects to train, val and test; another word puts all there."""
-    share: float = 0.1
-    """Share of the objects for val, and for test."""
-    keep_likes: bool = False
-    """Train on near-duplicates of test objects too, and do not look for them."""
-    seed: int = 0
-    """Seed of all randomness."""
     workers: int = 2
     """Processes at once."""
 
 
 def run(asked: Renders) -> int:
     """Render, say what came out, and leave 2 when an object could not be used."""
-    from ..data import mesh_sources, procedural_cars, procedural_sources
-    from ..data.packs.layouts import INDEX, LayoutOptions, render_layout
-    from ..errors import InputError
-    from ..progress import work
-    from ..text import printable
     from .main import interruptible
 
     for name in ("procedural", "cars"):
@@ -73,8 +56,7 @@ def run(asked: Renders) -> int:
         sources = [replace(source, category=asked.together) for source in sources]
     if not sources:
         raise InputError("There is nothing to render: give --data DIR with meshes, --procedural N or --cars N.")
-    names = ("layout", "views", "test_views", "size", "samples", "split", "share", "keep_likes", "seed")
-    options = LayoutOptions(**{name: getattr(asked, name) for name in names})
+    options = LayoutOptions(**{item.name: getattr(asked, item.name) for item in fields(LayoutOptions)})
     interruptible()
     if asked.split == "auto" and not asked.keep_likes and not (asked.out / INDEX).is_file():
         print(
