@@ -27,7 +27,7 @@ _COPIES: WeakKeyDictionary[nn.Module, dict[torch.device, nn.Module]] = WeakKeyDi
 def there_are() -> tuple[str, ...]:
     """The kinds of devices that this machine can compute on, the fastest first."""
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    return tuple(name for name, there in found.items() if there)
+    return tuple(name for name, available in found.items() if available)
 
 
 def device_named(word: str) -> torch.device:

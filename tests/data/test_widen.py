@@ -19,7 +19,7 @@ from monoform.mesh import Mesh, components, is_watertight, report
 from monoform.mesh.solid.subdivide import subdivided
 from monoform.mesh.topology import volume
 
-STILL = AugmentOptions(stretch=0.0, deform=0.0, paint=0.0, lay=0.0)
+STILL = AugmentOptions(stretch=0.0, deform=0.0, retexture=0.0, lay=0.0)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -87,11 +87,11 @@ def test_each_option_changes_the_copy() -> None:
     assert np.allclose(np.abs(still.vertices), np.abs(mesh.vertices), atol=1e-9)  # it may be mirrored
     assert not np.allclose(np.abs(copy(stretch=0.3).vertices), np.abs(mesh.vertices), atol=0.01)
     assert len(copy(deform=1.0).faces) > len(mesh.faces)
-    colors = copy(paint=1.0).vertex_colors
+    colors = copy(retexture=1.0).vertex_colors
     assert colors is not None and len(np.unique(colors, axis=0)) > 3
     sides = np.ptp(copy(lay=1.0).vertices, axis=0)
     assert sides.argmax() != np.ptp(mesh.vertices, axis=0).argmax()
-    assert len(copy(paint=1.0, edge=0.02).faces) > len(copy(paint=1.0, edge=0.2).faces)
+    assert len(copy(retexture=1.0, edge=0.02).faces) > len(copy(retexture=1.0, edge=0.2).faces)
 
 
 def test_bends_keep_volume_and_tapers_change_it() -> None:

@@ -48,8 +48,8 @@ def generator_of(name: str, options: ReconstructOptions) -> Generator:
     """
     if not issubclass(method_class(name), Generator):
         others = [other for other, method in every_method().items() if issubclass(method, Generator)]
-        there = f"choose {' or '.join(others)}" if others else "none that is installed does, a package may add one"
-        raise InputError(f"{name} makes no samples: {there}.")
+        advice = f"choose {' or '.join(others)}" if others else "none that is installed does, a package may add one"
+        raise InputError(f"{name} makes no samples: {advice}.")
     method = make(name, device=options.device, **options.overrides)
     assert isinstance(method, Generator)
     return method

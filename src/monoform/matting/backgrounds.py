@@ -53,21 +53,21 @@ def clutter(rng: Generator, picture: Picture) -> Picture:
     side = max(width, height)
     drawn = np.ascontiguousarray(picture)
     for _ in range(int(rng.integers(4, 26))):
-        paint = tuple(float(value) for value in color(rng))
+        fill = tuple(float(value) for value in color(rng))
         center = int(rng.integers(0, width)), int(rng.integers(0, height))
         half = int(rng.uniform(0.02, 0.3) * side) + 1, int(rng.uniform(0.02, 0.3) * side) + 1
         kind = rng.integers(4)
         if kind == 0:
-            cv2.ellipse(drawn, center, half, float(rng.uniform(0, 180)), 0, 360, paint, -1, cv2.LINE_AA)
+            cv2.ellipse(drawn, center, half, float(rng.uniform(0, 180)), 0, 360, fill, -1, cv2.LINE_AA)
         elif kind == 1:
             corner = center[0] + half[0], center[1] + half[1]
-            cv2.rectangle(drawn, center, corner, paint, -1)
+            cv2.rectangle(drawn, center, corner, fill, -1)
         elif kind == 2:
             corners = np.array(center) + rng.normal(0, max(half) / 2, (int(rng.integers(3, 7)), 2))
-            cv2.fillPoly(drawn, [corners.astype(np.int32)], paint, cv2.LINE_AA)
+            cv2.fillPoly(drawn, [corners.astype(np.int32)], fill, cv2.LINE_AA)
         else:
             end = int(rng.integers(0, width)), int(rng.integers(0, height))
-            cv2.line(drawn, center, end, paint, int(rng.integers(1, 7)), cv2.LINE_AA)
+            cv2.line(drawn, center, end, fill, int(rng.integers(1, 7)), cv2.LINE_AA)
     return _blurred(drawn, float(rng.uniform(0.2, 7)))
 
 

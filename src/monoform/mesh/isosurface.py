@@ -83,7 +83,7 @@ def _sparse_values(sampler: Sampler, block: int, *, slope: float | None, tiny: f
     coarse = coarse.reshape(corners[-1] // block + 1)
     if block == 1:
         return off_nodes(coarse, tiny)
-    active = _first_look(coarse, None if slope is None else slope * block * sampler.grid.spacing)
+    active = _coarse_pass(coarse, None if slope is None else slope * block * sampler.grid.spacing)
     values = _spread(np.where(coarse[:-1, :-1, :-1] < 0, np.float32(-1), np.float32(1)), block)
     values[x:] = values[:, y:] = values[:, :, z:] = 0
     done = np.zeros_like(active)
@@ -95,7 +95,7 @@ def _sparse_values(sampler: Sampler, block: int, *, slope: float | None, tiny: f
     return values[:x, :y, :z]
 
 
-def _first_look(coarse: Float[np.ndarray, "x y z"], change: float | None) -> Bool[np.ndarray, "a b c"]:
+def _coarse_pass(coarse: Float[np.ndarray, "x y z"], change: float | None) -> Bool[np.ndarray, "a b c"]:
     """Blocks that the surface may cross, judged by their eight corners and by how much a block's side can change."""
     lowest, highest = _over_corners(coarse, np.minimum), _over_corners(coarse, np.maximum)
     if change is not None:  # a corner further away than half the diagonal clears its part

@@ -5,10 +5,10 @@ from __future__ import annotations
 from .atomic import atomic_file as atomic_file
 from .atomic import atomic_folder as atomic_folder
 from .atomic import atomic_stream as atomic_stream
+from .atomic import explained_errors as explained_errors
 from .atomic import made_parents as made_parents
 from .atomic import replace_folder as replace_folder
 from .atomic import save_picture as save_picture
-from .atomic import told as told
 from .atomic import write_error as write_error
 from .claims import Claim as Claim
 from .claims import claimed as claimed

@@ -33,7 +33,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     temporary: Path | None = None
-    with told(path), made_parents(path):
+    with explained_errors(path), made_parents(path):
         sweep(path.parent)
         try:
             temporary = temporary_path(path, path.suffix)
@@ -153,7 +153,7 @@ def atomic_folder(path: str | Path, kind: Kind | None = None, *, inputs: tuple[o
     """
     path = Path(path)
     temporary: Path | None = None
-    with told(path), made_parents(path):
+    with explained_errors(path), made_parents(path):
         sweep(path.parent)
         require_replaceable(path, kind, inputs=inputs)
         try:
@@ -176,7 +176,7 @@ def made_parents(path: Path) -> Iterator[None]:
     missing = []
     parent = path.parent
     try:
-        with told(path):
+        with explained_errors(path):
             while not parent.exists() and parent != parent.parent:
                 missing.append(parent)
                 parent = parent.parent
@@ -222,7 +222,7 @@ def remove_folder(folder: Path) -> None:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def explained_errors(path: Path) -> Iterator[None]:
     """What the system says of a failed write, as a sentence about `path`."""
     try:
         yield

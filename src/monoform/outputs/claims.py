@@ -13,7 +13,7 @@ from typing import IO, Any
 from ..errors import InputError
 from ..inputs import read_json
 from ..text import printable
-from .atomic import atomic_file, made_parents, told
+from .atomic import atomic_file, explained_errors, made_parents
 from .kinds import LOCK, NEVER_MIND, Kind
 from .places import ADVICE, names_in
 from .temporaries import is_temporary, sweep
@@ -45,7 +45,7 @@ def claimed(
     *,
     same: Callable[[Mapping[str, Any]], bool] = lambda _: True,
     other: str = "",
-    beside: Collection[str] = (),
+    tolerated: Collection[str] = (),
 ) -> Iterator[Claim]:
     """Claim a folder that is absent, empty, or of this kind; it is made, and locked against other processes.
 
@@ -56,7 +56,7 @@ def claimed(
         same: whether the record that is there is of what is asked for now; a record of something else is only passed
             over where nothing was finished.
         other: sentence for a folder of something else.
-        beside: names that may lie there, besides those of the kind.
+        tolerated: names that may lie there, besides those of the kind.
 
     Raises:
         InputError: the folder is the user's, of another kind or request, damaged, or another process works in it.
@@ -65,9 +65,9 @@ def claimed(
     folder = Path(folder)
     key = Path(os.path.abspath(folder))
     with ExitStack() as stack:
-        with told(folder):
+        with explained_errors(folder):
             before = set(names_in(folder))
-            _require_claimable(folder, kind, before - set(beside))
+            _require_claimable(folder, kind, before - set(tolerated))
             stack.enter_context(made_parents(folder / LOCK))
             is_ours = key not in _held
             if is_ours:
@@ -102,7 +102,7 @@ def is_bare(folder: Path, kind: Kind) -> bool:
 
 
 def _require_claimable(folder: Path, kind: Kind, found: set[str]) -> None:
-    names = found - kind.beside - NEVER_MIND - {LOCK}
+    names = found - kind.tolerated - NEVER_MIND - {LOCK}
     if not names or kind.owned_in(folder) is not None:
         return
     if kind.record in names:

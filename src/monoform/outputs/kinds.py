@@ -24,7 +24,7 @@ class Kind:
         name: for sentences, after "no": "result of monoform".
         record: file that is written into every such folder, a JSON object.
         owned: content of the record -> names of what was written beside it; None where the record is another's.
-        beside: names that may lie in the folder before anything is written, and are left alone.
+        tolerated: names that may lie in the folder before anything is written, and are left alone.
         pictures: names of folders within, and below, that hold nothing but pictures with our mark.
         spare: names that are worth nothing as long as nothing else is there.
         pattern: of names that are ours with and without a record, in folders within one of ours.
@@ -34,7 +34,7 @@ class Kind:
     name: str
     record: str
     owned: Callable[[Mapping[str, Any]], Collection[str] | None] = lambda _: None
-    beside: frozenset[str] = frozenset()
+    tolerated: frozenset[str] = frozenset()
     spare: frozenset[str] = frozenset()
     pictures: frozenset[str] = frozenset()
     pattern: str = ""

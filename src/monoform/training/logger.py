@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import InputError
-from ..outputs import atomic_file, save_picture, told, write_error
+from ..outputs import atomic_file, explained_errors, save_picture, write_error
 from ..progress import Work, shown, work
 
 PICTURES = "pictures"
@@ -73,7 +73,7 @@ class MetricLogger:
         """Write pictures, sRGB 0..1, as NAME_STEP.png."""
         for name, picture in pictures.items() if self.active else ():
             pixels = (255 * picture.detach().float().cpu().clamp(0, 1)).round().byte().numpy()
-            with told(self.pictures):
+            with explained_errors(self.pictures):
                 self.pictures.mkdir(exist_ok=True)
             save_picture(Image.fromarray(pixels), self.pictures / f"{name}_{step:07d}.png", marked=True)
             if self._board is not None:

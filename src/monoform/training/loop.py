@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..outputs import sweep, told
+from ..outputs import explained_errors, sweep
 from ..progress import work
 from .accumulator import MetricAccumulator
 from .checkpoint import (
@@ -184,7 +184,7 @@ class Training:
     def _make_folder(self) -> None:
         if not self.fabric.is_global_zero:
             return
-        with told(self.out):
+        with explained_errors(self.out):
             (self.out / "checkpoints").mkdir(parents=True, exist_ok=True)
         sweep(self.out / "checkpoints", again=True)
 

@@ -26,7 +26,7 @@ from monoform.methods.inerf import (
 )
 from monoform.methods.inerf.frames import level, smoothed
 from monoform.methods.inerf.losses import projected
-from monoform.methods.inerf.reference import at_poses, look
+from monoform.methods.inerf.reference import at_poses, render_reference
 from monoform.metrics.pose import rotation_error, translation_error
 
 QUICK = DirectAlignment(stages=(Stage(40, 6, 12, 2), Stage(80, 4, 12, 1), Stage(120, 3, 10, 1)))
@@ -96,7 +96,7 @@ def test_the_gradient_is_that_of_the_cost() -> None:
     """Slopes of a smooth picture are those of its interpolation to a few percent of the largest."""
     size = level(smoothed(photo().permute(2, 0, 1), 3.0).permute(1, 2, 0).double(), CAMERA.to(torch.float64), 120)
     pose = starts(1, 4, seed=5).double()
-    reference = look(RENDERER, at_poses(size.camera.to(torch.float32), pose.float()))
+    reference = render_reference(RENDERER, at_poses(size.camera.to(torch.float32), pose.float()))
     exact = type(reference)(reference.points.double(), reference.colors.double(), reference.weights.double())
     problem = Alignment(exact, size, AffineBrightness(0.2, 0.05), zoom=0.3)
     values = {"pose": pose, "brightness": torch.full((1, 2), 0.01).double(), "zoom": torch.full((1, 1), 0.01).double()}
@@ -148,7 +148,7 @@ def test_what_cannot_be_aligned_is_refused() -> None:
 
 def test_points_that_leave_the_photo_cost_something() -> None:
     size = level(photo(), CAMERA, 40)
-    reference = look(RENDERER, at_poses(size.camera, TRUE_POSE))
+    reference = render_reference(RENDERER, at_poses(size.camera, TRUE_POSE))
     problem = Alignment(reference, size, AffineBrightness())
     none = {"brightness": torch.zeros(1, 2), "zoom": torch.zeros(1, 1)}
     here = problem.equations({"pose": TRUE_POSE} | none)

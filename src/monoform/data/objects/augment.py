@@ -12,10 +12,12 @@ from ...errors import InputError
 from ...mesh import Mesh
 from ...mesh.solid.subdivide import subdivided
 from ...mesh.texture import sample_texture, to_bytes
+from ...renamed import renamed
 from .palettes import random_texture
 from .solids import joined
 
 
+@renamed(paint="retexture")
 @dataclass(frozen=True)
 class AugmentOptions:
     """How a mesh is augmented: chances and strengths.
@@ -26,7 +28,7 @@ class AugmentOptions:
         bend: largest angle, in radians.
         twist: largest angle, in radians.
         taper: largest change of width along the axis, as a share.
-        paint: chance of another texture, half of them over the old colors.
+        retexture: chance of another texture, half of them over the old colors.
         lay: chance to be laid on a side.
         edge: longest edge after subdivision, the finest detail of a new texture.
     """
@@ -36,7 +38,7 @@ class AugmentOptions:
     bend: float = math.radians(50.0)
     twist: float = math.radians(60.0)
     taper: float = 0.4
-    paint: float = 0.7
+    retexture: float = 0.7
     lay: float = 0.1
     edge: float = 0.03
 
@@ -54,12 +56,12 @@ def augmented(
     if other is not None:
         mesh = composed(mesh, fitted(other), generator=generator)
     mesh = fitted(_laid(_stretched(mesh, options, generator), options, generator))
-    deform, paint = generator.random() < options.deform, generator.random() < options.paint
-    if deform or paint:
-        mesh = subdivided(mesh, longest=options.edge if paint else 3 * options.edge)
+    deform, retexture = generator.random() < options.deform, generator.random() < options.retexture
+    if deform or retexture:
+        mesh = subdivided(mesh, longest=options.edge if retexture else 3 * options.edge)
     if deform:
         mesh = fitted(deformed(mesh, options, generator=generator))
-    return repainted(mesh, generator=generator) if paint else mesh
+    return repainted(mesh, generator=generator) if retexture else mesh
 
 
 def fitted(mesh: Mesh) -> Mesh:

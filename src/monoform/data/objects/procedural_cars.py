@@ -42,13 +42,13 @@ class Chassis:
         wheel = g.uniform(0.07, 0.10)
         return cls(g.uniform(0.38, 0.50), g.uniform(*length), g.uniform(0.5, 0.9) * wheel, g.uniform(*belt), wheel)
 
-    def parts(self, g: np.random.Generator, paint: Color) -> list[Mesh]:
+    def parts(self, g: np.random.Generator, body_color: Color) -> list[Mesh]:
         """Body, bumpers, lamps and wheels."""
         height = self.belt - self.floor
         body = box(
             (self.width, height, self.length), center=(0, self.floor + 0.5 * height, 0), taper=g.uniform(0, 0.06)
         )
-        parts = [painted(body, paint)]
+        parts = [painted(body, body_color)]
         for end, lamp in ((1, LAMP), (-1, REAR_LAMP)):
             z = 0.5 * end * self.length
             bumper = box((1.02 * self.width, 0.3 * height, 0.05), center=(0, self.floor + 0.15 * height, z))
@@ -71,7 +71,7 @@ class Chassis:
         tyre = placed(painted(disc(self.wheel, 0.06), np.array(RUBBER)), offset=at)
         return [tyre, placed(painted(disc(0.55 * self.wheel, 0.06 + EPSILON), np.array(RIM)), offset=at)]
 
-    def cabin(self, paint: Color, *, front: float, back: float, height: float, taper: float) -> list[Mesh]:
+    def cabin(self, body_color: Color, *, front: float, back: float, height: float, taper: float) -> list[Mesh]:
         """A block of glass on the belt from z = back to front, shares of the length, and its roof."""
         long, middle = (front - back) * self.length, 0.5 * (front + back) * self.length
         wide = 0.93 * self.width
@@ -80,7 +80,7 @@ class Chassis:
         roof = box(top, center=(0, self.belt + height, middle), taper=0.05)
         # Half-way up the glass is narrower by half of the taper; the pillar stands out from its widest part.
         pillar = box((wide * (1 - 0.4 * taper), height, 0.03), center=(0, self.belt + 0.5 * height, middle))
-        return [painted(glass, np.array(GLASS)), painted(roof, paint), painted(pillar, paint)]
+        return [painted(glass, np.array(GLASS)), painted(roof, body_color), painted(pillar, body_color)]
 
     def panes(self, *, low: float, high: float, front: float, back: float, count: int) -> list[Mesh]:
         """Windows on both sides of a tall body, and its windscreen."""
@@ -99,7 +99,7 @@ def procedural_car(*, generator: np.random.Generator) -> Mesh:
     return joined(makers[generator.integers(len(makers))](generator))
 
 
-def _paint(g: np.random.Generator) -> Color:
+def _body_color(g: np.random.Generator) -> Color:
     """A colour as cars have: white, grey or black for some, any hue for most."""
     if g.random() < 0.3:
         return np.full(3, g.choice([0.93, 0.75, 0.5, 0.15]))
@@ -110,53 +110,53 @@ def _paint(g: np.random.Generator) -> Color:
 
 def _saloon(g: np.random.Generator) -> list[Mesh]:
     """A cabin in the middle, bonnet and boot."""
-    paint, chassis = _paint(g), Chassis.drawn(g, length=(0.92, 1.08), belt=(0.19, 0.24))
+    body_color, chassis = _body_color(g), Chassis.drawn(g, length=(0.92, 1.08), belt=(0.19, 0.24))
     front, back = g.uniform(0.14, 0.22), g.uniform(-0.36, -0.26)
-    cabin = chassis.cabin(paint, front=front, back=back, height=g.uniform(0.11, 0.15), taper=g.uniform(0.2, 0.4))
-    return chassis.parts(g, paint) + cabin
+    cabin = chassis.cabin(body_color, front=front, back=back, height=g.uniform(0.11, 0.15), taper=g.uniform(0.2, 0.4))
+    return chassis.parts(g, body_color) + cabin
 
 
 def _hatchback(g: np.random.Generator) -> list[Mesh]:
     """A cabin up to the rear: hatchbacks, estates, off-road cars."""
-    paint, chassis = _paint(g), Chassis.drawn(g, length=(0.75, 1.0), belt=(0.20, 0.28))
+    body_color, chassis = _body_color(g), Chassis.drawn(g, length=(0.75, 1.0), belt=(0.20, 0.28))
     cabin = chassis.cabin(
-        paint, front=g.uniform(0.16, 0.28), back=-0.48, height=g.uniform(0.12, 0.18), taper=g.uniform(0.1, 0.25)
+        body_color, front=g.uniform(0.16, 0.28), back=-0.48, height=g.uniform(0.12, 0.18), taper=g.uniform(0.1, 0.25)
     )
-    return chassis.parts(g, paint) + cabin
+    return chassis.parts(g, body_color) + cabin
 
 
 def _pickup(g: np.random.Generator) -> list[Mesh]:
     """A short cabin and an open bed behind it."""
-    paint, chassis = _paint(g), Chassis.drawn(g, length=(1.0, 1.2), belt=(0.20, 0.25))
-    parts = chassis.parts(g, paint)
+    body_color, chassis = _body_color(g), Chassis.drawn(g, length=(1.0, 1.2), belt=(0.20, 0.25))
+    parts = chassis.parts(g, body_color)
     back = g.uniform(-0.1, 0.02)
-    parts += chassis.cabin(paint, front=0.24, back=back, height=g.uniform(0.13, 0.17), taper=g.uniform(0.1, 0.25))
+    parts += chassis.cabin(body_color, front=0.24, back=back, height=g.uniform(0.13, 0.17), taper=g.uniform(0.1, 0.25))
     long, wall = (back + 0.48) * chassis.length, g.uniform(0.04, 0.08)
     for side in (-1, 1):
         center = (side * 0.47 * chassis.width, chassis.belt + 0.5 * wall, (back - 0.48) * 0.5 * chassis.length)
-        parts.append(painted(box((0.03, wall, long), center=center), paint))
+        parts.append(painted(box((0.03, wall, long), center=center), body_color))
     gate = box((0.94 * chassis.width, wall, 0.03), center=(0, chassis.belt + 0.5 * wall, -0.475 * chassis.length))
-    return [*parts, painted(gate, paint)]
+    return [*parts, painted(gate, body_color)]
 
 
 def _van(g: np.random.Generator) -> list[Mesh]:
     """One tall body with windows in front, or all along: vans and buses."""
-    paint, bus = _paint(g), g.random() < 0.5
+    body_color, bus = _body_color(g), g.random() < 0.5
     length = (1.1, 1.6) if bus else (0.85, 1.1)
     chassis = Chassis.drawn(g, length=length, belt=(0.36, 0.48))
     low, high = 0.55 * chassis.belt, 0.88 * chassis.belt
     count, back = (int(g.integers(4, 8)), -0.46) if bus else (int(g.integers(1, 3)), 0.1)
-    return chassis.parts(g, paint) + chassis.panes(low=low, high=high, front=0.46, back=back, count=count)
+    return chassis.parts(g, body_color) + chassis.panes(low=low, high=high, front=0.46, back=back, count=count)
 
 
 def _lorry(g: np.random.Generator) -> list[Mesh]:
     """A cab in front of a load of another colour: lorries, ambulances, tippers."""
-    paint, load, chassis = _paint(g), _paint(g), Chassis.drawn(g, length=(1.1, 1.5), belt=(0.14, 0.18))
+    body_color, load, chassis = _body_color(g), _body_color(g), Chassis.drawn(g, length=(1.1, 1.5), belt=(0.14, 0.18))
     parts = chassis.parts(g, np.array(BUMPER))
     long, tall = g.uniform(0.22, 0.3) * chassis.length, g.uniform(0.24, 0.32)
     middle = 0.5 * (chassis.length - long)
     cab = box((chassis.width, tall, long), center=(0, chassis.belt + 0.5 * tall, middle), taper=g.uniform(0, 0.12))
-    parts.append(painted(cab, paint))
+    parts.append(painted(cab, body_color))
     glass = box(
         (1.01 * chassis.width, 0.35 * tall, 0.6 * long), center=(0, chassis.belt + 0.68 * tall, middle + 0.22 * long)
     )

@@ -32,6 +32,6 @@ def back_views(
         found = hits.hit & (hits.t < reach)
         along = (reach - hits.t[found]) * (directions[found] @ camera.world_from_camera[0, :3, 2].numpy())
         depths[i, rows[found], columns[found]] = along
-        paint = surface_colors(mesh, hits.face[found], hits.barycentric[found])
-        colors[i, rows[found], columns[found]] = to_bytes(paint.astype(np.float32))
+        found_colors = surface_colors(mesh, hits.face[found], hits.barycentric[found])
+        colors[i, rows[found], columns[found]] = to_bytes(found_colors.astype(np.float32))
     return depths, colors

@@ -19,10 +19,10 @@ from ...outputs import (
     atomic_file,
     atomic_stream,
     claimed,
+    explained_errors,
     names_in,
     replace_folder,
     require_replaceable,
-    told,
     write_error,
 )
 from ...workers import map_unordered
@@ -103,7 +103,7 @@ def pack_meshes(
             _write_index(place.folder, sources, failed, request, options)
         except OSError as error:
             raise write_error(out, error) from error
-    with told(out), uninterrupted():
+    with explained_errors(out), uninterrupted():
         require_replaceable(out, PACK)
         (place.folder / f"{_DONE}.npy").unlink()
         (place.folder / UNFINISHED.record).unlink()

@@ -104,11 +104,11 @@ def random_cameras(mesh: Mesh, options: ViewOptions, *, generator: np.random.Gen
     # Only the order of azimuths was regular: views are exchangeable.
     azimuth = azimuth[generator.permutation(count)]
     eye = spherical_position(torch.from_numpy(azimuth), torch.from_numpy(elevation), 1.0)
-    look = look_at(eye)
+    upright_pose = look_at(eye)
     cosine, sine = torch.cos(torch.from_numpy(roll)), torch.sin(torch.from_numpy(roll))
     spin = torch.eye(3, dtype=torch.float64).repeat(count, 1, 1)
     spin[:, 0, 0], spin[:, 0, 1], spin[:, 1, 0], spin[:, 1, 1] = cosine, -sine, sine, cosine
-    rotation = look[:, :3, :3] @ spin
+    rotation = upright_pose[:, :3, :3] @ spin
     used = mesh.vertices[np.unique(mesh.faces)] if len(mesh.faces) else mesh.vertices
     position = [
         _fitting_position(used, rotation[i].numpy(), fov[i], 1.0 - 2.0 * margin[i], margin[i] * shift[i])

@@ -27,7 +27,7 @@ SAMPLED_FOLDER = Kind(
     INDEX,
     lambda record: (MESHES, SAMPLED) if "sigmas" in record else None,
     # ShapeNet's and Pix3D's layouts: samples are put beside pictures.
-    beside=frozenset({MESHES, SAMPLED, "images", "splits", "img", "mask", "model", "pix3d.json"}),
+    tolerated=frozenset({MESHES, SAMPLED, "images", "splits", "img", "mask", "model", "pix3d.json"}),
     finished=lambda folder: any((folder / SAMPLED).rglob(CLOUD)),  # written last
 )
 
@@ -89,7 +89,7 @@ def sample_meshes(
     asked = json.loads(json.dumps(asdict(options)))
     other = f"{out} holds samples of other options, see {out / INDEX}; choose another folder."
     with claimed(
-        out, SAMPLED_FOLDER, same=lambda record: record == asked, other=other, beside=_leading(sources, out)
+        out, SAMPLED_FOLDER, same=lambda record: record == asked, other=other, tolerated=_leading(sources, out)
     ) as place:
         if place.stored is None:
             _require_no_others(sources, out)

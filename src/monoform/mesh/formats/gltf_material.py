@@ -64,15 +64,15 @@ class Materials:
         material = self._document.item("materials", index)
         glossy = table(material.get("extensions", {})).get(_GLOSSY)
         if glossy is not None:
-            look, factor, texture = table(glossy), "diffuseFactor", "diffuseTexture"
+            shading, factor, texture = table(glossy), "diffuseFactor", "diffuseTexture"
         else:
-            look, factor, texture = (
+            shading, factor, texture = (
                 table(material.get("pbrMetallicRoughness", {})),
                 "baseColorFactor",
                 "baseColorTexture",
             )
-        color = numbers(look.get(factor, [1, 1, 1, 1]), 4, factor)[:3].clip(0, 1)
-        return Material(color, self._placed(table(look[texture])) if texture in look else None)
+        color = numbers(shading.get(factor, [1, 1, 1, 1]), 4, factor)[:3].clip(0, 1)
+        return Material(color, self._placed(table(shading[texture])) if texture in shading else None)
 
     def pixels(self, image: int, factor: Float[np.ndarray, " 3"]) -> UInt8[np.ndarray, "h w 3"]:
         """The colors of an image times a factor of linear light; the same array whenever both are the same."""

@@ -58,13 +58,13 @@ def read_obj(data: bytes, files: Neighbors, *, appearance: bool) -> list[Part]:
     colors = _vertex_colors(lines, len(vertices))
     if not appearance:
         return [Part(_joined_corners(vertices, None, corners[faces], None), None, None)] if len(faces) else []
-    looks = _Looks(lines, files)
+    by_material = _Appearance(lines, files)
     material_of_face = np.array(lines.materials, np.int64)[owner]
     uv_corners = np.array(lines.uv_corners, np.int64)
     parts = []
     for material in dict.fromkeys(material_of_face.tolist()):
         chosen = faces[material_of_face == material]
-        parts.append(looks.part(material, vertices, colors, corners[chosen], uv_corners[chosen]))
+        parts.append(by_material.part(material, vertices, colors, corners[chosen], uv_corners[chosen]))
     return parts
 
 
@@ -154,7 +154,7 @@ def _vertex_colors(lines: _Lines, count: int) -> np.ndarray | None:
     return np.rint(colors.clip(0, 255)).astype(np.uint8)
 
 
-class _Looks:
+class _Appearance:
     """Materials of an OBJ file, and faces with them."""
 
     def __init__(self, lines: _Lines, files: Neighbors) -> None:
@@ -176,25 +176,26 @@ class _Looks:
         uv_faces: Int[np.ndarray, "f 3"],
     ) -> Part:
         """The faces of one material; a texture goes before vertex colors, and these before a plain color."""
-        look = self._materials.get(self._names[material]) if material != _NONE else None
-        if look is not None and look.texture is not None:
-            return self._textured(look, look.texture, vertices, faces, uv_faces)
+        shading = self._materials.get(self._names[material]) if material != _NONE else None
+        if shading is not None and shading.texture is not None:
+            return self._textured(shading, shading.texture, vertices, faces, uv_faces)
         if colors is not None:
             return Part(_joined_corners(vertices, colors, faces, None), None, None)
-        plain = None if look is None or look.color is None else np.rint(255 * look.color).astype(np.uint8)
+        plain = None if shading is None or shading.color is None else np.rint(255 * shading.color).astype(np.uint8)
         return Part(_joined_corners(vertices, None, faces, None), None, plain)
 
     def _textured(
-        self, look: MtlMaterial, name: str, vertices: np.ndarray, faces: np.ndarray, uv_faces: np.ndarray
+        self, shading: MtlMaterial, name: str, vertices: np.ndarray, faces: np.ndarray, uv_faces: np.ndarray
     ) -> Part:
         if uv_faces.max() >= len(self._uv):
             raise InputError(f"A face names texture coordinate {uv_faces.max() + 1} of {len(self._uv)}.")
         if name not in self._pictures:
             self._pictures[name] = self._textures.open(self._files.read(name, "texture"), repr(name))
         texture = self._pictures[name]
-        uv = np.concatenate([self._uv * look.scale + look.offset, np.zeros((1, 2))])  # the last for corners without
+        without = np.zeros((1, 2))  # the last, of corners that name none
+        uv = np.concatenate([self._uv * shading.scale + shading.offset, without])
         mesh = _joined_corners(vertices, None, faces, (uv, uv_faces))
-        if look.clamp and mesh.uv is not None:
+        if shading.clamp and mesh.uv is not None:
             wider, placed = repeating(texture, mesh.uv, ("clamp", "clamp"))
             if wider is not texture:
                 self._textures.count(wider.shape[1], wider.shape[0], repr(name))

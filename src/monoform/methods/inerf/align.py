@@ -22,7 +22,7 @@ from ...metrics.pose import rotation_error, translation_error
 from ...render.ray_renderer import RayRenderer
 from .frames import Level, level
 from .losses import AffineBrightness, Alignment, camera_of
-from .reference import Reference, at_poses, look
+from .reference import Reference, at_poses, render_reference
 
 APART = math.radians(5.0)  # hypotheses that are nearer to each other are one
 WORSE = 1.1  # noise of the score: pictures that are rendered anew are sampled elsewhere
@@ -188,17 +188,17 @@ class _Run:
         self.began = time.perf_counter()
         self.rays = 0
 
-    def look(self, size: Level) -> Reference:
+    def render_reference(self, size: Level) -> Reference:
         """What the present hypotheses show."""
         cameras = camera_of(at_poses(size.camera, self.now.poses), self.now.values)
         self.rays += len(cameras) * cameras.width * cameras.height
-        return look(self.renderer, cameras, size.local, generator=self.generator)
+        return render_reference(self.renderer, cameras, size.local, generator=self.generator)
 
     def stage(self, size: Level, stage: Stage, *, prune: bool) -> None:
         """All renders of one size, and at the end only the hypotheses that are kept."""
         best = self.now
         for number in range(stage.renders + 1):
-            reference = self.look(size)
+            reference = self.render_reference(size)
             self.shown = self.now.poses, reference
             found = scores(reference, size, self.now.brightness, self.options.delta)
             self.now = replace(self.now, scores=found)
@@ -232,14 +232,14 @@ class _Run:
         for start, pose, score in zip(self.now.starts.tolist(), self.now.poses, self.now.scores.tolist(), strict=True):
             self.paths[start].append((pose, score, at))
 
-    def _last_look(self) -> Reference:
+    def _final_reference(self) -> Reference:
         """What the winner shows, rendered anew where the last pictures were of other poses."""
         poses, reference = self.shown
         same = (poses == self.now.poses[:1]).all(-1).all(-1).nonzero()[:, 0]
         if len(same):
             return reference[same[:1]]
         cameras = camera_of(at_poses(self.size.camera, self.now.poses[:1]), self.now[:1].values)
-        return look(self.renderer, cameras, self.size.local, generator=self.generator)
+        return render_reference(self.renderer, cameras, self.size.local, generator=self.generator)
 
     def result(self) -> Aligned:
         best = self.now.poses[0], float(self.now.scores[0]), time.perf_counter() - self.began
@@ -253,7 +253,7 @@ class _Run:
             losses=torch.tensor([score for _, score, _ in path], dtype=torch.float64),
             seconds=torch.tensor([at for _, _, at in path], dtype=torch.float64),
             level=self.size,
-            reference=self._last_look(),
+            reference=self._final_reference(),
             rays=self.rays,
         )
 

@@ -18,7 +18,7 @@ from .align import Aligned, DirectAlignment, Stage, align
 from .config import Limits
 from .frames import SMOOTHING, level
 from .losses import Alignment, camera_of
-from .reference import SEEN, Reference, at_poses, look
+from .reference import SEEN, Reference, at_poses, render_reference
 
 WINDOW = 9  # pixels, of the windows in which detail is compared
 FAINT = 0.01  # a window whose colours vary less than this has no detail
@@ -97,7 +97,7 @@ def diagnostics(
     """What speaks for and against the best pose; image and camera as `align` had them."""
     values = {name: value[:1] for name, value in found.best.values.items()}
     size = level(image, camera, COMPARED)
-    reference = look(renderer, camera_of(at_poses(size.camera, values["pose"]), values))
+    reference = render_reference(renderer, camera_of(at_poses(size.camera, values["pose"]), values))
     plain = Alignment(reference, size, options.brightness, delta=options.delta)
     brightness = levenberg_marquardt(values, plain.equations, plain.move, steps=FURTHER).values["brightness"][0]
     shape = (size.camera.height, size.camera.width)

@@ -39,7 +39,7 @@ class Reference:
 
 
 @torch.no_grad()
-def look(
+def render_reference(
     renderer: RayRenderer, cameras: Camera, local: float = 0.0, *, generator: torch.Generator | None = None
 ) -> Reference:
     """Render whole small pictures from all cameras; `detailed` where `local` is above 0."""
