@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-import subprocess
-import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from monoform.mesh import Mesh
 from monoform.mesh.read import load
 
 PLUGIN = Path(__file__).parents[2] / "examples" / "plugin"
+PACKAGE = "monoform_ellipsoid"
 WIDE, HIGH = 26.0, 14.0  # half axes of the drawn objects, in pixels
 
 
@@ -33,14 +34,17 @@ def drawn(wide: float, high: float, *, width: int = 96, height: int = 72) -> byt
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package in a folder of its own, by pip, from a copy: nothing is left in the sources."""
-    copy, target = tmp_path_factory.mktemp("sources") / "plugin", tmp_path_factory.mktemp("installed")
-    for file in (path for path in PLUGIN.rglob("*") if path.suffix in (".py", ".toml", ".md")):
-        (copy / file.relative_to(PLUGIN)).parent.mkdir(parents=True, exist_ok=True)
-        (copy / file.relative_to(PLUGIN)).write_bytes(file.read_bytes())
-    words = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target), str(copy)]
-    done = subprocess.run([sys.executable, "-m", "pip", "install", *words], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    """The package in a folder of its own, with the records of its name and entry points that an installer leaves."""
+    project = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"]
+    target = tmp_path_factory.mktemp("installed")
+    shutil.copytree(PLUGIN / PACKAGE, target / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    info = target / f"{PACKAGE}-{project['version']}.dist-info"
+    info.mkdir()
+    told = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (info / "METADATA").write_text(told)
+    points = project["entry-points"].items()
+    lines = [f"[{group}]\n" + "".join(f"{name} = {place}\n" for name, place in of.items()) for group, of in points]
+    (info / "entry_points.txt").write_text("\n".join(lines))
     return target
 
 
@@ -171,3 +175,12 @@ def test_a_package_with_a_broken_file_stops_no_other_method(installed: Path, tmp
     assert told.returncode == 2 and "is not a packed data set" in told.stderr
     told = monoform("evaluate", "ellipsoid", "-o", tmp_path / "out", packages=broken)
     assert told.returncode == 2 and "monoform_ellipsoid.evaluate is installed but cannot be imported" in told.stderr
+
+
+def test_the_page_about_it_quotes_its_files() -> None:
+    page = PLUGIN.parents[1] / "docs" / "extending.md"
+    blocks = re.findall(r"{literalinclude} (\S+)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert [Path(name).name for name, _ in blocks] == ["pyproject.toml", "infer.py", "train.py", "evaluate.py"]
+    for name, options in blocks:
+        begun = re.search(r":start-at: (.+)", options)
+        assert begun is None or begun[1] in (page.parent / name).read_text(), name
