@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -32,7 +32,7 @@ class LiftEvaluation(EvaluationOptions):
     stands in docs/evaluation.md. Writes metrics.json, metrics.md and metrics.csv. Interrupted, the same line goes on.
     """
 
-    meshes: tyro.conf.Positional[Path]
+    meshes: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MESHES")]
     """A folder of meshes, with its index.csv if there is one."""
     weights: str = ""
     """Folder that `monoform train lift` wrote, or OWNER/NAME on the hub. Default: the weights that ship."""
