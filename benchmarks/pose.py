@@ -26,7 +26,6 @@ import torch
 
 from monoform.jobs.estimate_pose import PoseOptions, estimate_pose, pose_errors
 from monoform.jobs.estimate_pose_protocol import (
-    Poses,
     Protocol,
     Run,
     chosen_views,
@@ -36,6 +35,7 @@ from monoform.jobs.estimate_pose_protocol import (
     summary_of_runs,
     table_of,
 )
+from monoform.jobs.evaluate_poses import Poses
 from monoform.jobs.pose_scenes import PoseTarget, open_scene
 from monoform.methods.inerf import InerfOptions, PhotometricAdam
 from monoform.progress import one_by_one, shown

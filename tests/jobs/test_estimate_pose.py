@@ -18,7 +18,8 @@ from monoform.data.capture import CaptureView, open_capture
 from monoform.errors import InputError
 from monoform.jobs.estimate_pose import Disturbance, PoseOptions, estimate_pose, estimate_to_folder, truth_of
 from monoform.jobs.estimate_pose_capture import write_extended_capture
-from monoform.jobs.estimate_pose_protocol import Poses, Protocol, Run, starts_of, summary_of_runs
+from monoform.jobs.estimate_pose_protocol import Protocol, Run, starts_of, summary_of_runs
+from monoform.jobs.evaluate_poses import Poses
 from monoform.jobs.pose_scenes import PoseTarget, object_photo, open_scene
 from monoform.mesh import Mesh
 from monoform.methods import SceneBounds

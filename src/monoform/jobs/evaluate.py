@@ -17,7 +17,7 @@ def evaluations() -> dict[str, Evaluation]:
 def evaluation_of(name: str) -> Evaluation | None:
     """The evaluation of one method, without loading the others; None where there is none."""
     if name == OWN:
-        from .estimate_pose_protocol import EVALUATION
+        from .evaluate_poses import EVALUATION
 
         return EVALUATION
     return method_class(name).evaluation() if name in method_names() else None
