@@ -138,8 +138,8 @@ class MattingTask:
         inputs, masks, _ = batch(generator, self.held_out or self.source, 1, self.size)
         probability = torch.sigmoid(module(inputs.to(device_of(module))).float()).cpu()
         composite = (inputs[0, :3].permute(1, 2, 0) + 2) / 4
-        grey = [maps[0, ..., None].expand_as(composite) for maps in (probability, masks)]
-        return {"mask": torch.cat((composite, *grey), dim=1)}
+        gray = [maps[0, ..., None].expand_as(composite) for maps in (probability, masks)]
+        return {"mask": torch.cat((composite, *gray), dim=1)}
 
     def _loss(
         self, made: tuple[Tensor, Tensor, Tensor], step: int, generator: torch.Generator

@@ -24,7 +24,9 @@ def corner_normals(
     Faces join smoothly over an edge where their normals differ by less than `crease` (radians).
 
     Args:
-        faces: of a mesh with one vertex for each position. normals, areas: of these faces.
+        faces: of a mesh with one vertex for each position.
+        normals: of the faces.
+        areas: of the faces.
     """
     if len(faces) == 0:
         return np.zeros((0, 3, 3))

@@ -96,7 +96,9 @@ class Surfaces(Protocol):
     A first stage is measured by its cloud alone, against as many points of the truth.
 
     Args:
-        net: the network. objects: a split of a data set. weights: SHA-256 of the network's file.
+        net: the network.
+        objects: a split of a data set.
+        weights: SHA-256 of the network's file.
     """
 
     doing, files = "measuring surfaces", r"pred\.obj"

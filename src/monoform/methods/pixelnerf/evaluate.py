@@ -126,7 +126,10 @@ class NewViews(Protocol):
     `psnr_float` and `ssim_float` of the images before rounding, and LPIPS where `perceptual` is given.
 
     Args:
-        net: the network. objects: a split of a data set. perceptual: LPIPS. weights: SHA-256 of the network's file.
+        net: the network.
+        objects: a split of a data set.
+        perceptual: LPIPS.
+        weights: SHA-256 of the network's file.
     """
 
     doing, files = "rendering new views", FILES
