@@ -47,7 +47,9 @@ class Poses(evaluation.Protocol):
     """The poses of a scene's photos from perturbed starts, an item for each run.
 
     Args:
-        scene: with its photos. protocol: which photos and starts. options: how poses are found, by a name for each.
+        scene: with its photos.
+        protocol: which photos and starts.
+        options: how poses are found, by a name for each.
         weights: SHA-256 of the scene's file.
     """
 
