@@ -15,8 +15,8 @@ from ..camera import Camera, orbit
 from ..errors import InputError
 from ..mesh import Mesh
 from ..metrics import mask_iou
-from ..progress import work
 from ..render import render_mesh
+from ..render.video import drawn
 from ..scene import Reconstruction
 from ..scene.photo_camera import working_camera
 
@@ -71,10 +71,8 @@ def own_turntable(
     Raises:
         InputError: it draws none.
     """
-    with work("filming the field", frames, unit="frame") as show:
-        for number, camera in enumerate(around(frames, size, elevation), start=1):
-            yield reconstruction.render(camera, what="field").rgb
-            show(number)
+    cameras = around(frames, size, elevation)
+    return drawn(lambda camera: reconstruction.render(camera, what="field").rgb, cameras, "filming the field")
 
 
 def around(frames: int, size: int, elevation: float) -> Camera:

@@ -13,6 +13,9 @@ from ..errors import InputError
 from ..inputs.checkpoints import read_checkpoint
 from ..inputs.tensors import read_tensors
 
+State = Mapping[str, Tensor]
+Names = Callable[[str], bool]
+
 
 def read_state_dict(file: str | Path, advice: str) -> dict[str, Tensor]:
     """The tensors of a .safetensors file or of a PyTorch file that holds nothing but tensors by name.
@@ -77,14 +80,12 @@ def is_counter(name: str) -> bool:
     return name.endswith("num_batches_tracked")
 
 
-def fill(
-    wanted: Mapping[str, Tensor],
-    found: Mapping[str, Tensor],
-    source: str,
-    advice: str,
-    *,
-    may_be_left_out: Callable[[str], bool] = lambda name: False,
-) -> None:
+def _none(name: str) -> bool:
+    del name
+    return False
+
+
+def fill(wanted: State, found: State, source: str, advice: str, *, may_be_left_out: Names = _none) -> None:
     """Copy a file's tensors into a network's state dict, once all of them have proved to fit.
 
     Args:
@@ -107,14 +108,7 @@ def fill(
             wanted[name].copy_(found[name])
 
 
-def require_fit(
-    wanted: Mapping[str, Tensor],
-    found: Mapping[str, Tensor],
-    source: str,
-    advice: str,
-    *,
-    may_be_left_out: Callable[[str], bool] = lambda name: False,
-) -> None:
+def require_fit(wanted: State, found: State, source: str, advice: str, *, may_be_left_out: Names = _none) -> None:
     """Compare names and shapes of a file's tensors with those of a network, which may be on the device "meta": so that
     a network is made only once a file is known to hold as much.
 

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
@@ -19,8 +19,22 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from ..camera import Camera
 from ..errors import InputError
 from ..outputs import MARK, atomic_file, save_picture
+from ..progress import work
+
+
+def drawn(
+    draw: Callable[[Camera], Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]],
+    cameras: Sequence[Camera] | Camera,
+    what: str = "making the film",
+) -> Iterator[Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]]:
+    """The pictures of cameras, drawn one after another as they are asked for; `what` is said meanwhile."""
+    with work(what, len(cameras), unit="frame") as show:
+        for number, camera in enumerate(cameras, start=1):
+            yield draw(camera)
+            show(number)
 
 
 def write_video(

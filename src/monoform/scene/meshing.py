@@ -82,9 +82,7 @@ def _projected(surface: Mesh, reconstruction: ReconstructedObject, side: int) ->
     """The photo around the object is the atlas: every vertex takes the place of its pixel."""
     photo = reconstruction.photo
     assert photo.mask is not None
-    left, top, width, height = _window(photo.mask)
-    sx, sy = photo.scale
-    crop = (photo.crop[0] + left / sx, photo.crop[1] + top / sy, width / sx, height / sy)
+    crop = photo.in_original(*_window(photo.mask))
     filled = photo.filled_window(crop, size=(side, side))
     mesh = project_uv(surface, reconstruction.camera, crop=crop)
     return replace(mesh, texture=to_bytes(np.clip(filled, 0, 1)))

@@ -117,6 +117,11 @@ class Photo:
         """Working pixels per pixel of the original, along x and y."""
         return self.size[0] / self.crop[2], self.size[1] / self.crop[3]
 
+    def in_original(self, left: float, top: float, width: float, height: float) -> tuple[float, float, float, float]:
+        """A window of the working image, (left, top, width, height), in pixels of the original."""
+        sx, sy = self.scale
+        return self.crop[0] + left / sx, self.crop[1] + top / sy, width / sx, height / sy
+
     def with_mask(
         self,
         mask: Float[np.ndarray, "h w"],

@@ -168,9 +168,7 @@ def picture_of(photo: Photo, window: Float[np.ndarray, " 3"], size: int) -> Floa
     """The window of a photo on black, each pixel the mean of what it covers."""
     assert photo.mask is not None
     left, top, side = window
-    (sx, sy), (x, y) = photo.scale, photo.crop[:2]
-    fine = 4 * size
-    shown = photo.cropped(x + left / sx, y + top / sy, side / sx, side / sy, size=(fine, fine))
+    shown = photo.cropped(*photo.in_original(left, top, side, side), size=(4 * size, 4 * size))
     assert shown.mask is not None
     colored = (shown.rgb * shown.mask[..., None]).astype(np.float32)
     small = cv2.resize(colored, (size, size), interpolation=cv2.INTER_AREA).clip(0, 1)

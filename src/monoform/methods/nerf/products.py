@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import Float
 
 from ...camera import Camera, orbit
 from ...mesh import Mesh, bake, extract, largest, simplify, unwrap
-from ...progress import work
-from ...render.video import write_video
+from ...render.video import drawn, write_video
 from ...scene.fusion import fused
 from .scene import Scene
 
@@ -79,13 +75,6 @@ def write_turntable(
     scene: Scene, file: Path, *, frames: int = 36, size: int = 256, elevation: float = ELEVATION, fps: float = 0.0
 ) -> None:
     """A film of the field all around it, .mp4 or .gif; it takes three seconds where `fps` is 0."""
-
     around = scene_orbit(scene, frames=frames, size=size, elevation=elevation)
-
-    def pictures() -> Iterator[Float[np.ndarray, "h w 3"]]:
-        with work("making the film", frames, unit="frame") as show:
-            for number, camera in enumerate(around, start=1):
-                yield scene.render(camera)[0].numpy()
-                show(number)
-
-    write_video(pictures(), file, fps=fps or max(1.0, frames / 3.0))
+    pictures = drawn(lambda camera: scene.render(camera)[0].numpy(), around)
+    write_video(pictures, file, fps=fps or max(1.0, frames / 3.0))

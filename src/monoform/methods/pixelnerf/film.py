@@ -16,9 +16,8 @@ from ...data.posed.objects import PosedObject
 from ...devices import device_of, to_device
 from ...errors import InputError
 from ...outputs import atomic_file, save_picture
-from ...progress import work
 from ...ranges import LARGEST_SEED, require_range
-from ...render.video import write_video
+from ...render.video import drawn, write_video
 from .cameras import from_published, published_rays, real_car_path, scan_path
 from .config import for_evaluation
 from .evaluate import encode_object, to_bytes
@@ -82,14 +81,14 @@ def frames(net: PixelNerfNet, source: PosedObject, options: FilmOptions) -> Iter
     device = device_of(net)
     field = encode_object(net, to_device(source, device), options.render)
     generator = torch.Generator().manual_seed(options.seed) if net.config.compat.random_rendering else None
-    cameras = film_cameras(source, options)
-    with work("making the film", len(cameras), unit="frame") as show:
-        for number, camera in enumerate(cameras, start=1):
-            rays = published_rays(camera, source.near, source.far)[0].to(device)
-            sampling = for_evaluation(net.config).sampling
-            seen = render_image(net, field, rays, sampling=sampling, generator=generator, options=options.render)
-            yield to_bytes(net, seen.rgb.clamp(0, 1).cpu())
-            show(number)
+    sampling = for_evaluation(net.config).sampling
+
+    def draw(camera: Camera) -> np.ndarray:
+        rays = published_rays(camera, source.near, source.far)[0].to(device)
+        seen = render_image(net, field, rays, sampling=sampling, generator=generator, options=options.render)
+        return to_bytes(net, seen.rgb.clamp(0, 1).cpu())
+
+    return drawn(draw, film_cameras(source, options))
 
 
 def film_cameras(source: PosedObject, options: FilmOptions) -> Sequence[Camera]:

@@ -60,14 +60,13 @@ def normalize_photo(photo: Photo, frame: PhotoFrame | None = None) -> Photo:
     square = square_around(outline_ellipse(mask, largest=frame.largest_outline), frame)
     pixels = framed_pixels(rgb, mask, square, frame)
     small_mask = cv2.resize(_window(mask, square), (frame.size, frame.size))
-    (left, top, side), (along_x, along_y) = square, photo.scale
-    crop = (photo.crop[0] + left / along_x, photo.crop[1] + top / along_y, side / along_x, side / along_y)
+    left, top, side = square
     opaque = np.ones((frame.size, frame.size, 1), np.float32)
     return replace(
         photo,
         rgba=np.concatenate((pixels.astype(np.float32) / 255, opaque), axis=-1),
         mask=small_mask.astype(np.float32) / 255,
-        crop=crop,
+        crop=photo.in_original(left, top, side, side),
     )
 
 

@@ -128,8 +128,7 @@ def _object_box(photo: Photo) -> tuple[float, float, float, float]:
     """(left, top, right, bottom) of the object in pixels of the original."""
     assert photo.mask is not None
     left, top, right, bottom = mask_box(photo.mask > 0.5)
-    (sx, sy), (x, y) = photo.scale, photo.crop[:2]
-    return x + left / sx, y + top / sy, x + right / sx, y + bottom / sy
+    return photo.in_original(left, top, 0, 0)[:2] + photo.in_original(right, bottom, 0, 0)[:2]
 
 
 def _cut(photo: Photo, crop: tuple[int, int, int, int], config: PixelNerfConfig) -> Float[Tensor, "h w 3"]:
