@@ -27,24 +27,9 @@ from ..training import (
     publish,
     train,
 )
+from ..training.card import SCANS, weights_card
 from .composites import Source, batch
 from .network import MattingNet
-
-CARD = """# matting
-
-The mask of the object in a photo, by a small U-shaped network of monoform.
-
-- Data: {views} views of {objects} meshes ({licenses}), rendered by monoform and laid over drawn
-  backgrounds; no photo was used. The real scans among the meshes are Google Scanned Objects by Google Research,
-  CC-BY-4.0, and the YCB Object and Model Set, CC-BY-4.0. The validation meshes and their near-duplicates are left out.
-- Licence of the weights: Apache-2.0.
-- Training: {steps} steps of {count} pictures; last figures (evaluate: validation
-  meshes over drawn backgrounds; iou: of the network alone; absolute: mean error of the probability):
-{figures}
-- Fails on: several objects of which one is meant, objects that fill the frame or lie at its edge, thin parts such as
-  wires and stems, glass and mirrors, hair and fur, an object of the colours of what it stands on; a strong shadow or
-  the plate under the food may be taken for the object.
-"""
 
 
 @renamed(judged="validation_images")
@@ -197,12 +182,15 @@ TRAINING = Training("matting", "the network that finds an object's mask, from a 
 
 def _card(packed: PackedObjects, sizes: MattingTraining, result: TrainResult) -> str:
     columns = ("evaluate/iou", "evaluate/absolute", "matting/iou", "matting/entropy", "matting/dice")
-    figures = "\n".join(f"  - {name}: {result.metrics[name]:.4f}" for name in columns if name in result.metrics)
-    return CARD.format(
-        objects=len(packed),
-        views=len(packed) * packed.view_count,
-        licenses=", ".join(sorted(set(packed.licenses))),
-        steps=result.step,
-        count=sizes.pictures,
-        figures=figures,
+    return weights_card(
+        "matting",
+        "The mask of the object in a photo, by a small U-shaped network of monoform.",
+        data=f"{packed.sentence()}, rendered by monoform and laid over drawn backgrounds. {SCANS}",
+        license="Apache-2.0.",
+        training=f"{result.step} steps of {sizes.pictures} pictures. Of the figures, evaluate is of validation meshes "
+        "over drawn backgrounds, iou of the network alone, absolute the mean error of the probability.",
+        fails="several objects of which one is meant, objects that fill the frame or lie at its edge, thin parts such "
+        "as wires and stems, glass and mirrors, hair and fur, an object of the colours of what it stands on; a strong "
+        "shadow or the plate under the food may be taken for the object.",
+        figures={name: result.metrics[name] for name in columns if name in result.metrics},
     )

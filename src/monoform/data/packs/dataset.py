@@ -121,6 +121,11 @@ class PackedObjects:
         """Width and height of the views in pixels."""
         return int(self.index["options"]["views"]["size"])
 
+    def sentence(self) -> str:
+        """How many views of how many objects there are, and their licenses."""
+        licenses = ", ".join(sorted(set(self.licenses)))
+        return f"{len(self) * self.view_count} views of {len(self)} objects ({licenses})"
+
     def views(self, i: int, j: int) -> PackedView:
         """View `j` of object `i`."""
         row, size = self.rows[i], self.image_size

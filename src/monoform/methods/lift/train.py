@@ -28,26 +28,10 @@ from ...training import (
     publish,
     train,
 )
+from ...training.card import SCANS, weights_card
 from .crop import frame_of, with_outlines
 from .losses import camera_loss, color_loss, depth_loss, normal_loss, scale_loss, slope_loss
 from .model import LiftNet, Surfaces
-
-CARD = """# lift
-
-Front, back, normals and the back's colour behind one photo of an object, by a small network of monoform.
-
-- Data: {views} views of {objects} objects ({licenses}), rendered by monoform: meshes, widened copies of them, and
-  objects made by rules. The real scans among them are Google Scanned Objects (Google Research) and the YCB Object and
-  Model Set, CC-BY-4.0; all credits are in NOTICE. No photo was used. The validation meshes and their near-duplicates
-  are left out.
-- Licence of the weights: Apache-2.0.
-- Training: {steps} steps of {batch} views for each process; last averages on the training data (depths relative to each
-  object's relief):
-{figures}
-- Figures on unseen objects, and how they are made: docs/evaluation.md.
-- Fails on: what neither front nor back shows (the air behind a chair's legs), the far side of heads and prints, thin
-  sheets, objects unlike toys, furniture, food and vehicles.
-"""
 
 
 @dataclass(frozen=True)
@@ -287,13 +271,16 @@ TRAINING = Training("lift", "the network of lift, from a pack of objects", LiftT
 
 
 def _card(packed: PackedObjects, settings: LiftTraining, result: TrainResult) -> str:
-    licenses = sorted(set(packed.licenses))
-    figures = "\n".join(f"  - {name}: {value:.4f}" for name, value in sorted(result.metrics.items()))
-    return CARD.format(
-        views=len(packed) * packed.view_count,
-        objects=len(packed),
-        licenses=", ".join(licenses),
-        steps=result.step,
-        batch=settings.objects,
-        figures=figures,
+    return weights_card(
+        "lift",
+        "Front, back, normals and the back's colour behind one photo of an object, by a small network of monoform.",
+        data=f"{packed.sentence()}, rendered by monoform: meshes, widened copies of them, and objects made by rules. "
+        + SCANS,
+        license="Apache-2.0.",
+        training=f"{result.step} steps of {settings.objects} views for each process. Figures on unseen objects: "
+        "docs/evaluation.md; those below are the last averages on the training data, depths relative to each object's "
+        "relief.",
+        fails="what neither front nor back shows (the air behind a chair's legs), the far side of heads and prints, "
+        "thin sheets, objects unlike toys, furniture, food and vehicles.",
+        figures=dict(sorted(result.metrics.items())),
     )

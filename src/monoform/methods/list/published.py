@@ -16,6 +16,7 @@ from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
 from ...nn.state_dict import fill, named_tensors, require_fit
 from ...outputs import atomic_file, atomic_stream
+from ...training.card import converted_card
 from ...training.weights import load_pretrained
 from .config import Compat, ListConfig, Network, preset
 from .model import CoarseNet, ListNet, build
@@ -28,15 +29,6 @@ USE = (
 )
 ENCODER_FILE, DECODER_FILE = "best_IME_test.pt.tar", "best_PD_test.pt.tar"
 LARGEST = 4 << 30  # bytes; a published checkpoint with its optimizer has about 1.3 GB
-CARD = """# LIST, {config}
-
-Weights in the format of the LIST release (Arshad and Beksi 2023), converted from `{file}`.
-
-- Licence, data and credits are those of the checkpoint that was converted; the release's code is under Apache-2.0.
-- Configuration: {config}.
-- Metrics: none were measured in the conversion; the numbers of the tensors are unchanged ({precision}).
-- Known weaknesses: objects of the trained categories only, on a black background; very small structures are lost.
-"""
 
 
 def published_config(name: str) -> ListConfig:
@@ -130,7 +122,15 @@ def coarse_of(net: ListNet) -> CoarseNet:
 
 def card(file: str | Path, config: str, precision: str) -> str:
     """What is known of a converted checkpoint."""
-    return CARD.format(file=Path(file).name, config=config, precision=precision)
+    return converted_card(
+        f"LIST, {config}",
+        f"Weights in the format of the LIST release (Arshad and Beksi 2023), configuration {config}",
+        file=file,
+        precision=precision,
+        license="The release's code is under Apache-2.0.",
+        fails="objects of other categories than those it was trained on, any background but black, very small "
+        "structures.",
+    )
 
 
 def network_of(state: Mapping[str, Tensor], network: Network) -> Network:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ...training import Stage, Task, Training, TrainOptions, TrainResult, load_pretrained, publish, train_stages
+from ...training.card import weights_card
 from .config import ListConfig, ListTraining, preset
 from .model import CoarseNet, ListNet, build
 from .sources import Source, open_source
@@ -17,19 +18,6 @@ from .stages import CoarseTask, ListTask, StageOptions, best_level
 __all__ = ["FIRST", "SECOND", "WEIGHTS", "ListTraining", "train_list"]
 
 FIRST, SECOND, WEIGHTS = "first_stage", "second_stage", "weights"
-CARD = """# LIST, trained with monoform ({stage})
-
-{what} (Arshad and Beksi 2023). Code Apache-2.0.
-
-- Data: {data}
-- Configuration: `{config}`{start}
-- Training: {steps} steps of {batch} objects.
-- Last figures of the training:
-{figures}
-
-Failure cases: objects unlike those of the data; thin and hollow parts; the hidden side is a guess; a background that
-was not removed.
-"""
 
 
 def train_list(
@@ -98,18 +86,17 @@ def _second(
 
 
 def _card(source: Source, result: TrainResult, settings: ListTraining, stage: str, batch: int) -> str:
-    figures = "\n".join(f"  - {name}: {value:.4f}" for name, value in sorted(result.metrics.items()))
     what = "A photo to a coarse cloud of points" if stage == "first stage" else "A photo to an implicit surface"
     start = f", starting from the weights {Path(settings.weights).name}" if settings.weights else ""
-    return CARD.format(
-        stage=stage,
-        what=what,
-        data=source.description,
-        config=settings.config,
-        start=start,
-        steps=result.step,
-        batch=batch,
-        figures=figures,
+    return weights_card(
+        f"LIST, trained with monoform ({stage})",
+        f"{what} (Arshad and Beksi 2023).",
+        data=f"{source.description}.",
+        license="that of the data; the code is under Apache-2.0.",
+        training=f"{result.step} steps of {batch} objects, configuration `{settings.config}`{start}.",
+        fails="objects unlike those of the data; thin and hollow parts; the hidden side, which is a guess; a "
+        "background that was not removed.",
+        figures=dict(sorted(result.metrics.items())),
     )
 
 

@@ -15,6 +15,7 @@ from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
 from ...nn.state_dict import fill, named_tensors, require_fit
 from ...outputs import atomic_stream
+from ...training.card import converted_card
 from .frequency_config import FrequencyNetwork, NerfConfig, TwoPass
 from .model import NerfNet
 
@@ -30,14 +31,6 @@ CONFIGS = {
         bounds=((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)),
     ),
 }
-CARD = """# NeRF of one scene ({config})
-
-The networks of Mildenhall et al. 2020 in the format of nerf-pytorch, converted from `{file}`.
-
-- Licence, data and credits are those of the checkpoint that was converted.
-- Metrics: none were measured in the conversion; the numbers of the tensors are unchanged ({precision}).
-- Known weaknesses: one scene, from about where its photos were taken; the world is that of the checkpoint{ndc}.
-"""
 
 
 def config_names() -> list[str]:
@@ -86,8 +79,15 @@ def write_published(net: NerfNet, file: str | Path, *, step: int = 0) -> None:
 def card(file: str | Path, config: str, precision: str) -> str:
     """What is known of a converted checkpoint."""
     forward = config.startswith("llff")
-    note = "; its rays are in normalised device coordinates" if forward else ", turned so that y is up"
-    return CARD.format(file=Path(file).name, config=config, precision=precision, ndc=note)
+    note = "its rays are in normalised device coordinates" if forward else "turned so that y is up"
+    return converted_card(
+        f"NeRF of one scene ({config})",
+        "The networks of Mildenhall et al. 2020 in the format of nerf-pytorch",
+        file=file,
+        precision=precision,
+        fails="all but one scene, from about where its photos were taken; the world is that of the checkpoint, "
+        f"{note}.",
+    )
 
 
 def _config(words: str) -> NerfConfig:

@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from ...data.capture import Capture, content_sphere, open_capture
+from ...devices import device_of
 from ...errors import InputError
 from ...outputs import atomic_file
 from ...progress import work
 from ...training import Training, TrainOptions, TrainResult, publish, train
+from ...training.card import weights_card
 from .afterwards import Afterwards
 from .config import SceneTraining
 from .evaluate import Scores, write_scores
@@ -26,18 +28,6 @@ from .ray_bank import RayBank
 from .scene import Scene, load_scene, write_cameras
 from .train_frequency import FrequencyTask
 from .train_hash import HashTask
-
-CARD = """# A scene: {name}
-
-A radiance field of one capture, trained with monoform (`{config}`). Code Apache-2.0; the scene shows what its photos
-show and is under their licence.
-
-- Data: {data}
-- Training: {steps} steps, {seconds:.0f} seconds on {threads} threads ({device}).
-- Held-out photos: {figures}
-
-Failure cases: what no photo shows; shiny and transparent surfaces; photos whose cameras, light or focus differ.
-"""
 
 
 def train_scene(
@@ -139,17 +129,18 @@ def _task(
 
 
 def _card(capture: Capture, net: nn.Module, result: TrainResult, settings: SceneTraining, scores: Scores | None) -> str:
-    figures = "none were held out"
+    figures = "no photos were held out."
     if scores is not None:
-        figures = ", ".join(f"{name} {value:.2f}" for name, value in scores.mean.items()) + f" ({len(scores.each)})"
-    return CARD.format(
-        name=capture.root.resolve().name,
-        config=settings.config,
+        means = ", ".join(f"{name} {value:.2f}" for name, value in scores.mean.items())
+        figures = f"{means}, of the {len(scores.each)} photos that were held out."
+    return weights_card(
+        f"A scene: {capture.root.resolve().name}",
+        f"A radiance field of one capture, trained with monoform (`{settings.config}`).",
         data=capture.sentence(),
-        steps=result.step,
-        seconds=result.seconds,
-        threads=torch.get_num_threads(),
-        device=next(net.parameters()).device,
+        license="that of the photos, whose content the scene shows; the code is under Apache-2.0.",
+        training=f"{result.step} steps, {result.seconds:.0f} seconds on {torch.get_num_threads()} threads "
+        f"({device_of(net)}).",
+        fails="what no photo shows; shiny and transparent surfaces; photos whose cameras, light or focus differ.",
         figures=figures,
     )
 

@@ -12,6 +12,7 @@ from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
 from ...nn.state_dict import fill, named_tensors
 from ...outputs import atomic_stream
+from ...training.card import converted_card
 from .config import Compat, PixelNerfConfig, preset
 from .model import PixelNerfNet
 
@@ -20,16 +21,6 @@ PUBLISHED = Compat(
 )
 NAMES = ("sn64", "sn64_unseen", "srn_car", "srn_chair", "dtu", "multi_obj")
 LARGEST = 2 << 30  # bytes; a published checkpoint has 113 MB
-CARD = """# pixelNeRF, {config}
-
-Weights in the format of the pixelNeRF release (Yu, Ye, Tancik, Kanazawa 2021), converted from `{file}`.
-
-- Licence, data and credits are those of the checkpoint that was converted; the release's code is under BSD-2-Clause.
-- Configuration: {config}.
-- Metrics: none were measured in the conversion; the numbers of the tensors are unchanged ({precision}).
-- Known weaknesses: one domain of objects for each checkpoint, and photos unlike its training images fail; density
-  depends on the view direction, so that a mesh is an approximation.
-"""
 
 
 def published_config(name: str) -> PixelNerfConfig:
@@ -77,7 +68,15 @@ def write_published(net: PixelNerfNet, file: str | Path) -> None:
 
 def card(file: str | Path, config: str, precision: str) -> str:
     """What is known of a converted checkpoint."""
-    return CARD.format(file=Path(file).name, config=config, precision=precision)
+    return converted_card(
+        f"pixelNeRF, {config}",
+        f"Weights in the format of the pixelNeRF release (Yu et al. 2021), configuration {config}",
+        file=file,
+        precision=precision,
+        license="The release's code is under BSD-2-Clause.",
+        fails="photos unlike its training images, which are of one domain for each checkpoint; density depends on the "
+        "view direction, so that a mesh is an approximation.",
+    )
 
 
 def _require_code(found: dict[str, Tensor], wanted: dict[str, Tensor], source: str, advice: str) -> None:

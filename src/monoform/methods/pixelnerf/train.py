@@ -35,6 +35,7 @@ from ...training import (
     publish,
     train,
 )
+from ...training.card import weights_card
 from .cameras import published_rays
 from .config import PixelNerfConfig, preset
 from .fast import render_image
@@ -44,19 +45,6 @@ from .pixels import pixels_in_boxes
 from .render import render
 
 PICTURE = 48  # pixels of the longer side of what is shown while it trains
-CARD = """# pixelNeRF, trained with monoform
-
-One or a few photos of an object with their cameras to a radiance field (Yu et al. 2021). Code Apache-2.0.
-
-- Data: {data}
-- Configuration: `{config}`{start}
-- Training: {steps} steps of {objects} objects x {rays} rays, source views {views}.
-- Last figures of the training:
-{figures}
-
-Failure cases: objects unlike those of the data; hidden sides are blurred; without a camera the photo is assumed to be
-taken as those of the data are.
-"""
 
 
 @renamed(recolour="recolor", judged="validation_objects", judged_rays="validation_rays")
@@ -317,17 +305,18 @@ def _held_out(data: str | Path, settings: PixelNerfTraining, config: PixelNerfCo
 
 
 def _card(objects: PosedObjects, result: TrainResult, settings: PixelNerfTraining) -> str:
-    figures = "\n".join(f"  - {name}: {value:.4f}" for name, value in sorted(result.metrics.items()))
     views = sum(objects.view_count(number) for number in range(len(objects)))
-    return CARD.format(
-        data=f"{len(objects)} objects, {views} views",
-        config=settings.config,
-        start=f", starting from the weights {Path(settings.weights).name}" if settings.weights else "",
-        steps=result.step,
-        objects=settings.objects,
-        rays=settings.rays,
-        views=" ".join(map(str, settings.views)),
-        figures=figures,
+    start = f", starting from the weights {Path(settings.weights).name}" if settings.weights else ""
+    return weights_card(
+        "pixelNeRF, trained with monoform",
+        "One or a few photos of an object with their cameras to a radiance field (Yu et al. 2021).",
+        data=f"{len(objects)} objects, {views} views.",
+        license="that of the data; the code is under Apache-2.0.",
+        training=f"{result.step} steps of {settings.objects} objects x {settings.rays} rays, source views "
+        f"{' '.join(map(str, settings.views))}, configuration `{settings.config}`{start}.",
+        fails="objects unlike those of the data; hidden sides, which are blurred; photos without a camera that are "
+        "taken otherwise than those of the data.",
+        figures=dict(sorted(result.metrics.items())),
     )
 
 
