@@ -11,12 +11,16 @@ import pytest
 import torch
 import trimesh
 from PIL import Image
+from tests.methods.list.tiny_list import octahedron_net, tiny_coarse
+from tests.pretend_device import pretend_device
 
 from monoform import Camera, Mesh
 from monoform.camera import look_at
+from monoform.data.sdf.disn import DisnObjects
 from monoform.data.sdf.pix3d import Pix3dObjects
+from monoform.devices import on_device
 from monoform.methods.list.config import preset
-from monoform.methods.list.evaluate import EVALUATION, ListEvaluation, in_frame, seen_by
+from monoform.methods.list.evaluate import EVALUATION, ListEvaluation, Surfaces, in_frame, seen_by
 from monoform.render import render_mesh
 
 TURNS = (0.6, 2.5, 4.4)
@@ -80,16 +84,33 @@ def test_records_of_pix3d_tell_the_camera(tmp_path: Path) -> None:
     assert unknown.eye is None
 
 
-def test_the_weights_that_ship_are_measured(tmp_path: Path) -> None:
-    shapes, pictures = tmp_path / "isosurface/03001627/chair", tmp_path / "images/03001627/chair/easy"
-    samples = tmp_path / "sampled_points/03001627/chair"
-    for folder in (shapes, pictures, samples, tmp_path / "splits"):
+@pytest.fixture(scope="module")
+def shapenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One object in ShapeNet's layout."""
+    root = tmp_path_factory.mktemp("shapenet")
+    shapes, pictures = root / "isosurface/03001627/chair", root / "images/03001627/chair/easy"
+    samples = root / "sampled_points/03001627/chair"
+    for folder in (shapes, pictures, samples, root / "splits"):
         folder.mkdir(parents=True)
     chair().export(shapes / "isosurf_scaled.obj")
     (samples / "sampled_points.h5").write_bytes(b"")  # asked for, not read
     Image.fromarray(picture(0.6)).save(pictures / "00.png")
-    (tmp_path / "splits" / "03001627_test.lst").write_text("chair\n")
-    asked = ListEvaluation(data=tmp_path, out=tmp_path / "out", points=1000, inside_points=4000, emd_points=64)
+    (root / "splits" / "03001627_test.lst").write_text("chair\n")
+    return root
+
+
+@pytest.mark.parametrize("net", [octahedron_net(), tiny_coarse()], ids=["surface", "cloud"])
+def test_networks_elsewhere_give_the_same_scores(shapenet: Path, tmp_path: Path, net: torch.nn.Module) -> None:
+    asked = ListEvaluation(data=shapenet, out=tmp_path, points=500, inside_points=2000, emd_points=64, nodes=12, dense=True)
+    objects = DisnObjects(shapenet, "test", cloud=False)
+    here = Surfaces(net, objects, asked).measure(0, tmp_path)
+    with pretend_device() as device:
+        there = Surfaces(on_device(net, device), objects, asked).measure(0, tmp_path)
+    assert there == pytest.approx(here, rel=1e-3)
+
+
+def test_the_weights_that_ship_are_measured(shapenet: Path, tmp_path: Path) -> None:
+    asked = ListEvaluation(data=shapenet, out=tmp_path / "out", points=1000, inside_points=4000, emd_points=64)
     told = EVALUATION.run(asked)
     total = json.loads((tmp_path / "out" / "metrics.json").read_text())["total"]
     assert total["failed"] == 0 and total["iou"] > 0.1 and total["accuracy"] < 0.2

@@ -12,9 +12,11 @@ import pytest
 import torch
 from PIL import Image
 from tests.methods.pixelnerf.balls import TINY, Balls
+from tests.pretend_device import pretend_device
 
 from monoform import InputError
 from monoform.camera import look_at
+from monoform.devices import on_device
 from monoform.methods.pixelnerf.config import Compat
 from monoform.methods.pixelnerf.evaluate import NewViewOptions, NewViews
 from monoform.methods.pixelnerf.film import FilmOptions, film_cameras, write_film
@@ -114,6 +116,15 @@ def test_options_change_the_pictures(net, tmp_path: Path):
     followed = PixelNerfNet(replace(TINY, compat=Compat(random_rendering=True, truncate=True))).eval()
     first, again, other = (picture(name, followed, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
     assert (first == again).all() and (first != other).any()
+
+
+def test_networks_elsewhere_give_the_same_scores(net, tmp_path: Path):
+    (tmp_path / "here").mkdir(), (tmp_path / "there").mkdir()
+    options = replace(OPTIONS, targets=(3,), depth=True, compare=True)
+    here = NewViews(net, Balls(count=1), options).measure(0, tmp_path / "here")
+    with pretend_device() as device:
+        there = NewViews(on_device(net, device), Balls(count=1), options).measure(0, tmp_path / "there")
+    assert there["images"][0]["scores"] == pytest.approx(here["images"][0]["scores"], rel=1e-4)
 
 
 def test_what_cannot_be_evaluated(net, tmp_path: Path):
