@@ -101,7 +101,8 @@ def shapenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("net", [octahedron_net(), tiny_coarse()], ids=["surface", "cloud"])
 def test_networks_elsewhere_give_the_same_scores(shapenet: Path, tmp_path: Path, net: torch.nn.Module) -> None:
-    asked = ListEvaluation(data=shapenet, out=tmp_path, points=500, inside_points=2000, emd_points=64, nodes=12, dense=True)
+    few = {"points": 500, "inside_points": 2000, "emd_points": 64, "nodes": 12}
+    asked = ListEvaluation(data=shapenet, out=tmp_path, dense=True, **few)
     objects = DisnObjects(shapenet, "test", cloud=False)
     here = Surfaces(net, objects, asked).measure(0, tmp_path)
     with pretend_device() as device:
