@@ -40,6 +40,7 @@ def commands(data: Path) -> dict[str, str]:
         "convert to a file": f"convert {WEIGHTS}/list --method list -o {{t}}/list.tar",
         "evaluate pixelnerf": f"evaluate pixelnerf --data {data}/srn --weights {WEIGHTS}/pixelnerf_cars --split train"
         " --format srn --sources 0 --targets 1 -o {t}/o --depth",
+        "evaluate lift": f"evaluate lift {data}/meshes --views 1 --refine 0 -o {{t}}/o",
         "prepare meshes": "prepare meshes --procedural 2 --views 2 --size 32 --points 100 --surface 50 --voxels 32"
         " --workers 1 -o {t}/o",
         "prepare renders": "prepare renders --procedural 2 --split train --views 3 --size 64 --samples 1 -o {t}/o",

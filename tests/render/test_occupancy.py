@@ -65,6 +65,24 @@ def test_densities_decay_and_rise_again() -> None:
     assert 0.1 < float(raised.float().mean()) <= 0.25
 
 
+def test_a_cell_that_is_drawn_twice_keeps_the_greater_density() -> None:
+    """Whichever thread comes last."""
+    grid = OccupancyGrid(1.0, cells=4)
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def density(points: torch.Tensor) -> torch.Tensor:
+        found = torch.rand(len(points), generator=torch.Generator().manual_seed(len(seen)))
+        x, y, z = (2.0 * (points + 1.0)).clamp(0, 3).long().unbind(dim=-1)
+        seen.append(((x * 4 + y) * 4 + z, found))
+        return found
+
+    grid.update(density, generator=torch.Generator().manual_seed(0), share=0.99)
+    cells, found = (torch.cat(part) for part in zip(*seen, strict=True))
+    greatest = torch.zeros(64).scatter_reduce_(0, cells, found, "amax")
+    assert len(cells.unique()) < len(cells)
+    torch.testing.assert_close(grid.density_grid[0][grid.order], greatest)
+
+
 def test_jitter_stays_within_its_cell() -> None:
     grid = OccupancyGrid(2.0, cells=16)
     codes = torch.arange(0, 16**3, 7)

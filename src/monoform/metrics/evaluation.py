@@ -5,6 +5,7 @@ Interrupted, the same evaluation goes on where it was. Several processes may sha
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -197,9 +198,9 @@ def _write_tables(place: Path, summary: Mapping[str, Any]) -> None:
         TABLE: f"{markdown_of(summary)}\n{_origin(summary)}\n",
         SHEET: csv_of(summary, origin),
     }
-    for name, text in texts.items():
-        with atomic_file(place / name) as file:
-            file.write_text(text, encoding="utf-8")
+    with contextlib.ExitStack() as files:  # all of them, or none
+        for name, text in texts.items():
+            files.enter_context(atomic_file(place / name)).write_text(text, encoding="utf-8")
 
 
 def _origin(summary: Mapping[str, Any]) -> str:

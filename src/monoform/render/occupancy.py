@@ -111,7 +111,7 @@ class OccupancyGrid(nn.Module):
             own = self.density_grid[cascade]
             for part in self._chosen(generator, share):
                 found = density(self.cell_points(cascade, part, generator))
-                own[part] = torch.maximum(own[part], found.to(own))
+                own.scatter_reduce_(0, part, found.to(own), "amax")  # a cell may be drawn twice: the greater counts
         self.mark()
 
     def mark(self) -> None:
