@@ -25,6 +25,7 @@ from tests.pictures import disc, png
 from torch import Tensor, nn
 
 from monoform import Photo, View
+from monoform.camera import orbit
 from monoform.data import LabelOptions, PackOptions, ViewOptions, pack_meshes, procedural_sources
 from monoform.methods import Generator, Method, PoseEstimator, Reconstructor, SceneBounds, make, method_class
 from monoform.methods.lift import LiftConfig, LiftNet
@@ -36,6 +37,9 @@ from monoform.scene import Reconstruction
 from monoform.training import save_pretrained
 
 Net = nn.Module
+
+
+FEW_STEPS = ("--optimizer", "adam", "--steps", "3", "--rays", "32")
 
 
 def lift_net() -> LiftNet:
@@ -139,7 +143,7 @@ def opened_scene(folder: str, device: str) -> Reconstruction:
 
 TINY: dict[str, TinyMethod] = {
     "inerf": TinyMethod(
-        evaluated=lambda folder, _: ("--scene", scene_of(folder), "--photos", "1", "--starts", "1", "--around", "1"),
+        evaluated=lambda folder, _: ("--scene", scene_of(folder), "--photos", "1", "--starts", "1", *FEW_STEPS),
         overrides={"starts": 1, "longest": 40, "elsewhere": False},
         bad=("optimizer=sgd", "--set optimizer is 'sgd': give lm or adam."),
     ),
@@ -222,4 +226,7 @@ def numbers_of(made: Reconstruction) -> dict[str, Tensor]:
         directions = nn.functional.normalize(ahead, dim=1)
         seen = made.renderer(origins, directions)
         found |= {"rgb": seen.rgb, "alpha": seen.alpha}
+    if made.image is not None:
+        camera = orbit(1, elevation=0.2, distance=1.3, fov_y=0.6, width=6, height=5)
+        found["picture"] = made.image(camera).rgb
     return found
