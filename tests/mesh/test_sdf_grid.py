@@ -14,11 +14,11 @@ from monoform.mesh.sdf_grid import (
     GridValues,
     dense_values,
     estimated_slope,
-    rescaled_as_published,
     sparse_values,
     surface_of,
 )
 from monoform.mesh.topology import is_watertight, volume
+from monoform.methods.list.published_points import rescaled_as_published
 
 
 def ball(radius: float, *, center=(0.0, 0.0, 0.0), slope: float = 1.0):

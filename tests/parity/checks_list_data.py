@@ -24,10 +24,11 @@ from monoform.data.sdf.jitter import OPERATIONS, ByteJitter, jittered
 from monoform.data.sdf.samples import drawn_counts, exact_distance, farthest_points, signed_distance, unit_box
 from monoform.errors import InputError
 from monoform.mesh import Mesh
-from monoform.mesh.sdf_grid import GridValues, dense_values, rescaled_as_published, surface_of
+from monoform.mesh.sdf_grid import GridValues, dense_values, surface_of
 from monoform.methods.list.fast import FastDistances
 from monoform.methods.list.model import ListNet
 from monoform.methods.list.published_inside import inside_along_z, inside_published
+from monoform.methods.list.published_points import rescaled_as_published
 from monoform.methods.list.volume import occupancy
 from monoform.metrics import volume_iou
 

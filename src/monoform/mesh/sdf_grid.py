@@ -153,17 +153,3 @@ def surface_of(grid: GridValues, *, closed: bool = True) -> Mesh:
         raise InputError("The distances have no surface in the box: the network sees no object in this photo.")
     nodes = Grid.cube(grid.half_side, len(values))
     return triangles(off_nodes(values, NUDGE * nodes.spacing) if closed else values, nodes, closed=closed)
-
-
-def rescaled_as_published(
-    vertices: Float[np.ndarray, "v 3"], nodes: int, half_side: float = 0.5
-) -> Float[np.ndarray, "v 3"]:
-    """Vertices of the box as the original writes them: stretched so that the smallest coordinate of all lies at
-    -half_side, which is where they belong only if the surface touches both ends of the grid.
-
-    Up to ten vertices stay in node units, as there.
-    """
-    raw = (vertices + half_side) * ((nodes - 1) / (2 * half_side))
-    if len(raw) <= 10:
-        return raw
-    return (raw - raw.min()) / raw.max() * (2 * half_side) - half_side

@@ -21,7 +21,7 @@ from ...errors import InputError
 from ...inputs.several import Words
 from ...inversion.silhouette_pose import MaskFit, orbit_rotations
 from ...mesh import Mesh, sample_surface
-from ...mesh.sdf_grid import UNSURE, dense_values, estimated_slope, rescaled_as_published, sparse_values, surface_of
+from ...mesh.sdf_grid import UNSURE, dense_values, estimated_slope, sparse_values, surface_of
 from ...metrics.evaluation import SECONDS, Evaluation, EvaluationOptions, Protocol, evaluate
 from ...metrics.table import as_csv
 from ...outputs import atomic_file
@@ -33,7 +33,7 @@ from .fast import FastDistances
 from .frame import turned_to
 from .infer import SHIPPED
 from .model import CoarseNet, ListNet, build
-from .published_points import published_point_metrics
+from .published_points import published_point_metrics, rescaled_as_published
 from .surface_metrics import surface_metrics
 
 TRUTHS = ("isosurface", "mesh")

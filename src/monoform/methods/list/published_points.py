@@ -43,3 +43,17 @@ def published_point_metrics(
             f"fscore_{label}": 2 * p * r / (p + r + 1e-5),
         }
     return {name: float(value) for name, value in metrics.items()}
+
+
+def rescaled_as_published(
+    vertices: Float[np.ndarray, "v 3"], nodes: int, half_side: float = 0.5
+) -> Float[np.ndarray, "v 3"]:
+    """Vertices of the box as the original writes them: stretched so that the smallest coordinate of all lies at
+    -half_side, which is where they belong only if the surface touches both ends of the grid.
+
+    Up to ten vertices stay in node units, as there.
+    """
+    raw = (vertices + half_side) * ((nodes - 1) / (2 * half_side))
+    if len(raw) <= 10:
+        return raw
+    return (raw - raw.min()) / raw.max() * (2 * half_side) - half_side
