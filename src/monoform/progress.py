@@ -1,4 +1,4 @@
-"""What long work says while it runs: a bar on a terminal, elsewhere a plain line now and then.
+"""Progress of long work: a bar on a terminal, elsewhere a plain line now and then.
 
 Any code says what it is doing with `work`; nothing is written before someone asks for it with `shown`, as the command
 line does. All of it goes to standard error.

@@ -1,4 +1,4 @@
-"""What the console and the pages say of a mask, and of how well a mesh follows it."""
+"""Sentences about a mask, and about the fit of a mesh to it, for the console and the pages."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def origin_in_words(origin: object) -> str:
 
 
 def fit_in_words(iou: object) -> str:
-    """The IoU of silhouette and mask as what it is: it tells nothing of whether the mask is right."""
+    """The IoU of silhouette and mask in words that do not claim that the mask itself is right."""
     return f"mesh follows the mask: IoU {iou:.3f}" if isinstance(iou, int | float) else ""

@@ -1,4 +1,4 @@
-"""What a transforms.json says about its lens: a pinhole is read, everything else is refused by name."""
+"""The lens of a transforms.json: a pinhole is read, every other model is refused by name."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def option_rows(kind: type) -> list[tuple[str, str, str]]:
 
 
 def meaning(kind: type, name: str) -> str:
-    """What the docstring of a dataclass, or of one that it is built on, says of a field: the text behind `name:`."""
+    """Help text of a field: what follows `name:` in the docstring of its dataclass or of a base class."""
     for each in kind.__mro__:
         block = (each.__doc__ or "").partition("Attributes:")[2]
         found = re.search(rf"^\s+{name}: (.+?)(?=^\s+\w+: |^\s*$|\Z)", block, re.MULTILINE | re.DOTALL)

@@ -73,7 +73,7 @@ def allowed_names(spend: Callable[[int], None], room: int) -> Mapping[str, Any]:
     left = [room]
 
     def from_words(text: Any = "", encoding: str = "latin1") -> bytes:
-        """How pickles of protocol 2 hold bytes."""
+        """Bytes from the words in which pickles of protocol 2 hold them."""
         left[0] -= len(text)
         if left[0] < 0 or encoding not in ("latin1", "latin-1") or not isinstance(text, str):
             raise ValueError("it makes more bytes than it holds")

@@ -26,7 +26,7 @@ _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
 
 def read_checkpoint(path: str | Path, advice: str, *, largest: int = LARGEST, missing: str = "") -> Any:
-    """What `torch.save` wrote.
+    """The content of a file of `torch.save`.
 
     Args:
         advice: what the user should give instead, the end of the sentence of an error.

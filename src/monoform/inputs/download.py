@@ -36,7 +36,7 @@ def shown_url(url: str) -> str:
 
 
 def download(url: str, timeout: float = MAX_SECONDS, *, limit: int = MAX_BYTES) -> bytes:
-    """What an address holds; only http and https are followed.
+    """The bytes at an address; only http and https are followed.
 
     Args:
         url: with or without a user's name and password before its host.

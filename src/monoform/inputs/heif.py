@@ -24,7 +24,7 @@ def register_heif() -> bool:
 
 
 def foreign_sentence(head: bytes) -> UnreadFormat | None:
-    """What to say of a file that no reader takes, by its first bytes; None where they tell nothing."""
+    """A sentence about a file that no reader takes, by its first bytes; None where they are of no known format."""
     brand = _brand(head)
     if brand == "HEIC" and register_heif():
         return UnreadFormat("is HEIC, and damaged or of a kind that pillow-heif does not read: save it as JPEG")

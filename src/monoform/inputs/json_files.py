@@ -27,7 +27,7 @@ def read_json(path: str | Path, *, advice: str = "write it again", missing: str 
 
 
 def read_json_value(path: str | Path, *, advice: str = "write it again", missing: str = "check the name") -> Any:
-    """What a JSON file holds.
+    """The value in a JSON file.
 
     Args:
         path: of the file, UTF-8 with or without a byte order mark.

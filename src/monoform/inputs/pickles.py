@@ -153,7 +153,7 @@ class Unpickler:
 
 
 def as_key(key: Any) -> Any:
-    """What may be a key or a member of a set: words and numbers, whose hashes nobody can make collide.
+    """A value that may be a key or a member of a set: words and numbers, whose hashes nobody can make collide.
 
     Raises:
         ValueError: it is something else.

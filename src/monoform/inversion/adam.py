@@ -33,7 +33,7 @@ class Adam:
         self._steps = 0
 
     def update(self, gradients: Mapping[str, Tensor], rates: Mapping[str, float]) -> dict[str, Tensor]:
-        """What to add to each value."""
+        """The increment of each value."""
         self._steps += 1
         one, two = self.betas
         result = {}

@@ -151,7 +151,7 @@ class FitState:
         return {name: row if self.hypotheses else row[0] for name, row in rows.items()}
 
     def result(self, stopped: Stopped, seconds: float) -> FitResult:
-        """What the caller gets."""
+        """The fit's result in the caller's shapes."""
         names = dict.fromkeys([*(name for entry in self.history for name in entry), "total"])
         absent = torch.full((self.count,), torch.nan, dtype=torch.float64)
         rows = {name: [entry.get(name, absent) for entry in self.history] for name in names}

@@ -1,4 +1,4 @@
-"""What goes into a fit and what comes out of it."""
+"""Variables, options and results of a fit."""
 
 from __future__ import annotations
 

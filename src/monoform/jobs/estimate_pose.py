@@ -79,7 +79,7 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class PoseOptions:
-    """What finding a pose can be asked for.
+    """Options of estimating a pose.
 
     Attributes:
         method: options of iNeRF.
@@ -244,7 +244,7 @@ def _save(pixels: UInt8[np.ndarray, "h w *c"], path: Path) -> None:
 
 
 def summary_of(found: FoundPose, scene: PoseTarget, options: PoseOptions, photo: str, name: str) -> dict[str, Any]:
-    """What result.json says."""
+    """The content of result.json."""
     estimate = found.estimate
     spread = estimate.covariance
     deviation = None

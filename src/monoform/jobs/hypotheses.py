@@ -1,4 +1,4 @@
-"""Further guesses about one photo: a mesh of each beside the best, and a picture that compares them."""
+"""Further hypotheses about one photo: a mesh of each, and a picture that compares them."""
 
 from __future__ import annotations
 

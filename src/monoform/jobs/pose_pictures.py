@@ -1,4 +1,4 @@
-"""Pictures of a pose: the scene from there over the photo, on its way there, and how the differences fell."""
+"""Pictures of a pose: the rendered scene over the photo, the way from the start, and the error's curve."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def animation(
 
 
 def rendered(scene: PoseTarget, camera: Camera) -> Float[np.ndarray, "h w 3"]:
-    """What the scene looks like from one camera."""
+    """The scene rendered for one camera."""
     seen = camera_colors(scene.renderer, camera)
     return seen.rgb.reshape(camera.height, camera.width, 3).float().cpu().numpy()
 

@@ -1,4 +1,4 @@
-"""Several photos of one object, with the cameras that a capture tells."""
+"""Several photos of one object, with the cameras of a capture."""
 
 from __future__ import annotations
 

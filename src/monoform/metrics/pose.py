@@ -1,4 +1,4 @@
-"""How far apart two camera poses are."""
+"""Distances between two camera poses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How alike two surfaces are, from points sampled on them.
+"""Similarity of two surfaces, from points sampled on them.
 
 Distances are Euclidean, in the unit of the points. Papers differ in factors (sums or means of the two directions,
 squares or not, times 1000): the functions here say which they are.

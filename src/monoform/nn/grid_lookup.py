@@ -128,7 +128,7 @@ def _cells(share: Sequence[Tensor], level: GridLevel, shift: float) -> tuple[lis
 
 
 def _factors(fractions: Sequence[Tensor], smooth: bool, inside: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """What the lower and the upper corner count along each axis; nothing outside the box."""
+    """Interpolation weights of the lower and the upper corner along each axis; 0 outside the box."""
     highs = [f * f * (3.0 - 2.0 * f) if smooth else f for f in fractions]
     first, *others = [(1.0 - high, high) for high in highs]
     return [(first[0] * inside, first[1] * inside), *others]

@@ -113,6 +113,6 @@ class HashGrid(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        """For people."""
+        """Sizes, for `print`."""
         shown: dict[str, Any] = {"rows": len(self.embeddings), "bound": self.bound}
         return f"{self.options}, " + ", ".join(f"{name}={value}" for name, value in shown.items())

@@ -68,7 +68,7 @@ class Stream(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Where the next byte goes."""
+        """Position of the next byte."""
         return self._file.tell()
 
     def writable(self) -> bool:
@@ -223,7 +223,7 @@ def remove_folder(folder: Path) -> None:
 
 @contextmanager
 def explained_errors(path: Path) -> Iterator[None]:
-    """What the system says of a failed write, as a sentence about `path`."""
+    """Turn an error of the system while writing into a sentence about `path`."""
     try:
         yield
     except (OSError, WriteError) as error:

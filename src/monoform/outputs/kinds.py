@@ -1,4 +1,4 @@
-"""The sorts of folders that commands write: each is told by a record inside, which says what in it is ours."""
+"""Kinds of folders that commands write: each is known by a record inside, which lists the files that are ours."""
 
 from __future__ import annotations
 

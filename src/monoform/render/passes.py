@@ -18,14 +18,14 @@ from .sampling import RaySampleNoise, RaySampling, coarse_distances, fine_distan
 
 @runtime_checkable
 class Query(Protocol):
-    """What a field holds at points, seen along unit directions: `Field.query`, or a network of one's own."""
+    """Samples of a field at points along unit directions: `Field.query`, or a network of one's own."""
 
     def __call__(self, points: Float[Tensor, "*b p 3"], directions: Float[Tensor, "*b p 3"]) -> FieldSamples: ...
 
 
 @runtime_checkable
 class SampleRays(Protocol):
-    """What a field holds at distances along the rays that are being rendered."""
+    """Samples of a field at distances along the rays that are being rendered."""
 
     def __call__(self, distances: Float[Tensor, "*r k"]) -> FieldSamples: ...
 
@@ -167,7 +167,7 @@ def composite(
     scale: Float[Tensor, "*r 1"] | float = 1.0,
     kind: Literal["density", "sdf"] = "density",
 ) -> RayPass:
-    """What rays see of ascending samples.
+    """Composite ascending samples along rays.
 
     Args:
         scale: world units per unit of the distances.

@@ -75,7 +75,7 @@ def oriented(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def alpha_says(alpha: UInt8[np.ndarray, "h w"]) -> bool:
-    """Whether an alpha channel tells an object, rather than being opaque but for an eraser's slip."""
+    """Whether an alpha channel masks an object, rather than being opaque but for a few pixels."""
     return float((alpha < 128).mean()) >= TRANSPARENT
 
 

@@ -1,4 +1,4 @@
-"""A photo's colors for a shape that has none of its own: what the camera sees, or would see through the object."""
+"""A photo's colors projected onto a shape that has none of its own, front and back alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mask says about the photo: how many parts, cut by the frame or not, anything at all."""
+"""Checks of a mask: its number of parts, whether the frame cuts the object, whether it is empty."""
 
 from __future__ import annotations
 

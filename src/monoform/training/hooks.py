@@ -1,4 +1,4 @@
-"""What a task does before and after each step: once, whatever the micro-batches, and alike on every process."""
+"""Hooks of a task before and after each step: once, whatever the micro-batches, and alike on every process."""
 
 from __future__ import annotations
 

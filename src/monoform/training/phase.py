@@ -1,4 +1,4 @@
-"""What a training consists of: a task and its phases."""
+"""A training's task and its phases."""
 
 from __future__ import annotations
 

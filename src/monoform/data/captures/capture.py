@@ -64,7 +64,7 @@ class Capture:
         return [view for view in self.views if view.split in splits]
 
     def sentence(self) -> str:
-        """What there is, for people."""
+        """A summary of the capture, one sentence."""
         sizes = sorted({(view.camera.width, view.camera.height) for view in self.views})
         shown = ", ".join(f"{width} x {height}" for width, height in sizes[:4]) + (" ..." if len(sizes) > 4 else "")
         counts = ", ".join(f"{len(own)} {split}" for split in get_args(CaptureSplit) if (own := self.of_split(split)))

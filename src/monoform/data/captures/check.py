@@ -21,7 +21,7 @@ AVERTED = 0.5  # share of the cameras that may look away: more of them have othe
 def check_capture(
     path: str | Path, layout: CaptureLayout, *, quick: bool = False, progress: Progress | None = None
 ) -> str:
-    """What there is, in one sentence.
+    """A summary of the capture, one sentence.
 
     Args:
         quick: decode only the first and the last photo.

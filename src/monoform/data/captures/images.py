@@ -57,7 +57,7 @@ def read_counted(view: CaptureView, size: tuple[int, int] | None = None) -> Bool
 
 
 def _moving(file: Path, size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
-    """What a dynamic mask marks, which may be nothing."""
+    """Pixels that a dynamic mask marks as moving; there may be none."""
     marked = read_pixels(file, "RGB").any(-1)
     if marked.shape != size[::-1]:
         raise InputError(f"{file} has {marked.shape[1]} x {marked.shape[0]} pixels, its photo {size[0]} x {size[1]}.")

@@ -14,7 +14,7 @@ USES: tuple[Use, ...] = ("train", "val", "test")
 
 
 def told_uses(content: Mapping[str, Any], names: Sequence[str], file: Path) -> list[Use | None] | None:
-    """What each frame is for; None for all where the file does not say, None for a frame that is in no list.
+    """Split of each frame; None for all where the file has no splits, None for a frame that is in no list.
 
     A photo may be in both the lists for validation and for testing, and is then for testing. Where there is a list of
     photos to train on, those in no list are for nothing, as in nerfstudio; without one they are trained on.

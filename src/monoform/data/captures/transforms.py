@@ -142,7 +142,7 @@ def _name_in(root: Path, name: str) -> str:
 def _with_size(
     frame: dict[str, Any], content: Mapping[str, Any], file: Path, size: tuple[int, int] | None
 ) -> dict[str, Any]:
-    """A frame that tells its size: its own, the file's, else that of its photo."""
+    """The frame with a size: its own, the file's, else that of its photo."""
     if any(one.get(name) is not None for one in (frame, content) for name in ("w", "h")):
         return frame
     name = frame.get("file_path")

@@ -213,5 +213,5 @@ class PackedObjects:
 
 
 def _unit(stored: Tensor) -> Float[Tensor, " ..."]:
-    """Bytes back to unit vectors, 0 where there is none."""
+    """Unit vectors from stored bytes; zero vectors stay 0."""
     return torch.nn.functional.normalize(stored.float(), dim=-1)

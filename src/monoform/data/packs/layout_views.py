@@ -1,4 +1,4 @@
-"""Where the cameras of rendered data sets stand, and what they see: the same light on every view of an object."""
+"""Cameras and renderings of the published layouts, with the same light on every view of an object."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class SplitFound:
     skipped: tuple[str, ...]
 
     def sentence(self) -> str:
-        """What there is, for people."""
+        """A summary of the split, one sentence."""
         sizes = ", ".join(f"{width} x {height}" for width, height in self.sizes)
         left_out = "".join(f" Left out: {reason}." for reason in self.skipped)
         return (

@@ -1,4 +1,4 @@
-"""What readers of posed images share: pictures, matrices, boxes, and one sentence for every broken file."""
+"""Pictures, matrices and boxes of posed images, read with one sentence for every broken file."""
 
 from __future__ import annotations
 

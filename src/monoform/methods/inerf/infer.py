@@ -41,7 +41,7 @@ GRID_OFFSET = 1e-3  # radians and world units by which a descent starts beside t
 
 
 class Inerf(PoseEstimator):
-    """The pose of a photo by comparing it with what a scene would look like."""
+    """The pose of a photo by comparing it with renderings of a scene."""
 
     config_class: ClassVar[type] = InerfOptions
     card: ClassVar[MethodCard] = MethodCard(

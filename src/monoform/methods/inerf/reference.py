@@ -1,4 +1,4 @@
-"""What the scene looks like from the present poses: coloured points in space."""
+"""Renderings of the scene from the present poses, as colored points in space."""
 
 from __future__ import annotations
 

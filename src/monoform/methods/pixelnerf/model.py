@@ -83,7 +83,7 @@ class PixelNerfNet(nn.Module):
     def inputs(
         self, encoded: Encoded, points: Float[Tensor, "b p 3"], directions: Float[Tensor, "b p 3"]
     ) -> tuple[Float[Tensor, "n p x"], Float[Tensor, "n p 3"]]:
-        """What the perceptrons see of points and directions besides features; and the points in camera frames."""
+        """Encoded points and directions, the perceptrons' inputs besides features; and the points in camera frames."""
         network, seen = self.config.network, encoded.seen(points)
         coordinates = seen.centered if network.centered else seen.local
         if not network.use_xyz:

@@ -1,4 +1,4 @@
-"""What rays of our world see of an encoded object, and whole pictures of it, by the published rendering."""
+"""The published rendering of an encoded object, for rays and whole pictures in our world."""
 
 from __future__ import annotations
 

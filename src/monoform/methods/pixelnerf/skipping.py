@@ -1,4 +1,4 @@
-"""Which samples of an image's rays lie in emptiness, found by looking at a few of them."""
+"""Empty-space skipping: which samples of an image's rays are empty, estimated from a few of them."""
 
 from __future__ import annotations
 
