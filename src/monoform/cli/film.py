@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -34,13 +34,13 @@ class Film(Computing):
     """Number of the object in sorted order, or its name, or CATEGORY/NAME."""
     sources: ViewNumbers = (64,)
     """Source views, for instance 64 104; -1 is one at random."""
-    split: str = "test"
-    """train, val or test."""
-    format: str = "auto"
-    """srn, dvr, dtu or two_object; auto tells them by their files."""
+    split: Literal["train", "val", "test"] = "test"
+    """Of the data set."""
+    format: Literal["auto", "srn", "dvr", "dtu", "two_object"] = "auto"
+    """Of the data set; auto tells it by its files."""
     unseen: bool = False
     """For dvr: the lists of the unseen categories."""
-    path: str = "circle"
+    path: Literal["circle", "scan"] = "circle"
     """circle: around the object; scan: the published way before a scene of DTU."""
     frames: int = 40
     """Frames of the circle; a scan has 6 for every 5 of them."""
@@ -54,8 +54,8 @@ class Film(Computing):
     """Of a RESULT: side of the frames in pixels."""
     fps: float = 30.0
     """Frames in a second."""
-    precision: str = "float32"
-    """float32 or bfloat16, of the networks."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the networks."""
     seed: int = 0
     """Seed of all randomness."""
     overwrite: bool = False
@@ -104,26 +104,22 @@ def _of_data(asked: Film, device: str) -> int:
     from ..outputs import is_marked, require_free_file
     from ..training import load_pretrained
 
-    if asked.precision not in ("float32", "bfloat16") or asked.path not in ("circle", "scan"):
-        raise InputError(
-            f"--precision is {asked.precision!r} and --path {asked.path!r}; choose float32 or bfloat16, circle or scan."
-        )
     options = FilmOptions(
-        path=asked.path,  # type: ignore[arg-type]
+        path=asked.path,
         frames=asked.frames,
         elevation=math.radians(asked.elevation),
         radius=asked.radius,
         scale=asked.scale,
         fps=asked.fps,
         seed=asked.seed,
-        render=FastOptions(precision=asked.precision),  # type: ignore[arg-type]
+        render=FastOptions(precision=asked.precision),
     )
     for file in (asked.out, sources_beside(asked.out)):
         require_free_file(file, overwrite=asked.overwrite, is_ours=is_marked)
     assert asked.data is not None and asked.weights is not None
     net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights, device=device)
-    kind, size = asked.format, config.domain.size
-    objects = open_posed(asked.data, asked.split, format=kind, unseen=asked.unseen, size=size)  # type: ignore[arg-type]
+    size = config.domain.size
+    objects = open_posed(asked.data, asked.split, format=asked.format, unseen=asked.unseen, size=size)
     which = int(asked.object) if asked.object.isdigit() and int(asked.object) < len(objects) else asked.object
     generator = torch.Generator().manual_seed(asked.seed)
     wanted = NewViewOptions(sources=asked.sources)
