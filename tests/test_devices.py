@@ -43,7 +43,16 @@ def test_a_device_that_is_absent_is_one_sentence(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    "verb", ["reconstruct x.png", "pose x.png --scene s", "film r", "train lift --data d", "generate m"]
+    "verb",
+    [
+        "reconstruct x.png",
+        "pose x.png --scene s",
+        "film r",
+        "train lift --data d",
+        "generate m",
+        "prepare photos x.png",
+        "evaluate nerf --scene s",
+    ],
 )
 def test_every_verb_refuses_a_device_that_is_absent(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: object
