@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.known_fields import Box
 
 from monoform.camera import Camera, look_at
 from monoform.mesh import isosurface
+from monoform.nn import Box
 from monoform.render import ray_box
 
 DOCS = Path(__file__).parents[2] / "docs"

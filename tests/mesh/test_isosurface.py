@@ -13,13 +13,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import marching_cubes
-from tests.known_fields import Box, Torus
 from tests.mesh.mesh_shapes import NoiseField
 
 from monoform import InputError
 from monoform.mesh import Mesh, extract, report
 from monoform.nn import Field
-from monoform.nn.analytic import Sphere
+from monoform.nn.analytic import Box, Sphere, Torus
 
 
 @dataclass

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.known_fields import Box
 from tests.mesh.mesh_shapes import box, icosphere, joined, moved, sponge, star_solids, torus
 
 from monoform import InputError
 from monoform.mesh import Mesh, closest_points, extract, is_watertight, report, simplify
 from monoform.mesh.collapse import best_positions, collapse_edges, vertex_quadrics
 from monoform.mesh.manifold import separate_touching_sheets, without_opposite_twins
-from monoform.nn.analytic import Sphere
+from monoform.nn.analytic import Box, Sphere
 
 
 @pytest.mark.parametrize("faces", [200, 1000, 5000])

@@ -8,9 +8,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.known_fields import Box, Fog, Torus
 
-from monoform.nn import Field, Sphere
+from monoform.nn import Box, Field, Fog, Sphere, Torus
 
 FIELDS = [Sphere(0.3, center=(0.1, 0.0, -0.05)), Box((0.3, 0.2, 0.1)), Torus(0.25, 0.1), Fog(0.4, 3.0)]
 

@@ -8,12 +8,11 @@ from typing import ClassVar, Literal
 
 import pytest
 import torch
-from tests.known_fields import Box, Fog
 from torch import Tensor
 
 from monoform import InputError
 from monoform.camera import Camera, look_at, orbit, se3_exp
-from monoform.nn import Field, FieldSamples, Sphere
+from monoform.nn import Box, Field, FieldSamples, Fog, Sphere
 from monoform.render import RaySampling, normals, ray_sphere, rays_per_chunk, render_field, render_rays
 
 CAMERA = orbit(2, elevation=0.3, distance=2.0, fov_y=0.6, width=20, height=16)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from tests.known_fields import Fog
 from tests.pictures import disc
 
 from monoform.app.report import write_report
@@ -18,7 +17,7 @@ from monoform.jobs.films import TurntableOptions, film_folder
 from monoform.jobs.hypotheses import write_hypotheses
 from monoform.jobs.pictures import overlay, own_turntable
 from monoform.jobs.pose_scenes import open_scene, scene_of
-from monoform.nn.analytic import Sphere
+from monoform.nn.analytic import Fog, Sphere
 from monoform.nn.field import Field
 from monoform.render.ray_renderer import FieldRenderer, RayColors
 from monoform.render.sampling import RaySampling

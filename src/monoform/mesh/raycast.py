@@ -94,6 +94,12 @@ class RayCaster:
         hits.t[ray] = (distance + advanced[found]) / speed[found]
         hits.barycentric[ray] = weights
 
+    def occluded(
+        self, origins: Float[np.ndarray, "n 3"], directions: Float[np.ndarray, "n 3"]
+    ) -> Bool[np.ndarray, " n"]:
+        """Whether each ray meets the mesh at all."""
+        return self.cast(origins, directions).hit
+
     def _entries(self, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, ...]:
         """Rays that meet the unit sphere around the mesh, moved forward to just before it unless they start close by.
 

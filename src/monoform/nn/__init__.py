@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from .analytic import Box as Box
+from .analytic import Fog as Fog
 from .analytic import Sphere as Sphere
+from .analytic import Torus as Torus
 from .encoding import FrequencyEncoding as FrequencyEncoding
 from .field import Field as Field
 from .field import FieldSamples as FieldSamples

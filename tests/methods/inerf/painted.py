@@ -8,12 +8,12 @@ from functools import cache
 from typing import ClassVar, Literal
 
 import torch
-from tests.known_fields import Box
 from torch import Tensor
 
 from monoform.camera import Camera, look_at
 from monoform.methods.inerf import random_starts
 from monoform.nn import Field
+from monoform.nn.analytic import Box
 from monoform.render import RaySampling
 from monoform.render.ray_renderer import FieldRenderer
 
