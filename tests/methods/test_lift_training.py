@@ -105,5 +105,5 @@ def test_two_processes_train_one_network(pack, tmp_path):
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     made = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert made == ["checkpoints", "metrics.jsonl", "training.json", "weights"]
+    assert made == ["checkpoints", "metrics.jsonl", "pictures", "training.json", "weights"]
     assert isinstance(Lift(LiftOptions(weights=str(tmp_path / "run" / "weights"))).net, LiftNet)

@@ -164,12 +164,9 @@ def _local_folder(source: str | Path, revision: str | None) -> Path:
         raise InputError(f"There are no weights at {source}: give a folder that exists, or OWNER/NAME on the hub.")
     from huggingface_hub import snapshot_download
 
-    offline = is_offline()
+    offline: dict[str, Any] = {"local_files_only": True} if is_offline() else {}
     try:
-        found = snapshot_download(
-            source, revision=revision, allow_patterns=[WEIGHTS, CONFIG, CARD], local_files_only=offline
-        )
-        return Path(found)
+        return Path(snapshot_download(source, revision=revision, allow_patterns=[WEIGHTS, CONFIG, CARD], **offline))
     except Exception as error:  # the hub, the network and the disk each have their own
         if offline:
             require_network(f"{WEIGHTS} of {source}", "give a folder that holds it")
