@@ -115,6 +115,7 @@ def write_result(folder: Path, *, model: str = "pinhole", source: str = "photos/
             "bounds": mesh.bounds.tolist(),
         },
         "timings": {"mask": 0.51, "shape": 1.25, "texture": 0.4},
+        "capabilities": ["camera", "geometry"],
         "seed": 0,
         "weights": None,
         "versions": {"python": "3.11.7", "torch": "2.13.0"},

@@ -56,7 +56,16 @@ def test_missing_files_are_left_out(result_folder: Path, missing: str) -> None:
 def test_numbers_of_the_result_are_on_the_page(result_folder: Path) -> None:
     words = Addresses(write_report(result_folder).read_text()).words
     assert "egg.jpg" in words and "photos/egg.jpg" not in words  # the name, not where it lay
-    for text in ("0.9876", "5,120", "1.25 s", "@misc{egg, title={An egg}}", "700", "31.0°, 21.8°", "2.13.0"):
+    for text in (
+        "0.9876",
+        "5,120",
+        "1.25 s",
+        "@misc{egg, title={An egg}}",
+        "700",
+        "31.0°, 21.8°",
+        "2.13.0",
+        "camera, geometry",
+    ):
         assert text in words
     assert "2.2 s" in words  # the sum of the steps
 

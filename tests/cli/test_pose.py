@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.jobs.test_estimate_pose import CAMERA, painted_mesh
 from tests.methods.pixelnerf.tiny import net_of
 
 from monoform.camera import Camera, look_at
+from monoform.metrics.pose import rotation_error
 from monoform.render import render_mesh
 from monoform.scene import Photo, Provenance, Reconstruction, View
 from monoform.scene.mesh_field import MeshField
@@ -73,6 +75,9 @@ def test_a_start_a_truth_and_the_papers_optimizer(place: Path, tmp_path: Path) -
         (["--scene", "nowhere"], "no scene"),
         (["--from", "PHOTO", "--weights", "nowhere"], "no weights at nowhere"),
         (["--from", "nowhere.png"], "nowhere.png"),
+        (["--from", "PHOTO", "--method", "magic"], "no method 'magic'"),
+        (["--from", "PHOTO", "--method", "inflate", "--weights", "x"], "inflate has no option weights"),
+        (["--scene", "RESULT", "--method", "inflate"], "with --scene there is none"),
         (["--scene", "RESULT", "--optimizer", "sgd"], "choose lm or adam"),
         (["--scene", "RESULT", "--noise", "fog"], "--noise is 'fog'"),
         (["--scene", "RESULT", "--sampling", "all"], "choose one of random"),
@@ -104,6 +109,21 @@ def test_a_photo_of_the_object_of_another_photo(place: Path, tmp_path: Path) -> 
     camera = Camera.from_dict(json.loads((tmp_path / "out" / "0" / "camera.json").read_text()))
     assert (camera.width, camera.height) == (CAMERA.width, CAMERA.height)
     assert float(camera.position.norm()) > 0.5
+
+
+def test_any_method_may_reconstruct_the_source_photo(place: Path, tmp_path: Path) -> None:
+    """Found in its own reconstruction, a photo has the camera that the method has given it."""
+    given = monoform("reconstruct", place / "own.png", "--method", "inflate", "-o", tmp_path / "own", "--frames", 0)
+    assert given.returncode == 0, given.stderr
+    words = ["--from", place / "own.png", "--method", "inflate", "-o", tmp_path / "out", "--frames", 0]
+    done = monoform("pose", place / "own.png", *words)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out/own/result.json").read_text())["scene"]["kind"] == "inflate"
+    found, known = (
+        Camera.from_dict(json.loads((tmp_path / folder / "own" / "camera.json").read_text()))
+        for folder in ("out", "own")
+    )
+    assert float(rotation_error(found.world_from_camera, known.world_from_camera)) < math.radians(2.0)
 
 
 def test_evaluation_says_what_it_needs(place: Path, tmp_path: Path) -> None:

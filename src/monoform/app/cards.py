@@ -103,6 +103,9 @@ def _provenance(result: dict[str, Any]) -> str:
     rows: dict[str, Any] = {"method": result["method"]} if "method" in result else {}
     if "width" in photo and "height" in photo:
         rows["photo (pixels)"] = f"{photo['width']} x {photo['height']}"
+    given = result.get("capabilities")
+    if isinstance(given, list) and given and all(isinstance(name, str) for name in given):
+        rows["of the method's own"] = ", ".join(given)
     if "seed" in result:
         rows["seed"] = str(result["seed"])
     if "weights" in result:

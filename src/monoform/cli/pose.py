@@ -31,9 +31,11 @@ class Pose(Computing):
     scene: Path | None = None
     """A result folder of reconstruct, a trained scene or a converted one."""
     source: Annotated[str | None, tyro.conf.arg(name="from")] = None
-    """Instead of a scene: another photo of the object, seen through pixelNeRF."""
+    """Instead of a scene: another photo of the object, reconstructed by --method."""
+    method: str | None = None
+    """With --from: what reconstructs the source photo. Default: pixelnerf."""
     weights: str = ""
-    """With --from: folder of pixelNeRF's weights. Default: the small ones that ship with monoform."""
+    """With --from: folder of the method's weights. Default: those that ship with monoform."""
     start: Path | None = None
     """A rough camera of the photo, camera.json. Default: the scene's own, else the pose is sought all around."""
     search: bool = False
@@ -84,6 +86,8 @@ def read(words: list[str]) -> Pose:
     asked = parse(Pose, "pose", words)
     if (asked.scene is None) == (asked.source is None):
         raise InputError("pose needs either --scene SCENE or --from SOURCE_PHOTO.")
+    if asked.source is None and asked.method is not None:
+        raise InputError("--method reconstructs the photo of --from; with --scene there is none.")
     return asked
 
 
@@ -94,7 +98,7 @@ def run(words: list[str]) -> int:
     from ..inputs import read_json
     from ..jobs.batch import plan
     from ..jobs.estimate_pose import POSES, Disturbance, PoseOptions, descent_options, is_poses, write_poses
-    from ..jobs.pose_scenes import open_scene, source_scene
+    from ..jobs.pose_scenes import SOURCE_METHOD, open_scene, source_scene
     from ..methods.inerf import InerfOptions
     from ..outputs import require_ours
     from ..progress import work
@@ -128,7 +132,12 @@ def run(words: list[str]) -> int:
     else:
         with work("looking at the source photo"):
             scene = source_scene(
-                str(asked.source), asked.weights, mask=asked.mask, matting=asked.matting, device=device
+                str(asked.source),
+                asked.weights,
+                method=asked.method or SOURCE_METHOD,
+                mask=asked.mask,
+                matting=asked.matting,
+                device=device,
             )
         name = str(asked.source)
     if asked.add_to is not None:

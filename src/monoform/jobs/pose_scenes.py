@@ -24,6 +24,7 @@ from ..scene.result_files import RESULT
 if TYPE_CHECKING:
     from ..methods.nerf import Scene as TrainedScene
 
+SOURCE_METHOD = "pixelnerf"
 WHITE = 0.98  # share of a photo's border that is pure white where the photo shows an object on white
 
 
@@ -140,17 +141,28 @@ def cut_out(photo: Photo) -> Photo:
 
 
 def source_scene(
-    photo: str | Path, weights: str = "", *, mask: str | None = None, matting: str = "auto", device: str = "cpu"
+    photo: str | Path,
+    weights: str = "",
+    *,
+    method: str = SOURCE_METHOD,
+    mask: str | None = None,
+    matting: str = "auto",
+    device: str = "cpu",
 ) -> PoseTarget:
-    """The object of one photo as pixelNeRF guesses it: iNeRF's published job (Yen-Chen et al. 2021, section 4.3).
+    """The object of one photo as a method reconstructs it.
+
+    With pixelNeRF this is iNeRF's published job (Yen-Chen et al. 2021, section 4.3).
 
     Args:
-        weights: folder or hub id of the network; empty: the small weights that ship with monoform.
+        weights: folder or hub id of the method's network; empty: the weights that ship with monoform.
+        method: any that reconstructs from one photo.
 
     Raises:
-        InputError: the weights cannot be used, or the photo shows no object.
+        InputError: there is no such method, it cannot use the weights, or the photo shows no object.
     """
-    maker = create("pixelnerf", device=device, weights=weights, carve=False)  # as published: the guess as it is
+    options = {"weights": weights} if weights else {}
+    # As published: what pixelNeRF guesses, and not only within the photo's outline.
+    maker = create(method, device=device, **options, **({"carve": False} if method == SOURCE_METHOD else {}))
     own = object_photo(Photo.open(photo, mask=mask), matting=matting, device=device)
 
     def seen(one: Photo) -> Reconstruction:
@@ -158,13 +170,15 @@ def source_scene(
             return maker.reconstruct([View(one)], generator=torch.Generator().manual_seed(0))
 
     found = seen(own)
+    if not found.has_camera:
+        raise InputError(f"The method {method} gives no camera of the source photo; choose another one.")
     guessed = found.camera
 
     def start(other: Photo) -> Camera:
         """The source's own camera for photos of its size (as published), else that of the object in the photo."""
         return guessed if (other.width, other.height) == (own.width, own.height) else seen(other).camera
 
-    return replace(scene_of(found, kind="pixelnerf"), start=start)
+    return replace(scene_of(found, kind=method), start=start)
 
 
 __getattr__ = old_names(__name__, {"KnownScene": "PoseTarget"})
