@@ -78,7 +78,7 @@ def test_other_options_are_refused_and_nothing_is_left_of_what_came_to_nothing(t
         evaluate(Squares, options)
     assert not list((tmp_path / "out").rglob("*.json"))
     evaluate(Squares, replace(options, refused=()))
-    with pytest.raises(InputError, match="holds an evaluation with other options; give another folder"):
+    with pytest.raises(InputError, match=r"with other options \(power was 2, 3 is asked for\); give another folder"):
         evaluate(Squares, replace(options, refused=(), power=3))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
@@ -94,7 +94,7 @@ def test_damaged_scores_are_told_by_their_file(tmp_path: Path, content: str) -> 
     damaged = tmp_path / "odd" / "3" / "scores.json"
     whole = damaged.read_text()
     damaged.write_text(content)
-    with pytest.raises(InputError, match=r"odd/3/scores\.json is damaged .*remove .*odd/3, and it is made again"):
+    with pytest.raises(InputError, match=r"odd/3/scores\.json is damaged: remove .*odd/3, and it is made again"):
         evaluate(Squares, options)
     assert damaged.read_text() == content, "it is the user's to remove"
     damaged.unlink()

@@ -133,6 +133,8 @@ def evaluate(open_protocol: Callable[[Options], Protocol], options: Options) -> 
     elsewhere = functools.partial(_measured_elsewhere, open_protocol, options)
     summary = run_protocol(protocol, options.out, asked, workers=options.workers, elsewhere=elsewhere)
     left_out = [printable(f"Left out: {reason}") + "\n" for reason in summary["skipped"][:SHOWN]]
+    if len(summary["skipped"]) > SHOWN:
+        left_out.append(f"and {len(summary['skipped']) - SHOWN} more, see {printable(options.out / SUMMARY)}\n")
     return "".join((*left_out, summary.pop("told", ""), markdown_of(summary), f"\n{_origin(summary)}\n"))
 
 
@@ -158,9 +160,16 @@ def run_protocol(
         WriteError: it cannot be written.
     """
     record = json.loads(json.dumps(dict(asked), default=os.path.abspath))
-    other = f"{out} holds an evaluation with other options; give another folder."
     folders = _folders(protocol)
-    with claimed(out, EVALUATION, same=lambda stored: _is_same(stored, record), other=other) as claim:
+
+    def other(stored: Mapping[str, Any]) -> str:
+        name = _differing(stored, record) or "options"
+        return (
+            f"{printable(out)} holds an evaluation with other options ({name} was {_shown(stored.get(name))}, "
+            f"{_shown(record.get(name))} is asked for); give another folder."
+        )
+
+    with claimed(out, EVALUATION, same=lambda stored: _differing(stored, record) is None, other=other) as claim:
         place = claim.folder
         if claim.stored is None:
             claim.record(record)
@@ -224,8 +233,14 @@ def _folders(protocol: Protocol) -> list[str]:
     return folders
 
 
-def _is_same(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    return all(name in asked and asked[name] == value for name, value in stored.items())
+def _differing(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> str | None:
+    """The first option that is stored and another one now."""
+    return next((name for name, value in stored.items() if name not in asked or asked[name] != value), None)
+
+
+def _shown(value: object) -> str:
+    text = printable(json.dumps(value))
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _measured(protocol: Protocol, place: Path, number: int) -> str | None:
@@ -266,9 +281,7 @@ def _rows(protocol: Protocol, place: Path, folders: Sequence[str]) -> dict[str, 
                 content = json.loads(read_text(folder / SCORES))
                 found[name] = (_row(protocol, name, content), content)
             except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
-                raise InputError(
-                    f"{folder / SCORES} is damaged ({error}): remove {folder}, and it is made again."
-                ) from error
+                raise InputError(f"{folder / SCORES} is damaged: remove {folder}, and it is made again.") from error
     return found
 
 

@@ -44,7 +44,7 @@ def claimed(
     kind: Kind,
     *,
     same: Callable[[Mapping[str, Any]], bool] = lambda _: True,
-    other: str = "",
+    other: str | Callable[[Mapping[str, Any]], str] = "",
     tolerated: Collection[str] = (),
 ) -> Iterator[Claim]:
     """Claim a folder that is absent, empty, or of this kind; it is made, and locked against other processes.
@@ -55,7 +55,7 @@ def claimed(
     Args:
         same: whether the record that is there is of what is asked for now; a record of something else is only passed
             over where nothing was finished.
-        other: sentence for a folder of something else.
+        other: sentence for a folder of something else, or what makes it of the record that is there.
         tolerated: names that may lie there, besides those of the kind.
 
     Raises:
@@ -111,7 +111,10 @@ def _require_claimable(folder: Path, kind: Kind, found: set[str]) -> None:
 
 
 def _stored(
-    folder: Path, kind: Kind, same: Callable[[Mapping[str, Any]], bool], other: str
+    folder: Path,
+    kind: Kind,
+    same: Callable[[Mapping[str, Any]], bool],
+    other: str | Callable[[Mapping[str, Any]], str],
 ) -> Mapping[str, Any] | None:
     if not (folder / kind.record).is_file():
         return None
@@ -122,7 +125,8 @@ def _stored(
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
     if not is_bare(folder, kind):
-        raise InputError(other or f"{printable(folder)} holds something else: choose another -o.")
+        sentence = other if isinstance(other, str) else other(stored)
+        raise InputError(sentence or f"{printable(folder)} holds something else: choose another -o.")
     return None
 
 

@@ -16,6 +16,7 @@ from ...data.objects.splits import SCAN_PREFIXES
 from ...devices import device_named
 from ...metrics.evaluation import Evaluation, EvaluationOptions, Protocol, evaluate
 from ...ranges import require_range
+from ...text import printable
 from ...training.weights import weights_digest
 from ..base import Reconstructor
 from .answers import answers_of
@@ -28,8 +29,9 @@ from .truth import prepare_truth
 class LiftEvaluation(EvaluationOptions):
     """Reconstruct objects from pictures of them, and compare shape and looks with the true ones.
 
-    The objects are those of the frozen validation list; where MESHES holds none of them, all its meshes. The protocol
-    stands in docs/evaluation.md. Writes metrics.json, metrics.md and metrics.csv. Interrupted, the same line goes on.
+    The objects are those of the frozen validation list; where MESHES holds no more than half of them, all its meshes.
+    The protocol stands in docs/evaluation.md. Writes metrics.json, metrics.md and metrics.csv. Interrupted, the same
+    line goes on.
     """
 
     meshes: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MESHES")]
@@ -58,6 +60,7 @@ class UnseenObjects(Protocol):
         options: how.
         skipped: what is left out, a sentence each.
         weights: SHA-256 of the method's file.
+        told: which objects these are, a sentence.
     """
 
     doing = "reconstructing unseen objects"
@@ -69,9 +72,10 @@ class UnseenObjects(Protocol):
         options: LiftEvaluation,
         skipped: tuple[str, ...] = (),
         weights: str = "",
+        told: str = "",
     ) -> None:
         self.answer, self.sources, self.options = answers_of(method), sources, options
-        self.skipped, self.weights = skipped, weights
+        self.skipped, self.weights, self.told = skipped, weights, told
         self.names = [f"{'scans' if each.name.startswith(SCAN_PREFIXES) else 'others'}/{each.name}" for each in sources]
 
     @classmethod
@@ -84,12 +88,16 @@ class UnseenObjects(Protocol):
         method = Lift(LiftOptions(weights=asked.weights, refine=asked.refine)).to(device_named(asked.device))
         there = {source.name: source for source in mesh_sources(asked.meshes)}
         listed = validation_names()
-        chosen = [there[name] for name in listed if name in there] or list(there.values())
-        missing = [name for name in listed if name not in there] if chosen[0].name in listed else []
+        chosen, missing = [there[name] for name in listed if name in there], [n for n in listed if n not in there]
+        if len(chosen) > len(missing):
+            told = f"Of the {len(listed)} objects of the frozen validation list {len(chosen)} are in {asked.meshes}; "
+            told += f"its other {len(there) - len(chosen)} meshes are not measured."
+        else:
+            chosen, missing = list(there.values()), []
+            told = f"All {len(there)} meshes of {asked.meshes} count: it does not hold the frozen validation list."
         skipped = tuple(f"{name}: there is no such mesh in {asked.meshes}." for name in missing)
-        return cls(
-            method, chosen[: asked.limit or None], asked, skipped, weights_digest(asked.weights or SHIPPED.folder)
-        )
+        digest = weights_digest(asked.weights or SHIPPED.folder)
+        return cls(method, chosen[: asked.limit or None], asked, skipped, digest, told)
 
     def measure(self, number: int, folder: Path) -> dict[str, Any]:
         """Scores of every picture of an object; a refused one counts as no overlap and empty pictures.
@@ -105,6 +113,11 @@ class UnseenObjects(Protocol):
             found = scores(answer, truth, view)
             rows.append({name: found[name] for name in MEASURES} | {"failed": float(answer is None)})
         return {"views": rows}
+
+    def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str | None:
+        """Which objects were measured."""
+        del out, contents
+        return f"{printable(self.told)}\n" if self.told else None
 
     def scores(self, content: Mapping[str, Any]) -> dict[str, float]:
         """Means over the pictures."""
