@@ -92,7 +92,19 @@ def test_a_photo_becomes_a_result_folder(weights: Path, tmp_path: Path) -> None:
     rgb, mask = disc()
     cv2.imwrite(str(tmp_path / "ball.png"), (255 * rgb[..., ::-1]).astype(np.uint8))
     cv2.imwrite(str(tmp_path / "mask.png"), (255 * mask).astype(np.uint8))
-    words = ("--method", "list", "--set", f"weights={weights}", "parts=1", "--frames", 0, "--faces", 500)
+    words = (
+        "--method",
+        "list",
+        "--set",
+        f"weights={weights}",
+        "parts=1",
+        "--frames",
+        0,
+        "--faces",
+        500,
+        "--resolution",
+        48,
+    )
     done = run("reconstruct", tmp_path / "ball.png", "--mask", tmp_path / "mask.png", *words, "-o", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
     names = {file.name for file in (tmp_path / "out").rglob("*")}

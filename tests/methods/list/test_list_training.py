@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def losses(folder: Path, name: str) -> list[float]:
 
 
 def test_both_stages_learn_and_hand_over(pack: Path, tmp_path: Path) -> None:
-    result = train_list(pack, tmp_path, options(320), QUICK)
+    result = train_list(pack, tmp_path, replace(options(320), checkpoint_every=160), QUICK)
     assert result.stopped == "done" and result.step == 320
     first = losses(tmp_path / FIRST, "coarse/loss")
     distance, side, occupied = (losses(tmp_path / SECOND, f"list/{name}") for name in ("distance", "side", "occupancy"))
