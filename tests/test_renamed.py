@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from monoform.cli.settings import parse_settings
+from monoform.cli.settings import parse_settings, split_flags
 from monoform.errors import InputError
 from monoform.methods.inerf import PhotometricAdam
 from monoform.methods.list.config import ListConfig
@@ -54,6 +54,14 @@ def test_stored_values_get_the_names_of_now_and_a_field_twice_is_not_hidden() ->
 def test_options_by_their_old_names_are_taken_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert parse_settings(Wall, ["paint.colour=0.5"], "a wall") == {"paint": Paint(color=0.5)}
     assert capsys.readouterr().err == "monoform: --set paint.colour is now paint.color.\n"
+    assert split_flags(Wall, ["--paint.colour", "0.5", "--grey", "1"], ()) == (["paint.color=0.5"], ["--grey", "1"])
+    assert capsys.readouterr().err == "monoform: --paint.colour is now --paint.color.\n"
+    assert split_flags(SceneTraining, ["--reduced=8", "--no-gains"], ()) == (
+        ["downscale_factor=8", "exposure=false"],
+        [],
+    )
+    told = "monoform: --reduced is now --downscale-factor.\nmonoform: --gains is now --exposure.\n"
+    assert capsys.readouterr().err == told
     words = ["centre=1 2 3", "reduced=4", "clear=0.5", "steps_along=9", "log2_rows=12", "judged=3", "gains=true"]
     found = parse_settings(SceneTraining, words, "train scene")
     assert SceneTraining(**found) == SceneTraining(

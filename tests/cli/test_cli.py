@@ -185,6 +185,7 @@ def test_models_and_doctor():
     examined = monoform("doctor")
     assert examined.returncode == 0, examined.stdout + examined.stderr
     assert "BAD" not in examined.stdout and "surface of a ball" in examined.stdout
+    assert "network on cpu" in examined.stdout
 
 
 @pytest.mark.parametrize("error", ["ValueError", "InputError"])

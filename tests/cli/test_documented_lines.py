@@ -12,7 +12,6 @@ import pytest
 from monoform.cli.main import VERBS
 from monoform.cli.settings import parse_overrides, parse_settings
 from monoform.errors import InputError
-from monoform.jobs.train import trainings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")), *ROOT.glob("docs/*.md")]
@@ -39,10 +38,11 @@ def understood(command: str) -> None:
     if "--help" in words:
         return
     asked = import_module(f"monoform.cli.{verb}").read(words)
+    if verb == "train":
+        training, asked = asked
+        parse_settings(training.options, asked.set, training.name)
     if verb == "reconstruct":
         parse_overrides(asked.method, asked.set)
-    if verb == "train" and asked.set:
-        parse_settings(trainings()[asked.what].options, asked.set, asked.what)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

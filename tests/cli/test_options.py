@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +15,7 @@ import tyro
 from monoform.cli.main import VERBS, main
 from monoform.cli.options import parse
 from monoform.errors import InputError
+from monoform.methods.inerf.config import SAMPLINGS
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,10 @@ def test_every_verb_refuses_an_unknown_option(verb):
         (["prepare", "sdf", "-o", "x"], "prepare sdf needs --data PATH"),
         (["train", "scen", "--data", "d", "-o", "o"], "did you mean scene?"),
         (["train", "scene", "--data", "d", "-o", "o", "--minutes", "-1"], "--minutes is -1"),
+        (["train", "scene", "--no-such-option", "-o", "scene"], "`monoform train scene --help` lists its options"),
+        (["cite", "out/mug"], "There is no result folder out/mug: check the path, or give the name of a method."),
+        (["generate", "-o", "x"], "generate needs METHOD; "),
+        (["evaluate", "inerf", "--scene", "no-such", "-o", "x"], "in it; train one with monoform train scene; a scene"),
     ],
 )
 def test_the_command_line_says_it_and_leaves_2(words, sentence, capsys, monkeypatch):
@@ -98,3 +104,12 @@ def test_the_command_line_says_it_and_leaves_2(words, sentence, capsys, monkeypa
     said = capsys.readouterr()
     assert left.value.code == 2
     assert said.err.startswith("monoform: ") and said.err.count("\n") == 1 and sentence in said.err
+
+
+def test_helps_list_every_sampling(capsys):
+    """The values are named in the help by hand: it has to be read without loading the method."""
+    for words in (["pose"], ["evaluate", "inerf"]):
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        told = " ".join(re.sub("[│\n]", " ", capsys.readouterr().out).split())
+        assert f"{', '.join(SAMPLINGS[:-1])} or {SAMPLINGS[-1]}. Default: regions." in told

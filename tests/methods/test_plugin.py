@@ -139,6 +139,20 @@ def test_samples_are_result_folders_of_their_seeds(run: Callable[..., str], tmp_
     np.testing.assert_allclose(np.ptp(meshes[2].vertices, axis=0), expected, atol=0.02)
     again = run("generate", "ellipsoid", "--seeds", "7", "-o", tmp_path / "out", *words)
     assert "already there" in again
+    stamps = [(tmp_path / "out" / name / "mesh.glb").stat().st_mtime_ns for name in names]
+    others = (*words[:3], 400, *words[4:])
+    told = run("generate", "ellipsoid", "--seeds", 3, 7, "-o", tmp_path / "out", *others, code=2)
+    folder = tmp_path / "out" / "seed_0007"
+    assert told == (
+        f"monoform: {folder} is the result of another request (faces 500, not 400): choose another -o, or add "
+        "--overwrite to replace it.\n"
+    )
+    assert [(tmp_path / "out" / name / "mesh.glb").stat().st_mtime_ns for name in names] == stamps
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names, "nothing was begun"
+    (tmp_path / "seed_0007.png").write_bytes(drawn(WIDE, HIGH))
+    told = run("reconstruct", tmp_path / "seed_0007.png", "--method", "inflate", "-o", tmp_path / "out", code=2)
+    assert f"{folder} is the result of a sample of ellipsoid: choose another -o" in told
+    run("generate", "ellipsoid", "--seeds", 7, "-o", tmp_path / "out", "--overwrite", *others)
     alone = run("generate", "ellipsoid", "--seeds", 7, "-o", tmp_path / "alone", *words)
     assert Path(alone.strip()).name == "seed_0007"
     np.testing.assert_array_equal(load(tmp_path / "alone" / "seed_0007" / "mesh.glb").vertices, meshes[2].vertices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         task.seen = seen
         return train(task, out, options=options)
 
-    training = Training("lines", "lines through points", LinesTraining, fit, steps=STEPS)
+    training = Training("lines", "lines through points", LinesTraining, fit, steps=STEPS, data="Two numbers a line.")
     monkeypatch.setattr("monoform.jobs.train.trainings", lambda: {"lines": training})
     yield Run(tmp_path, seen)
 
@@ -170,7 +171,7 @@ def test_tensorboard_that_is_not_installed_is_one_sentence(
         (("--clip", "0"), "clip is 0.0; it must be positive, or None for no limit."),
         (("--accumulate", "0"), "accumulate is 0; it must be at least 1."),
         (("--checkpoint-every", "0"), "checkpoint_every is 0; it must be at least 1."),
-        (("--clpi", "1"), "train has no option --clpi: did you mean --clip?"),
+        (("--clpi", "1"), "train lines has no option --clpi: did you mean --clip?"),
         (("--device", "tpu"), "--device is 'tpu': give auto, cpu, cuda or mps."),
     ],
 )
@@ -187,3 +188,29 @@ def test_the_help_tells_each_with_its_default(run: Run, capsys: pytest.CaptureFi
     told = capsys.readouterr().out
     assert "--evaluate-every (default: 2): steps from evaluation to evaluation" in told
     assert "--rows (default: 4): points in a batch." in told
+    assert told.startswith("usage: monoform train lines [-h] [OPTIONS]\n") and "Train lines through points; an" in told
+    assert "--data PATH Two numbers a line. (required)" in " ".join(told.split())
+
+
+def test_a_signal_after_the_last_step_leaves_no_lock(tmp_path: Path) -> None:
+    """While weights, meshes and films are made, the loop does not listen any more."""
+    program = """
+import os, signal, sys
+from monoform.cli.main import main
+from monoform.training import LoopSettings, Training
+
+def late(data, out, options, settings):
+    (out / "mesh.glb").touch()
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(10):
+        pass
+
+training = Training("late", "nothing", LoopSettings, late)
+import monoform.jobs.train
+monoform.jobs.train.trainings = lambda: {"late": training}
+main(["train", "late", "--data", ".", "-o", sys.argv[1]])
+"""
+    words = [sys.executable, "-c", program, str(tmp_path / "out")]
+    done = subprocess.run(words, check=False, capture_output=True, timeout=60)
+    assert done.returncode == 130 and b"nothing is left half-written" in done.stderr, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["mesh.glb", "training.json"]

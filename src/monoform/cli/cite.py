@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import tyro
 
@@ -13,7 +14,7 @@ from .options import parse
 class Cite:
     """Print the BibTeX of what a method, or a result, is built on."""
 
-    what: tyro.conf.Positional[str | None] = None
+    what: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[METHOD | RESULT]")] = None
     """Name of a method or a result folder. Default: every method."""
 
 

@@ -16,7 +16,7 @@ from .options import parse
 class Generate(Computing):
     """Make objects without a photo, by a method that can: each seed a result folder, as reconstruct writes them."""
 
-    method: tyro.conf.Positional[str]
+    method: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="METHOD")]
     """Name of the method; `monoform models` lists them with their verbs."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Where the result folders go, seed_0000 and so on."""

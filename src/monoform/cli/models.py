@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import tyro
 
@@ -13,7 +14,7 @@ from .options import parse
 class Models:
     """List the methods and the weights that ship, or the options of one method."""
 
-    method: tyro.conf.Positional[str | None] = None
+    method: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[METHOD]")] = None
     """Name of a method."""
 
 

@@ -57,7 +57,7 @@ class Pose(Computing):
     rays: int | None = None
     """adam: pixels in each update. Default: 2048."""
     sampling: str | None = None
-    """adam: which pixels: random, centre, patch, points, regions or object. Default: regions."""
+    """adam: which pixels: random, center, patch, points, regions or object. Default: regions."""
     truth: Path | None = None
     """The true camera (camera.json), or a transforms.json that names the photos: errors are measured."""
     noise: str = "none"

@@ -39,8 +39,10 @@ def parse_settings(kind: type, words: Sequence[str], what: str) -> dict[str, Any
     known = {name: (hint, start) for name, hint, start in _leaves(kind, kind())}
     values: dict[str, Any] = {}
     for word in words:
-        name, equals, text = word.partition("=")
-        name = _current(kind(), name)
+        old, equals, text = word.partition("=")
+        name = _current(kind(), old)
+        if name != old:
+            _say_renamed(f"--set {old}", name)
         if not equals or name not in known:
             raise InputError(f"--set {word}: give NAME=VALUE with a NAME of {what}: {', '.join(known)}.")
         top, *inner = name.split(".")
@@ -68,6 +70,8 @@ def flags_of_options(kind: type) -> dict[str, tuple[str, Any]]:
 def split_flags(kind: type, words: Sequence[str], other: Collection[str]) -> tuple[list[str], list[str]]:
     """Words of a command line: those of `--NAME VALUE` for an option of a dataclass, as NAME=VALUE; and all others.
 
+    A name of before is taken with a line that says what it is now.
+
     Args:
         other: flags of the command itself, which come first.
 
@@ -81,10 +85,15 @@ def split_flags(kind: type, words: Sequence[str], other: Collection[str]) -> tup
         flag, equals, text = word.partition("=")
         flag = flag.replace("_", "-")
         no = flag.startswith("--no-") and flag not in known
-        name, hint = known.get(flag.replace("--no-", "--", 1) if no else flag, ("", None))
+        plain = flag.replace("--no-", "--", 1) if no else flag
+        now = "--" + _current(kind(), plain.removeprefix("--").replace("-", "_")).replace("_", "-")
+        name, hint = known.get(plain, known.get(now, ("", None)))
         if flag in other or not name or (no and hint is not bool):
             left.append(word)
-        elif hint is bool:
+            continue
+        if plain not in known:
+            _say_renamed(plain, now)
+        if hint is bool:
             found.append(f"{name}={text if equals else 'false' if no else 'true'}")
         else:
             values = [text] if equals else []
@@ -131,14 +140,16 @@ def _leaves(kind: type, start: Any, before: str = "") -> Iterator[tuple[str, Any
 
 
 def _current(start: Any, name: str) -> str:
-    """An option's name now; an old one is taken with a line that says so."""
+    """An option's name now."""
     owner, now = start, []
     for part in name.split("."):
         now.append(current_name(type(owner), part))
         owner = getattr(owner, now[-1], None)
-    if now != name.split("."):
-        print(f"monoform: --set {name} is now {'.'.join(now)}.", file=sys.stderr)
     return ".".join(now)
+
+
+def _say_renamed(old: str, now: str) -> None:
+    print(f"monoform: {old} is now {now}.", file=sys.stderr)
 
 
 def _placed(owner: Any, path: Sequence[str], value: Any) -> Any:

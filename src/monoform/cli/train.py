@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ..computing import Computing, DeviceWord, go_offline
+from ..computing import Computing, DeviceWord
 from ..errors import InputError
 from .options import choose, flags_of, is_flag, parse
 from .settings import flags_of_options, option_rows, parse_settings, split_flags
@@ -22,12 +22,8 @@ if TYPE_CHECKING:
 class Train(Computing):
     """Train a network; an interrupted training goes on from its last checkpoint with the same command."""
 
-    what: tyro.conf.Positional[str]
-    """What to train: lift, list, matting, pixelnerf, scene, or what an installed package adds."""
     data: Path
-    """Folder that `monoform prepare meshes` has made; for pixelnerf a posed data set, see `monoform prepare check`;
-    for list also ShapeNet's or Pix3D's layout with the samples of `monoform prepare sdf`;
-    for scene a capture: transforms.json, transforms_train.json, poses_bounds.npy, or COLMAP's sparse/0."""
+    """What it learns from; `monoform train WHAT --help` says what that is."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for checkpoints, metrics and, at the end, the weights."""
     steps: int | None = None
@@ -45,26 +41,40 @@ class Train(Computing):
     """Options of what is trained as NAME=VALUE, or each as --NAME VALUE; `monoform train WHAT --help` lists them."""
 
 
-def read(words: list[str]) -> Train:
-    """The options; those of the training itself are in `set`."""
+@dataclass(frozen=True)
+class TrainWhat(Train):
+    __doc__ = Train.__doc__
+    what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")] = field(kw_only=True)
+    """What to train: lift, list, matting, pixelnerf, scene, or what an installed package adds."""
+
+
+def read(words: list[str]) -> tuple[Training, Train]:
+    """What is trained, and the options; those of the training itself are in `set`."""
     from ..jobs.train import trainings
 
-    if all(is_flag(word) for word in words):
-        return parse(Train, "train", words)  # its help, or what is missing
     known = trainings()
-    places = zip(["", *words], words, strict=False)
-    loose = [word for before, word in places if not is_flag(word) and not is_flag(before)]
-    what = next((word for word in (*loose[:1], *words) if word in known), None)
-    if what is None:
-        named = loose[0] if loose else parse(Train, "train", words).what
+    places = enumerate(zip(["", *words], words, strict=False))
+    loose = [place for place, (before, word) in places if not is_flag(word) and not is_flag(before)]
+    found = next((place for place in (*loose, *range(len(words))) if words[place] in known), None)
+    if found is None:  # without a loose word it is for help, or what is missing is said
+        named = words[loose[0]] if loose else parse(TrainWhat, "train", words).what
         raise choose(named, known, f"{named!r} cannot be trained")
-    own, others = split_flags(known[what].options, words, flags_of(Train))
+    what = words[found]
+    training = known[what]
+    own, others = split_flags(training.options, [*words[:found], *words[found + 1 :]], flags_of(Train))
     try:
-        asked = parse(Train, "train", others, also=flags_of_options(known[what].options))
+        asked = parse(_kind(training), f"train {what}", others, also=flags_of_options(training.options))
     except SystemExit:
-        _print_options(known[what])
+        _print_options(training)
         raise
-    return replace(asked, set=(*asked.set, *own))
+    return training, replace(asked, set=(*asked.set, *own))
+
+
+def _kind(training: Training) -> type[Train]:
+    """The options, with what the training says of itself and its data."""
+    data = Annotated[Path, tyro.conf.arg(help=training.data)] if training.data else Path
+    about = (Train.__doc__ or "").replace("a network", training.summary, 1)
+    return make_dataclass("Train", [("data", data)], bases=(Train,), frozen=True, namespace={"__doc__": about})
 
 
 def _print_options(training: Training) -> None:
@@ -83,18 +93,14 @@ STOPPED = {
 
 def run(words: list[str]) -> int:
     """Train, then write the weights of what is there."""
-    asked = read(words)
+    training, asked = read(words)
     begun = time.perf_counter()
     if asked.minutes is not None and not 0 < asked.minutes < float("inf"):
         raise InputError(f"--minutes is {asked.minutes}; it must be positive.")
-    from ..devices import device_named
-    from ..jobs.train import trainings
     from ..training import run_folder
+    from .main import begin
 
-    if asked.offline:
-        go_offline()
-    device_named(asked.device)  # before anything is read
-    training = trainings()[asked.what]
+    begin(asked)  # before anything is read
     settings = training.options(**parse_settings(training.options, asked.set, training.name))
     steps = training.steps if asked.steps is None else asked.steps
     options = settings.loop(

@@ -122,8 +122,7 @@ def run(
         if not overwrite and is_complete(item, options):
             yield _kept(item)
         elif not overwrite and (other := _made_of_another(item)) is not None:
-            sentence = f"{item.folder} is the result of {other}: choose another -o, or add --overwrite to replace it."
-            yield Outcome(item.folder.name, "failed", printable(sentence))
+            yield Outcome(item.folder.name, "failed", str(not_replaced(item.folder, other)))
         else:
             waiting.append(item)
     each = partial(run_one, options=options, finish=finish)
@@ -151,13 +150,30 @@ def kept_result(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None
         return None
 
 
-def _made_of_another(item: Item) -> str | None:
-    """The photo that the item's folder is a result of, where that is another one of the same name."""
+def recorded_request(folder: Path) -> Mapping[str, Any] | None:
+    """What the result in a folder was asked for as; None where there is none that tells."""
     try:
-        recorded = read_summary(item.folder)["request"]["photo"]
+        found = read_summary(folder)["request"]
     except (InputError, KeyError, TypeError):
         return None
-    if not isinstance(recorded, str) or not isinstance(item.photo, str) or recorded == item.photo:
+    return found if isinstance(found, Mapping) else None
+
+
+def not_replaced(folder: Path, what: str) -> InputError:
+    """The sentence about a folder that holds the result of something else."""
+    sentence = f"{folder} is the result of {what}: choose another -o, or add --overwrite to replace it."
+    return InputError(printable(sentence))
+
+
+def _made_of_another(item: Item) -> str | None:
+    """What the item's folder is a result of, where that is another photo of the same name, or none."""
+    asked = recorded_request(item.folder)
+    if asked is None or not isinstance(item.photo, str):
+        return None
+    recorded = asked.get("photo")
+    if recorded is None and "photo" in asked:
+        return f"a sample of {asked.get('method')}"
+    if not isinstance(recorded, str) or recorded == item.photo:
         return None
     try:
         return None if os.path.samefile(recorded, item.photo) else recorded

@@ -24,6 +24,8 @@ def cite(what: str | Path | None = None) -> str:
     Raises:
         InputError: there is no such method or result.
     """
+    if what is not None and "/" in str(what) and not is_folder(what):
+        raise InputError(f"There is no result folder {what}: check the path, or give the name of a method.")
     if what is not None and is_folder(what):
         entries = read_summary(Path(what)).get("citation") or ()
         if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, str) for entry in entries):

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import torch
 from ..camera import orbit, so3_exp, so3_log
 from ..devices import there_are
 from ..errors import InputError
+from ..matting.network import network_probability
 from ..mesh import Mesh, RayCaster, extract, report, simplify
 from ..nn import Sphere
 from ..render import render_mesh
@@ -43,13 +45,18 @@ class Finding:
     good: bool = True
 
 
-def examine() -> list[Finding]:
-    """Look at the machine, the packages, and a few computations whose answers are known."""
+def examine(device: str = "cpu") -> list[Finding]:
+    """Look at the machine, the packages, and a few computations whose answers are known.
+
+    Args:
+        device: where networks compute: "cpu", "cuda" or "mps".
+    """
     checks: dict[str, Callable[[], tuple[str, bool]]] = {
         "rotations": _rotations,
         "bilinear look-up": _lookup,
         "surface of a ball": _ball,
         "ray casting": _rays,
+        f"network on {device}": partial(_network, device),
         "video": _video,
         "weights that ship": _weights,
     }
@@ -124,6 +131,18 @@ def _rays() -> tuple[str, bool]:
     good = bool(hits.hit[0]) and not bool(hits.hit[1]) and abs(float(hits.t[0]) - 2) < 1e-5
     backend = "embree" if importlib.util.find_spec("embreex") else "numpy (slower: no embreex here)"
     return f"by {backend}", good
+
+
+def _network(device: str) -> tuple[str, bool]:
+    """The mask of a drawn ball by the network of masks, on the device and on the CPU."""
+    rows, columns = (np.mgrid[0:96, 0:128] + 0.5) / 96
+    ball = np.hypot(rows - 0.5, columns - 0.6) < 0.3
+    photo = np.where(ball[..., None], [0.8, 0.3, 0.1], [0.9, 0.9, 0.95]).astype(np.float32)
+    found, on_cpu = (network_probability(photo, device=each) for each in (device, "cpu"))
+    iou = float(((found > 0.5) & ball).sum() / ((found > 0.5) | ball).sum())
+    error = float(np.abs(found - on_cpu).max())
+    compared = "" if device == "cpu" else f"; off the CPU's by up to {error:.1e}"
+    return f"mask of a ball, IoU {iou:.2f}{compared}", iou > 0.8 and error < 0.05
 
 
 def _weights() -> tuple[str, bool]:

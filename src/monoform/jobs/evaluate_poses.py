@@ -38,7 +38,7 @@ class PoseEvaluation(Protocol, EvaluationOptions):
     rays: int | None = None
     """adam: pixels in each update. Default: 2048."""
     sampling: str | None = None
-    """adam: random, centre, patch, points, regions or object. Default: regions."""
+    """adam: which pixels: random, center, patch, points, regions or object. Default: regions."""
     around: int = 7
     """lm: poses that are tried around each start."""
 

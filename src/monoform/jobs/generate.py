@@ -15,7 +15,7 @@ from ..outputs import atomic_folder
 from ..ranges import LARGEST_SEED, require_range
 from ..scene import SavedResult
 from ..scene.result_files import RECONSTRUCTED
-from .batch import kept_result
+from .batch import kept_result, not_replaced, recorded_request
 from .reconstruct import ReconstructOptions, Timings, request, write_result
 
 MOST = 1_000_000  # samples of one command
@@ -71,9 +71,13 @@ def generate(
         finish: called with each folder when all other files are written.
 
     Raises:
-        InputError: the method makes no samples, or a folder holds something else.
+        InputError: the method makes no samples, or a folder holds something else; without `overwrite` also
+            what was made with other options.
     """
     method = generator_of(options.method, options)
+    if not overwrite:
+        for seed in seeds:
+            _require_same(out / f"seed_{seed:04d}", replace(options, seed=seed))
     for seed in seeds:
         folder, own = out / f"seed_{seed:04d}", replace(options, seed=seed)
         kept = None if overwrite else kept_result(folder, request(None, None, own))
@@ -87,3 +91,14 @@ def generate(
                 sample = method.generate(method.latent(drawn), generator=drawn)
             summary = write_result(sample, place, own, timings, request(None, None, own), finish)
         yield SavedResult(folder, summary), False
+
+
+def _require_same(folder: Path, options: ReconstructOptions) -> None:
+    """Refuse the folder of a photo, or of a sample that was made with other options."""
+    recorded, asked = recorded_request(folder), request(None, None, options)
+    if recorded is None or recorded == asked:
+        return
+    if recorded.get("photo") is not None:
+        raise not_replaced(folder, str(recorded["photo"]))
+    other = next(name for name in (*asked, *recorded) if recorded.get(name) != asked.get(name))
+    raise not_replaced(folder, f"another request ({other} {recorded.get(other)}, not {asked.get(other)})")

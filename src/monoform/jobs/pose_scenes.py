@@ -110,8 +110,8 @@ def load_trained(folder: Path, *, device: str = "cpu") -> TrainedScene:
         return load_scene(folder, device=device)
     except InputError as error:
         raise InputError(
-            f"{error} A scene is a folder that monoform reconstruct, monoform train scene or monoform convert --method "
-            "nerf has written."
+            f"{str(error).rstrip('.')}; a scene is a folder that monoform reconstruct, monoform train scene or "
+            "monoform convert --method nerf has written."
         ) from error
 
 

@@ -177,7 +177,13 @@ def train_matting(
     return result
 
 
-TRAINING = Training("matting", "the network that finds an object's mask, from a pack", MattingTraining, train_matting)
+TRAINING = Training(
+    "matting",
+    "the network that finds an object's mask, from a pack",
+    MattingTraining,
+    train_matting,
+    data="Folder that `monoform prepare meshes` has made.",
+)
 
 
 def _card(packed: PackedObjects, sizes: MattingTraining, result: TrainResult) -> str:

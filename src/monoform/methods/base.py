@@ -38,7 +38,7 @@ class MethodCard:
         summary: one line.
         needs: what has to be there first ("nothing", "weights", ...).
         license: of the code and of the weights it uses.
-        weights: name of the weights, or None.
+        weights: names of the weights, or None.
         size: megabytes of the weights.
         citation: BibTeX of what it is built on.
     """

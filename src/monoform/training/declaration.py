@@ -56,6 +56,7 @@ class Training:
         options: dataclass of its own options, built on `LoopSettings`; each documented on a line of its own.
         run: (data, out, options of the loop, own options) -> what became of it; writes OUT/weights.
         steps: of the whole training, where the user does not say.
+        data: what it learns from, as the help of --data.
     """
 
     name: str
@@ -63,3 +64,4 @@ class Training:
     options: type[LoopSettings]
     run: Callable[[Path, Path, TrainOptions, Any], TrainResult]
     steps: int = 4000
+    data: str = ""

@@ -267,7 +267,13 @@ def train_lift(
     return result
 
 
-TRAINING = Training("lift", "the network of lift, from a pack of objects", LiftTraining, train_lift)
+TRAINING = Training(
+    "lift",
+    "the network of lift, from a pack of objects",
+    LiftTraining,
+    train_lift,
+    data="Folder that `monoform prepare meshes` has made.",
+)
 
 
 def _card(packed: PackedObjects, settings: LiftTraining, result: TrainResult) -> str:

@@ -100,4 +100,11 @@ def _card(source: Source, result: TrainResult, settings: ListTraining, stage: st
     )
 
 
-TRAINING = Training("list", "an implicit surface from one photo: both stages, one command", ListTraining, train_list)
+TRAINING = Training(
+    "list",
+    "an implicit surface from one photo: both stages, one command",
+    ListTraining,
+    train_list,
+    data="Folder that `monoform prepare meshes` has made; or ShapeNet's or Pix3D's layout with the samples of "
+    "`monoform prepare sdf`.",
+)

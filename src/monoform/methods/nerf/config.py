@@ -25,13 +25,13 @@ class SceneTraining(LoopSettings):
     """Options of the training of a scene.
 
     Attributes:
-        ema_decay: of the averaged weights; None for none.
-        clip: largest norm of the gradient; None for any.
+        ema_decay: decay of averaged weights; none for no averaging.
+        clip: largest norm of a gradient; none for no limit.
         config: hash: a hash grid with small networks; frequency: the two networks of NeRF, far slower.
         layout: of the capture: transforms, blender, llff, colmap; auto tells it by the files.
         up: the axis of the capture's world that points up: y or z; auto tells it by the photos.
         downscale_factor: by how much the photos are made smaller.
-        center: of the content in the world with y up, three numbers; None finds it, see `content_sphere`.
+        center: of the content in the world with y up, three numbers; none finds it, see `content_sphere`.
         radius: of the content; 0 finds it.
         margin: radius of the sphere that is rendered, in radii of the content.
         background: behind the content: white, black, learned for each direction; auto: white where photos have alpha.

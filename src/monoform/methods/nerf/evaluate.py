@@ -61,6 +61,7 @@ class SceneEvaluation(EvaluationOptions):
     """Render a scene from the cameras of photos that it was not trained on, and compare them.
 
     Writes OUT/PHOTO/comparison.png (photo, render, three times the error), metrics.json, metrics.md and metrics.csv.
+    Interrupted, the same line goes on.
     """
 
     scene: Path

@@ -145,4 +145,10 @@ def _card(capture: Capture, net: nn.Module, result: TrainResult, settings: Scene
     )
 
 
-TRAINING = Training("scene", "a radiance field from posed photos of a capture", SceneTraining, train_scene)
+TRAINING = Training(
+    "scene",
+    "a radiance field from posed photos of a capture",
+    SceneTraining,
+    train_scene,
+    data="A capture: transforms.json, transforms_train.json, poses_bounds.npy, or COLMAP's sparse/0.",
+)

@@ -107,8 +107,8 @@ class PixelNerfEvaluation(NewViewOptions, EvaluationOptions):
     data: Path
     """A data set in one of the published layouts; see `monoform prepare check`."""
     weights: str = ""
-    """Folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on the hub; cars, or none: the
-    small weights that ship."""
+    """Folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on the hub; cars: the
+    weights of cars that ship. Default: the small weights that ship."""
     split: Literal["train", "val", "test"] = "test"
     """Of the data set."""
     format: Literal["auto", "srn", "dvr", "dtu", "two_object"] = "auto"

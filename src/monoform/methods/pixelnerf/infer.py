@@ -45,7 +45,7 @@ class PixelNerf(Reconstructor):
         summary="a radiance field from one or few photos, for objects of the kind the weights were trained on",
         needs="its small weights, which ship with monoform, or converted ones (--set weights=DIR)",
         license="Apache-2.0; published weights: see their card",
-        weights="pixelnerf",
+        weights=", ".join(each.name for each in SHIPPED.values()),
         size=sum(each.megabytes for each in SHIPPED.values()),
         citation=(CITATION,),
     )

@@ -320,4 +320,10 @@ def _card(objects: PosedObjects, result: TrainResult, settings: PixelNerfTrainin
     )
 
 
-TRAINING = Training("pixelnerf", "a radiance field from a posed data set", PixelNerfTraining, train_pixelnerf)
+TRAINING = Training(
+    "pixelnerf",
+    "a radiance field from a posed data set",
+    PixelNerfTraining,
+    train_pixelnerf,
+    data="A posed data set, see `monoform prepare check`.",
+)
