@@ -198,9 +198,11 @@ def test_a_signal_after_the_last_step_leaves_no_lock(tmp_path: Path) -> None:
 import os, signal, sys
 from monoform.cli.main import main
 from monoform.training import LoopSettings, Training
+from monoform.training.checkpoint import checkpoint_path
 
 def late(data, out, options, settings):
-    (out / "mesh.glb").touch()
+    checkpoint_path(out, 1).parent.mkdir()
+    checkpoint_path(out, 1).touch()
     os.kill(os.getpid(), signal.SIGTERM)
     for _ in range(10):
         pass
@@ -213,4 +215,4 @@ main(["train", "late", "--data", ".", "-o", sys.argv[1]])
     words = [sys.executable, "-c", program, str(tmp_path / "out")]
     done = subprocess.run(words, check=False, capture_output=True, timeout=60)
     assert done.returncode == 130 and b"nothing is left half-written" in done.stderr, done.stderr
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["mesh.glb", "training.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["checkpoints", "training.json"]
