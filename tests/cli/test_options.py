@@ -93,6 +93,7 @@ def test_every_verb_refuses_an_unknown_option(verb):
         (["train", "scene", "--data", "d", "-o", "o", "--minutes", "-1"], "--minutes is -1"),
         (["train", "scene", "--no-such-option", "-o", "scene"], "`monoform train scene --help` lists its options"),
         (["cite", "out/mug"], "There is no result folder out/mug: check the path, or give the name of a method."),
+        (["cite", "nosuch"], "There is no method 'nosuch'"),
         (["generate", "-o", "x"], "generate needs METHOD; "),
         (["evaluate", "inerf", "--scene", "no-such", "-o", "x"], "in it; train one with monoform train scene; a scene"),
     ],
@@ -113,3 +114,11 @@ def test_helps_list_every_sampling(capsys):
             main([*words, "--help"])
         told = " ".join(re.sub("[│\n]", " ", capsys.readouterr().out).split())
         assert f"{', '.join(SAMPLINGS[:-1])} or {SAMPLINGS[-1]}. Default: regions." in told
+
+
+def test_a_file_is_no_method_to_cite(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mug.glb").touch()
+    with pytest.raises(SystemExit):
+        main(["cite", "mug.glb"])
+    assert "There is no result folder mug.glb: " in capsys.readouterr().err

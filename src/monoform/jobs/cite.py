@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..errors import InputError
@@ -24,12 +25,12 @@ def cite(what: str | Path | None = None) -> str:
     Raises:
         InputError: there is no such method or result.
     """
-    if what is not None and "/" in str(what) and not is_folder(what):
-        raise InputError(f"There is no result folder {what}: check the path, or give the name of a method.")
     if what is not None and is_folder(what):
         entries = read_summary(Path(what)).get("citation") or ()
         if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, str) for entry in entries):
             raise InputError(f"{what} names no citation that can be read: reconstruct the photo again.")
+    elif what is not None and what not in method_names() and (Path(what).name != str(what) or os.path.lexists(what)):
+        raise InputError(f"There is no result folder {what}: check the path, or give the name of a method.")
     else:
         names = method_names() if what is None else [str(what)]
         entries = [entry for name in names for entry in method_class(name).card.citation]
