@@ -60,6 +60,8 @@ def test_options_by_their_old_names_are_taken_with_a_line(capsys: pytest.Capture
         ["downscale_factor=8", "exposure=false"],
         [],
     )
+    words = ["--set", "reduced=8", "rays=512", "reduced"]
+    assert split_flags(SceneTraining, words, {"--set"}) == ([], words)
     told = "monoform: --reduced is now --downscale-factor.\nmonoform: --gains is now --exposure.\n"
     assert capsys.readouterr().err == told
     words = ["centre=1 2 3", "reduced=4", "clear=0.5", "steps_along=9", "log2_rows=12", "judged=3", "gains=true"]

@@ -82,6 +82,9 @@ def split_flags(kind: type, words: Sequence[str], other: Collection[str]) -> tup
     found, left, rest = [], [], list(words)
     while rest:
         word = rest.pop(0)
+        if not is_flag(word):
+            left.append(word)
+            continue
         flag, equals, text = word.partition("=")
         flag = flag.replace("_", "-")
         no = flag.startswith("--no-") and flag not in known
