@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 import types
 import typing
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..computing import is_offline, require_network
 from ..errors import InputError
@@ -30,6 +32,8 @@ WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 OWN = frozenset({WEIGHTS, CARD, "transforms.json", "held_out.json", "held_out.md"})
 PICTURES = frozenset({"held_out"})
 TRAINED, CONVERTED = "train", "convert"
+FACTORIES = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
+BEYOND, SPARE = 4, 1 << 26  # a model may be made of so many times the numbers that its file holds, and some more
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 Config = TypeVar("Config")
 Module = TypeVar("Module", bound=nn.Module)
@@ -109,14 +113,16 @@ def load_pretrained(
     folder = _local_folder(source, revision)
     config = _read_config(folder / CONFIG, config_class, _architectures(build))
     shapes = tensor_shapes(folder / WEIGHTS, missing=MISSING)
+    held = sum(tensor.numel() for tensor in shapes.values())
     try:
-        with torch.device("meta"):  # nothing is made before the file is known to hold as much
-            wanted = build(config).state_dict()
+        with _Limit(BEYOND * held + SPARE, folder / WEIGHTS):
+            module = build(config)
+    except InputError:
+        raise
     except (ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
         raise InputError(f"{folder / CONFIG} describes no model that can be built: {error}") from error
-    require_same_shapes(shapes, wanted, folder / WEIGHTS)
-    module = build(config)
     wanted = module.state_dict()
+    require_same_shapes(shapes, wanted, folder / WEIGHTS)
     found = _read_tensors(folder / WEIGHTS, wanted)
     with torch.no_grad():
         for name, tensor in wanted.items():
@@ -197,6 +203,31 @@ def _read_config(path: Path, config_class: type[Config], architectures: tuple[st
     if isinstance(stored, str) and architectures and stored not in architectures:
         raise InputError(f"{path} is of the architecture {stored[:60]!r}; {' or '.join(architectures)} is needed here.")
     return _build_config(config_class, values, path)
+
+
+class _Limit(TorchFunctionMode):
+    """A model that asks for far more numbers than its file holds is refused before it has them.
+
+    Building on the meta device would tell as much, but loads PyTorch's compiler: a second of every command.
+    """
+
+    def __init__(self, most: int, path: Path) -> None:
+        super().__init__()
+        self.left, self.path = most, path
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in FACTORIES:
+            size = kwargs.get("size", args[:1] if args and isinstance(args[0], (tuple, list)) else args)
+            size = size[0] if size and isinstance(size[0], (tuple, list)) else size
+            self.left -= math.prod(max(0, int(side)) for side in size)
+        elif func is torch.arange:
+            self.left -= max((abs(int(end)) for end in args), default=0)
+        if self.left < 0:
+            raise InputError(f"{self.path} is of another architecture: it holds fewer numbers than {CONFIG} asks for.")
+        return func(*args, **kwargs)
 
 
 def _architectures(build: Callable[..., nn.Module]) -> tuple[str, ...]:
