@@ -25,7 +25,7 @@ EVALUATED = {"inerf": ["--scene", "d"], "lift": ["d"], "nerf": ["--scene", "d"]}
 VERBS = {
     "reconstruct": (reconstruct.Reconstruct, ["a.png", "-o", "x"]),
     "pose": (pose.Pose, ["a.png", "-o", "x", "--scene", "s"]),
-    "train": (train.Train, ["lift", "--data", "d", "-o", "x"]),
+    "train": (train.Train, ["--data", "d", "-o", "x"]),
     "film": (film.Film, ["--data", "d", "--weights", "w", "-o", "x"]),
     **{
         f"evaluate {name}": (each.options, [*EVALUATED.get(name, ["--data", "d"]), "-o", "x"])
