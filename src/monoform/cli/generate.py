@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
-from ..computing import Computing
 from .options import parse
+from .result_options import ResultOptions
 
 
 @dataclass(frozen=True)
-class Generate(Computing):
+class Generate(ResultOptions):
     """Make objects without a photo, by a method that can: each seed a result folder, as reconstruct writes them."""
 
     method: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="METHOD")]
@@ -22,20 +22,6 @@ class Generate(Computing):
     """Where the result folders go, seed_0000 and so on."""
     seeds: tuple[str, ...] = ("0",)
     """Numbers and ranges of seeds, for instance 0-7 12."""
-    faces: int = 20_000
-    """Triangles of each mesh, met within one percent."""
-    texture: int = 1024
-    """Side of the texture in pixels."""
-    resolution: int = 320
-    """Cells along the longest side at which the surface is extracted."""
-    frames: int = 60
-    """Frames of the turntable film; 0 leaves it out."""
-    film: Literal["mesh", "field"] = "mesh"
-    """What the turntable shows: mesh; or field, as the method itself draws it."""
-    overwrite: bool = False
-    """Make finished samples anew."""
-    set: tuple[str, ...] = field(default=())
-    """Options of the method as NAME=VALUE; `monoform models METHOD` lists them."""
 
 
 def read(words: list[str]) -> Generate:
@@ -57,11 +43,7 @@ def run(words: list[str]) -> int:
     seeds = seeds_in(asked.seeds)
     options = ReconstructOptions(
         method=asked.method,
-        faces=asked.faces,
-        texture=asked.texture,
-        resolution=asked.resolution,
-        frames=asked.frames,
-        film=asked.film,
+        **asked.of_results(),
         overrides=parse_overrides(asked.method, asked.set),
         device=device,
     )

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from ..computing import Computing
 from .options import parse
+from .result_options import ResultOptions
 
 if TYPE_CHECKING:
     from ..jobs.batch import Outcome
 
 
 @dataclass(frozen=True)
-class Reconstruct(Computing):
+class Reconstruct(ResultOptions):
     """Turn each PHOTO into a result folder: textured mesh, camera, overlay, turntable and a page to look at.
 
     Every photo is an object of its own. A rerun does only what is missing.
@@ -48,24 +48,10 @@ class Reconstruct(Computing):
     """How a mask is found: auto, rembg (optional package), network or grabcut."""
     focal: float | None = None
     """Focal length in pixels of the original photo. Default: from EXIF, else the method's assumption."""
-    faces: int = 20_000
-    """Triangles of the mesh, met within one percent."""
-    texture: int = 1024
-    """Side of the texture in pixels."""
-    resolution: int = 320
-    """Cells along the longest side at which the surface is extracted."""
-    frames: int = 60
-    """Frames of the turntable film; 0 leaves it out."""
-    film: Literal["mesh", "field"] = "mesh"
-    """What the turntable shows: mesh; or field, as the method itself draws it (pixelnerf), which takes longer."""
     seed: int = 0
     """Seed of all randomness."""
     workers: int = 1
     """Photos at once, each in a process of its own."""
-    overwrite: bool = False
-    """Reconstruct finished photos anew."""
-    set: tuple[str, ...] = field(default=())
-    """Options of the method as NAME=VALUE; `monoform models METHOD` lists them."""
 
 
 def read(words: list[str]) -> Reconstruct:
@@ -95,11 +81,7 @@ def run(words: list[str]) -> int:
         method=asked.method,
         matting=asked.matting,
         focal=asked.focal,
-        faces=asked.faces,
-        texture=asked.texture,
-        resolution=asked.resolution,
-        frames=asked.frames,
-        film=asked.film,
+        **asked.of_results(),
         seed=asked.seed,
         device=device,
         overrides=parse_overrides(asked.method, asked.set) | given,
