@@ -17,6 +17,7 @@ from tests.parity import (  # noqa: F401  the checks enter themselves into the t
     checks_pixelnerf_model,
     checks_pixelnerf_rendering,
     checks_pixelnerf_training,
+    checks_pof3d_data,
     checks_realfusion,
 )
 from tests.parity.parity_checks import case_folders, kind_of, with_and_without_check

@@ -18,15 +18,22 @@ STEP = 1 << 20
 class _ShortReads(io.BufferedReader):
     """A file that hands out no more at once than the longest list of members."""
 
+    longest = MAX_LIST_BYTES
+
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MAX_LIST_BYTES:
+        if size is not None and size > self.longest:
             raise zipfile.BadZipFile("its list of members is too long")
         return super().read(size)
 
 
 @contextmanager
 def open_archive(
-    path: str | Path, *, limit: int, advice: str, missing: str = "check the name"
+    path: str | Path,
+    *,
+    limit: int,
+    advice: str,
+    missing: str = "check the name",
+    list_limit: int = MAX_LIST_BYTES,
 ) -> Iterator[zipfile.ZipFile]:
     """A zip file whose members unfold to at most `limit` bytes, by what its list says of them.
 
@@ -35,17 +42,20 @@ def open_archive(
     Args:
         advice: what to do about a damaged file, the end of its sentence.
         missing: what to do where there is none.
+        list_limit: bytes of the list of members.
 
     Raises:
         InputError: the file is missing, no regular file, no zip file, damaged, or unfolds to more.
     """
     require_regular_file(path, advice=missing)
     try:
-        with _ShortReads(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
-            total = sum(member.file_size for member in archive.infolist())
-            if total > limit:
-                raise InputError(f"{path} unfolds to {total / 1e6:.0f} MB; up to {limit / 1e6:.0f} MB are read.")
-            yield archive
+        with _ShortReads(io.FileIO(path)) as file:
+            file.longest = list_limit
+            with zipfile.ZipFile(file) as archive:
+                total = sum(member.file_size for member in archive.infolist())
+                if total > limit:
+                    raise InputError(f"{path} unfolds to {total / 1e6:.0f} MB; up to {limit / 1e6:.0f} MB are read.")
+                yield archive
     except InputError:
         raise
     except Exception as error:  # zipfile, zlib, struct and the readers of members raise whatever they stumble over

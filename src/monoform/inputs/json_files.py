@@ -26,19 +26,34 @@ def read_json(path: str | Path, *, advice: str = "write it again", missing: str 
     return content
 
 
-def read_json_value(path: str | Path, *, advice: str = "write it again", missing: str = "check the name") -> Any:
+def read_json_value(
+    path: str | Path,
+    *,
+    advice: str = "write it again",
+    missing: str = "check the name",
+    limit: int = MAX_JSON_BYTES,
+) -> Any:
     """The value in a JSON file.
 
     Args:
         path: of the file, UTF-8 with or without a byte order mark.
         advice: what to do about a damaged file, the end of its sentence.
         missing: what to do where there is none.
+        limit: bytes.
 
     Raises:
         InputError: the file is missing, damaged, or holds a number that is not finite; the sentence names the file, and
             the field where there is one.
     """
-    text = read_text(path, limit=MAX_JSON_BYTES, advice=missing)
+    return parsed_json(read_text(path, limit=limit, advice=missing), path, advice)
+
+
+def parsed_json(text: str, path: str | Path, advice: str) -> Any:
+    """The value in the text of a JSON file.
+
+    Raises:
+        InputError: as `read_json_value`.
+    """
     try:
         content = json.loads(text)
     except RecursionError as error:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -60,6 +61,7 @@ def open_picture(
     profile: bool = True,
     smallest: int = MIN_SIDE,
     timeout: float = MAX_SECONDS,
+    called: str = "",
 ) -> Picture:
     """Read a picture of at most 100 million pixels.
 
@@ -69,6 +71,7 @@ def open_picture(
         profile: whether colors are brought to sRGB by the file's profile; glTF says that textures are sRGB without.
         smallest: pixels of the shorter side at least.
         timeout: seconds in all for a URL.
+        called: what sentences call bytes, such as the file that they are of.
 
     Raises:
         InputError: the source cannot be read, is no image, or has an unusable size.
@@ -80,7 +83,7 @@ def open_picture(
     if isinstance(source, Image.Image):
         return _loaded(source, "photo", "image", orientation, smallest, profile)
     if isinstance(source, bytes):
-        return _decoded(source, "photo", "bytes", orientation, smallest, profile)
+        return _decoded(source, "photo", called or "bytes", orientation, smallest, profile)
     if is_url(source):
         shown, data = shown_url(str(source)), download(str(source), timeout)
         return _decoded(data, name_of(source), shown, orientation, smallest, profile)
@@ -91,6 +94,14 @@ def open_picture(
     raise InputError(
         f"A photo cannot be read from {type(source).__name__}: give a path, a URL, bytes, a PIL image or an array."
     )
+
+
+@cache
+def picture_suffixes() -> frozenset[str]:
+    """Ends of the names of files that are read, in small letters, as in ".png"."""
+    register_heif()
+    found = Image.registered_extensions()
+    return frozenset(suffix for suffix, name in found.items() if name in FORMATS and name in Image.OPEN)
 
 
 def picture_size(path: str | Path, *, orientation: Orientation = "stored") -> tuple[int, int]:
