@@ -94,7 +94,7 @@ def test_every_verb_refuses_an_unknown_option(verb):
         (["train", "scene", "--no-such-option", "-o", "scene"], "`monoform train scene --help` lists its options"),
         (["cite", "out/mug"], "There is no result folder out/mug: check the path, or give the name of a method."),
         (["cite", "nosuch"], "There is no method 'nosuch'"),
-        (["generate", "-o", "x"], "generate needs METHOD; "),
+        (["generate", "-o", "x"], "generate needs METHOD or --weights; "),
         (["evaluate", "inerf", "--scene", "no-such", "-o", "x"], "in it; train one with monoform train scene; a scene"),
     ],
 )

@@ -122,17 +122,18 @@ def test_it_is_measured(run: Callable[..., str], trained: Path, photos: Path, tm
 
 
 def test_samples_are_result_folders_of_their_seeds(run: Callable[..., str], tmp_path: Path) -> None:
-    words = ("--frames", 2, "--faces", 500, "--resolution", 48, "--texture", 64)
+    words = ("--frames", 2, "--faces", 500, "--resolution", 48, "--texture", 64, "--wobble", 2)
     told = run("generate", "ellipsoid", "--seeds", "0-1", 7, "-o", tmp_path / "out", *words)
     names = ["seed_0000", "seed_0001", "seed_0007"]
-    assert [Path(line).name for line in told.splitlines()] == names
+    assert [Path(line).name for line in told.splitlines()] == [*names, "sheet.png"]
+    beside = {"index.html", "summary.csv", "sheet.png"}
     meshes: list[Mesh] = []
     for name in names:
         folder = tmp_path / "out" / name
         result = json.loads((folder / "result.json").read_text())
         assert result["photo"] is None and result["seed"] == int(name[5:]) and result["overlay"] is None
-        assert {"mesh.glb", "turntable.mp4", "report.html"} <= {path.name for path in folder.iterdir()}
-        assert not (folder / "camera.json").exists()
+        expected = {"mesh.glb", "turntable.mp4", "report.html", "image.png", "camera.json", "depth.npy", "wobble.mp4"}
+        assert expected <= {path.name for path in folder.iterdir()}
         meshes.append(load(folder / "mesh.glb"))
     radii = torch.randn(6, generator=torch.Generator().manual_seed(7))[:3].mul(0.5).exp()
     expected = (0.9 * radii / radii.max()).numpy()
@@ -148,7 +149,7 @@ def test_samples_are_result_folders_of_their_seeds(run: Callable[..., str], tmp_
         "--overwrite to replace it.\n"
     )
     assert [(tmp_path / "out" / name / "mesh.glb").stat().st_mtime_ns for name in names] == stamps
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names, "nothing was begun"
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*names, *beside}, "nothing was begun"
     (tmp_path / "seed_0007.png").write_bytes(drawn(WIDE, HIGH))
     told = run("reconstruct", tmp_path / "seed_0007.png", "--method", "inflate", "-o", tmp_path / "out", code=2)
     assert f"{folder} is the result of a sample of ellipsoid: choose another -o" in told
@@ -166,6 +167,13 @@ def test_samples_are_result_folders_of_their_seeds(run: Callable[..., str], tmp_
         (("ellipsoid", "--seeds", "x"), "--seeds has 'x'; give numbers and ranges, as in 0-7 12."),
         (("ellipsoid", "--seeds", "0-99999999"), "over at most 1000000 seeds in all"),
         (("ellipsoid", "--film", "field"), "ellipsoid gives no radiance field to film"),
+        (("ellipsoid", "--truncation", "0.5"), "ellipsoid has no option truncation: it takes weights, depth, fov."),
+        (("ellipsoid", "--cameras", "predicted"), "ellipsoid predicts no cameras: choose --cameras fixed or orbit."),
+        (("ellipsoid", "--interpolate"), "--interpolate goes from sample to sample: give at least two --seeds, not 1."),
+        (("ellipsoid", "--mix", 0, 1), "have one layer of styles: there is nothing to mix."),
+        (("ellipsoid", "--published"), "ellipsoid knows no files of its authors' program: leave out --published."),
+        (("--weights", "nowhere"), "There are no weights at nowhere: give a folder that exists, or name the METHOD."),
+        ((), "generate needs METHOD or --weights"),
         (("ellipsoid", "--set", "fov=a"), "--set fov is 'a': give a number."),
         (("none",), "There is no method 'none'"),
     ],

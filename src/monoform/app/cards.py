@@ -15,11 +15,14 @@ from .words import origin_in_words
 
 FILES = {
     "mesh.glb": "textured mesh with the photo's camera, for any 3D program",
-    "camera.json": "pose and intrinsics of the photo",
+    "image.png": "the sample as its method draws it",
+    "camera.json": "pose and intrinsics of the picture",
     "mask.png": "the mask that was used",
     "views.jpg": "renders from four sides",
     "overlay.png": "the mesh drawn over the photo",
     "turntable.mp4": "film of one full turn",
+    "wobble.mp4": "film of a camera that moves a little",
+    "depth.npy": "depth along the camera's z axis, float32, inf where nothing is",
     "result.json": "all numbers on this page",
 }
 

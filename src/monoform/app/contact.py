@@ -19,7 +19,7 @@ MARK = "<title>Results · monoform</title>"
 STATES = {"done": "done", "kept": "kept from before", "failed": "failed"}
 
 
-def write_summary(out: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+def write_summary(out: Path, rows: Sequence[Mapping[str, Any]], unit: str = "photo") -> Path:
     """Write `summary.csv` and the contact sheet `index.html` of a batch into `out`; return the sheet's path.
 
     Args:
@@ -27,6 +27,7 @@ def write_summary(out: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
         rows: one mapping a photo with the keys of `COLUMNS`: `status` is "done", "kept" (made by an earlier run) or
             "failed", `message` the sentence of a failure, `folder` the result's folder relative to `out`. Only
             `name` and `status` are needed.
+        unit: what a row is about.
     """
     for row in rows:
         if row.get("status") not in STATES:
@@ -37,7 +38,7 @@ def write_summary(out: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
         "contact.html",
         policy=policy(style=style),
         style=style,
-        tally=html.escape(_tally(rows)),
+        tally=html.escape(_tally(rows, unit)),
         failures=_failures([row for row in rows if row["status"] == "failed"]),
         sheet="".join(_tile(out, row) for row in rows if row["status"] != "failed"),
     )
@@ -60,10 +61,10 @@ def require_place(out: Path) -> None:
     require_ours(out / "index.html", lambda file: MARK in file.read_text(encoding="utf-8"))
 
 
-def _tally(rows: Sequence[Mapping[str, Any]]) -> str:
+def _tally(rows: Sequence[Mapping[str, Any]], unit: str) -> str:
     counts = {words: sum(row["status"] == status for row in rows) for status, words in STATES.items()}
     seconds = sum(row["seconds"] for row in rows if isinstance(row.get("seconds"), int | float))
-    parts = [f"{len(rows)} photo{'s' if len(rows) != 1 else ''}"]
+    parts = [f"{len(rows)} {unit}{'s' if len(rows) != 1 else ''}"]
     parts += [f"{count} {words}" for words, count in counts.items() if count]
     parts += [f"{seconds:.1f} s of work"] if seconds else []
     guessed = sum(row["status"] != "failed" and is_guessed(row.get("mask")) for row in rows)
@@ -96,12 +97,10 @@ def _tile(out: Path, row: Mapping[str, Any]) -> str:
 
 
 def _thumbnail(folder: Path, name: str) -> str:
-    for file in ("overlay.png", "mask.png"):
+    for file in ("overlay.png", "image.png", "image_000.png", "mask.png"):
         if (folder / file).is_file():
             try:
-                return html.image(
-                    picture_uri(folder / file, longest=256, quality=80), f"Overlay of {name}", "loading=lazy"
-                )
+                return html.image(picture_uri(folder / file, longest=256, quality=80), f"Picture of {name}", "loading=lazy")
             except InputError:
                 continue
     return "<div class=blank></div>"

@@ -21,6 +21,10 @@ from .words import fit_in_words, is_guessed, origin_in_words
 
 PAGE_LIMIT = 8_000_000  # characters; a longer page leaves the film out and links it instead
 PICTURES = {  # caption, class
+    "image.png": ("As the method draws it", ""),
+    "image_raw.png": ("What its rays see, before it is super-resolved", ""),
+    "depth.png": ("Depth, near is bright", ""),
+    "normals.png": ("Normals, from -1..1 to 0..1", ""),
     "overlay.png": ("The mesh drawn over the photo", ""),
     "mask.png": ("The mask that was used", ""),
     "views.jpg": ("From four sides", "wide"),

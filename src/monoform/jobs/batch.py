@@ -16,7 +16,7 @@ import torch
 from ..errors import InputError, WriteError
 from ..inputs.photo_folders import named_photos
 from ..outputs import distinct, made_parents
-from ..scene.result_files import read_summary
+from ..scene.result_files import MESH, read_summary
 from ..text import printable
 from ..workers import map_unordered
 from .posed_photos import PosedPhotos, masks_of
@@ -185,9 +185,10 @@ def _is_sound(summary: dict[str, Any]) -> bool:
     """Whether what is shown of a kept result is of the kinds that it is written in."""
     mesh, overlay, notices = (summary.get(name) for name in ("mesh", "overlay", "notices"))
     fit = isinstance(overlay, dict) and isinstance(overlay.get("iou"), float)
+    counts = ("faces", "watertight", "components")
+    whole = isinstance(mesh, dict) and all(isinstance(mesh.get(name), int) for name in counts)
     return (
-        isinstance(mesh, dict)
-        and all(isinstance(mesh.get(name), int) for name in ("faces", "watertight", "components"))
+        (whole or (mesh is None and MESH not in summary["files"]))
         and (fit or (overlay is None and OVERLAY not in summary["files"]))
         and isinstance(notices, list)
         and all(isinstance(notice, str) for notice in notices)
@@ -208,7 +209,7 @@ def run_one(item: Item, options: ReconstructOptions, finish: Finish | None = Non
             raise  # all further photos would be computed for nothing
         return Outcome(item.folder.name, "failed", printable(error), round(time.perf_counter() - start, 2))
     seconds = round(time.perf_counter() - start, 2)
-    return _outcome(item, "done", dict(saved.summary), seconds)
+    return outcome_of(item.folder, "done", saved.summary, seconds)
 
 
 def _lost(item: Item) -> Outcome:
@@ -216,13 +217,14 @@ def _lost(item: Item) -> Outcome:
 
 
 def _kept(item: Item) -> Outcome:
-    return _outcome(item, "kept", read_summary(item.folder), 0.0)
+    return outcome_of(item.folder, "kept", read_summary(item.folder), 0.0)
 
 
-def _outcome(item: Item, status: str, summary: dict[str, Any], seconds: float) -> Outcome:
+def outcome_of(folder: Path, status: str, summary: Mapping[str, Any], seconds: float) -> Outcome:
+    """What became of the object of a result folder."""
     mesh, iou = summary.get("mesh") or {}, (summary.get("overlay") or {}).get("iou")
     return Outcome(
-        name=item.folder.name,
+        name=folder.name,
         status=status,
         message=" ".join(summary.get("notices") or ()),
         seconds=seconds,
@@ -231,5 +233,5 @@ def _outcome(item: Item, status: str, summary: dict[str, Any], seconds: float) -
         watertight=mesh.get("watertight"),
         components=mesh.get("components"),
         mask=(summary.get("mask") or {}).get("origin"),
-        folder=item.folder.name,
+        folder=folder.name,
     )

@@ -64,14 +64,19 @@ def turntable(
 
 
 def own_turntable(
-    reconstruction: Reconstruction, *, frames: int = 60, size: int = 384, elevation: float = math.radians(15)
+    reconstruction: Reconstruction,
+    *,
+    frames: int = 60,
+    size: int = 384,
+    elevation: float = math.radians(15),
+    cameras: Camera | None = None,
 ) -> Iterator[Float[np.ndarray, "size size 3"]]:
-    """The same views as of `turntable`, as the method itself draws them.
+    """The same views as of `turntable`, or of other cameras, as the method itself draws them.
 
     Raises:
         InputError: it draws none.
     """
-    cameras = around(frames, size, elevation)
+    cameras = around(frames, size, elevation) if cameras is None else cameras
     return drawn(lambda camera: reconstruction.render(camera, what="field").rgb, cameras, "filming the field")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ DOING = {  # what is said while a step is taken
     "open": "opening the photo",
     "mask": "finding the object in the photo",
     "shape": "finding the shape",
+    "pictures": "drawing the pictures",
     "mesh": "making the mesh",
     "overlay": "drawing the mesh over the photo",
     "turntable": "making the turntable",
@@ -146,12 +147,19 @@ def write_result(
     timings: Timings,
     asked: Mapping[str, Any],
     finish: Callable[[Path], object] | None = None,
+    *,
+    meshed: bool = True,
+    around: Camera | None = None,
+    notices: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write all files of a result folder.
 
     Args:
         asked: what was asked for, see `request`.
-        finish: called with the folder when all other files are written.
+        finish: called with the folder when all other files are written; there is no page where there is no mesh.
+        meshed: whether there is a mesh.
+        around: cameras of a film of the field; None: the house's.
+        notices: what the user should know, besides what the photo says.
 
     Returns:
         What result.json holds.
@@ -161,11 +169,14 @@ def write_result(
     """
     if options.film == "field" and not reconstruction.draws_itself:
         raise InputError(f"{options.method} gives no radiance field to film: choose --film mesh.")
-    with timings("mesh"):
-        mesh = reconstruction.mesh(faces=options.faces, texture=options.texture, resolution=options.resolution)
-    summary = _write(reconstruction, mesh, options, place, timings) | {"request": dict(asked)}
+    mesh = None
+    if meshed:
+        with timings("mesh"):
+            mesh = reconstruction.mesh(faces=options.faces, texture=options.texture, resolution=options.resolution)
+    summary = _write(reconstruction, mesh, options, place, timings, around) | {"request": dict(asked)}
+    summary["notices"] = [*summary["notices"], *notices]
     write_summary(place, summary)
-    if finish is not None:
+    if finish is not None and meshed:
         with work("writing the page"):
             finish(place)
         write_summary(place, summary)
@@ -224,23 +235,30 @@ def _known_camera(photo: Photo, focal: float | None) -> Camera | None:
 
 
 def _write(
-    reconstruction: Reconstruction, mesh: Mesh, options: ReconstructOptions, place: Path, timings: Timings
+    reconstruction: Reconstruction,
+    mesh: Mesh | None,
+    options: ReconstructOptions,
+    place: Path,
+    timings: Timings,
+    around: Camera | None,
 ) -> dict[str, Any]:
     iou = None
-    if reconstruction.can_be_overlaid:
+    if mesh is not None and reconstruction.can_be_overlaid:
         with timings("overlay"):
             picture, iou = overlay(reconstruction, mesh)
             save_picture(Image.fromarray(to_bytes(picture)), place / OVERLAY)
     with timings("turntable"):
-        if options.frames:
-            whole = turntable(mesh, frames=options.frames)
-            own = own_turntable(reconstruction, frames=options.frames)
-            write_video(own if options.film == "field" else whole, place / TURNTABLE, fps=FPS)
-        save_picture(Image.fromarray(to_bytes(four_views(mesh))), place / SHEET, quality=90)
+        if options.frames and options.film == "field":
+            film = own_turntable(reconstruction, frames=options.frames, cameras=around)
+            write_video(film, place / TURNTABLE, fps=FPS)
+        elif options.frames and mesh is not None:
+            write_video(turntable(mesh, frames=options.frames), place / TURNTABLE, fps=FPS)
+        if mesh is not None:
+            save_picture(Image.fromarray(to_bytes(four_views(mesh))), place / SHEET, quality=90)
     with timings("write"):
         summary = write_files(reconstruction, mesh, place)
         sizes = {"faces": options.faces, "texture": options.texture, "resolution": options.resolution}
-        hypotheses = write_hypotheses(reconstruction, mesh, place, **sizes)
+        hypotheses = write_hypotheses(reconstruction, mesh, place, **sizes) if mesh is not None else None
         if hypotheses:
             summary["hypotheses"] = hypotheses
     return summary | {

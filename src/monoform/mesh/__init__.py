@@ -10,6 +10,7 @@ from .closest import Closest as Closest
 from .closest import closest_points as closest_points
 from .files import export as export
 from .files import load as load
+from .isosurface import NoSurfaceError as NoSurfaceError
 from .isosurface import extract as extract
 from .mesh import Mesh as Mesh
 from .raycast import Hits as Hits
@@ -33,6 +34,7 @@ __all__ = [
     "Hits",
     "Mesh",
     "MeshReport",
+    "NoSurfaceError",
     "RayCaster",
     "bake",
     "closest_points",

@@ -16,6 +16,10 @@ from .node_grid import CHUNK, NUDGE, Grid, Sampler, crossed_blocks, every_node, 
 DENSITY_LEVEL = 10.0
 
 
+class NoSurfaceError(InputError):
+    """Nothing in a field crosses the level that was asked for."""
+
+
 def extract(
     field: Field,
     *,
@@ -39,8 +43,8 @@ def extract(
         chunk: points per call of the field.
 
     Raises:
-        InputError: nothing crosses the level, or an option is out of range, or the field gives numbers that are not
-            finite.
+        NoSurfaceError: nothing crosses the level.
+        InputError: an option is out of range, or the field gives numbers that are not finite.
     """
     if resolution < 2:
         raise InputError(f"A surface needs a grid of at least 2 cells, not {resolution}; use for example 128.")
@@ -60,7 +64,7 @@ def extract(
     tiny = NUDGE * (grid.spacing if is_distance else max(abs(level), 1e-6))
     values = _sparse_values(Sampler(distance, grid, chunk), block, slope=1.0 if is_distance else None, tiny=tiny)
     if not (values < 0).any():
-        raise InputError(
+        raise NoSurfaceError(
             f"The field has no surface at level {level:g} on a grid of {resolution} cells; "
             "lower the level or use a finer grid."
         )

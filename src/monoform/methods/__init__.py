@@ -17,5 +17,9 @@ from .registry import every_method as every_method
 from .registry import make as make
 from .registry import method_class as method_class
 from .registry import method_names as method_names
+from .samples import PublishedSamples as PublishedSamples
+from .samples import Studio as Studio
+from .samples import Styles as Styles
+from .samples import label_of as label_of
 
 __getattr__ = old_names(__name__, {"Surroundings": "SceneBounds"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,6 +24,7 @@ from ..renamed import renamed
 from ..render.ray_renderer import RayRenderer
 from ..scene import Photo, Reconstruction, View
 from ..training import Training
+from .samples import PublishedSamples, Studio, Styles, label_of
 
 Kind = TypeVar("Kind", bound="Method")
 
@@ -155,7 +156,16 @@ class Reconstructor(Method, ABC):
 
 
 class Generator(Method, ABC):
-    """A method that makes objects without a photo: a latent is drawn, and an object is made of it."""
+    """A method that makes objects without a photo: a latent is drawn, and an object is made of it.
+
+    `latent` and `generate` are all that it needs. The rest is for networks that make styles of a latent, that predict
+    the camera, or whose pictures are taken in a way of their own.
+
+    Attributes:
+        architectures: names of the networks whose weights it takes, as config.json says them.
+    """
+
+    architectures: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def latent(self, generator: torch.Generator) -> Float[Tensor, " d"]:
@@ -169,6 +179,41 @@ class Generator(Method, ABC):
             latent: as `latent` draws it, or a mixture of such.
             generator: the only source of further randomness.
         """
+
+    @property
+    def studio(self) -> Studio:
+        """How its pictures are taken; the house's turntable where it says nothing."""
+        return Studio()
+
+    def seeded(self, seed: int, generator: torch.Generator) -> Float[Tensor, " d"]:
+        """The latent of a seed; `generator` has this seed."""
+        del seed
+        return self.latent(generator)
+
+    def styles(self, latent: Float[Tensor, " d"]) -> Styles:
+        """What a latent is made into; the latent itself where there are no layers."""
+        return Styles(latent[None])
+
+    def of_styles(self, styles: Styles, *, generator: torch.Generator) -> Reconstruction:
+        """The object of styles, as `generate` makes it of a latent."""
+        return self.generate(styles.layers[0], generator=generator)
+
+    def predicted_camera(self, styles: Styles) -> Camera | None:
+        """The camera that the method itself sees the sample with, one; None where it predicts none."""
+        del styles
+        return None
+
+    def label(self, camera: Camera) -> list[float]:
+        """One camera as the 25 numbers of dataset.json, in the world that the method's networks know."""
+        return label_of(camera)
+
+    def write_published(self, out: Path, seeds: Sequence[int], options: PublishedSamples) -> Iterator[str]:
+        """Write the samples of seeds as the authors' program does, and yield what it prints.
+
+        Raises:
+            InputError: there is no such program, or a file may not be replaced.
+        """
+        raise InputError(f"{self.card.name} knows no files of its authors' program: leave out --published.")
 
 
 @renamed(centre="center")

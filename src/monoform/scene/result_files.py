@@ -53,10 +53,11 @@ def save(reconstruction: ReconstructedObject, mesh: Mesh, folder: str | Path) ->
     return SavedResult(Path(folder), summary)
 
 
-def write_files(reconstruction: ReconstructedObject, mesh: Mesh, folder: Path) -> dict[str, Any]:
-    """Write the mesh, and camera, photo and mask where there are such; return what result.json says of them."""
+def write_files(reconstruction: ReconstructedObject, mesh: Mesh | None, folder: Path) -> dict[str, Any]:
+    """Write mesh, camera, photo and mask, where there are such; return what result.json says of them."""
     camera = reconstruction.camera if reconstruction.has_camera else None
-    mesh.export(folder / MESH, camera=camera)
+    if mesh is not None:
+        mesh.export(folder / MESH, camera=camera)
     if camera is not None:
         write_json(folder / CAMERA, camera.to_dict())
     photo = reconstruction.photo if reconstruction.has_photo else None
@@ -64,7 +65,7 @@ def write_files(reconstruction: ReconstructedObject, mesh: Mesh, folder: Path) -
         "capabilities": sorted(reconstruction.capabilities),
         "photo": None,
         "notices": [],
-        "mesh": report(mesh).to_dict() | {"parts": reconstruction.parts},
+        "mesh": None if mesh is None else report(mesh).to_dict() | {"parts": reconstruction.parts},
     }
     return summary if photo is None else summary | _write_photo(photo, folder)
 
