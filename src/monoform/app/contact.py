@@ -100,7 +100,9 @@ def _thumbnail(folder: Path, name: str) -> str:
     for file in ("overlay.png", "image.png", "image_000.png", "mask.png"):
         if (folder / file).is_file():
             try:
-                return html.image(picture_uri(folder / file, longest=256, quality=80), f"Picture of {name}", "loading=lazy")
+                return html.image(
+                    picture_uri(folder / file, longest=256, quality=80), f"Picture of {name}", "loading=lazy"
+                )
             except InputError:
                 continue
     return "<div class=blank></div>"
