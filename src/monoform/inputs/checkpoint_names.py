@@ -57,9 +57,11 @@ def storage_of(identifier: Any) -> tuple[str, torch.dtype, int]:
     Raises:
         ValueError: it is no identifier of a storage.
     """
-    word, kind, key, _, count, *rest = identifier
+    word, kind, key, _, count, *rest = identifier[:7]
     if word != "storage" or not isinstance(kind, StorageKind) or any(each is not None for each in rest):
         raise ValueError("it refers to something else than a storage")
+    if not isinstance(key, (str, int)):
+        raise ValueError("it has a storage without a name")
     return str(key), kind.dtype, _whole(count)
 
 
@@ -68,16 +70,25 @@ def allowed_names(spend: Callable[[int], None], room: int) -> Mapping[str, Any]:
 
     Args:
         spend: is told how many things a maker makes of one.
-        room: bytes that words turned into bytes may have together.
+        room: bytes that words turned into bytes may have together, and arrays as well.
     """
-    left = [room]
+    left = {"words": room, "arrays": room}
+
+    def take(what: str, count: int) -> None:
+        left[what] -= count
+        if left[what] < 0:
+            raise ValueError("it makes more bytes than it holds")
 
     def from_words(text: Any = "", encoding: str = "latin1") -> bytes:
         """Bytes from the words in which pickles of protocol 2 hold them."""
-        left[0] -= len(text)
-        if left[0] < 0 or encoding not in ("latin1", "latin-1") or not isinstance(text, str):
-            raise ValueError("it makes more bytes than it holds")
+        take("words", len(text))
+        if encoding not in ("latin1", "latin-1") or not isinstance(text, str):
+            raise ValueError("it has bytes in another code")
         return text.encode("latin1")
+
+    def fill_array(array: Any, state: Any) -> None:
+        take("arrays", len(state[4]))
+        _fill_array(array, state)
 
     def counted(items: Any) -> Any:
         spend(len(items))
@@ -101,7 +112,7 @@ def allowed_names(spend: Callable[[int], None], room: int) -> Mapping[str, Any]:
         "torch Tensor": None,
         "torch.nn.parameter Parameter": None,
         "torch Size": Maker(lambda sizes=(): tuple(map(_whole, counted(sizes)))),
-        "torch device": Maker(lambda *words: ":".join(str(word)[:20] for word in words[:2])),
+        "torch device": Maker(lambda *words: ":".join(_short(word) for word in words[:2])),
         "torch.storage UntypedStorage": StorageKind(torch.uint8),
         "_codecs encode": Maker(from_words),
         "numpy ndarray": None,
@@ -115,10 +126,23 @@ def allowed_names(spend: Callable[[int], None], room: int) -> Mapping[str, Any]:
             names[f"{python} {kind}"] = None
     for core in ("numpy.core", "numpy._core"):
         names[f"{core}.multiarray scalar"] = Maker(_number)
-        names[f"{core}.multiarray _reconstruct"] = Maker(lambda *_: np.empty(0), _fill_array)
+        names[f"{core}.multiarray _reconstruct"] = Maker(lambda *_: np.empty(0), fill_array)
     names |= {f"torch {name}Storage": StorageKind(kind) for name, kind in _STORAGES.items()}
     names |= {f"torch {str(kind)[6:]}": kind for kind in vars(torch).values() if isinstance(kind, torch.dtype)}
     return names
+
+
+def _short(word: Any) -> str:
+    """A word or a number; a container in its place would be written out in full."""
+    if not isinstance(word, (str, int)):
+        raise ValueError(f"it has a {type(word).__name__} in the place of a word")
+    return str(word)[:20]
+
+
+def _lengths(sizes: Any) -> tuple[int, ...]:
+    if not isinstance(sizes, (tuple, list)) or len(sizes) > MAX_DIMENSIONS:
+        raise ValueError(f"it has a shape that is none, or has more than {MAX_DIMENSIONS} dimensions")
+    return tuple(map(_whole, sizes))
 
 
 def _whole(number: Any) -> int:
@@ -139,8 +163,8 @@ def _view(storage: Any, kind: Any, offset: Any, size: Any, stride: Any) -> Tenso
     """A tensor of a storage, once all of it is known to lie inside."""
     if not isinstance(storage, Storage) or not isinstance(kind, torch.dtype):
         raise ValueError("it has a tensor without numbers")
-    size, stride = tuple(map(_whole, size)), tuple(map(_whole, stride))
-    if len(size) != len(stride) or len(size) > MAX_DIMENSIONS:
+    size, stride = _lengths(size), _lengths(stride)
+    if len(size) != len(stride):
         raise ValueError(f"it has a tensor of {len(size)} dimensions and {len(stride)} strides")
     available = storage.count * storage.kind.itemsize // kind.itemsize
     count = 1
@@ -179,7 +203,7 @@ def _in_order(_made: Any, state: Any) -> None:
 
 def _number_kind(name: Any, *_: Any) -> np.dtype:
     if not isinstance(name, str) or not _NUMBERS.fullmatch(name):
-        raise ValueError(f"it has NumPy's kind {str(name)[:20]!r}, which is no number")
+        raise ValueError(f"it has NumPy's kind {_short(name)!r}, which is no number")
     return np.dtype(name)
 
 
@@ -193,8 +217,10 @@ def _number(kind: Any, data: Any) -> Any:
 def _fill_array(array: Any, state: Any) -> None:
     _, shape, kind, fortran, data = state
     size = kind.itemsize if isinstance(kind, np.dtype) else 0
-    for length in map(_whole, shape):
+    for length in _lengths(shape):
         size *= length
-    if not isinstance(data, bytes) or len(data) != size or len(shape) > MAX_DIMENSIONS:
+    if isinstance(data, str):  # as pickles of Python 2 hold bytes
+        data = data.encode("latin1")
+    if not isinstance(data, bytes) or len(data) != size:
         raise ValueError("it has a NumPy array without its bytes")
     array.__setstate__((1, tuple(shape), kind, bool(fortran), data))

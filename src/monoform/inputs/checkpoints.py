@@ -46,7 +46,7 @@ def read_checkpoint(path: str | Path, advice: str, *, largest: int = LARGEST, mi
         with open(path, "rb") as file:
             if file.read(4) != b"PK\x03\x04":
                 file.seek(0)
-                return _from_stream(file, size)
+                return from_stream(file, size)
         with open_archive(path, limit=size, advice=advice) as archive:
             return _from_archive(archive)
     except InputError:
@@ -84,9 +84,17 @@ def _from_archive(archive: zipfile.ZipFile) -> Any:
     return _unpickler(len(pickle), numbers).read(io.BytesIO(pickle))
 
 
-def _from_stream(file: io.BufferedIOBase, size: int) -> Any:
-    """The format before: pickles that tell what it is, the pickle, the keys, then each storage's length and numbers."""
-    head = io.BytesIO(file.read(MAX_PICKLE))
+def from_stream(file: io.BufferedIOBase, size: int, unpickler: Unpickler | None = None) -> Any:
+    """The format before: pickles that tell what it is, the pickle, the keys, then each storage's length and numbers.
+
+    Args:
+        size: bytes of the file.
+        unpickler: whose steps are spent where the file is part of another one.
+
+    Raises:
+        Exception: of any kind where the bytes are no such file.
+    """
+    head = io.BytesIO(file.read(min(size, MAX_PICKLE)))
     room = size
     storages: dict[str, torch.Tensor] = {}
 
@@ -98,18 +106,21 @@ def _from_stream(file: io.BufferedIOBase, size: int) -> Any:
         storages[key] = torch.zeros(wanted, dtype=torch.uint8)
         return storages[key]
 
-    unpickler = _unpickler(size, numbers)
-    if unpickler.read(head) != _MAGIC or unpickler.read(head) != _PROTOCOL:
+    reader = _unpickler(size, numbers)
+    reader.left = reader.left if unpickler is None else unpickler.left
+    if reader.read(head) != _MAGIC or reader.read(head) != _PROTOCOL:
         raise ValueError("it is no file of PyTorch")
-    if not unpickler.read(head)["little_endian"]:
+    if not reader.read(head)["little_endian"]:
         raise ValueError("it is of a machine with another byte order")
-    content, keys = unpickler.read(head), unpickler.read(head)
+    content, keys = reader.read(head), reader.read(head)
     file.seek(head.tell())
     for key in keys:
         (count,) = struct.unpack("<q", file.read(8))
         place = storages[key].numpy()
         if count < 0 or len(place) % max(count, 1) or file.readinto(place) != len(place):  # type: ignore[arg-type]
             raise EOFError("it ends before its last tensor")
+    if unpickler is not None:
+        unpickler.left = reader.left
     return content
 
 

@@ -47,14 +47,14 @@ class Unpickler:
         self.memo: dict[int, Any] = {}
         self.fills: dict[int, tuple[Any, Maker]] = {}
 
-    def read(self, stream: io.BytesIO) -> Any:
+    def read(self, stream: io.IOBase) -> Any:
         """The object of the next pickle of a stream.
 
         Raises:
             Exception: of any kind where the bytes are no pickle, name what is not in the table, or break a bound.
         """
         self.stack, self.marks, self.memo, self.fills = [], [], {}, {}
-        for operation, argument, _ in pickletools.genops(stream):
+        for operation, argument, _ in pickletools.genops(stream):  # type: ignore[arg-type]
             self.spend(1)
             try:
                 self._step(operation.name, argument)
@@ -89,7 +89,7 @@ class Unpickler:
         elif name in ("GLOBAL", "STACK_GLOBAL"):
             if name == "STACK_GLOBAL":
                 last, room = stack.pop(), stack.pop()
-                argument = f"{room} {last}"
+                argument = f"{_of_kind(room, str)} {_of_kind(last, str)}"
             stack.append(self._named(argument))
         elif name == "BINPERSID" and self.load is not None:
             stack.append(self.load(stack.pop()))
@@ -142,11 +142,14 @@ class Unpickler:
 
     def _named(self, name: str) -> Any:
         if name not in self.names:
-            raise ValueError(f"it holds {name.replace(' ', '.')[:80]}, which is no tensor, number, word or container")
+            raise ValueError(
+                f"it holds {name[:80].replace(' ', '.')}, which is no tensor, number, word or container of them"
+            )
         return self.names[name]
 
     def _made(self, maker: Any, arguments: Any) -> Any:
-        made = _of_kind(maker, Maker).make(*_of_kind(arguments, tuple))
+        self.spend(len(_of_kind(arguments, tuple)))
+        made = _of_kind(maker, Maker).make(*arguments)
         if maker.fill is not None:
             self.fills[id(made)] = (made, maker)
         return made
