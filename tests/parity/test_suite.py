@@ -21,6 +21,7 @@ from monoform.errors import InputError
 HERE = Path(__file__).parent
 GOLDEN = HERE.parent / "golden"
 FOLDERS = case_folders(GOLDEN)
+SOME = {"share", "count", "count_share", "overlap", "mean_abs"}  # tolerances that let some entries differ
 DRAWS = ("u_coarse", "u_cdf", "u_bin", "n_depth")
 # Used, and without effect on what the case holds: interest points and draws of a step of which little is stored; a bit
 # of a cell that no ray meets; a density far below the threshold; what is asked of a ray without samples.
@@ -83,7 +84,7 @@ def changed(name: str, case: Case) -> np.ndarray:
         return 255 - values
     if name.split("/")[-1] in DRAWS:
         return values + 30  # all of them, and far: a draw may move a sample where there is nothing to see
-    if name not in case.manifest["inputs"] and set(case.tolerance(name)) & {"share", "count", "count_share", "overlap"}:
+    if name not in case.manifest["inputs"] and set(case.tolerance(name)) & SOME:
         return values + np.asarray(1, values.dtype)  # some may differ
     if name not in case.manifest["inputs"] and "surface" in case.tolerance(name):
         return values[: len(values) // 2]
@@ -130,6 +131,7 @@ UNREAD |= {("04_march", "config.a.min_near")}
 UNREAD |= {("pixelnerf_matrix_steps", f"config.inerf.{name}") for name in ("decay_factor", "decay_steps")}
 UNREAD |= {(f"pixelnerf_{kind}_steps", "config.random_start") for kind in ("matrix", "se3")}  # start_pose says it
 UNREAD |= {(f"list_forward_{nodes}", "config.sdf_scale") for nodes in (32, 128)}  # what is stored is scaled already
+UNREAD |= {("geod", "config.uncovered")}  # however far, depths are clamped at the end of their range
 UNREAD |= {("train_step_list", "config.weight_decay")}  # of three steps it changes less than the order of a sum
 UNREAD |= {("list_inference_32", "config.test_pointnum")}  # points asked for at once
 UNREAD |= {(name, "config.focal") for name in ("end_to_end_srn", "train_step_srn")}  # an array of the case says it too

@@ -37,7 +37,8 @@ class FeatureNet(Protocol):
     Attributes:
         name: stands in the names of metrics.
         size: numbers of an image.
-        frechet, kernel: what the distances of these features are called.
+        frechet: what the Frechet distance of these features is called.
+        kernel: what their kernel distance is called.
     """
 
     name: str

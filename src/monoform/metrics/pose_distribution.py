@@ -103,7 +103,8 @@ def divergence(
     """Kullback-Leibler divergence of the generated histogram from the true one, in nats: sum p log(p / q), p true.
 
     Args:
-        low, high: range of the bins; what lies beyond counts in the last ones.
+        low: where the first bin begins; what lies below counts in it.
+        high: where the last bin ends; what lies above counts in it.
         smallest: what each bin's share is raised to before shares are brought to sum 1. A generator that never shows
             what the data do is charged up to log(1 / smallest), so that figures compare only for the same value.
 
