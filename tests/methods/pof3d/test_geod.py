@@ -102,7 +102,7 @@ def test_normals_of_a_tilted_plane_and_of_turned_surfaces() -> None:
     points = surface_points(tilted(9, 0.2).expand(2, 9, 9), FOV)
     there = turned(points, rotation, shift, 2.7)
     assert torch.allclose(turned_back(there, rotation, shift, 2.7), points, atol=1e-12)
-    center = torch.tensor([0.0, 0.0, 2.7]).double()
+    center = torch.tensor([0.0, 0.0, 2.7], dtype=torch.float64)
     assert torch.allclose(turned(center.expand(2, 1, 1, 3), rotation, shift, 2.7)[:, 0, 0], center + shift)
     quarter = view_rotation(torch.tensor([[0.0, math.pi / 2, math.pi / 2]], dtype=torch.float64))[0]
     assert torch.allclose(quarter @ torch.tensor([1.0, 0, 0]).double(), torch.tensor([0.0, 0, -1]).double(), atol=1e-12)
