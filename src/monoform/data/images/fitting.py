@@ -43,9 +43,10 @@ def resized(image: Image.Image, width: int, height: int) -> Image.Image:
 
 
 def cropped_wide(image: Image.Image, width: int, height: int) -> Image.Image | None:
-    """The band in the middle in the ratio of `width` to `height`, on a black square; None where the photo is smaller.
+    """A band in the middle brought to `width` x `height`, on a black square; None where the photo is smaller.
 
-    The published rule: the photo keeps its width, and `height` over `width` of it is what is kept of the height.
+    The published rule: the photo keeps its width, and of its height the rows that it would have if it were `width`
+    wide. What is wider than that is squeezed.
     """
     band = int(np.rint(width * image.height / image.width))
     if image.width < width or band < height:

@@ -12,7 +12,7 @@ from PIL import Image
 from ...errors import InputError
 from .fitting import Fit, fitted, plain_rgb, resized
 from .labels import FILE, fov_label, label_rows
-from .sources import open_source
+from .open import open_source
 
 PREPARE = "monoform prepare images --data {place} --transform center-crop --resolution N -o OUT.zip"
 

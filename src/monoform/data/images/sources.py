@@ -13,7 +13,7 @@ from PIL import Image
 from ...errors import InputError
 from ...inputs import is_clutter, listed_below, open_picture, read_bytes, read_json_value, require_folder
 from ...inputs.archives import damaged, open_archive, read_exactly
-from ...inputs.files import MAX_BYTES, is_folder, require_regular_file
+from ...inputs.files import MAX_BYTES
 from ...inputs.json_files import parsed_json
 from ...inputs.pictures import Orientation, picture_suffixes
 from .labels import FILE, labels_by_name
@@ -136,23 +136,3 @@ class ZipPhotos:
 def is_picture(name: str) -> bool:
     """Whether a file's name ends as those of pictures do."""
     return Path(name).suffix.lower() in picture_suffixes()
-
-
-def open_source(place: str | Path) -> PhotoSource:
-    """The photos of a folder or of a zip file.
-
-    Raises:
-        InputError: there is neither, or no photo in it.
-    """
-    place = Path(place)
-    source: PhotoSource
-    if is_folder(place):
-        source = FolderPhotos(place)
-    else:
-        require_regular_file(place, advice="give a folder or a zip file of photos")
-        if not zipfile.is_zipfile(place):
-            raise InputError(f"{place} is no zip file: give a folder or a zip file of photos.")
-        source = ZipPhotos(place)
-    if not source.names:
-        raise InputError(f"{place} holds no photo: give a folder or a zip file of PNG or JPEG files.")
-    return source
