@@ -8,11 +8,18 @@ from torch import Tensor
 
 
 def ray_box(
-    origins: Float[Tensor, "r 3"], directions: Float[Tensor, "r 3"], bounds: Float[Tensor, "2 3"]
+    origins: Float[Tensor, "r 3"],
+    directions: Float[Tensor, "r 3"],
+    bounds: Float[Tensor, "2 3"],
+    *,
+    backwards: bool = False,
 ) -> tuple[Float[Tensor, " r"], Float[Tensor, " r"], Bool[Tensor, " r"]]:
     """Distances at which rays enter and leave an axis-aligned box (Kay and Kajiya 1986, slabs), and who hits it.
 
     An origin inside the box enters at 0; a miss has near = far = 0. Distances are in lengths of `directions`.
+
+    Args:
+        backwards: whether rays reach behind their origins, too, at distances below 0.
     """
     parallel = directions == 0
     safe = torch.where(parallel, torch.ones_like(directions), directions)
@@ -20,7 +27,8 @@ def ray_box(
     inside = (origins >= bounds.to(origins)[0]) & (origins <= bounds.to(origins)[1])
     # A ray parallel to a slab is inside it for ever or never.
     for_ever = torch.where(inside, torch.inf, -torch.inf).to(origins)
-    enter = torch.where(parallel, -for_ever, crossings.amin(dim=0)).amax(dim=-1).clamp_min(0.0)
+    enter = torch.where(parallel, -for_ever, crossings.amin(dim=0)).amax(dim=-1)
+    enter = enter if backwards else enter.clamp_min(0.0)
     leave = torch.where(parallel, for_ever, crossings.amax(dim=0)).amin(dim=-1)
     return _keep_hits(enter, leave, leave > enter)
 

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from ..nn.field import FieldSamples
 from .compositing import accumulate, expected_distance, weights_from_density, weights_from_sdf
@@ -74,7 +75,9 @@ class RayPass:
         alpha: coverage 0..1.
         depth: sum of weight x distance, not divided by the coverage.
         weights: of the samples.
-        distances: of the samples, in lengths of the rays' directions.
+        distances: that the weights belong to: of the samples, or half way between them; in lengths of the rays'
+            directions.
+        samples: distances at which the field was asked.
     """
 
     values: Float[Tensor, "... c"]
@@ -82,6 +85,7 @@ class RayPass:
     depth: Float[Tensor, ...]
     weights: Float[Tensor, "... k"]
     distances: Float[Tensor, "... k"]
+    samples: Float[Tensor, "... s"]
 
     @property
     def rgb(self) -> Float[Tensor, "*r 3"]:
@@ -172,21 +176,31 @@ def composite(
     Args:
         scale: world units per unit of the distances.
     """
-    values = samples.values
-    if kind == "sdf":  # of the intervals between the samples
+    values, asked = samples.values, distances
+    between = kind == "sdf" or sampling.intervals == "between"
+    if kind == "sdf":
         weights = weights_from_sdf(samples.geometry, sampling.beta)
-        distances, values = middles(distances), 0.5 * (values[..., 1:, :] + values[..., :-1, :])
+    elif between:
+        density = as_density(middles(samples.geometry), sampling)
+        weights = weights_from_density(density, distances.diff(dim=-1) * scale)
     else:
         if sampling.intervals == "around":
             lengths = interval_edges(distances, near, far).diff(dim=-1)
         else:
             lengths = lengths_to_next(distances, far, sampling.last)
-        weights = weights_from_density(samples.geometry, lengths * scale)
+        weights = weights_from_density(as_density(samples.geometry, sampling), lengths * scale)
+    if between:
+        distances, values = middles(distances), 0.5 * (values[..., 1:, :] + values[..., :-1, :])
     alpha = weights.sum(dim=-1)
     seen = accumulate(weights, values)
     behind = seen.new_tensor(sampling.background)
     seen = torch.cat((seen[..., :3] + (1.0 - alpha)[..., None] * behind, seen[..., 3:]), dim=-1)
-    return RayPass(seen, alpha, (weights * distances).sum(dim=-1), weights, distances)
+    return RayPass(seen, alpha, (weights * distances).sum(dim=-1), weights, distances, asked)
+
+
+def as_density(geometry: Float[Tensor, "*r k"], sampling: RaySampling) -> Float[Tensor, "*r k"]:
+    """The density that a field's geometry stands for."""
+    return softplus(geometry - 1) if sampling.density == "softplus" else geometry
 
 
 def _merged(first: FieldSamples, second: FieldSamples, order: Tensor) -> FieldSamples:

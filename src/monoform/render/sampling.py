@@ -27,9 +27,13 @@ class RaySampling:
         around_depth: of the fine ones, those drawn around the coarse depth.
         depth_std: their spread, world units.
         spread: whether coarse samples are even in distance or in 1 / distance.
-        strata: "bins" places a sample in each of equal bins; "ends" includes near and far (code of NeRF).
-        intervals: what a sample stands for: the way "around" it, half way to its neighbors, or to the "next" one.
+        strata: "bins" places a sample in each of equal bins; "ends" includes near and far (code of NeRF); "behind"
+            places each up to a step behind one of even steps, and so up to a step behind far (EG3D).
+        intervals: what a sample stands for: the way "around" it, half way to its neighbors, or to the "next" one; or it
+            is the ways "between" samples that are seen, with the mean of what their ends hold (EG3D).
         last: of the way to the next: that of the last sample.
+        density: what a field's geometry is: the density "itself", or a number that softplus, one to the left, makes a
+            density, after any mean was taken (EG3D).
         metric: whether densities are per world unit; else per length of a ray's direction, whatever that is.
         importance: where fine samples are drawn: anywhere by the weights "around" the coarse ones, by those of the
             "inner" ones between their middles (code of NeRF), or anew in the "bins" of the coarse ones (pixelNeRF).
@@ -43,9 +47,10 @@ class RaySampling:
     around_depth: int = 0
     depth_std: float = 0.01
     spread: Spread = "linear"
-    strata: Literal["bins", "ends"] = "bins"
-    intervals: Literal["around", "next"] = "around"
+    strata: Literal["bins", "ends", "behind"] = "bins"
+    intervals: Literal["around", "next", "between"] = "around"
     last: Last = "far"
+    density: Literal["itself", "softplus"] = "itself"
     metric: bool = True
     importance: Literal["around", "inner", "bins"] = "around"
     pooled: bool = False
@@ -53,7 +58,7 @@ class RaySampling:
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        least = {"bins": 1, "around": 2, "inner": 3}[self.importance]
+        least = {"bins": 1, "around": 2, "inner": 3}[self.importance] + (self.intervals == "between")
         if self.coarse < least or not 0 <= self.around_depth <= self.fine:
             raise InputError(
                 f"Samples per ray are {self.coarse} coarse and {self.fine} fine, {self.around_depth} of these around "
@@ -145,8 +150,21 @@ def coarse_distances(
     """Evenly spread distances from near to far, ascending."""
     if sampling.strata == "bins":
         return between(near, far, stratified(strata), sampling.spread)
+    if sampling.strata == "behind":
+        return _behind(near, far, strata, sampling.spread)
     share = torch.linspace(0.0, 1.0, strata.shape[-1]).to(near)
     return jittered(between(near, far, share, sampling.spread), strata)
+
+
+def _behind(near: Tensor, far: Tensor, strata: Tensor, spread: Spread) -> Tensor:
+    """Each up to a step behind one of the even steps; to the last bit what sums of `torch.linspace` are."""
+    if spread == "disparity":
+        share = torch.linspace(0.0, 1.0, strata.shape[-1]).to(near) + strata * (1 / (strata.shape[-1] - 1))
+        return 1 / between(1 / near, 1 / far, share)
+    last = strata.shape[-1] - 1
+    number, step = torch.arange(last + 1).to(near), (far - near) / last
+    even = torch.where(number <= last // 2, near + step * number, far - step * (last - number))
+    return even + strata * step
 
 
 def fine_distances(
@@ -179,7 +197,7 @@ def _important(
         return between(near, far, (found.clamp_min(0) + noise.within) / weights.shape[-1], sampling.spread)
     if sampling.importance == "inner":
         return importance(middles(distances), weights[..., 1:-1], noise.levels)
-    between_samples = weights.shape[-1] < distances.shape[-1]  # those of a signed distance
+    between_samples = weights.shape[-1] < distances.shape[-1]
     edges = distances if between_samples else interval_edges(distances, near, far)
     return importance(edges, weights, noise.levels)
 

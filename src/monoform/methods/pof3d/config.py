@@ -1,0 +1,319 @@
+"""PoF3D's options: the published generators and their cameras by name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+from ...errors import InputError
+from ...ranges import require_ranges
+
+Superresolution = Literal["none", "2X", "4X", "8X", "8XDC"]
+NoiseMode = Literal["const", "none", "random"]
+Learned = Literal["nothing", "radius", "fov"]
+Range = tuple[float, float]
+FOV = 18.837
+"""Degrees that EG3D's cameras of faces see."""
+
+
+def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"PoF3D's {name} is {value!r}; choose one of {', '.join(choices)}.")
+
+
+@dataclass(frozen=True)
+class Background:
+    """What lies beyond the box: a field of directions and inverse distances (option --bg_modeling).
+
+    Attributes:
+        width: of its layers.
+        blocks: layers of features, the last one's output included.
+        samples: along a ray, even in inverse distance from `start` to infinity.
+        start: inverse distance from the origin at which it begins, in 1 / radius of the cameras.
+        frequencies: octaves of the positional encoding.
+    """
+
+    width: int = 64
+    blocks: int = 4
+    samples: int = 4
+    start: float = 0.5
+    frequencies: int = 10
+
+    def __post_init__(self) -> None:
+        require_ranges(
+            self, "PoF3D's background", width=(1, 1024), blocks=(2, 32), samples=(1, 256), frequencies=(1, 16)
+        )
+        require_ranges(self, "PoF3D's background", start=(1e-3, 1.0))
+
+
+@dataclass(frozen=True)
+class Network:
+    """The generator's networks (section 3.2; EG3D, sections 4.1 to 4.3).
+
+    Attributes:
+        z_dim: length of the latent.
+        w_dim: length of the style.
+        mapping_layers: from latent to style.
+        mapping_rate: of learning of these layers, as a share of that of the others.
+        channel_base: channels of the planes' blocks are channel_base / their resolution,
+        channel_max: and no more than this.
+        plane_resolution: of the planes in pixels, a power of two.
+        plane_features: channels of each plane.
+        noise: whether the planes' layers add noise.
+        half_resolutions: how many of the planes' highest resolutions a GPU computes in half precision.
+        clamp: of what the planes' layers give; none for none.
+        decoder_width: of the hidden layer from the planes' features to density and color.
+        decoder_rate: of learning of the decoder, as a share of that of the others.
+        superresolution: from the raw image to the image: none, 2X, 4X, 8X, or 8XDC with twice the channels.
+        superresolution_noise: what its layers add: none, const, or random where the planes' noise is drawn, too.
+        superresolution_half: whether a GPU computes it in half precision; its layers are clamped at 256 then.
+        superresolution_stop: whether it sends no gradient to the style.
+        background: a field beyond the box; none for none.
+    """
+
+    z_dim: int = 512
+    w_dim: int = 512
+    mapping_layers: int = 2
+    mapping_rate: float = 0.01
+    channel_base: int = 32768
+    channel_max: int = 512
+    plane_resolution: int = 256
+    plane_features: int = 32
+    noise: bool = True
+    half_resolutions: int = 0
+    clamp: float | None = None
+    decoder_width: int = 64
+    decoder_rate: float = 1.0
+    superresolution: Superresolution = "4X"
+    superresolution_noise: NoiseMode = "none"
+    superresolution_half: bool = True
+    superresolution_stop: bool = False
+    background: Background | None = None
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "PoF3D's", z_dim=(1, 8192), w_dim=(1, 8192), mapping_layers=(1, 64))
+        require_ranges(self, "PoF3D's", mapping_rate=(1e-6, 1e3), decoder_rate=(1e-6, 1e3), clamp=(1e-3, 1e9))
+        require_ranges(self, "PoF3D's", channel_base=(1, 2**20), channel_max=(1, 4096), half_resolutions=(0, 16))
+        require_ranges(self, "PoF3D's", plane_resolution=(4, 2048), plane_features=(3, 256), decoder_width=(1, 1024))
+        if self.plane_resolution & (self.plane_resolution - 1) or self.channel_base < self.plane_resolution:
+            raise InputError(
+                f"PoF3D's planes have {self.plane_resolution} pixels a side and channel_base {self.channel_base}: "
+                "give a power of two, and a base of at least that."
+            )
+        _require_choice("superresolution", self.superresolution, get_args(Superresolution))
+        _require_choice("superresolution_noise", self.superresolution_noise, get_args(NoiseMode))
+
+
+@dataclass(frozen=True)
+class PoseHead:
+    """How a pose is told by the style (section 3.1).
+
+    Attributes:
+        learned: a third number besides yaw and elevation: nothing, the radius or the field of view.
+        linear: one layer instead of two.
+        rate: of learning of these layers, as a share of that of the others.
+        yaw: told as a plain number, or as a direction on the circle, where a whole turn is no distance.
+        elevation: free, where a pose may lie beyond the poles, or bounded by them in a smooth way.
+        uniform: drawn instead of learned: yaw over the circle, elevation within pi / 8 of the equator.
+        detached: whether the pose sends no gradient to the style.
+        yaw_mean: yaw that a network begins around, radians.
+        clamp_yaw: least and largest yaw, radians; none for none.
+        clamp_elevation: of the elevation parameter, radians; none for none.
+    """
+
+    learned: Learned = "nothing"
+    linear: bool = False
+    rate: float = 0.01
+    yaw: Literal["circle", "number"] = "circle"
+    elevation: Literal["bounded", "free"] = "bounded"
+    uniform: bool = False
+    detached: bool = False
+    yaw_mean: float = math.pi / 2
+    clamp_yaw: Range | None = None
+    clamp_elevation: Range | None = None
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "PoF3D's", rate=(1e-6, 1e3), yaw_mean=(-100.0, 100.0))
+        require_ranges(self, "PoF3D's", clamp_yaw=(-100.0, 100.0), clamp_elevation=(0.0, math.pi))
+        for name, choices in (("learned", get_args(Learned)), ("yaw", ("circle", "number"))):
+            _require_choice(name, getattr(self, name), choices)
+        _require_choice("elevation", self.elevation, ("bounded", "free"))
+        for name in ("clamp_yaw", "clamp_elevation"):
+            found = getattr(self, name)
+            if found is not None and not (len(found) == 2 and found[0] <= found[1]):
+                raise InputError(f"PoF3D's {name} is {found}; give the least and the largest angle.")
+
+    @property
+    def size(self) -> int:
+        """How many numbers a pose has: yaw, elevation parameter, and radius or field of view in degrees."""
+        return 2 if self.learned == "nothing" else 3
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The cameras of a data set: what is known of them before anything is learned.
+
+    Attributes:
+        pivot: what all cameras look at, in world units.
+        radius: distance of the cameras from the origin, in world units.
+        focal: of images whose side is 1.
+    """
+
+    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    radius: float = 2.7
+    focal: float = 4.2634
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "PoF3D's", pivot=(-1e3, 1e3), radius=(1e-3, 1e3), focal=(0.05, 1e3))
+
+
+@dataclass(frozen=True)
+class Rays:
+    """How rays are sampled and composited (EG3D, section 4.3).
+
+    Attributes:
+        near: where rays begin, in world units; none: at the box.
+        far: where rays end; none: at the box.
+        box: side of the cube around the origin that the planes span, in world units.
+        coarse: stratified samples of a ray.
+        fine: further samples, drawn by the weights of the coarse ones.
+        disparity: whether coarse samples are even in 1 / distance.
+        white: whether the background is white; else black.
+        raw_resolution: of the rendered image in pixels.
+    """
+
+    near: float | None = 2.25
+    far: float | None = 3.3
+    box: float = 1.0
+    coarse: int = 48
+    fine: int = 48
+    disparity: bool = False
+    white: bool = False
+    raw_resolution: int = 64
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "PoF3D's", near=(0.0, 1e3), far=(1e-6, 1e3), box=(1e-3, 1e3), coarse=(4, 1024))
+        require_ranges(self, "PoF3D's", fine=(0, 1024), raw_resolution=(1, 1024))
+        if (self.near is None) != (self.far is None):
+            raise InputError(f"PoF3D's rays go from {self.near} to {self.far}: give both, or none of them.")
+        if self.near is not None and self.far is not None and not self.near < self.far:
+            raise InputError(f"PoF3D's rays go from {self.near} to {self.far}; near must be below far.")
+        if self.disparity and self.near == 0:
+            raise InputError("PoF3D's rays begin at 0 and are even in 1 / distance: give a near above 0.")
+
+
+@dataclass(frozen=True)
+class Compat:
+    """Behaviours of the original that published networks are used with; set by `published`, off for new trainings.
+
+    Attributes:
+        repeated_axes: the third plane sees x and z as the second does, so that y is seen by one plane alone.
+        linear_means: a linear pose head adds pi / 2 to the yaw whatever the mean is.
+        overwritten_raw: where the raw image has the size that super-resolution begins at, what its first block adds is
+            in the raw image, too.
+        batch_depth: depths are held within those of the whole batch; else within those of their own ray.
+        late_misses: where rays begin and end at the box, one that misses it is sampled from the least near to the
+            largest near of those that hit it, and the box may lie behind a camera; else neither is seen.
+        unused_fov: a learned field of view changes nothing in the image.
+        random_rendering: samples are jittered when images are made, too, so that no two are the same.
+    """
+
+    repeated_axes: bool = False
+    linear_means: bool = False
+    overwritten_raw: bool = False
+    batch_depth: bool = False
+    late_misses: bool = False
+    unused_fov: bool = False
+    random_rendering: bool = False
+
+
+@dataclass(frozen=True)
+class Pof3dConfig:
+    """A generator, how it renders, what is known of its cameras, and whose behaviour it keeps.
+
+    Attributes:
+        resolution: of the images in pixels.
+        network: sizes of the networks.
+        pose: how poses are told.
+        rig: the cameras.
+        rays: how they are sampled.
+        compat: behaviours of the original.
+    """
+
+    resolution: int = 256
+    network: Network = field(default_factory=Network)
+    pose: PoseHead = field(default_factory=PoseHead)
+    rig: Rig = field(default_factory=Rig)
+    rays: Rays = field(default_factory=Rays)
+    compat: Compat = field(default_factory=Compat)
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "PoF3D's", resolution=(4, 4096))
+        if self.network.superresolution == "none" and self.resolution < self.rays.raw_resolution:
+            raise InputError(
+                f"PoF3D renders {self.rays.raw_resolution} pixels a side for images of {self.resolution} without "
+                "super-resolution: give the same number."
+            )
+
+
+def focal_of(fov: float, *, truncated: bool = False) -> float:
+    """Focal length of images whose side is 1, of a field of view in degrees from corner to corner.
+
+    Args:
+        truncated: with 3.14159 and 1.414 for pi and the square root of 2, as the published code has them.
+    """
+    pi, root = (3.14159, 1.414) if truncated else (math.pi, math.sqrt(2))
+    return 1 / (math.tan(fov * pi / 360) * root)
+
+
+def fov_of(focal: float) -> float:
+    """The field of view in degrees from corner to corner: the inverse of `focal_of`."""
+    return math.degrees(2 * math.atan(1 / (focal * math.sqrt(2))))
+
+
+_CARS = Pof3dConfig(
+    resolution=128,
+    network=Network(superresolution="2X"),
+    pose=PoseHead(yaw_mean=math.pi),
+    rig=Rig(radius=1.7, focal=131.25 / 128),
+    rays=Rays(near=0.1, far=2.6, box=1.6, coarse=64, fine=64, white=True),
+)
+_FACES = Pof3dConfig(rig=Rig(pivot=(0.0, 0.0, 0.2), focal=4.2647))
+_COMPCARS = replace(_CARS, resolution=256, network=Network(), rays=replace(_CARS.rays, far=3.3, white=False))
+PRESETS: dict[str, Pof3dConfig] = {
+    "ffhq": _FACES,
+    "cats": Pof3dConfig(rig=Rig(focal=focal_of(FOV))),
+    "shapenetcars": _CARS,
+    "afhq": replace(_FACES, rig=replace(_FACES.rig, pivot=(0.0, 0.0, -0.06))),
+    "compcars": _COMPCARS,
+    "compcars_white": replace(_COMPCARS, rays=replace(_COMPCARS.rays, white=True)),
+    "small": replace(
+        _CARS,
+        resolution=64,
+        network=Network(
+            z_dim=128,
+            w_dim=128,
+            channel_base=2048,
+            channel_max=128,
+            plane_resolution=64,
+            plane_features=16,
+            decoder_width=32,
+            superresolution="2X",
+        ),
+        rays=replace(_CARS.rays, coarse=16, fine=16, raw_resolution=32),
+    ),
+}
+"""The published data sets (radius, field of view and box of compcars are options of the release without values of its
+own: here those of shapenetcars), and `small`, which a CPU trains."""
+
+
+def preset(name: str) -> Pof3dConfig:
+    """A configuration by name, as new trainings take it.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if name not in PRESETS:
+        raise InputError(f"PoF3D has no configuration {name!r}: choose one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
