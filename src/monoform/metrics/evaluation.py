@@ -114,6 +114,11 @@ class Protocol(ABC):
         """The folder of an item, within that of the evaluation."""
         return name
 
+    def together(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> Mapping[str, float]:
+        """Scores of all items together that are no means over them; they stand with the means of all."""
+        del out, contents
+        return {}
+
     def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str | None:
         """Write what else is told of all items together; what is printed above the table, if anything."""
         del out, contents
@@ -195,7 +200,9 @@ def run_protocol(
             "monoform": version("monoform"),
             "weights_sha256": protocol.weights,
         }
-        told = protocol.finish(place, {name: content for name, (_, content) in rows.items()})
+        contents = {name: content for name, (_, content) in rows.items()}
+        summary["total"] |= protocol.together(place, contents)
+        told = protocol.finish(place, contents)
         _write_tables(place, summary)
         return summary | ({"told": told} if told else {})
 
