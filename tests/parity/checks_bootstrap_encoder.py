@@ -1,0 +1,94 @@
+"""Bootstrapped inversion's encoder, pose solver, losses and optimization against their golden cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from tests.parity.fill import fill_state
+from tests.parity.parity_case import Case, Fields
+from tests.parity.parity_checks import check
+from torch import Tensor
+
+from monoform.methods.bootstrap.encoder import BootstrapEncoder, EncoderConfig
+from monoform.nn.segformer import SegformerConfig
+
+SIZES = {"widths": "embed_dims", "heads": "num_heads", "depths": "depths", "mlp_ratios": "mlp_ratios"}
+
+
+def backbone_of(config: Fields) -> SegformerConfig:
+    """The published size, or the sizes that are said."""
+    if config.one_of("backbone", "segformer_b5", "segformer") == "segformer_b5":
+        return SegformerConfig()
+    sizes = {name: tuple(config[theirs]) for name, theirs in {**SIZES, "reductions": "sr_ratios"}.items()}
+    return SegformerConfig(
+        **sizes,  # type: ignore[arg-type]
+        head_width=config["decoder_dim"],
+        channels=config["backbone_channels"],
+        drop_path=config["drop_path_rate"],
+    )
+
+
+def encoder_of(config: Fields, manifest: Mapping[str, Any]) -> BootstrapEncoder:
+    """The encoder of a case, with the weights of a fill manifest."""
+    net = BootstrapEncoder(
+        EncoderConfig(
+            backbone_of(config),
+            latent_dim=config.get("latent_dim", 512),
+            separate_backbones=config["separate_backbones"],
+            pose=config.get("pose_regressor", True),
+            latent=config.get("latent_regressor", True),
+        )
+    )
+    net.load_state_dict({name: torch.from_numpy(values) for name, values in fill_state(manifest).items()})
+    return net.eval()
+
+
+def images_of(case: Case) -> Tensor:
+    """Images -1..1, whose number and size are those that the case says."""
+    case.config.one_of("rgb", "u8/127.5 - 1")
+    case.config.one_of("mode", "eval")
+    images = case.tensor("image_u8").float() / 127.5 - 1.0
+    assert tuple(images.shape) == (case.config["batch"], 3, *case.config["image_size"]), "image_size or batch"
+    return images
+
+
+def compare_encoded(case: Case, net: BootstrapEncoder, images: Tensor) -> None:
+    found = net(images)
+    for name, values in {
+        "out_coords": found.coordinates,
+        "out_segmentation": found.mask,
+        "out_w": found.latent,
+    }.items():
+        assert (name in case) == (values is not None), f"{name} is predicted where it should not be, or not"
+        if values is not None:
+            case.compare(name, values)
+
+
+@check("bootstrap-inversion", "encoder")
+@torch.no_grad()
+def encoder(case: Case) -> None:
+    config, images = case.config, images_of(case)
+    net = encoder_of(config, case.manifest)
+    maps = net.backbone.stages(images)
+    for number, tokens in enumerate(maps, 1):
+        case.compare(f"out_stage{number}_first_tokens", tokens.flatten(1, 2)[:, : config["first_tokens"]])
+    features = net.backbone.head(maps)
+    assert list(features.shape[2:]) == config["backbone_size"]
+    corner = config["backbone_patch"]
+    case.compare("out_backbone_mean", features.mean(dim=(2, 3)))
+    case.compare("out_backbone_patch", features[:, :, :corner, :corner])
+    compare_encoded(case, net, images)
+
+
+@check("bootstrap-inversion", "encoder-separate")
+@torch.no_grad()
+def encoder_separate(case: Case) -> None:
+    config, images = case.config, images_of(case)
+    net = encoder_of(config, case.manifest)
+    stride = config["stored"]["channel_stride"]
+    case.compare("out_backbone_sub", net.backbone(images)[:, ::stride])
+    if "out_backbone_latent_sub" in case:
+        case.compare("out_backbone_latent_sub", net.backbone_latent(images)[:, ::stride])
+    compare_encoded(case, net, images)
