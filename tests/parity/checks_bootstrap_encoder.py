@@ -11,7 +11,15 @@ from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 from torch import Tensor
 
+from monoform.camera import rotation_from_quaternion
 from monoform.methods.bootstrap.encoder import BootstrapEncoder, EncoderConfig
+from monoform.methods.bootstrap.pose_parameters import (
+    PoseParameters,
+    condition_vectors,
+    inverse_matrices,
+    perturbed_poses,
+    rotation_degrees,
+)
 from monoform.nn.segformer import SegformerConfig
 
 SIZES = {"widths": "embed_dims", "heads": "num_heads", "depths": "depths", "mlp_ratios": "mlp_ratios"}
@@ -92,3 +100,41 @@ def encoder_separate(case: Case) -> None:
     if "out_backbone_latent_sub" in case:
         case.compare("out_backbone_latent_sub", net.backbone_latent(images)[:, ::stride])
     compare_encoded(case, net, images)
+
+
+@check("bootstrap-inversion", "pose-utils")
+def pose_utils(case: Case) -> None:
+    config = case.config
+    config.one_of("focal", "f = 1 + exp(z0)")
+    for name, kind in config["variants"].items():
+        flipped = kind["camera_flipped"]
+        orthographic = kind.one_of("projection", "perspective", "orthographic") == "orthographic"
+        given = {short: case.tensor(f"{name}_{short}") for short in ("q", "t2", "s")}
+        z0 = None if orthographic else case.tensor(f"{name}_z0")
+        matrices, focal = PoseParameters(given["q"], given["t2"], given["s"], z0).matrices(flipped=flipped)
+        case.compare(f"{name}_out_cam2world", matrices)
+        back = PoseParameters.of_matrices(matrices, focal, flipped=flipped)
+        if focal is not None and back.focal is not None:
+            case.compare(f"{name}_out_focal", focal)
+            case.compare(f"{name}_out_back_z0", back.focal)
+        case.compare(f"{name}_out_back_t2", back.offset)
+        case.compare(f"{name}_out_back_s", back.scale)
+        case.compare(f"{name}_out_back_q", signed_like(case, f"{name}_out_back_q", back.quaternion))
+        case.compare(f"{name}_out_cond", condition_vectors(matrices, focal, flipped=flipped))
+        case.compare(f"{name}_out_inverse", inverse_matrices(matrices))
+        case.compare(f"{name}_out_rotdist", rotation_degrees(matrices, matrices.roll(1, 0)))
+    rotation = rotation_from_quaternion(case.tensor("p3d_car_q"))
+    case.compare("out_qmat", rotation.mT)
+    case.compare("out_rotated", case.tensor("v") @ rotation.mT)
+    poses = case.tensor("perturb_cam2world")
+    chosen = perturbed_poses(poses, config["perturb_degrees"], case.tensor("perturb_u"))
+    case.compare("out_perturb_cam2world", poses[chosen])
+    case.compare("out_perturb_focal", case.tensor("perturb_focal")[chosen])
+
+
+def signed_like(case: Case, name: str, quaternion: Tensor) -> Tensor:
+    """Quaternions of the signs of the golden ones, where either is allowed."""
+    if not case.tolerance(name).get("up_to_sign"):
+        return quaternion
+    same = (quaternion * torch.from_numpy(case.arrays[name])).sum(dim=1, keepdim=True) >= 0
+    return torch.where(same, quaternion, -quaternion)

@@ -13,7 +13,10 @@ LIMITS = ("abs", "rel", "rel_max", "rel_norm", "later_rel", "later_rel_max", "me
 """Sizes of a difference."""
 PARTS = ("share", "per", "max_abs", "count", "count_share", "bits_share", "levels", "floor_rel_max", "exact")
 """How many entries may differ by more, and what is counted."""
-WORDS = ("note", "finite", "float32", "near_0_and_180", "set", "surface", "area_rel", "overlap", "pixels")
+WORDS = (
+    *("note", "finite", "float32", "near_0_and_180", "set", "surface", "area_rel", "overlap", "pixels"),
+    *("up_to_sign", "degrees", "one_sided"),
+)
 """Said to people, or read by the check of that kind."""
 
 

@@ -155,6 +155,9 @@ class HeadLinear(nn.Module):
         super().__init__()
         self.proj = nn.Linear(inputs, outputs)
 
+    def forward(self, x: Float[Tensor, "n i j d"]) -> Float[Tensor, "n i j e"]:
+        return self.proj(x)
+
 
 class Segformer(nn.Module):
     """The network, with initial weights as in the release.
@@ -198,7 +201,7 @@ class Segformer(nn.Module):
         x, maps = images, []
         for stage in range(1, STAGES + 1):
             x = self.get_submodule(f"patch_embed{stage}")(x)
-            for block in self.get_submodule(f"block{stage}"):  # type: ignore[union-attr]
+            for block in self.get_submodule(f"block{stage}").children():
                 x = block(x, kept)
             maps.append(self.get_submodule(f"norm{stage}")(x))
             x = maps[-1].permute(0, 3, 1, 2)
@@ -214,7 +217,7 @@ class Segformer(nn.Module):
         mixers = self.linear_fuse.weight[:, :, 0, 0].chunk(STAGES, dim=1)
         total = self.linear_fuse.bias[:, None, None]  # type: ignore[index]
         for stage, (mixer, x) in enumerate(zip(mixers, reversed(maps), strict=True)):
-            x = functional.linear(self.get_submodule(f"linear_c{STAGES - stage}").proj(x), mixer).permute(0, 3, 1, 2)
+            x = functional.linear(self.get_submodule(f"linear_c{STAGES - stage}")(x), mixer).permute(0, 3, 1, 2)
             same = x.shape[2:] == size
             total = total + (x if same else functional.interpolate(x, size, mode="bilinear", align_corners=False))
         return self.linear_pred(total)
