@@ -22,13 +22,14 @@ from .options import is_flag, value_fault, value_shape
 YES_AND_NO = {"true": True, "false": False}
 
 
-def parse_settings(kind: type, words: Sequence[str], what: str) -> dict[str, Any]:
+def parse_settings(kind: type, words: Sequence[str], what: str, start: Any = None) -> dict[str, Any]:
     """NAME=VALUE words as values of the types that a dataclass gives its fields.
 
     Several values are parted by spaces or commas; fields of a nested dataclass are named with a dot.
 
     Args:
         what: whose options these are, for the error's sentence.
+        start: the options that hold where a word says nothing; None for the dataclass's own defaults.
 
     Returns:
         Values by the names of the dataclass's own fields.
@@ -36,18 +37,19 @@ def parse_settings(kind: type, words: Sequence[str], what: str) -> dict[str, Any
     Raises:
         InputError: a word is not NAME=VALUE, or there is no such option, or the value has another type.
     """
-    known = {name: (hint, start) for name, hint, start in _leaves(kind, kind())}
+    start = kind() if start is None else start
+    known = {name: hint for name, hint, _ in _leaves(kind, start)}
     values: dict[str, Any] = {}
     for word in words:
         old, equals, text = word.partition("=")
-        name = _current(kind(), old)
+        name = _current(start, old)
         if name != old:
             _say_renamed(f"--set {old}", name)
         if not equals or name not in known:
             raise InputError(f"--set {word}: give NAME=VALUE with a NAME of {what}: {', '.join(known)}.")
         top, *inner = name.split(".")
-        value = _value(name, known[name][0], text)
-        values[top] = _placed(values.get(top, getattr(kind(), top)), inner, value)
+        value = _value(name, known[name], text)
+        values[top] = _placed(values.get(top, getattr(start, top)), inner, value)
     return values
 
 

@@ -101,8 +101,8 @@ def run(words: list[str]) -> int:
     from .main import begin
 
     begin(asked)  # before anything is read
-    settings = training.options(**parse_settings(training.options, asked.set, training.name))
-    steps = training.steps if asked.steps is None else asked.steps
+    settings = training.settings(lambda start: parse_settings(training.options, asked.set, training.name, start))
+    steps = training.steps_of(settings) if asked.steps is None else asked.steps
     options = settings.loop(
         steps=steps,
         seed=asked.seed,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,30 @@ class Training:
         summary: what comes of it, in a line.
         options: dataclass of its own options, built on `LoopSettings`; each documented on a line of its own.
         run: (data, out, options of the loop, own options) -> what became of it; writes OUT/weights.
-        steps: of the whole training, where the user does not say.
+        steps: of the whole training, where the user does not say; or a function that tells it of the options.
         data: what it learns from, as the help of --data.
+        presets: options of each configuration that its option `config` names, where they differ by more than that.
     """
 
     name: str
     summary: str
     options: type[LoopSettings]
     run: Callable[[Path, Path, TrainOptions, Any], TrainResult]
-    steps: int = 4000
+    steps: int | Callable[[Any], int] = 4000
     data: str = ""
+    presets: Mapping[str, LoopSettings] = field(default_factory=dict)
+
+    def steps_of(self, settings: LoopSettings) -> int:
+        """Steps of a whole training with these options."""
+        return self.steps if isinstance(self.steps, int) else self.steps(settings)
+
+    def settings(self, parse: Callable[[LoopSettings], Mapping[str, Any]]) -> LoopSettings:
+        """The options: those of the configuration, and what the user gives.
+
+        Args:
+            parse: what the user gives, as values by name, against the options that hold otherwise.
+        """
+        start = self.options()
+        if self.presets:
+            start = self.presets.get(parse(start).get("config", getattr(start, "config", "")), start)
+        return replace(start, **parse(start))

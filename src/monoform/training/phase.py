@@ -79,8 +79,8 @@ class Phase:
 
 @runtime_checkable
 class Task(Protocol):
-    """What a method gives to the loop; what it may have besides tell `EvaluatedTask`,
-    `PicturedTask`, `AveragedTask`, and `BeforeStep` and `AfterStep`.
+    """What a method gives to the loop; what it may have besides tell `NumberedTask`,
+    `EvaluatedTask`, `PicturedTask`, `AveragedTask`, and `BeforeStep` and `AfterStep`.
 
     Everything that is trained or remembered lives in `module`, as parameters and buffers.
     """
@@ -95,6 +95,19 @@ class Task(Protocol):
         """Data of one micro-batch, on any device: a function of its arguments alone, so that a run can be resumed.
 
         All phases of a step see the same batches. Tensors in containers are moved to the device of the module.
+        """
+        ...
+
+
+@runtime_checkable
+class NumberedTask(Task, Protocol):
+    """A task whose data come in an order of their own, in which every micro-batch has its place."""
+
+    def numbered_batch(self, number: int, generator: torch.Generator) -> Any:
+        """Data of one micro-batch, called instead of `batch`.
+
+        Args:
+            number: of the micro-batch in the whole training, counted over all steps and processes: a function of it.
         """
         ...
 

@@ -9,7 +9,7 @@ import torch
 
 from ..devices import to_device
 from .options import TrainOptions
-from .phase import Task
+from .phase import NumberedTask, Task
 from .randomness import seed_for
 
 if TYPE_CHECKING:
@@ -50,5 +50,11 @@ class BatchPrefetcher:
         for micro in range(self.options.accumulate):
             shard = micro * self.fabric.world_size + self.fabric.global_rank
             generator = torch.Generator().manual_seed(seed_for(self.options.seed, step, shard, "batch"))
-            made.append((shard, self.task.batch(step, generator)))
+            made.append((shard, self._batch(step, shard, generator)))
         return made
+
+    def _batch(self, step: int, shard: int, generator: torch.Generator) -> Any:
+        if isinstance(self.task, NumberedTask):
+            shards = self.options.accumulate * self.fabric.world_size
+            return self.task.numbered_batch(step * shards + shard, generator)
+        return self.task.batch(step, generator)

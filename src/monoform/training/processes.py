@@ -62,6 +62,12 @@ def _leave_group() -> None:
         torch.distributed.destroy_process_group()
 
 
+def process_count(options: TrainOptions) -> int:
+    """How many processes a training with these options has."""
+    processes, nodes = _counts(options)
+    return processes * nodes
+
+
 def _is_launched_by_torch() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()
 

@@ -79,16 +79,28 @@ def weights_kind(writer: str) -> Kind:
     )
 
 
-def publish(module: nn.Module, config: Any, result: TrainResult, folder: str | Path, *, card: str) -> None:
+def publish(
+    module: nn.Module,
+    config: Any,
+    result: TrainResult,
+    folder: str | Path,
+    *,
+    card: str,
+    part: nn.Module | None = None,
+) -> None:
     """Write a training's last weights, averaged where it averaged them, as `save_pretrained` does.
 
     Of several processes only the first writes.
+
+    Args:
+        module: that was trained.
+        part: of it that is written; None for all.
     """
     averaged = load_checkpoint(result.checkpoint).ema
     if averaged is not None:
         module.load_state_dict({**module.state_dict(), **averaged})
     if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
-        save_pretrained(module, config, folder, card=card)
+        save_pretrained(module if part is None else part, config, folder, card=card)
 
 
 def load_pretrained(

@@ -33,17 +33,17 @@ def pose_loss(told: Float[Tensor, "n c"], known: Float[Tensor, "n c"]) -> Float[
     return mse_loss(told, known)
 
 
-def gradient_penalty(score: Float[Tensor, "n 1"], images: Sequence[Float[Tensor, "n c h w"]]) -> Float[Tensor, " n"]:
+def gradient_penalty(score: Float[Tensor, "n 1"], images: Sequence[Float[Tensor, "n c _ _"]]) -> Float[Tensor, " n"]:
     """R1 (Mescheder et al. 2018): the squared gradient of each score with respect to its images, over all pixels."""
     gradients = torch.autograd.grad(score.sum(), list(images), create_graph=True)
     return torch.stack([gradient.square().sum(dim=(1, 2, 3)) for gradient in gradients]).sum(dim=0)
 
 
-def density_loss(sigma: Float[Tensor, "n p 1"], near: Float[Tensor, "n p 1"]) -> Float[Tensor, ""]:
+def density_loss(sigma: Float[Tensor, "n p"], near: Float[Tensor, "n p"]) -> Float[Tensor, ""]:
     """How much density differs between points and such a little away (EG3D's regularisation)."""
     return l1_loss(sigma, near)
 
 
-def monotonic_loss(front: Float[Tensor, "n p 1"], behind: Float[Tensor, "n p 1"]) -> Float[Tensor, ""]:
+def monotonic_loss(front: Float[Tensor, "n p"], behind: Float[Tensor, "n p"]) -> Float[Tensor, ""]:
     """Density that falls from a point to one a little behind it; detach `front` to move what is behind alone."""
     return MONOTONIC_WEIGHT * torch.relu(front - behind).mean()

@@ -1,0 +1,310 @@
+"""The four losses of a step: generator and discriminator, and what keeps each smooth (sections 3.3 and 3.4).
+
+An image is rendered once for all that needs it, beside its mirrored view, and the discriminator's trunk is run once
+for pose and score. `published_steps` computes the same as the published code does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, cast, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...nn.stylegan2 import Noise
+from ...nn.stylegan2.augment import AugmentPipe
+from .discriminator import Judgement, Pof3dDiscriminator, coded
+from .inputs import blurred, resized
+from .losses import (
+    density_loss,
+    fake_loss,
+    generator_loss,
+    gradient_penalty,
+    monotonic_loss,
+    pose_loss,
+    real_loss,
+)
+from .model import Draws, Pof3dGenerator, Synthesis
+from .poses import MIRRORS, Mirror, mirrored
+from .schedules import blur_sigma, rendering_resolution
+from .training_config import Pof3dTraining
+
+Term = tuple[Tensor, dict[str, Tensor]]
+FRONT_POINTS = 2000
+"""At which monotonic regularisations look at what is behind."""
+STEP_BEHIND = 1 / 256
+"""How far behind, as a share of the side of the box."""
+
+
+class Chance:
+    """Random numbers of a step.
+
+    Args:
+        generator: they come from, on the device of the networks.
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def uniform(self, *shape: int) -> Tensor:
+        """In 0..1."""
+        return torch.rand(shape, generator=self.generator, device=self.generator.device)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Of mean 0 and variance 1."""
+        return torch.randn(shape, generator=self.generator, device=self.generator.device)
+
+    def first_mirror(self) -> bool:
+        """Which of two mirrors a batch is seen in."""
+        return bool(self.uniform(1) < 0.5)
+
+    def places(self) -> Draws:
+        """Where the rays of a rendering are sampled."""
+        return self.generator
+
+    def noise(self) -> Noise:
+        """What the layers of the planes add."""
+        return self.generator
+
+
+@runtime_checkable
+class GeneratorTerm(Protocol):
+    """A further term of the generator's loss, of fakes seen from their own poses."""
+
+    def __call__(self, depth: Float[Tensor, "n 1 r r"], image: Float[Tensor, "n 3 h w"], images: float) -> Term | None:
+        """The term after so many images of the training, and what it logs; None for none."""
+        ...
+
+
+class Shown(NamedTuple):
+    """What the discriminator is shown: images and raw images, -1..1."""
+
+    image: Float[Tensor, "n 3 h w"]
+    image_raw: Float[Tensor, "n 3 g v"]
+
+
+class Chosen(NamedTuple):
+    """Styles of latents and the poses that the generator chooses for them.
+
+    Attributes:
+        ws: styles.
+        pose: (yaw, elevation parameter, ...) radians.
+        pose_alone: the same, from which gradients reach the layers that choose the pose and none else.
+        cameras: world_from_camera.
+        intrinsics: of images whose side is 1.
+    """
+
+    ws: Float[Tensor, "n slots w"]
+    pose: Float[Tensor, "n c"]
+    pose_alone: Float[Tensor, "n c"]
+    cameras: Float[Tensor, "n 4 4"]
+    intrinsics: Float[Tensor, "n 3 3"]
+
+
+class Steps:
+    """The losses of one micro-batch, as terms that the loop makes small one after the other.
+
+    Args:
+        generator: of images and poses.
+        discriminator: of images.
+        options: of the training.
+        images_a_step: over all micro-batches and processes.
+        augment: of all that the discriminator is shown; None for none.
+        extra: a further term of the generator.
+    """
+
+    def __init__(
+        self,
+        generator: Pof3dGenerator,
+        discriminator: Pof3dDiscriminator,
+        options: Pof3dTraining,
+        *,
+        images_a_step: int,
+        augment: AugmentPipe | None = None,
+        extra: GeneratorTerm | None = None,
+    ) -> None:
+        self.generator, self.discriminator, self.options = generator, discriminator, options
+        self.augment, self.extra = augment, extra
+        self.blur_images = options.blur_kimg * 1000 * images_a_step / 32
+
+    # The generator
+
+    def generator_terms(self, z: Float[Tensor, "n z"], images: float, chance: Chance) -> Iterator[Term]:
+        """Fakes, seen from their own poses and from mirrored ones, should look real; poses be what is told of them."""
+        options, n = self.options, len(z)
+        chosen = self.chosen(z, chance)
+        made = self.rendered(chosen, images, chance, mirror=options.flip_generator)
+        judged = self.judged(Shown(made.image, made.image_raw), images, chance, parts=len(made.image) // n)
+        own, other = judged.score[:n], judged.score[n:]
+        terms = {"own": generator_loss(own)}
+        metrics = {"score": own.mean(), "sign": own.sign().mean(), "loss_own": terms["own"]}
+        if len(other):
+            terms["mirrored"] = options.flip_weight_generator * generator_loss(other)
+            metrics |= {"score_mirrored": other.mean(), "loss_mirrored": terms["mirrored"]}
+        if options.lambda_gd > 0:
+            known = coded(chosen.pose_alone[:, :2], self.discriminator.config.pose_coding)
+            terms["pose"] = options.lambda_gd * pose_loss(known, judged.pose[:n].detach())
+            metrics["loss_pose"] = terms["pose"]
+        further = None if self.extra is None else self.extra(made.depth[:n], made.image[:n], images)
+        if further is not None:
+            terms["further"] = further[0]
+            metrics |= further[1]
+        yield torch.stack(list(terms.values())).sum(), metrics
+
+    def smoothness_terms(self, z: Float[Tensor, "n z"], images: float, chance: Chance) -> Iterator[Term]:
+        """Density should be alike at neighbors, and where asked for not fall away from the camera."""
+        del images
+        options = self.options
+        planes = self.generator.planes(self.chosen(z, chance, posed=False).ws, noise=chance.noise())
+        box = self.generator.config.rays.box
+        near = options.density_distance
+        gain = float(options.every_generator)
+        if options.density_type != "l1":
+            near = box * STEP_BEHIND
+            front = self.points(len(z), FRONT_POINTS, chance)
+            behind = front + front.new_tensor([0.0, 0.0, -near])
+            sigma, further = self.density(torch.cat([front, behind], dim=1), planes).split(FRONT_POINTS, dim=1)
+            sigma = sigma.detach() if options.density_type == "monotonic-detach" else sigma
+            falling = monotonic_loss(sigma, further)
+            yield gain * falling, {"loss_monotonic": falling}
+        here = self.points(len(z), options.density_points, chance)
+        beside = here + near * chance.normal(*here.shape)
+        sigma, sigma_beside = self.density(torch.cat([here, beside], dim=1), planes).split(here.shape[1], dim=1)
+        rough = density_loss(sigma, sigma_beside)
+        yield gain * options.density_reg * rough, {"loss_density": options.density_reg * rough}
+
+    # The discriminator
+
+    def discriminator_terms(
+        self, z: Float[Tensor, "n z"], real: Float[Tensor, "n 3 h w"], images: float, chance: Chance
+    ) -> Iterator[Term]:
+        """Poses of fakes should be told as they are, fakes and real images from each other."""
+        options, n = self.options, len(z)
+        with torch.no_grad():
+            chosen = self.chosen(z, chance, averages=True)
+            made = self.rendered(chosen, images, chance, mirror=options.flip_discriminator)
+        judged = self.judged(Shown(made.image, made.image_raw), images, chance, parts=len(made.image) // n)
+        known = coded(chosen.pose[:, :2], self.discriminator.config.pose_coding)
+        own, other = judged.score[:n], judged.score[n:]
+        weight = options.flip_weight_discriminator if len(other) else 1.0
+        told = self.pose_weight * pose_loss(judged.pose[:n], known)
+        fake = weight * fake_loss(own)
+        metrics = {"loss_pose": told, "score_fake": own.mean(), "sign_fake": own.sign().mean(), "loss_fake": fake}
+        if len(other):
+            fake_mirrored = weight * fake_loss(other)
+            metrics |= {"score_mirrored": other.mean(), "loss_mirrored": fake_mirrored}
+            yield told + fake + fake_mirrored, metrics
+        else:
+            yield told + fake, metrics
+        score = self.judged(self.real(real, images), images, chance).score
+        yield (
+            real_loss(score),
+            {
+                "score_real": score.mean(),
+                "sign_real": score.sign().mean(),
+                "loss_real": real_loss(score),
+            },
+        )
+
+    def penalty_terms(self, real: Float[Tensor, "n 3 h w"], images: float, chance: Chance) -> Iterator[Term]:
+        """Scores should not change steeply around real images."""
+        shown = self.processed(self.real(real, images), images, chance)
+        inputs = [each.detach().requires_grad_() for each in (shown if self.discriminator.config.dual else shown[:1])]
+        score = self.discriminator(inputs[0], inputs[-1]).score
+        yield self.penalty(score, inputs)
+
+    def penalty(self, score: Tensor, inputs: list[Tensor]) -> Term:
+        """R1 with its weight: half of gamma, all of it for a discriminator that is not dual."""
+        options = self.options
+        squared = gradient_penalty(score, inputs)
+        weight = options.gamma / 2 if self.discriminator.config.dual else options.gamma
+        metrics = {"score_real": score.mean(), "sign_real": score.sign().mean(), "penalty": squared.mean()}
+        return options.every_discriminator * weight * squared.mean(), metrics
+
+    @property
+    def pose_weight(self) -> float:
+        """Of the poses that the discriminator tells; where it has none of its own, that of the generator's."""
+        return self.options.lambda_cam or self.options.lambda_gd
+
+    # What all of them share
+
+    def chosen(self, z: Float[Tensor, "n z"], chance: Chance, *, averages: bool = False, posed: bool = True) -> Chosen:
+        """Styles and poses of latents.
+
+        Args:
+            averages: move the mean style towards them.
+            posed: whether cameras are needed; poses are swapped then.
+        """
+        options, generator = self.options, self.generator
+        drawn = chance.generator if generator.config.pose.uniform else None
+        mapped = generator.map(z, update_average=averages, generator=drawn)
+        alone = mapped.pose if drawn else generator.backbone.mapping.pose(mapped.w.detach())
+        ws = self._mixed(mapped.ws, chance) if options.style_mixing > 0 else mapped.ws
+        cameras, intrinsics = generator.cameras(mapped.pose)
+        if posed:
+            swap = chance.uniform(len(z), 1)
+            cameras = torch.where(swap[..., None] < options.pose_swapping, cameras.roll(1, 0), cameras)
+        return Chosen(ws, mapped.pose, alone, cameras, intrinsics)
+
+    def _mixed(self, ws: Tensor, chance: Chance) -> Tensor:
+        """Styles of which the later ones are, now and then, of another latent."""
+        n, slots = ws.shape[:2]
+        other = self.generator.map(chance.normal(n, self.generator.config.network.z_dim)).ws
+        cut = 1 + int(chance.uniform(1) * (slots - 1))
+        cut = cut if bool(chance.uniform(1) < self.options.style_mixing) else slots
+        return torch.cat([ws[:, :cut], other[:, cut:]], dim=1)
+
+    def rendered(self, chosen: Chosen, images: float, chance: Chance, *, mirror: bool) -> Synthesis:
+        """Fakes from their own poses and, behind these, from mirrored ones."""
+        generator = self.generator
+        planes = generator.planes(chosen.ws, noise=chance.noise())
+        ws, cameras, intrinsics = chosen.ws, chosen.cameras, chosen.intrinsics
+        if mirror:
+            planes, ws, intrinsics = (torch.cat([each, each]) for each in (planes, ws, intrinsics))
+            cameras = torch.cat([cameras, self.mirrored(cameras, chance)])
+        return generator.synthesize(
+            ws, cameras, intrinsics, resolution=self.resolution(images), draws=chance.places(), planes=planes
+        )
+
+    def mirrored(self, cameras: Float[Tensor, "n 4 4"], chance: Chance) -> Float[Tensor, "n 4 4"]:
+        """Cameras in one of two mirrors."""
+        cameras = cameras.detach() if self.options.detach_pose else cameras
+        kind = self.options.mirrors
+        both: Sequence[Mirror] = MIRRORS.get(kind, (cast(Mirror, kind),))
+        return mirrored(cameras, both[0] if chance.first_mirror() else both[-1])
+
+    def judged(self, shown: Shown, images: float, chance: Chance, *, parts: int = 1) -> Judgement:
+        """What the discriminator says, under the poses that it tells itself."""
+        found: Judgement = self.discriminator(*self.processed(shown, images, chance), parts=parts)
+        return found
+
+    def processed(self, shown: Shown, images: float, chance: Chance) -> Shown:
+        """Blurred in the beginning, and augmented where it is asked for."""
+        sigma = blur_sigma(images, start=self.options.first_blur, fade=self.blur_images)
+        image, raw = blurred(shown.image, sigma), blurred(shown.image_raw, sigma)
+        if self.augment is not None:
+            side, small = image.shape[-1], raw.shape[-1]
+            both = self.augment(torch.cat([image, resized(raw, side)], dim=1), generator=chance.generator)
+            image, raw = both[:, :3], resized(both[:, 3:], small)
+        return Shown(image, raw)
+
+    def real(self, real: Float[Tensor, "n 3 h w"], images: float) -> Shown:
+        """Real images beside small ones, as fakes have them."""
+        return Shown(real, resized(real, self.resolution(images)))
+
+    def resolution(self, images: float) -> int:
+        """Pixels along a side of what is rendered."""
+        options = self.options
+        return rendering_resolution(
+            images, start=options.resolution_start, end=options.resolution_end, fade=options.resolution_kimg * 1000
+        )
+
+    def points(self, n: int, count: int, chance: Chance) -> Float[Tensor, "n p 3"]:
+        """Random places within the box."""
+        return (chance.uniform(n, count, 3) - 0.5) * self.generator.config.rays.box
+
+    def density(self, points: Float[Tensor, "n p 3"], planes: Tensor) -> Float[Tensor, "n p"]:
+        """Density as the network gives it."""
+        return self.generator.query(planes)(points).geometry
