@@ -1,4 +1,4 @@
-"""PoF3D's photo sets against their golden cases."""
+"""PoF3D's files against their golden cases: photo sets and snapshots."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ import tempfile
 import zipfile
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from tests.parity.fill import fill_state
 from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
+from torch.nn.functional import interpolate
 
 from monoform.data.images import ImageSet, SetOptions, half_window_order, prepare_images
 from monoform.data.images.open import open_source
+from monoform.inputs.pickled_modules import PickledObject, read_pickled_modules, state_dict_of
+from monoform.methods.pof3d.published import networks_of
+from monoform.render import RaySampleNoise
 
 
 def image_set(case: Case, name: str) -> ImageSet:
@@ -84,3 +91,54 @@ def dataset(case: Case) -> None:
         asked = dict(asked)
         first = asked.pop("first")
         case.compare(name, np.array(list(islice(half_window_order(asked.pop("size"), **asked), first))))
+
+
+@check("pof3d", "snapshot_pickle")
+def snapshot_pickle(case: Case) -> None:
+    """The file's tensors and arguments are the manifest's; networks made of them give the published numbers."""
+    config = case.config
+    config.one_of("mode", "eval")
+    content = read_pickled_modules(case.folder / config["file"], "give another")
+    networks = {name: part for name, part in content.items() if isinstance(part, PickledObject) and name != "IR"}
+    assert ("IR" in content) == config["geod"], "config.geod"
+    compare_content(case, content, networks)
+    nets, found = networks_of(content, config["file"])
+    side = config["neural_rendering_resolution"]
+    assert found.generator.rays.raw_resolution == side
+    label = case.tensor("label")
+    with torch.no_grad():
+        mapped = nets.generator.map(case.tensor("z"), config["truncation_psi"])
+        case.compare("w", mapped.ws[:, 0])
+        case.compare("cam_pose", mapped.pose)
+        rays, shape = found.generator.rays, (len(label), side**2)
+        empty = torch.zeros(*shape, 0)
+        jitter, levels = case.tensor("jitter").reshape(*shape, rays.coarse), empty
+        if rays.fine:
+            levels = case.tensor("u").reshape(*shape, rays.fine)
+        made = nets.generator.synthesize(
+            mapped.ws,
+            nets.generator.cameras(mapped.pose)[0],
+            label[:, 16:].reshape(-1, 3, 3),
+            noise=config["noise_mode"],
+            draws=RaySampleNoise(jitter, levels, empty, empty),
+        )
+        case.compare("image", made.image)
+        case.compare("image_depth", made.depth)
+        small = case.tensor("d_image")
+        image = interpolate(small, scale_factor=config["d_image_upsampling"], mode="bilinear", align_corners=False)
+        assert nets.discriminator is not None
+        case.compare("d_cam", nets.discriminator.predict_pose(image, small))
+
+
+def compare_content(case: Case, content: dict[str, Any], networks: dict[str, PickledObject]) -> None:
+    """Bit for bit, where the manifest tells an exact tolerance."""
+    assert case.tolerance("tensors").get("exact"), "tolerances.tensors"
+    state = {f"{name}.{key}": value for name, part in networks.items() for key, value in state_dict_of(part).items()}
+    wanted = fill_state(case.manifest)
+    assert {name for name in state if name.split(".")[0] in {key.split(".")[0] for key in wanted}} == set(wanted)
+    for name, values in wanted.items():
+        assert str(state[name].dtype) == f"torch.{values.dtype}", name
+        np.testing.assert_array_equal(state[name].numpy(), values, err_msg=name)
+    assert content["training_set_kwargs"] == case.manifest["training_set_kwargs"], "training_set_kwargs"
+    for name in ("G_ema", "D"):
+        assert networks[name]["_init_kwargs"] == case.manifest[f"{name}_init_kwargs"], f"{name}_init_kwargs"

@@ -20,11 +20,12 @@ class Convert:
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for the weights, or the file to write back."""
     method: str
-    """Whose checkpoint it is, for instance pixelnerf or nerf."""
+    """Whose checkpoint it is, for instance pixelnerf, nerf or pof3d."""
     config: str = ""
     """The published configuration that it was trained with; for pixelnerf sn64, sn64_unseen, srn_car, srn_chair, dtu
     or multi_obj; for nerf blender, or llff=WIDTHxHEIGHTxFOCAL of the photos of a forward-facing scene; for
-    list shapenet, or coarse for the first stage alone."""
+    list shapenet, or coarse for the first stage alone; for pof3d it stands in the file, and ffhq, cats, shapenetcars,
+    afhq, compcars or compcars_white tell the focal length where it does not."""
     precision: str = "float32"
     """float32 keeps every number; float16 takes half the space."""
     overwrite: bool = False

@@ -39,7 +39,7 @@ def convert(
     A method that knows its authors' format says so by `Method.published`, see `PublishedFormat`.
 
     Args:
-        config: name of the published configuration that the checkpoint was trained with.
+        config: name of the published configuration that the checkpoint was trained with; empty where it says so itself.
         precision: float32 keeps every number as it is; float16 takes half the space and rounds.
 
     Raises:
@@ -47,6 +47,7 @@ def convert(
     """
     published = _published(method)
     names: Sequence[str] = published.config_names()
+    config = config or getattr(published, "DEFAULT", "")
     if config.partition("=")[0] not in names:
         raise InputError(f"{method} has no configuration {config!r}: choose one of {', '.join(names)} with --config.")
     if precision not in ("float32", "float16"):

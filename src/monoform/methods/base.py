@@ -58,6 +58,7 @@ class PublishedFormat(Protocol):
     """Reads the checkpoints of a method's authors: a module `published` beside the method, or any object.
 
     It may have more: `USE`, a command that uses the weights in {folder} where that is not `monoform reconstruct`;
+    `DEFAULT`, the configuration where none is named;
     `write_weights(folder, file)`, which writes weights as the authors' programs read them; and
     `written_beside(folder, file)`, the further files that this writes.
     """

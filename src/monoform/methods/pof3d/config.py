@@ -118,6 +118,7 @@ class PoseHead:
         uniform: drawn instead of learned: yaw over the circle, elevation within pi / 8 of the equator.
         detached: whether the pose sends no gradient to the style.
         yaw_mean: yaw that a network begins around, radians.
+        third_mean: what the third number begins around, world units or degrees; none for that of the rig.
         clamp_yaw: least and largest yaw, radians; none for none.
         clamp_elevation: of the elevation parameter, radians; none for none.
     """
@@ -130,11 +131,12 @@ class PoseHead:
     uniform: bool = False
     detached: bool = False
     yaw_mean: float = math.pi / 2
+    third_mean: float | None = None
     clamp_yaw: Range | None = None
     clamp_elevation: Range | None = None
 
     def __post_init__(self) -> None:
-        require_ranges(self, "PoF3D's", rate=(1e-6, 1e3), yaw_mean=(-100.0, 100.0))
+        require_ranges(self, "PoF3D's", rate=(1e-6, 1e3), yaw_mean=(-100.0, 100.0), third_mean=(1e-3, 1e3))
         require_ranges(self, "PoF3D's", clamp_yaw=(-100.0, 100.0), clamp_elevation=(0.0, math.pi))
         for name, choices in (("learned", get_args(Learned)), ("yaw", ("circle", "number"))):
             _require_choice(name, getattr(self, name), choices)

@@ -59,7 +59,8 @@ class Backbone(nn.Module):
             use_noise=net.noise,
             clamp=net.clamp,
         )
-        self.mapping = PoseMapping(net, config.pose, third_mean=means[learned], linear_means=config.compat.linear_means)
+        third = means[learned] if config.pose.third_mean is None else config.pose.third_mean
+        self.mapping = PoseMapping(net, config.pose, third_mean=third, linear_means=config.compat.linear_means)
 
 
 class Pof3dGenerator(nn.Module):
