@@ -296,14 +296,14 @@ PRESETS: dict[str, Pof3dConfig] = {
         network=Network(
             z_dim=128,
             w_dim=128,
-            channel_base=2048,
-            channel_max=128,
+            channel_base=1024,
+            channel_max=64,
             plane_resolution=64,
             plane_features=16,
             decoder_width=32,
             superresolution="2X",
         ),
-        rays=replace(_CARS.rays, coarse=16, fine=16, raw_resolution=32),
+        rays=replace(_CARS.rays, coarse=12, fine=12, raw_resolution=32),
     ),
 }
 """The published data sets (radius, field of view and box of compcars are options of the release without values of its

@@ -28,9 +28,8 @@ class PublishedSteps(Steps):
         score = self._twice(made, images, chance).score
         loss = generator_loss(score)
         further = None if self.extra is None else self.extra(made.depth, made.image, images)
-        yield loss, {"score": score.mean(), "sign": score.sign().mean(), "loss_own": loss}
-        if further is not None:
-            yield further
+        added, noted = (0.0, {}) if further is None else further
+        yield loss + added, {"score": score.mean(), "sign": score.sign().mean(), "loss_own": loss, **noted}
         if options.flip_generator:
             score = self._twice(self._made(z, images, chance, mirror=True)[1], images, chance).score
             loss = options.flip_weight_generator * generator_loss(score)

@@ -160,7 +160,8 @@ class Steps:
         planes = self.generator.planes(self.chosen(z, chance, posed=False).ws, noise=chance.noise())
         box = self.generator.config.rays.box
         near = options.density_distance
-        gain = float(options.every_generator)
+        charged: list[Tensor] = []
+        metrics: dict[str, Tensor] = {}
         if options.density_type != "l1":
             near = box * STEP_BEHIND
             front = self.points(len(z), FRONT_POINTS, chance)
@@ -168,12 +169,14 @@ class Steps:
             sigma, further = self.density(torch.cat([front, behind], dim=1), planes).split(FRONT_POINTS, dim=1)
             sigma = sigma.detach() if options.density_type == "monotonic-detach" else sigma
             falling = monotonic_loss(sigma, further)
-            yield gain * falling, {"loss_monotonic": falling}
+            charged.append(falling)
+            metrics["loss_monotonic"] = falling
         here = self.points(len(z), options.density_points, chance)
         beside = here + near * chance.normal(*here.shape)
         sigma, sigma_beside = self.density(torch.cat([here, beside], dim=1), planes).split(here.shape[1], dim=1)
-        rough = density_loss(sigma, sigma_beside)
-        yield gain * options.density_reg * rough, {"loss_density": options.density_reg * rough}
+        metrics["loss_density"] = options.density_reg * density_loss(sigma, sigma_beside)
+        charged.append(metrics["loss_density"])
+        yield options.every_generator * torch.stack(charged).sum(), metrics
 
     # The discriminator
 

@@ -29,7 +29,7 @@ PUBLISHED = Compat(
     unused_fov=True,
     random_rendering=True,
 )
-SMALL = DiscriminatorConfig(channel_base=2048, channel_max=128, mapping_layers=4)
+SMALL = DiscriminatorConfig(channel_base=1024, channel_max=64, mapping_layers=4)
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class Pof3dTraining(LoopSettings):
     discriminator: DiscriminatorConfig = SMALL
     published: bool = False
     weights: str = ""
-    batch: int = 8
-    kimg: float = 100.0
+    batch: int = 4
+    kimg: float = 40.0
     fit: Fit = "none"
     mirror_data: bool = False
     rate: float = 0.0025
