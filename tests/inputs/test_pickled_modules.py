@@ -17,27 +17,17 @@ import tracemalloc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.snapshots import SOURCE, EasyDict, Plain, published_names, reconstruct  # noqa: F401  a fixture
 from torch import nn
 
 from monoform.errors import InputError
 from monoform.inputs import pickles
 from monoform.inputs.pickled_modules import PickledObject, read_pickle, read_pickled_modules, state_dict_of
-
-SOURCE = "open('hacked', 'w'); raise RuntimeError('the source was run')"
-
-
-def reconstruct(meta: dict[str, Any]) -> object:
-    raise AssertionError("nobody calls this")
-
-
-class EasyDict(dict):
-    """A dictionary of another library."""
 
 
 class Persistent(nn.Module):
@@ -56,35 +46,9 @@ class Persistent(nn.Module):
         return reconstruct, ({**meta, "state": dict(vars(self))},)
 
 
-class Marcher(nn.Module):
-    """A module that is pickled by the name of its class."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.axes = torch.eye(3)
-
-
-PLACES = {
-    reconstruct: ("torch_utils.persistence", "_reconstruct_persistent_obj"),
-    EasyDict: ("dnnlib.util", "EasyDict"),
-    Marcher: ("training.volumetric_rendering.ray_marcher", "Marcher"),
-}
-for thing, (room, name) in PLACES.items():
-    thing.__module__, thing.__qualname__, thing.__name__ = room, name, name
-
-
-@pytest.fixture
-def published_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The names by which published files refer to such classes."""
-    for thing, (room, name) in PLACES.items():
-        parts = room.split(".")
-        for count in range(1, len(parts) + 1):
-            monkeypatch.setitem(sys.modules, ".".join(parts[:count]), ModuleType(".".join(parts[:count])))
-        setattr(sys.modules[room], name, thing)
-
-
 def snapshot(protocol: int = 4) -> tuple[bytes, Persistent]:
-    net = Persistent(Persistent(Marcher(), gain=np.float64(0.5)), nn.Sequential(nn.Linear(2, 3), nn.Softplus()))
+    net = Persistent(Persistent(gain=np.float64(0.5)), nn.Sequential(nn.Linear(2, 3), nn.Softplus()))
+    net.marcher = Plain(axes=torch.eye(3))
     for hook in ("_forward_hooks", "_backward_hooks"):  # as older versions of PyTorch have them
         vars(net)[hook] = collections.OrderedDict()
     device = {"device": torch.device("cuda:1"), "size": torch.Size([2]), "kind": torch.float16, "nothing": None}
@@ -115,8 +79,8 @@ def test_a_network_becomes_its_tensors_and_no_source_is_run(protocol: int, tmp_p
         assert torch.equal(state[name], tensor), name
     inner = found["G"]["_modules"]["parts"]["_modules"]["0"]
     assert inner.kind == "Persistent" and inner["_init_kwargs"] == {"gain": 0.5}
-    marcher = inner["_modules"]["parts"]["_modules"]["0"]
-    assert marcher.kind == "Marcher" and torch.equal(marcher["axes"], torch.eye(3))
+    marcher = found["G"]["marcher"]
+    assert marcher.kind == "ImportanceRenderer" and torch.equal(marcher["axes"], torch.eye(3))
     assert found["also"] == {"device": "cuda:1", "size": (2,), "kind": torch.float16, "nothing": None}
 
 

@@ -24,6 +24,7 @@ ADVICE = "give a network-snapshot-*.pkl of the release or of its train program"
 LARGEST = 4 << 30  # bytes; a published snapshot has some 500 MB
 FILTER, UNUSED = "resample_filter", "dataset_label_std"
 TAPS = (1, 3, 3, 1)
+BACKGROUND = "fc_in.weight"  # ends the name of a tensor of the background field, wherever it is in the generator
 
 
 def config_names() -> list[str]:
@@ -85,12 +86,17 @@ def tensors_of(network: PickledObject) -> dict[str, Tensor]:
     found = {}
     taps = fir_kernel(TAPS)
     wanted = torch.outer(taps, taps)
-    for name, tensor in state_dict_of(network).items():
+    state = state_dict_of(network)
+    background = next((name.removesuffix(BACKGROUND) for name in state if name.endswith(BACKGROUND)), None)
+    for name, tensor in state.items():
         last = name.rpartition(".")[2]
         if last == FILTER and (tensor.shape != wanted.shape or not torch.allclose(tensor.float(), wanted)):
             raise ValueError(f"its {name[-80:]} is another filter than {list(TAPS)}")
-        if last not in (FILTER, UNUSED):
-            found[_own_name(name, network)] = tensor
+        if last in (FILTER, UNUSED):
+            continue
+        if background is not None and name.startswith(background):
+            name = f"background.{name.removeprefix(background)}"
+        found[name] = tensor
     return found
 
 
@@ -105,14 +111,6 @@ def card(file: str | Path, config: str, precision: str) -> str:
         fails="objects of other categories than those it was trained on; categories seen from all sides, whose poses "
         "may have collapsed to few directions.",
     )
-
-
-def _own_name(name: str, network: Mapping[str, Any]) -> str:
-    """The background field, whatever it is called there, is `background` here."""
-    first, _, rest = name.partition(".")
-    parts = network["_modules"].get(first)
-    is_background = isinstance(parts, PickledObject) and {"fc_in", "sigma_out", "feat_out"} <= set(parts["_modules"])
-    return f"background.{rest}" if is_background else name
 
 
 def _filled(config: NetworksConfig, state: Mapping[str, Tensor], file: str | Path) -> Pof3dNetworks:
