@@ -58,20 +58,26 @@ class ImageBlocks(Evaluated):
     Args:
         sources: the sets by name.
         nets: that look at them.
-        size: images of a block.
+        size: images of a block, of each set or of all.
         weights: SHA-256 of the weights that are measured.
     """
 
     doing, unit, files = "looking at images", "block", r"block\.npz"
 
     def __init__(
-        self, sources: Mapping[str, ImageSource], nets: Sequence[FeatureNet], *, size: int, weights: str = ""
+        self,
+        sources: Mapping[str, ImageSource],
+        nets: Sequence[FeatureNet],
+        *,
+        size: int | Mapping[str, int],
+        weights: str = "",
     ) -> None:
         self.sources, self.nets, self.weights = sources, tuple(nets), weights
+        sizes = dict.fromkeys(sources, size) if isinstance(size, int) else size
         self._parts = [
-            (name, range(start, min(start + size, len(source))))
+            (name, range(start, min(start + sizes[name], len(source))))
             for name, source in sources.items()
-            for start in range(0, len(source), size)
+            for start in range(0, len(source), sizes[name])
         ]
         self.names = [f"{name}/{part.start:06d}" for name, part in self._parts]
 

@@ -159,6 +159,27 @@ def pose_distances(
     return found
 
 
+def pose_errors(true: Float[Array, "n 2"], told: Float[Array, "n 2"], *, reflect: bool = False) -> dict[str, float]:
+    """Errors of poses that were told one by one, after the one turn (and reflection) that suits all of them best.
+
+    Returns:
+        `told_azimuth_error`, `told_elevation_error`: medians in degrees.
+    """
+    x, y = as_array(true), as_array(told)
+    trials = []
+    for reflected in (False, True) if reflect else (False,):
+        apart = x[:, 0] - (-y[:, 0] if reflected else y[:, 0])
+        # The circular mean is a start that outliers move; of all differences the one that is the median's is the best.
+        offsets = np.append(apart, np.arctan2(np.sin(apart).mean(), np.cos(apart).mean()))
+        draws = offsets if len(offsets) <= 400 else np.append(offsets[:: len(offsets) // 400], offsets[-1])
+        errors = np.abs((apart[None] - draws[:, None] + np.pi) % TURN - np.pi)
+        trials.append(np.median(errors, axis=1).min())
+    return {
+        "told_azimuth_error": float(np.degrees(min(trials))),
+        "told_elevation_error": float(np.degrees(np.median(np.abs(x[:, 1] - y[:, 1])))),
+    }
+
+
 def _angles(values: Array) -> np.ndarray:
     found = as_array(values) % TURN
     if not len(found):
