@@ -12,8 +12,12 @@ from tests.parity.parity_checks import check
 from torch import Tensor
 
 from monoform.camera import rotation_from_quaternion
+from monoform.camera.pnp import PnpOptions
 from monoform.methods.bootstrap.encoder import BootstrapEncoder, EncoderConfig
+from monoform.methods.bootstrap.estimate_pose import EstimatedCameras, PoseOptions, estimate_cameras, focal_guesses
+from monoform.methods.bootstrap.opencv_pnp import FAR
 from monoform.methods.bootstrap.pose_parameters import (
+    DEPTH,
     PoseParameters,
     condition_vectors,
     inverse_matrices,
@@ -138,3 +142,51 @@ def signed_like(case: Case, name: str, quaternion: Tensor) -> Tensor:
         return quaternion
     same = (quaternion * torch.from_numpy(case.arrays[name])).sum(dim=1, keepdim=True) >= 0
     return torch.where(same, quaternion, -quaternion)
+
+
+@check("bootstrap-inversion", "pose-pnp")
+def pose_pnp(case: Case) -> None:
+    """The published solver is held to the golden poses, ours to the errors that they leave."""
+    config = case.config
+    config.one_of("pixel_ray", "(j/W - 0.5, i/H - 0.5)")
+    config.one_of("orthographic_focal", FAR)
+    config.one_of("orthographic_depth", -DEPTH)
+    guesses = focal_guesses(case.tensor("train_focals"))
+    assert len(guesses) == config["focal_guesses"]
+    case.compare("out_focal_guesses", guesses)
+    case.taken.update({"true_cam2world", "true_focal", "ortho_true_cam2world"} & set(case.arrays))
+    threshold, dummies = config["mask_threshold"], config["dummy"]
+    for prefix, focals in (("", guesses), ("ortho_", None)):
+        coordinates, mask = case.tensor(f"{prefix}coords"), case.tensor(f"{prefix}mask")
+        assert list(mask.shape[1:]) == config["image_size"]
+        found = published_cameras(coordinates, mask, focals, threshold)
+        if focals is not None and found.focal is not None:
+            assert torch.nonzero(~found.found[:, 0])[:, 0].tolist() == dummies["items"]
+            assert bool((found.error[~found.found] == dummies["error"]).all())
+            case.compare("out_focal", found.focal[:, 0])
+        compare_rotations(case, f"{prefix}out_cam2world", found.world_from_camera[:, 0])
+        plain = PoseOptions(PnpOptions(samples=0), threshold, confidence=False)
+        ours = estimate_cameras(coordinates, mask, focals, options=plain)
+        for errors in (found.error, ours.error):
+            compare_from_below(case, f"{prefix}out_error", errors[:, 0].double())
+
+
+def published_cameras(coordinates: Tensor, mask: Tensor, focals: Tensor | None, threshold: float) -> EstimatedCameras:
+    return estimate_cameras(coordinates, mask, focals, options=PoseOptions(threshold=threshold, published=True))
+
+
+def compare_rotations(case: Case, name: str, matrices: Tensor) -> None:
+    """Rotations by their angle where the case says one, the rest by its numbers."""
+    golden = torch.from_numpy(case.arrays[name])
+    ours = matrices.clone()
+    if "degrees" in case.tolerance(name):
+        angle = rotation_degrees(ours.double(), golden.double()).max()
+        assert float(angle) <= case.limit(name, "degrees"), f"{name}: {angle} degrees"
+        ours[:, :3, :3] = golden[:, :3, :3]
+    case.compare(name, ours)
+
+
+def compare_from_below(case: Case, name: str, values: Tensor) -> None:
+    """Values that may be smaller by any amount, where the case says so."""
+    golden = torch.from_numpy(case.arrays[name])
+    case.compare(name, torch.maximum(values, golden) if case.tolerance(name).get("one_sided") else values)

@@ -16,8 +16,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...camera import Camera
+from ...camera.least_squares import levenberg_marquardt
 from ...errors import InputError
-from ...inversion.least_squares import levenberg_marquardt
 from ...metrics.pose import rotation_error, translation_error
 from ...render.ray_renderer import RayRenderer
 from .frames import Level, level

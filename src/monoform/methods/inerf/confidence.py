@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ...camera import Camera
-from ...inversion.least_squares import levenberg_marquardt
+from ...camera.least_squares import levenberg_marquardt
 from ...metrics.pose import rotation_error
 from ...render.ray_renderer import RayRenderer
 from .align import Aligned, DirectAlignment, Stage, align

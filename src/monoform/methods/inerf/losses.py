@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...camera import Camera
+from ...camera.least_squares import NormalEquations, State, huber
 from ...camera.lie import hat
 from ...camera.rigid import rigid_inverse, transform_points
 from ...inversion import moved, zoomed
-from ...inversion.least_squares import NormalEquations, State, huber
 from .frames import Level
 from .reference import Reference
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from monoform.camera.least_squares import NormalEquations, State, damped_step, huber, levenberg_marquardt
 from monoform.errors import InputError
-from monoform.inversion.least_squares import NormalEquations, State, damped_step, huber, levenberg_marquardt
 
 TARGET = torch.tensor([[1.0, -2.0, 0.5], [4.0, 0.0, -1.0]], dtype=torch.float64)
 SCALES = torch.tensor([1.0, 100.0, 0.01], dtype=torch.float64)

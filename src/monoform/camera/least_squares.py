@@ -1,4 +1,4 @@
-"""Second driver of the engine: Levenberg and Marquardt's steps for variables that have a few numbers each."""
+"""Levenberg and Marquardt's steps for variables that have a few numbers each, such as poses, many problems at once."""
 
 from __future__ import annotations
 
