@@ -147,6 +147,26 @@ def test_fused_and_not_are_the_same_with_the_same_gradients(options: dict[str, A
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("noise", ["const", "none"])
+@pytest.mark.parametrize(
+    "options", [{}, {"up": 1}, {"clamp": 0.5}, {"architecture": "resnet", "last": True}, {"use_noise": False}]
+)
+def test_without_gradients_layers_work_in_place_and_are_the_same(count: int, noise: Any, options: dict[str, Any]):
+    block = SynthesisBlock(4, 5, 6, 8, 3, **options)
+    for name, parameter in block.named_parameters():
+        if name.endswith(("noise_strength", "bias")):
+            parameter.data.add_(0.7)
+    side = 8 if options.get("up") == 1 else 4
+    x, image, ws = seeded(count, 4, side, side), seeded(count, 3, side, side, seed=1), seeded(count, 3, 6, seed=2)
+    before = x.clone(), image.clone()
+    plain = block(x, image, ws, noise=noise, fused=False)
+    with torch.no_grad():
+        quick = block(x, image, ws, noise=noise)
+    for one, other in zip((*plain, *before), (*quick, x, image), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
 def test_demodulated_kernels_keep_the_variance():
     x, weight, styles = seeded(4, 64, 16, 16), 7 * seeded(32, 64, 3, 3, seed=1), 3 + seeded(4, 64, seed=2)
     y = modulated_conv2d(x, weight, styles, padding=1)[:, :, 2:-2, 2:-2]

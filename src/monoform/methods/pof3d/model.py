@@ -129,13 +129,13 @@ class Pof3dGenerator(nn.Module):
         return world, intrinsics_of(focal, len(pose)).to(pose)
 
     def planes(
-        self, ws: Float[Tensor, "n slots w"], *, noise: Noise = "const", fused: bool = False
+        self, ws: Float[Tensor, "n slots w"], *, noise: Noise = "const", fused: bool | None = None
     ) -> Float[Tensor, "n 3 c p p"]:
         """The three planes of styles.
 
         Args:
             noise: what the layers add.
-            fused: see `modulated_conv2d`.
+            fused: see `modulated_conv2d`; None: whatever is quickest.
         """
         found = self.backbone.synthesis(ws[:, : self.backbone.synthesis.slots], noise=noise, fused=fused)
         return found.unflatten(1, (3, -1))
@@ -162,7 +162,7 @@ class Pof3dGenerator(nn.Module):
         noise: Noise = "const",
         draws: Draws = None,
         planes: Float[Tensor, "n 3 c p p"] | None = None,
-        fused: bool = False,
+        fused: bool | None = None,
     ) -> Synthesis:
         """Images of styles, each from its camera.
 
@@ -175,7 +175,7 @@ class Pof3dGenerator(nn.Module):
             noise: what the planes' layers add.
             draws: where rays are sampled.
             planes: of these styles, where they are known.
-            fused: see `modulated_conv2d`.
+            fused: see `modulated_conv2d`; None: whatever is quickest.
         """
         rays, side = self.config.rays, resolution or self.config.rays.raw_resolution
         if planes is None:
@@ -194,7 +194,7 @@ class Pof3dGenerator(nn.Module):
         image, raw = self._finished(features, ws, noise, fused)
         return Synthesis(image, raw, features, depth, alpha)
 
-    def _finished(self, features: Tensor, ws: Tensor, noise: Noise, fused: bool) -> tuple[Tensor, Tensor]:
+    def _finished(self, features: Tensor, ws: Tensor, noise: Noise, fused: bool | None) -> tuple[Tensor, Tensor]:
         raw = features[:, :3]
         if self.superresolution is None:
             return raw, raw

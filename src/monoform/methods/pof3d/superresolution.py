@@ -88,7 +88,7 @@ class Superresolution(nn.Module):
         w: Float[Tensor, "n w"],
         *,
         noise: Noise = "none",
-        fused: bool = False,
+        fused: bool | None = None,
     ) -> tuple[Float[Tensor, "n 3 s s"], Float[Tensor, "n 3 t t"]]:
         """The image, and the raw image with what the first block adds to it.
 
@@ -97,7 +97,7 @@ class Superresolution(nn.Module):
             features: what was rendered.
             w: style of all layers.
             noise: what the layers add.
-            fused: see `modulated_conv2d`.
+            fused: see `modulated_conv2d`; None: whatever is quickest.
         """
         if self.resizes(features.shape[-1]):
             size = (self.begin, self.begin)

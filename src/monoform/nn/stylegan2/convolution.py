@@ -80,7 +80,7 @@ def _transposed(
     else:
         weight = weight.transpose(0, 1)
     x = conv_transpose2d(x, weight, stride=up, groups=groups)
-    # All that a kernel reaches is there: rows - 1 too many before the first; up - 1 zeros are missing behind the last.
+    # All that a kernel reaches is there: rows - 1 too many before the first; up - 1 zeros are missing at the end.
     left, right, top, bottom = around
     cut = (left - columns + 1, right - columns + up, top - rows + 1, bottom - rows + up)
     return upfirdn2d(x, kernel, padding=cut, gain=up**2)

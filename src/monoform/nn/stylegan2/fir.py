@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d, conv_transpose2d, pad
 
 TAPS = (1.0, 3.0, 3.0, 1.0)
 """Of every resampling in StyleGAN2: binomial, a bilinear interpolation where an image is doubled."""
+LONG = 8
+"""Taps from which on a filter is applied along one axis after the other."""
 Pair = int | Sequence[int]
 
 
@@ -46,15 +48,21 @@ def upfirdn2d(
     if kernel is None:
         kernel = x.new_ones(1)
     kernel = kernel.to(x)
-    if kernel.ndim == 2:
-        x = _padded(_spread(x, up_x, up_y), (left, right, top, bottom))
-        return _correlated(x, kernel if flip else kernel.flip(0, 1), (down_y, down_x), gain)
-    kernel = kernel if flip else kernel.flip(0)
-    # One axis after the other, the one that shrinks or that grows less first, does less work; the result is the same.
-    x = _padded(_spread(x, up_x, 1), (left, right, 0, 0))
-    x = _correlated(x, kernel[None, :], (1, down_x), gain)
-    x = _padded(_spread(x, 1, up_y), (0, 0, top, bottom))
-    return _correlated(x, kernel[:, None], (down_y, 1), 1.0)
+    if kernel.ndim == 1 and len(kernel) < LONG:
+        kernel = torch.outer(kernel, kernel)
+    if kernel.ndim == 1:  # one axis after the other is less work
+        x = upfirdn2d(x, kernel[None], up=(up_x, 1), down=(down_x, 1), padding=(left, right, 0, 0), flip=flip)
+        return upfirdn2d(
+            x, kernel[:, None], up=(1, up_y), down=(1, down_y), padding=(0, 0, top, bottom), flip=flip, gain=gain
+        )
+    kernel = kernel * gain
+    if up_x == up_y > 1 and min(left, right, top, bottom) >= 0:
+        return _transposed(x, kernel.flip(0, 1) if flip else kernel, up_x, (left, right, top, bottom))[
+            :, :, ::down_y, ::down_x
+        ]
+    x = _padded(_spread(x, up_x, up_y), (left, right, top, bottom))
+    weight = (kernel if flip else kernel.flip(0, 1)).expand(x.shape[1], 1, -1, -1)
+    return conv2d(x, weight, stride=(down_y, down_x), groups=x.shape[1])
 
 
 def filter2d(
@@ -140,7 +148,13 @@ def _padded(x: Tensor, around: tuple[int, int, int, int]) -> Tensor:
     return pad(x, around) if any(around) else x
 
 
-def _correlated(x: Tensor, kernel: Tensor, stride: tuple[int, int], gain: float) -> Tensor:
-    channels = x.shape[1]
-    weight = (kernel * gain).expand(channels, 1, *kernel.shape)
-    return conv2d(x, weight, stride=stride, groups=channels)
+def _transposed(x: Tensor, kernel: Tensor, up: int, around: tuple[int, int, int, int]) -> Tensor:
+    """Convolution of the image with zeros between its pixels, without ever making these."""
+    rows, columns = kernel.shape
+    left, right, top, bottom = around
+    # All that the kernel reaches is there: its size - 1 too many before the first; up - 1 zeros are missing at the end.
+    around = (left - columns + 1, right - columns + up, top - rows + 1, bottom - rows + up)
+    even = min(around) == max(around) <= 0
+    weight = kernel.expand(x.shape[1], 1, -1, -1)
+    x = conv_transpose2d(x, weight, stride=up, padding=-around[0] if even else 0, groups=x.shape[1])
+    return x if even else _padded(x, around)

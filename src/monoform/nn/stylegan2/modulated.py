@@ -7,6 +7,7 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import conv2d
 
 from .convolution import resampled_conv2d
 from .fir import Pair
@@ -57,6 +58,37 @@ def modulated_conv2d(
 def demodulation(weight: Float[Tensor, "o i k l"], styles: Float[Tensor, "n i"]) -> Float[Tensor, "n o"]:
     """1 / length of each output kernel once the styles have scaled it."""
     return (styles.square() @ weight.square().sum(dim=(2, 3)).T + EPSILON).rsqrt()
+
+
+def modulated_in_place(
+    x: Float[Tensor, "n i h w"],
+    weight: Float[Tensor, "o i k l"],
+    styles: Float[Tensor, "n i"],
+    scale: Float[Tensor, "n o"] | None,
+    bias: Float[Tensor, " o"],
+    *,
+    up: int = 1,
+    kernel: Float[Tensor, "*taps"] | None = None,
+) -> Float[Tensor, "n o p q"]:
+    """The quick twin of `modulated_conv2d` where no gradients are asked for: a layer of the same size or the double.
+
+    One sample has its styles in its kernels and the bias in its convolution: none of its pixels is touched again.
+
+    Args:
+        scale: of the results before the bias; None for 1.
+        bias: added to them.
+    """
+    padding, flip = weight.shape[-1] // 2, up > 1
+    if len(x) == 1:
+        factor = styles[0] if scale is None else scale[0][:, None] * styles[0]
+        weight = weight * factor[..., None, None]
+        if up == 1:
+            return conv2d(x, weight, bias, padding=padding)
+        return resampled_conv2d(x, weight, kernel, up=up, padding=padding, flip=flip).add_(bias[:, None, None])
+    x = resampled_conv2d(x * styles[:, :, None, None], weight, kernel, up=up, padding=padding, flip=flip)
+    if scale is not None:
+        x = x.mul_(scale[:, :, None, None])
+    return x.add_(bias[:, None, None])
 
 
 def _grouped(

@@ -9,17 +9,30 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
 
-from .activation import Activation, bias_act, default_gain
+from .activation import SLOPE, Activation, bias_act, default_gain
 from .convolution import EqualizedConv2d
 from .fir import TAPS, fir_kernel, upsample2d
 from .linear import EqualizedLinear
-from .modulated import modulated_conv2d
+from .modulated import demodulation, modulated_conv2d, modulated_in_place
 
 Architecture = Literal["skip", "resnet", "orig"]
 Noise = Literal["const", "none"] | torch.Generator | Iterator[Tensor]
 """What the layers add: their stored noise, nothing, fresh normal draws of a generator, or given draws (n, 1, h, w), one
 after the other."""
+
+
+def _quick(fused: bool | None, x: Tensor) -> bool:
+    """Whether layers work in place, which gradients do not allow."""
+    return fused is None and x.dtype == torch.float32 and not torch.is_grad_enabled()
+
+
+def _laid_out(x: Tensor, fused: bool | None) -> Tensor:
+    """Channels last in memory, which convolutions and filters on a CPU are quicker with."""
+    if fused is None and x.device.type == "cpu":
+        return x.contiguous(memory_format=torch.channels_last)
+    return x
 
 
 class SynthesisLayer(nn.Module):
@@ -72,16 +85,18 @@ class SynthesisLayer(nn.Module):
         w: Float[Tensor, "n d"],
         *,
         noise: Noise = "const",
-        fused: bool = False,
+        fused: bool | None = None,
         gain: float = 1.0,
     ) -> Float[Tensor, "n o p q"]:
         """Apply the layer.
 
         Args:
             noise: what is added.
-            fused: see `modulated_conv2d`.
+            fused: see `modulated_conv2d`; None: whatever is quickest.
             gain: on top of the activation's; the clamp grows with it.
         """
+        if _quick(fused, x) and self.activation == "lrelu":
+            return self._in_place(x, w, noise, gain)
         x = modulated_conv2d(
             x,
             self.weight,
@@ -91,12 +106,24 @@ class SynthesisLayer(nn.Module):
             padding=self.size // 2,
             kernel=self.kernel,
             flip=self.up > 1,
-            fused=fused,
+            fused=bool(fused),
         )
         clamp = None if self.clamp is None else self.clamp * gain
         return bias_act(
             x, self.bias, activation=self.activation, gain=default_gain(self.activation) * gain, clamp=clamp
         )
+
+    def _in_place(self, x: Tensor, w: Tensor, noise: Noise, gain: float) -> Tensor:
+        """The same without gradients: a gain commutes with a leaky ReLU, and so it is in kernels, noise and bias."""
+        limit = None if self.clamp is None else self.clamp * gain
+        styles, gain = self.affine(w), default_gain(self.activation) * gain
+        scale = demodulation(self.weight, styles) * gain
+        x = modulated_in_place(x, self.weight, styles, scale, self.bias * gain, up=self.up, kernel=self.kernel)
+        added = self._noise(noise, len(x))
+        if added is not None:
+            x = x.add_(added * gain)
+        x = leaky_relu(x, SLOPE, inplace=True)
+        return x if limit is None else x.clamp_(-limit, limit)
 
     def _noise(self, noise: Noise, count: int) -> Tensor | None:
         if not self.use_noise or noise == "none":
@@ -128,10 +155,14 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(
-        self, x: Float[Tensor, "n i h w"], w: Float[Tensor, "n d"], *, fused: bool = False
+        self, x: Float[Tensor, "n i h w"], w: Float[Tensor, "n d"], *, fused: bool | None = None
     ) -> Float[Tensor, "n o h w"]:
         styles = self.affine(w) * (1 / math.sqrt(self.weight[0].numel()))
-        x = modulated_conv2d(x, self.weight, styles, padding=self.weight.shape[-1] // 2, demodulate=False, fused=fused)
+        if _quick(fused, x):
+            x = modulated_in_place(x, self.weight, styles, None, self.bias)
+            return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
+        around = self.weight.shape[-1] // 2
+        x = modulated_conv2d(x, self.weight, styles, padding=around, demodulate=False, fused=bool(fused))
         return bias_act(x, self.bias, clamp=self.clamp)
 
 
@@ -204,7 +235,7 @@ class SynthesisBlock(nn.Module):
         ws: Float[Tensor, "n slots d"],
         *,
         noise: Noise = "const",
-        fused: bool = False,
+        fused: bool | None = None,
     ) -> tuple[Float[Tensor, "n o p q"], Float[Tensor, "n c p q"] | None]:
         """Features and image so far to those of this resolution; neither is changed.
 
@@ -213,14 +244,14 @@ class SynthesisBlock(nn.Module):
             image: None where there is none yet.
             ws: one vector for each convolution, and one for the image.
             noise: what the layers add.
-            fused: see `modulated_conv2d`.
+            fused: see `modulated_conv2d`; None: whatever is quickest.
         """
         slots = iter(ws.unbind(dim=1))
         dtype = torch.float16 if self.half_precision and ws.is_cuda else torch.float32
         if x is None:
-            x = self.const.to(dtype).expand(len(ws), *self.const.shape)
+            x = _laid_out(self.const.to(dtype).expand(len(ws), *self.const.shape), fused)
         else:
-            x = x.to(dtype)
+            x = _laid_out(x.to(dtype), fused)
             around = None if self.skip is None else self.skip(x, gain=math.sqrt(0.5))
             x = self.conv0(x, next(slots), noise=noise, fused=fused)
             x = self._second(x, next(slots), around, noise, fused)
@@ -228,18 +259,20 @@ class SynthesisBlock(nn.Module):
         x = self._second(x, next(slots), None, noise, fused)
         return x, self._image(x, image, slots, fused)
 
-    def _second(self, x: Tensor, w: Tensor, around: Tensor | None, noise: Noise, fused: bool) -> Tensor:
+    def _second(self, x: Tensor, w: Tensor, around: Tensor | None, noise: Noise, fused: bool | None) -> Tensor:
         gain = 1.0 if around is None else math.sqrt(0.5)
         x = self.conv1(x, w, noise=noise, fused=fused, gain=gain)
         return x if around is None else around + x
 
-    def _image(self, x: Tensor, image: Tensor | None, slots: Iterator[Tensor], fused: bool) -> Tensor | None:
+    def _image(self, x: Tensor, image: Tensor | None, slots: Iterator[Tensor], fused: bool | None) -> Tensor | None:
         if image is not None and self.up > 1:
             image = upsample2d(image, self.kernel, self.up)
         if self.torgb is None:
             return image
         added = self.torgb(x, next(slots), fused=fused).float()
-        return added if image is None else image + added
+        if image is None:
+            return added
+        return added.add_(image) if _quick(fused, x) else image + added
 
 
 class SynthesisNetwork(nn.Module):
@@ -297,14 +330,14 @@ class SynthesisNetwork(nn.Module):
         return 2 * len(self.resolutions)
 
     def forward(
-        self, ws: Float[Tensor, "n slots d"], *, noise: Noise = "const", fused: bool = False
+        self, ws: Float[Tensor, "n slots d"], *, noise: Noise = "const", fused: bool | None = None
     ) -> Float[Tensor, "n c h w"]:
         """The image of styles.
 
         Args:
             ws: `slots` vectors; that of a block's image is that of the next block's first convolution.
             noise: what the layers add.
-            fused: see `modulated_conv2d`.
+            fused: see `modulated_conv2d`; None: whatever is quickest.
         """
         x: Tensor | None = None
         image: Tensor | None = None
