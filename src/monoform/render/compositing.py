@@ -7,6 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+FEW = 4
+"""Channels up to which a sum is quicker than a matrix product."""
+
 
 def weights_from_density(density: Float[Tensor, "*r n"], lengths: Float[Tensor, "*r n"]) -> Float[Tensor, "*r n"]:
     """Share of each interval in a pixel: T_i (1 - exp(-density_i length_i)) (Max 1995; NeRF, equation 3).
@@ -56,7 +59,10 @@ def laplace_density(
 
 def accumulate(weights: Float[Tensor, "*r n"], values: Float[Tensor, "*r n c"]) -> Float[Tensor, "*r c"]:
     """Weighted sum along rays of any number of channels, over black."""
-    return (weights[..., None] * values).sum(dim=-2)
+    if values.shape[-1] <= FEW:
+        return (weights[..., None] * values).sum(dim=-2)
+    with torch.autocast(weights.device.type, enabled=False):  # a product that is never made in memory
+        return (weights[..., None, :] @ values.to(weights.dtype))[..., 0, :]
 
 
 def over_background(

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import pad, softplus
 
 from ..nn.field import FieldSamples
 from .compositing import accumulate, expected_distance, weights_from_density, weights_from_sdf
@@ -157,8 +157,39 @@ def render_passes(
     depth = first.depth if depth_gradient else first.depth.detach()
     further = fine_distances(near, far, distances, weights, depth, noise, sampling)
     together, order = torch.sort(torch.cat((distances, further), dim=-1), dim=-1)
-    samples = _merged(samples, coarse(further), order) if fine is None else fine(together)
-    return RayRender(first, composite(samples, together, near, far, sampling, scale=scale, kind=kind))
+    if fine is not None:
+        return RayRender(first, composite(fine(together), together, near, far, sampling, scale=scale, kind=kind))
+    both = samples, coarse(further)
+    geometry = torch.cat([one.geometry for one in both], dim=-1).gather(-1, order)
+    shares = ray_shares(geometry, together, near, far, sampling, scale=scale, kind=kind)
+    # The weights go back to where the samples are: there is far more of the values than of them.
+    weights = torch.zeros_like(shares.of_samples).scatter(-1, order, shares.of_samples)
+    parts = weights.split([one.geometry.shape[-1] for one in both], dim=-1)
+    seen = accumulate(parts[0], both[0].values) + accumulate(parts[1], both[1].values)
+    return RayRender(first, shares.seen_as(seen, together, sampling))
+
+
+@dataclass(frozen=True, eq=False)
+class RayShares:
+    """What intervals of rays have in a pixel.
+
+    Attributes:
+        weights: of the intervals.
+        distances: where the intervals are.
+        of_samples: the same weights, shared out among the samples that the intervals are seen by.
+    """
+
+    weights: Float[Tensor, "... k"]
+    distances: Float[Tensor, "... k"]
+    of_samples: Float[Tensor, "... s"]
+
+    def seen_as(self, seen: Float[Tensor, "*r c"], asked: Float[Tensor, "*r s"], sampling: RaySampling) -> RayPass:
+        """The pass in which these colors were accumulated, over black; on the background."""
+        alpha = self.weights.sum(dim=-1)
+        behind = seen.new_tensor(sampling.background)
+        seen = torch.cat((seen[..., :3] + (1.0 - alpha)[..., None] * behind, seen[..., 3:]), dim=-1)
+        depth = (self.weights * self.distances).sum(dim=-1)
+        return RayPass(seen, alpha, depth, self.weights, self.distances, asked)
 
 
 def composite(
@@ -176,37 +207,43 @@ def composite(
     Args:
         scale: world units per unit of the distances.
     """
-    values, asked = samples.values, distances
-    between = kind == "sdf" or sampling.intervals == "between"
+    shares = ray_shares(samples.geometry, distances, near, far, sampling, scale=scale, kind=kind)
+    return shares.seen_as(accumulate(shares.of_samples, samples.values), distances, sampling)
+
+
+def ray_shares(
+    geometry: Float[Tensor, "*r k"],
+    distances: Float[Tensor, "*r k"],
+    near: Float[Tensor, "*r 1"],
+    far: Float[Tensor, "*r 1"],
+    sampling: RaySampling,
+    *,
+    scale: Float[Tensor, "*r 1"] | float = 1.0,
+    kind: Literal["density", "sdf"] = "density",
+) -> RayShares:
+    """What the intervals of ascending samples have in a pixel; see `composite`."""
     if kind == "sdf":
-        weights = weights_from_sdf(samples.geometry, sampling.beta)
-    elif between:
-        density = as_density(middles(samples.geometry), sampling)
-        weights = weights_from_density(density, distances.diff(dim=-1) * scale)
+        return _between(weights_from_sdf(geometry, sampling.beta), distances)
+    if sampling.intervals == "between":
+        density = as_density(middles(geometry), sampling)
+        return _between(weights_from_density(density, distances.diff(dim=-1) * scale), distances)
+    if sampling.intervals == "around":
+        lengths = interval_edges(distances, near, far).diff(dim=-1)
     else:
-        if sampling.intervals == "around":
-            lengths = interval_edges(distances, near, far).diff(dim=-1)
-        else:
-            lengths = lengths_to_next(distances, far, sampling.last)
-        weights = weights_from_density(as_density(samples.geometry, sampling), lengths * scale)
-    if between:
-        distances, values = middles(distances), 0.5 * (values[..., 1:, :] + values[..., :-1, :])
-    alpha = weights.sum(dim=-1)
-    seen = accumulate(weights, values)
-    behind = seen.new_tensor(sampling.background)
-    seen = torch.cat((seen[..., :3] + (1.0 - alpha)[..., None] * behind, seen[..., 3:]), dim=-1)
-    return RayPass(seen, alpha, (weights * distances).sum(dim=-1), weights, distances, asked)
+        lengths = lengths_to_next(distances, far, sampling.last)
+    weights = weights_from_density(as_density(geometry, sampling), lengths * scale)
+    return RayShares(weights, distances, weights)
+
+
+def _between(weights: Tensor, distances: Tensor) -> RayShares:
+    """Intervals between samples hold the mean of what their two ends hold."""
+    of_samples = 0.5 * (pad(weights, (0, 1)) + pad(weights, (1, 0)))
+    return RayShares(weights, middles(distances), of_samples)
 
 
 def as_density(geometry: Float[Tensor, "*r k"], sampling: RaySampling) -> Float[Tensor, "*r k"]:
     """The density that a field's geometry stands for."""
     return softplus(geometry - 1) if sampling.density == "softplus" else geometry
-
-
-def _merged(first: FieldSamples, second: FieldSamples, order: Tensor) -> FieldSamples:
-    geometry = torch.cat((first.geometry, second.geometry), dim=-1).gather(-1, order)
-    values = torch.cat((first.values, second.values), dim=-2)
-    return FieldSamples(geometry, values.gather(-2, order[..., None].expand_as(values)))
 
 
 def _pieces(total: int, size: int | None) -> Iterator[slice]:

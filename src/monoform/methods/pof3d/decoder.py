@@ -16,6 +16,10 @@ WIDE = 1.002
 """Colors reach a little beyond 0..1, so that sigmoid reaches both."""
 
 
+PIECE = 8192
+"""Points that are decoded at once where no gradients are asked for."""
+
+
 class Decoder(nn.Module):
     """One hidden layer; the first number that comes out is the raw density, the others are colors.
 
@@ -56,15 +60,24 @@ class PlanesQuery:
 
     def __init__(self, planes: Float[Tensor, "n 3 c h w"], decoder: Decoder, box: float, axes: PlaneAxes) -> None:
         self.planes, self.decoder, self.box, self.axes = planes, decoder, box, axes
+        self._table: PlaneTable | None = None
 
     def features(self, points: Float[Tensor, "n p 3"]) -> Float[Tensor, "n p c"]:
         """Means over the planes."""
-        return sample_planes(self.planes, points * (2 / self.box), self.axes)
+        if torch.is_grad_enabled():
+            return sample_planes(self.planes, points * (2 / self.box), self.axes)
+        if self._table is None:
+            self._table = PlaneTable(self.planes)
+        return self._table.sample(points * (2 / self.box), self.axes)
 
     def __call__(
         self, points: Float[Tensor, "n p 3"], directions: Float[Tensor, "n p 3"] | None = None
     ) -> FieldSamples:
-        density, colors = self.decoder(self.features(points))
+        if torch.is_grad_enabled():
+            return FieldSamples(*self.decoder(self.features(points)))
+        # Pieces whose hidden layer stays in a processor's cache take half the time.
+        parts = [self.decoder(self.features(part)) for part in points.split(PIECE, dim=1)]
+        density, colors = (torch.cat(each, dim=1) for each in zip(*parts, strict=True))
         return FieldSamples(density, colors)
 
 
@@ -81,26 +94,19 @@ class PlanesField(Field):
     kind: Literal["density"] = "density"
 
     def __init__(self, planes: Float[Tensor, "3 c h w"], decoder: Decoder, box: float, axes: PlaneAxes) -> None:
-        self.table = PlaneTable(planes[None].detach())
-        self.decoder, self.box, self.axes = decoder, box, axes
+        self.box = box
         self._query = PlanesQuery(planes[None], decoder, box, axes)
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
         """The cube."""
-        half = torch.full((3,), self.box / 2, device=self.table.table.device)
+        half = torch.full((3,), self.box / 2, device=self._query.planes.device)
         return torch.stack((-half, half))
 
     def raw(self, points: Float[Tensor, "*n 3"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n c"]]:
         """Raw density and colors; the density is softplus(raw - 1)."""
-        flat = points.reshape(1, -1, 3)
-        if torch.is_grad_enabled():
-            found = self._query(flat)
-            density, colors = found.geometry[0], found.values[0]
-        else:
-            features = self.table.sample(flat * (2 / self.box), self.axes)
-            density, colors = self.decoder(features[0])
-        return density.reshape(points.shape[:-1]), colors.reshape(*points.shape[:-1], -1)
+        found = self._query(points.reshape(1, -1, 3))
+        return found.geometry.reshape(points.shape[:-1]), found.values.reshape(*points.shape[:-1], -1)
 
     def query(self, points: Float[Tensor, "*n 3"], directions: Float[Tensor, "*n 3"] | None = None) -> FieldSamples:
         """Density and colors; these do not depend on the direction."""
