@@ -215,14 +215,21 @@ def test_a_mixture_goes_from_the_finest_layer_to_the_coarsest(tmp_path: Path) ->
 
 
 def test_a_wobble_stays_near_its_camera() -> None:
-    camera = Studio(distance=1.5, fov_y=0.4, size=32, azimuth=2.0, elevation=-0.3, pivot=(0.0, 0.1, 0.2)).fixed()
-    way = Studio(pivot=(0.0, 0.1, 0.2)).wobble(12, camera)
+    middle = (0.0, 0.1, 0.2)
+    camera = Studio(middle, middle, distance=1.5, fov_y=0.4, size=32, azimuth=2.0, elevation=-0.3).fixed()
+    way = Studio(middle, middle).wobble(12, camera)
     assert (way.width, way.height) == (32, 32) and torch.allclose(way.intrinsics[5], camera.intrinsics[0])
     offsets = way.position - torch.tensor([0.0, 0.1, 0.2])
     torch.testing.assert_close(offsets.norm(dim=1), torch.full((12,), 1.5))
     apart = (way.position - camera.position).norm(dim=1)
     assert apart.min() > 0.1 and apart.max() < 0.6
     torch.testing.assert_close(way.position.mean(0), camera.position[0], atol=0.06, rtol=0)
+    aside = Studio(pivot=(0.0, 0.0, 0.3), distance=2.0).orbit(4)
+    torch.testing.assert_close(
+        aside.position[1], torch.tensor([2 * math.cos(0.2618), 2 * math.sin(0.2618), 0]), atol=1e-4, rtol=0
+    )
+    seen, _ = aside.project(torch.tensor([[[0.0, 0.0, 0.3]]]).expand(4, 1, 3))
+    torch.testing.assert_close(seen, torch.full((4, 1, 2), 192.0), atol=1e-2, rtol=0)
 
 
 def test_a_sheet_holds_all_pictures(tmp_path: Path) -> None:

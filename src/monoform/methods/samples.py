@@ -56,11 +56,12 @@ class Styles:
 
 @dataclass(frozen=True)
 class Studio:
-    """How a generator's pictures are taken: by cameras that look at a pivot, upright.
+    """How a generator's pictures are taken: by upright cameras around a center, that look at a pivot.
 
     Attributes:
         pivot: what they look at, in the world.
-        distance: from there, in world units.
+        center: what they go around.
+        distance: from the center, in world units.
         fov_y: vertical field of view, radians.
         size: side of a picture in pixels.
         raw_size: side of the picture of the rays themselves, where the method's own is made of it; None: there is none.
@@ -69,6 +70,7 @@ class Studio:
     """
 
     pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    center: tuple[float, float, float] = (0.0, 0.0, 0.0)
     distance: float = 2.2
     fov_y: float = math.radians(28)
     size: int = 384
@@ -88,7 +90,7 @@ class Studio:
     def wobble(self, count: int, camera: Camera | None = None) -> Camera:
         """Cameras on a small ellipse around a camera, or around the fixed one."""
         middle = self.fixed() if camera is None else camera
-        offset = middle.position[0].double() - torch.tensor(self.pivot, dtype=torch.float64)
+        offset = middle.position[0].double() - torch.tensor(self.center, dtype=torch.float64)
         distance = offset.norm()
         turn = 2 * math.pi * torch.arange(count, dtype=torch.float64) / count
         azimuth = torch.atan2(offset[0], offset[2]) + WOBBLE[0] * turn.sin()
@@ -104,8 +106,8 @@ class Studio:
     def _at(
         self, azimuth: Float[Tensor, " n"], elevation: Float[Tensor, " n"], distance: float | None = None
     ) -> Camera:
-        pivot = torch.tensor(self.pivot, dtype=torch.float64)
-        eye = pivot + spherical_position(azimuth, elevation, self.distance if distance is None else distance)
+        center = torch.tensor(self.center, dtype=torch.float64)
+        eye = center + spherical_position(azimuth, elevation, self.distance if distance is None else distance)
         return Camera.from_fov(look_at(eye, self.pivot).float(), self.fov_y, self.size, self.size)
 
 
