@@ -34,8 +34,8 @@ class InversionOptions:
     """
 
     steps: int = 200
-    rate: float = 0.08
-    pose_rate: float = 0.02
+    rate: float = 0.15
+    pose_rate: float = 0.1
 
 
 @dataclass(frozen=True, eq=False)
