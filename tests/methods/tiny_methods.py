@@ -20,6 +20,10 @@ from tests.methods.list.tiny_list import octahedron_net
 from tests.methods.nerf.test_hash_scene import even_scene
 from tests.methods.nerf.test_scene_training import TINY as TINY_SCENE
 from tests.methods.pixelnerf.tiny import CONFIG, net_of, solid
+from tests.methods.pof3d.tiny import CONFIG as POF3D
+from tests.methods.pof3d.tiny import CRITIC
+from tests.methods.pof3d.tiny import networks as pof3d_networks
+from tests.methods.pof3d.tiny import pictures as photos_of_discs
 from tests.methods.test_lift import TINY as TINY_LIFT
 from tests.pictures import disc, png
 from torch import Tensor, nn
@@ -33,6 +37,7 @@ from monoform.methods.list.config import ListConfig
 from monoform.methods.list.model import build as build_list
 from monoform.methods.nerf import HashConfig, HashScene, load_scene
 from monoform.methods.pixelnerf import PixelNerfConfig, PixelNerfNet
+from monoform.methods.pof3d.networks import NetworksConfig, Pof3dNetworks
 from monoform.scene import Reconstruction
 from monoform.training import save_pretrained
 
@@ -188,6 +193,16 @@ TINY: dict[str, TinyMethod] = {
         settings={"objects": 1, "rays": 16, "validation_objects": 1, "validation_rays": 16},
         bad=("margin=99", "pixelnerf's margin is 99.0"),
         bad_setting=("rays=0", "pixelNeRF's rays is 0"),
+    ),
+    "pof3d": TinyMethod(
+        net=pof3d_networks,
+        build=Pof3dNetworks,
+        config_class=NetworksConfig,
+        overrides={"steps": 4, "starts": 1},
+        data=photos_of_discs,
+        settings={"network": POF3D, "discriminator": CRITIC, "batch": 4},
+        bad=("truncation=99", "pof3d's truncation is 99.0"),
+        bad_setting=("batch=0", "PoF3D's batch is 0"),
     ),
 }
 

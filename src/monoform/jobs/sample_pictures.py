@@ -109,8 +109,8 @@ def write_pictures(
 
 def _write_geometry(shot: CameraRender, place: Path) -> None:
     """Depth as numbers (float32, inf where nothing is) and as a picture, near white; normals, 0..1 for -1..1."""
-    np.save(place / DEPTH, shot.depth.astype(np.float32))
-    hit = np.isfinite(shot.depth)
+    hit = np.isfinite(shot.depth) & shot.mask
+    np.save(place / DEPTH, np.where(hit, shot.depth, np.inf).astype(np.float32))
     near, far = (shot.depth[hit].min(), shot.depth[hit].max()) if hit.any() else (0.0, 1.0)
     share = np.where(hit, 1 - 0.9 * (np.where(hit, shot.depth, far) - near) / max(far - near, 1e-6), 0)
     save_picture(Image.fromarray(to_bytes(share)), place / DEPTH_PICTURE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -10,7 +12,6 @@ from torch.nn.functional import interpolate
 from ...devices import device_of
 from ...inversion import trackable
 from ...progress import work
-from .discriminator import Pof3dDiscriminator
 from .invert import InversionOptions, Inverted, Pyramid, invert
 from .model import Pof3dGenerator
 from .photo_crop import Square
@@ -19,10 +20,13 @@ from .poses import camera_poses, intrinsics_of, within_poles
 LATENTS = 1024  # whose styles and poses say what the generator makes
 TRIED = 24  # of their poses, seen with the mean style
 
+Tell = Callable[[Float[Tensor, "1 3 s s"], Float[Tensor, "1 3 r r"]], Float[Tensor, "1 2"]]
+"""The pose of an image (-1..1) and of its reduction to the size of raw images."""
+
 
 def find(
     net: Pof3dGenerator,
-    critic: Pof3dDiscriminator | None,
+    tell: Tell | None,
     square: Square,
     focal: float,
     *,
@@ -33,7 +37,7 @@ def find(
     """Styles and pose of a square of a photo.
 
     Args:
-        critic: tells the first pose; None: the mean style is seen from poses that the generator chooses, and the
+        tell: tells the first pose; None: the mean style is seen from poses that the generator chooses, and the
             likeliest are taken.
         focal: of pictures whose side is 1.
         steps: updates.
@@ -48,7 +52,9 @@ def find(
         target = trackable(square.image).to(device)
         weight = trackable(square.weight).to(device)
         layers = mapped.ws.shape[1]
-        told = None if critic is None else _told(critic.to(device), target[None], config.rays.raw_resolution)
+        side = config.rays.raw_resolution
+        raw = interpolate(target[None], (side, side), mode="bilinear", align_corners=False)
+        told = None if tell is None else tell(target[None], raw)
         poses = within_poles(_candidates(mapped.pose, told))[0]
         intrinsics = intrinsics_of(focal).to(device)
 
@@ -73,11 +79,6 @@ def find(
         )
 
 
-def _told(critic: Pof3dDiscriminator, image: Float[Tensor, "1 3 s s"], side: int) -> Float[Tensor, "1 2"]:
-    raw = interpolate(image, (side, side), mode="bilinear", align_corners=False)
-    return critic.predict_pose(image, raw)
-
-
 def _candidates(chosen: Float[Tensor, "n p"], told: Float[Tensor, "1 2"] | None) -> Float[Tensor, "k p"]:
     """What the discriminator says, then the middle of what the generator chooses, then some of that."""
     middle = chosen.median(dim=0, keepdim=True).values
@@ -99,7 +100,7 @@ def _likeliest(
     *,
     kept: int,
 ) -> Float[Tensor, "c p"]:
-    """The poses from which the mean sample looks most like the target; the first `kept` stay whatever they look like."""
+    """The poses from which the mean sample looks most like the target; the first `kept` stay in any case."""
     config = net.config
     styles = mean.expand(1, layers, len(mean))
     planes, pyramid = net.planes(styles, noise="const"), Pyramid(target[None], weight[None, None])

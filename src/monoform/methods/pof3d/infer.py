@@ -208,7 +208,7 @@ class Pof3d(Generator, Reconstructor):
         square = square_of(view.photo, config.resolution, self.config.crop, white=white, fill=self.config.fill)
         found = find(
             self.net,
-            self.critic,
+            None if self.critic is None else self.critic.predict_pose,
             square,
             self.focal,
             steps=self.config.steps,
@@ -228,4 +228,3 @@ class Pof3d(Generator, Reconstructor):
         found = camera_poses(pose, pivot=rig.pivot, radius=radius).clone()
         found[:, :3, 3] *= self.scale
         return found
-

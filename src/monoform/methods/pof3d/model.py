@@ -144,7 +144,7 @@ class Pof3dGenerator(nn.Module):
         """Raw density and colors at points of these objects, which `planes` made."""
         return PlanesQuery(planes, self.decoder, self.config.rays.box, axes_of(self.config.compat.repeated_axes))
 
-    def density(self, points: Float[Tensor, "n p 3"], planes: Float[Tensor, "n 3 c p p"]) -> Float[Tensor, "n p"]:
+    def density(self, points: Float[Tensor, "n p 3"], planes: Float[Tensor, "n 3 c h w"]) -> Float[Tensor, "n p"]:
         """Raw density at points in the world."""
         return self.query(planes)(points).geometry
 

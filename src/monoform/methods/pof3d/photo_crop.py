@@ -46,8 +46,8 @@ def square_of(photo: Photo, size: int, crop: Crop, *, white: bool, fill: float) 
     Args:
         photo: with its mask.
         size: side in pixels.
-        crop: "center": the middle, as wide as the shorter side; "pad": the whole photo, white beside it; "object": around
-            the mask; "auto": object on white, center else.
+        crop: "center": the middle, as wide as the shorter side; "pad": the whole photo, white beside it; "object":
+            around the mask; "auto": object on white, center else.
         white: put the object on white, as pictures with a white background are.
         fill: share of the square's side that the object's longer side takes, where the square is around the object.
 
@@ -79,4 +79,3 @@ def square_of(photo: Photo, size: int, crop: Crop, *, white: bool, fill: float) 
         torch.from_numpy(np.ascontiguousarray(weight)).float(),
         (*corner, side),
     )
-

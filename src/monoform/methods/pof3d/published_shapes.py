@@ -21,9 +21,7 @@ LEVEL = 10.0  # raw density at which the surface lies
 HEADER = 1024  # bytes
 
 
-def sheared_grid(
-    resolution: int, side: float
-) -> tuple[Float[Tensor, "n 3"], tuple[Float[np.ndarray, " 3"], float]]:
+def sheared_grid(resolution: int, side: float) -> tuple[Float[Tensor, "n 3"], tuple[Float[np.ndarray, " 3"], float]]:
     """Points of a cube around the origin as the original makes them, and its corner and the size of a voxel.
 
     The original divides indices without flooring, in float32: x and y are sheared by up to a voxel.
