@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from monoform.camera import rotation_from_quaternion
 from monoform.camera.pnp import PnpOptions
 from monoform.methods.bootstrap.encoder import BootstrapEncoder, EncoderConfig
 from monoform.methods.bootstrap.estimate_pose import EstimatedCameras, PoseOptions, estimate_cameras, focal_guesses
+from monoform.methods.bootstrap.objective import Objective
 from monoform.methods.bootstrap.opencv_pnp import FAR
 from monoform.methods.bootstrap.pose_parameters import (
     DEPTH,
@@ -24,7 +25,9 @@ from monoform.methods.bootstrap.pose_parameters import (
     perturbed_poses,
     rotation_degrees,
 )
+from monoform.metrics.lpips import Lpips
 from monoform.nn.segformer import SegformerConfig
+from monoform.nn.vgg import CHANNELS, Vgg16
 
 SIZES = {"widths": "embed_dims", "heads": "num_heads", "depths": "depths", "mlp_ratios": "mlp_ratios"}
 
@@ -190,3 +193,53 @@ def compare_from_below(case: Case, name: str, values: Tensor) -> None:
     """Values that may be smaller by any amount, where the case says so."""
     golden = torch.from_numpy(case.arrays[name])
     case.compare(name, torch.maximum(values, golden) if case.tolerance(name).get("one_sided") else values)
+
+
+def lpips_of(manifest: Mapping[str, Any]) -> Lpips:
+    """LPIPS with the weights of a fill manifest, in the names of its release."""
+    state = {name.removeprefix("lpips."): torch.from_numpy(values) for name, values in fill_state(manifest).items()}
+    vgg = Vgg16()
+    names = {f"features.{'.'.join(name.split('.')[2:])}": name for name in state if name.startswith("net.")}
+    vgg.load_state_dict({ours: state[theirs] for ours, theirs in names.items()})
+    linear = [state[f"lin{number}.model.1.weight"].reshape(-1) for number in range(len(CHANNELS))]
+    return Lpips(vgg.requires_grad_(False), linear)
+
+
+@check("bootstrap-inversion", "inversion-losses")
+def inversion_losses(case: Case) -> None:
+    config, lpips = case.config, lpips_of(case.manifest)
+    config.one_of("gradient_of", "loss with respect to rgb_predicted")
+    config.one_of("times_batch", True)
+    config.one_of("mixed_factor", 0.5)
+    config.one_of("augment_p", 1.0)
+    config.one_of("draw_order", ["rotation", "coin", "scale", "coin", "translation", "coin"])
+    target = case.tensor("target")
+    assert tuple(target.shape[:3]) == (config["batch"], *config["image_size"])
+    for kind in config["losses"]:
+        rgb = case.tensor("rgb_predicted").clone().requires_grad_()
+        objective = Objective(kind, lpips, white=config["white_border"], copies=config["augmented_copies"][kind])
+        terms = objective(rgb, target[..., :3], draws=draws_of(case, config["draws"][kind]))
+        assert list(terms) == config["terms"][kind]
+        total = torch.stack(list(terms.values())).sum()
+        case.compare(f"out_{kind}_loss", total)
+        case.compare(f"out_{kind}_grad", torch.autograd.grad(total, rgb)[0])
+        case.compare(f"out_{kind}_psnr", mean_psnr(rgb, target))
+        case.compare(
+            f"out_{kind}_lpips", plain_lpips(lpips, rgb, target).reshape(case.arrays[f"out_{kind}_lpips"].shape)
+        )
+
+
+def draws_of(case: Case, names: Sequence[str]) -> Iterator[Tensor]:
+    return iter([case.tensor(name) for name in names])
+
+
+def mean_psnr(rgb: Tensor, target: Tensor) -> Tensor:
+    """Of images -1..1 that are clamped, at most 60 dB."""
+    ours, theirs = ((images[..., :3].detach() / 2 + 0.5).clamp(0, 1) for images in (rgb, target))
+    error = (ours - theirs).square().mean(dim=(1, 2, 3))
+    return (-10.0 * error.log10()).clamp_max(60.0).mean()
+
+
+@torch.no_grad()
+def plain_lpips(lpips: Lpips, rgb: Tensor, target: Tensor) -> Tensor:
+    return lpips.distances(*(images[..., :3].permute(0, 3, 1, 2) for images in (rgb, target)))

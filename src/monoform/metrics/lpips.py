@@ -72,14 +72,17 @@ class Lpips:
         Raises:
             InputError: the images are smaller than 16 x 16.
         """
-        mean, deviation = images.new_tensor(_MEAN)[:, None, None], images.new_tensor(_DEVIATION)[:, None, None]
-        both = (torch.cat((images, references)) - mean) / deviation
+        # Apart, so that there is no graph of those that need no gradient.
         total = images.new_zeros(len(images))
-        for weights, features in zip(self.linear, self.vgg(both), strict=True):
-            unit = features / (torch.linalg.vector_norm(features, dim=1, keepdim=True) + _SMALL)
-            difference = (unit[: len(images)] - unit[len(images) :]) ** 2
-            total = total + (weights[:, None, None] * difference).sum(dim=1).mean(dim=(1, 2))
+        for weights, ours, theirs in zip(self.linear, self._unit(images), self._unit(references), strict=True):
+            total = total + (weights[:, None, None] * (ours - theirs) ** 2).sum(dim=1).mean(dim=(1, 2))
         return total
+
+    def _unit(self, images: Float[Tensor, "n 3 h w"]) -> list[Tensor]:
+        """Maps of features of unit length."""
+        mean, deviation = images.new_tensor(_MEAN)[:, None, None], images.new_tensor(_DEVIATION)[:, None, None]
+        maps = self.vgg((images - mean) / deviation)
+        return [one / (torch.linalg.vector_norm(one, dim=1, keepdim=True) + _SMALL) for one in maps]
 
     def _prepared(self, image: Array) -> Float[Tensor, "1 3 h w"]:
         values = image if isinstance(image, Tensor) else torch.from_numpy(np.ascontiguousarray(image))
