@@ -89,6 +89,7 @@ def dataset(case: Case) -> None:
     case.compare("label_std", deviation)
     for name, asked in case.config["sampler"].items():
         asked = dict(asked)
+        assert asked["seed"] == case.manifest["seeds"][name], f"seeds.{name} is not config.sampler.{name}.seed"
         first = asked.pop("first")
         case.compare(name, np.array(list(islice(half_window_order(asked.pop("size"), **asked), first))))
 

@@ -61,6 +61,7 @@ class Unpickler:
             except (KeyError, IndexError) as error:
                 raise ValueError("its pickle takes what was never put") from error
         (result,) = self.stack
+        self.stack, self.memo, self.fills = [], {}, {}  # bytes of which tensors were made are not kept
         _measure(result, MAX_DEPTH, {})
         return result
 
