@@ -1,8 +1,9 @@
-"""PoF3D's files against their golden cases: photo sets and snapshots."""
+"""PoF3D's files against their golden cases: photo sets, snapshots and shapes."""
 
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import zipfile
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from tests.parity.fill import fill_state
 from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
@@ -19,7 +21,18 @@ from torch.nn.functional import interpolate
 from monoform.data.images import ImageSet, SetOptions, half_window_order, prepare_images
 from monoform.data.images.open import open_source
 from monoform.inputs.pickled_modules import PickledObject, read_pickled_modules, state_dict_of
-from monoform.methods.pof3d.published import networks_of
+from monoform.methods.pof3d.networks import Pof3dNetworks
+from monoform.methods.pof3d.published import networks_of, read_published
+from monoform.methods.pof3d.published_shapes import (
+    BORDER,
+    LEVEL,
+    OUTSIDE,
+    angles,
+    ply_header,
+    sheared_grid,
+    surface_of,
+    volume_of,
+)
 from monoform.render import RaySampleNoise
 
 
@@ -143,3 +156,56 @@ def compare_content(case: Case, content: dict[str, Any], networks: dict[str, Pic
     assert content["training_set_kwargs"] == case.manifest["training_set_kwargs"], "training_set_kwargs"
     for name in ("G_ema", "D"):
         assert networks[name]["_init_kwargs"] == case.manifest[f"{name}_init_kwargs"], f"{name}_init_kwargs"
+
+
+@check("pof3d", "shape_export")
+def shape_export(case: Case) -> None:
+    """The shape of one latent of another case's network, in the files of the sampling script."""
+    config = case.config
+    nets = named_network(case)
+    seeds, z = case.manifest["seeds"]["z"], case.tensor("z")
+    seeds.one_of("kind", "numpy RandomState")
+    for row, seed in zip(z, seeds["seeds"], strict=True):
+        drawn = np.random.RandomState(seed).randn(len(row)).astype(np.float32)
+        torch.testing.assert_close(row, torch.from_numpy(drawn))
+    assert (config["border"], config["script_level"]) == (OUTSIDE, LEVEL)
+    side = config["resolution"]
+    assert int(BORDER * side) == config["border_voxels"], "config.border_voxels"
+    for box in config["box_warps"]:
+        name = f"{float(box)}".replace(".", "p")
+        points, (corner, voxel) = sheared_grid(side, box)
+        case.compare(f"grid_{name}", points)
+        case.compare(f"voxel_{name}", np.array([*corner, voxel]))
+    with torch.no_grad():
+        mapped = nets.generator.map(z, config["truncation_psi"])
+        planes = nets.generator.planes(mapped.ws, noise=config["noise_mode"])
+    case.compare("cam_pose", mapped.pose)
+    case.compare("reported_angles", angles(mapped.pose))
+    box = nets.generator.config.rays.box
+    found, volume = volume_of(lambda points: nets.generator.density(points[None], planes)[0], side, box)
+    case.compare("sigma_points", found)
+    case.compare("mrc_volume", volume)
+    # Where the density hardly changes a vertex moves far for its last bit: the surface is that of the case's volume.
+    vertices, faces = surface_of(case.arrays["mrc_volume"], config["level"])
+    compare_surfaces(case, vertices, faces)
+    assert ply_header(len(vertices), len(faces)) == case.manifest["ply_header"], "ply_header"
+
+
+def named_network(case: Case) -> Pof3dNetworks:
+    """The networks of the case beside this one that the manifest names."""
+    name = re.fullmatch(r"G_ema of case (\w+)", case.config["network"])
+    assert name, f"config.network is {case.config['network']!r}, which is not known here"
+    other = Case.load(case.folder.parent / name[1])
+    return read_published(other.folder / other.config["file"])[0]
+
+
+def compare_surfaces(case: Case, vertices: np.ndarray, faces: np.ndarray) -> None:
+    """Vertices as a set, and faces by the surface that they make, each way."""
+    golden, limit = case.arrays["ply_vertices"], case.limit("ply_vertices", "abs")
+    assert case.tolerance("ply_faces").get("surface"), "tolerances.ply_faces"
+    for name, ours, theirs in (
+        ("ply_vertices", vertices, golden),
+        ("ply_faces", vertices[faces].mean(1), golden[case.arrays["ply_faces"]].mean(1)),
+    ):
+        away = max(cKDTree(one).query(other)[0].max() for one, other in ((ours, theirs), (theirs, ours)))
+        case.compare_within(name, float(away), limit)
