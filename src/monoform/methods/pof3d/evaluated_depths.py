@@ -79,7 +79,8 @@ class Depths:
         pixels = torch.from_numpy(self.images.image(photo)).permute(2, 0, 1)
         square = Square(pixels / 127.5 - 1, torch.ones(size, size), (0.0, 0.0, float(size)))
         draw = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-        found = find(net, self.discriminator, square, rig.focal, steps=self.steps, starts=STARTS, generator=draw)
+        tell = None if self.discriminator is None else self.discriminator.predict_pose
+        found = find(net, tell, square, rig.focal, steps=self.steps, starts=STARTS, generator=draw)
         with torch.inference_mode():
             device = device_of(net)
             world = camera_poses(found.pose[None].to(device), pivot=rig.pivot, radius=rig.radius)
@@ -90,8 +91,7 @@ class Depths:
         there, covered = np.isfinite(true) & (true > 0), seen.alpha[0, 0].cpu().numpy() > COVERED
         both = there & covered
         errors = {
-            name: depth_error(depth, np.where(there, true, 0), both, align=name)
-            for name in ("standard", "scale")
+            name: depth_error(depth, np.where(there, true, 0), both, align=name) for name in ("standard", "scale")
         }
         more = errors | {"iou": mask_iou(covered, there)}
         return Block(as_bytes(seen.image).cpu(), {name: np.array([value]) for name, value in more.items()})
