@@ -21,7 +21,6 @@ from tests.parity import (  # noqa: F401  the checks enter themselves into the t
     checks_pof3d_data,
     checks_pof3d_metrics,
     checks_pof3d_model,
-    checks_pof3d_samples,
     checks_pof3d_steps,
     checks_pof3d_training,
     checks_realfusion,
