@@ -6,10 +6,9 @@ import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from ..errors import InputError
-from .files import require_regular_file
+from .files import AnyPath, open_binary, require_regular_file
 
 MAX_LIST_BYTES = 8 * 1024 * 1024  # of the list of members, each of which becomes an object of some 500 bytes
 STEP = 1 << 20
@@ -28,7 +27,7 @@ class _ShortReads(io.BufferedReader):
 
 @contextmanager
 def open_archive(
-    path: str | Path,
+    path: str | AnyPath,
     *,
     limit: int,
     advice: str,
@@ -49,7 +48,7 @@ def open_archive(
     """
     require_regular_file(path, advice=missing)
     try:
-        with _ShortReads(io.FileIO(path)) as file:
+        with _ShortReads(open_binary(path)) as file:
             file.longest = list_limit
             with zipfile.ZipFile(file) as archive:
                 total = sum(member.file_size for member in archive.infolist())
@@ -77,7 +76,7 @@ def read_exactly(file: io.BufferedIOBase, size: int) -> bytearray:
     return data
 
 
-def damaged(path: str | Path, error: Exception, advice: str) -> InputError:
+def damaged(path: str | AnyPath, error: Exception, advice: str) -> InputError:
     """The sentence for a file whose bytes are not what they should be."""
     reason = " ".join(str(error).split())[:120] or type(error).__name__
     return InputError(f"{path} cannot be read, it is damaged or truncated ({reason}): {advice}.")

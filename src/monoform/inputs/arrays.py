@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from .archives import damaged, open_archive, read_exactly
-from .files import require_regular_file
+from .files import AnyPath, open_binary, require_regular_file
 
 MAX_ARRAY_BYTES = 1 << 30
 KINDS = "biufcSU"
@@ -21,7 +20,7 @@ Mapped = Literal["r", "r+", "c"]
 
 
 def read_arrays(
-    path: str | Path, *, limit: int = MAX_ARRAY_BYTES, advice: str = ADVICE, missing: str = "check the name"
+    path: str | AnyPath, *, limit: int = MAX_ARRAY_BYTES, advice: str = ADVICE, missing: str = "check the name"
 ) -> dict[str, np.ndarray]:
     """All arrays of an npz file by their names, in the machine's byte order.
 
@@ -39,7 +38,7 @@ def read_arrays(
             if not member.filename.endswith(".npy"):
                 continue
             with archive.open(member) as file:
-                dtype, shape, order, offset = _head(file)  # type: ignore[arg-type]
+                dtype, shape, order, offset = array_head(file)  # type: ignore[arg-type]
                 size = _bytes_of(dtype, shape, member.file_size - offset)
                 data = read_exactly(file, size)  # type: ignore[arg-type]
             arrays[member.filename.removesuffix(".npy")] = _array(np.frombuffer(data, dtype), shape, order)
@@ -49,7 +48,7 @@ def read_arrays(
 
 
 def read_array(
-    path: str | Path,
+    path: str | AnyPath,
     mmap: Mapped | None = None,
     *,
     limit: int = MAX_ARRAY_BYTES,
@@ -67,12 +66,12 @@ def read_array(
     Raises:
         InputError: as `read_arrays`.
     """
-    require_regular_file(path, advice=missing)
+    available = require_regular_file(path, advice=missing)
     try:
-        with open(path, "rb") as file:
-            dtype, shape, order, offset = _head(file)
-            size = _bytes_of(dtype, shape, os.fstat(file.fileno()).st_size - offset)
-            if mmap is not None and size > 0:
+        with open_binary(path) as file:
+            dtype, shape, order, offset = array_head(file)
+            size = _bytes_of(dtype, shape, available - offset)
+            if mmap is not None and size > 0 and isinstance(path, (str, Path)):
                 return np.memmap(path, dtype, mmap, offset, shape, order)
             if size > limit:
                 raise InputError(f"{path} has {size / 1e6:.0f} MB; up to {limit / 1e6:.0f} MB are read.")
@@ -83,8 +82,12 @@ def read_array(
         raise damaged(path, error, advice) from error
 
 
-def _head(file: io.BufferedIOBase) -> tuple[np.dtype, tuple[int, ...], Literal["C", "F"], int]:
-    """Kind of numbers, shape, order, and the bytes of the head itself."""
+def array_head(file: io.BufferedIOBase, kinds: str = KINDS) -> tuple[np.dtype, tuple[int, ...], Literal["C", "F"], int]:
+    """Kind of numbers, shape, order, and the bytes of the head itself, of an .npy file.
+
+    Raises:
+        ValueError: it is no such head, or of other kinds than are asked for.
+    """
     start = file.read(10)
     version = np.lib.format.read_magic(io.BytesIO(start))
     if version not in ((1, 0), (2, 0)):
@@ -99,7 +102,7 @@ def _head(file: io.BufferedIOBase) -> tuple[np.dtype, tuple[int, ...], Literal["
         shape, fortran, dtype = read(text)
     except Exception as error:  # the head is a line of Python, whose parser has many ways to fail and to say so
         raise ValueError("its head is no description of an array") from error
-    if dtype.kind not in KINDS or dtype.itemsize == 0:
+    if dtype.kind not in kinds or dtype.itemsize == 0:
         raise ValueError(f"it holds {dtype} and no numbers")
     return dtype, shape, "F" if fortran else "C", 8 + width + length
 

@@ -9,7 +9,6 @@ import io
 import struct
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ import torch
 from ..errors import InputError
 from .archives import damaged, open_archive, read_exactly
 from .checkpoint_names import Storage, allowed_names, storage_of
-from .files import require_regular_file
+from .files import AnyPath, open_binary, require_regular_file
 from .pickles import Unpickler
 
 MAX_PICKLE = 128 << 20  # bytes of the pickle, which describes the tensors and does not hold their numbers
@@ -25,7 +24,7 @@ LARGEST = 8 << 30
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
 
-def read_checkpoint(path: str | Path, advice: str, *, largest: int = LARGEST, missing: str = "") -> Any:
+def read_checkpoint(path: str | AnyPath, advice: str, *, largest: int = LARGEST, missing: str = "") -> Any:
     """The content of a file of `torch.save`.
 
     Args:
@@ -43,7 +42,7 @@ def read_checkpoint(path: str | Path, advice: str, *, largest: int = LARGEST, mi
     if size > largest:
         raise InputError(f"{path} has {size >> 20} MB, far more than such a checkpoint: {advice}.")
     try:
-        with open(path, "rb") as file:
+        with open_binary(path) as file:
             if file.read(4) != b"PK\x03\x04":
                 file.seek(0)
                 return from_stream(file, size)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
-from pathlib import Path
 
 from ..errors import InputError
+from .remote import AnyPath as AnyPath
+from .remote import RemotePath
 
 MAX_BYTES = 256 * 1024 * 1024
 
 
-def require_regular_file(path: str | Path, *, advice: str = "check the name") -> int:
+def require_regular_file(path: str | AnyPath, *, advice: str = "check the name") -> int:
     """The size in bytes of a regular file; devices, pipes, sockets and folders are none.
 
     Args:
@@ -21,6 +23,13 @@ def require_regular_file(path: str | Path, *, advice: str = "check the name") ->
     Raises:
         InputError: nothing is there, it cannot be reached, or it is no regular file.
     """
+    if isinstance(path, RemotePath):
+        size = path.size()
+        if size is None:
+            raise InputError(
+                f"{path} is a folder: give a file." if path.exists() else f"There is no file {path}: {advice}."
+            )
+        return size
     try:
         found = os.stat(path)
     except FileNotFoundError as error:
@@ -34,7 +43,7 @@ def require_regular_file(path: str | Path, *, advice: str = "check the name") ->
     return found.st_size
 
 
-def require_folder(path: str | Path, what: str, *, advice: str = "check the path") -> None:
+def require_folder(path: str | AnyPath, what: str, *, advice: str = "check the path") -> None:
     """Refuse what is no folder.
 
     Args:
@@ -45,6 +54,10 @@ def require_folder(path: str | Path, what: str, *, advice: str = "check the path
     Raises:
         InputError: nothing is there, it cannot be reached, or it is a file.
     """
+    if isinstance(path, RemotePath):
+        if not path.is_dir():
+            raise InputError(f"There is no {what} {path}: {advice}.")
+        return
     try:
         found = os.stat(path)
     except FileNotFoundError as error:
@@ -55,15 +68,27 @@ def require_folder(path: str | Path, what: str, *, advice: str = "check the path
         raise InputError(f"{path} is a file: give the {what}.")
 
 
-def is_folder(path: str | Path) -> bool:
+def is_folder(path: str | AnyPath) -> bool:
     """Whether there is a folder; a name that no file system takes is none."""
+    if isinstance(path, RemotePath):
+        return path.is_dir()
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
     except (OSError, ValueError):
         return False
 
 
-def read_bytes(path: str | Path, *, limit: int = MAX_BYTES, advice: str = "check the name") -> bytes:
+def open_binary(path: str | AnyPath) -> io.BufferedIOBase:
+    """A file's bytes.
+
+    Raises:
+        OSError, ValueError: it cannot be opened.
+        InputError: its address cannot be reached.
+    """
+    return path.open() if isinstance(path, RemotePath) else open(path, "rb")
+
+
+def read_bytes(path: str | AnyPath, *, limit: int = MAX_BYTES, advice: str = "check the name") -> bytes:
     """All bytes of a regular file.
 
     Args:
@@ -77,7 +102,7 @@ def read_bytes(path: str | Path, *, limit: int = MAX_BYTES, advice: str = "check
     size = require_regular_file(path, advice=advice)
     if size <= limit:
         try:
-            with open(path, "rb") as file:
+            with open_binary(path) as file:
                 data = file.read(limit + 1)
         except OSError as error:
             raise unreadable(path, error) from error
@@ -87,7 +112,7 @@ def read_bytes(path: str | Path, *, limit: int = MAX_BYTES, advice: str = "check
     raise InputError(f"{path} has {size / 1e6:.0f} MB; up to {limit / 1e6:.0f} MB are read.")
 
 
-def read_text(path: str | Path, *, limit: int = MAX_BYTES, advice: str = "check the name") -> str:
+def read_text(path: str | AnyPath, *, limit: int = MAX_BYTES, advice: str = "check the name") -> str:
     """The text of a UTF-8 file, without the byte order mark that some editors put before it.
 
     Raises:
@@ -99,7 +124,7 @@ def read_text(path: str | Path, *, limit: int = MAX_BYTES, advice: str = "check 
         raise InputError(f"{path} is no text in UTF-8: write it again.") from error
 
 
-def unreadable(path: str | Path, error: Exception) -> InputError:
+def unreadable(path: str | AnyPath, error: Exception) -> InputError:
     """The sentence for a file that the system does not let us read."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return InputError(f"{path} cannot be read: {reason}.")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .files import read_text
+from .files import AnyPath, read_text
 
 MAX_JSON_BYTES = 48 * 1024 * 1024  # unfolded into objects, some 30 times as much memory
 LARGEST = 1e300
 
 
-def read_json(path: str | Path, *, advice: str = "write it again", missing: str = "check the name") -> dict[str, Any]:
+def read_json(
+    path: str | AnyPath, *, advice: str = "write it again", missing: str = "check the name"
+) -> dict[str, Any]:
     """The named fields of a JSON file; otherwise as `read_json_value`.
 
     Raises:
@@ -27,7 +28,7 @@ def read_json(path: str | Path, *, advice: str = "write it again", missing: str 
 
 
 def read_json_value(
-    path: str | Path,
+    path: str | AnyPath,
     *,
     advice: str = "write it again",
     missing: str = "check the name",
@@ -48,7 +49,7 @@ def read_json_value(
     return parsed_json(read_text(path, limit=limit, advice=missing), path, advice)
 
 
-def parsed_json(text: str, path: str | Path, advice: str) -> Any:
+def parsed_json(text: str, path: str | AnyPath, advice: str) -> Any:
     """The value in the text of a JSON file.
 
     Raises:
@@ -64,7 +65,7 @@ def parsed_json(text: str, path: str | Path, advice: str) -> Any:
     return content
 
 
-def require_finite(content: Any, source: str | Path) -> None:
+def require_finite(content: Any, source: str | AnyPath) -> None:
     """Look at every number of a parsed JSON file.
 
     Raises:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import overload
 
 from ..errors import InputError
+from .remote import AnyPath, RemotePath, any_path
 
+Suffixes = tuple[str, ...] | None
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 LEFT_BY_SYSTEMS = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "icon\r")
 
@@ -17,9 +20,13 @@ def is_clutter(name: str) -> bool:
     return name.startswith(".") or name.lower() in LEFT_BY_SYSTEMS
 
 
+@overload
+def listed(folder: str | Path, suffixes: Suffixes = ..., *, what: str = ..., advice: str = ...) -> list[Path]: ...
+@overload
+def listed(folder: AnyPath, suffixes: Suffixes = ..., *, what: str = ..., advice: str = ...) -> list[AnyPath]: ...
 def listed(
-    folder: str | Path, suffixes: tuple[str, ...] | None = None, *, what: str = "folder", advice: str = "check the path"
-) -> list[Path]:
+    folder: str | AnyPath, suffixes: Suffixes = None, *, what: str = "folder", advice: str = "check the path"
+) -> Sequence[AnyPath]:
     """The entries of a folder, sorted by name.
 
     Args:
@@ -30,11 +37,11 @@ def listed(
         InputError: the folder is missing or cannot be read.
     """
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(folder.names() if isinstance(folder, RemotePath) else os.listdir(folder))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"The {what} {folder} is missing or cannot be read ({reason}): {advice}.") from error
-    entries = [Path(folder) / name for name in names if not is_clutter(name)]
+    entries = [any_path(folder) / name for name in names if not is_clutter(name)]
     return entries if suffixes is None else [entry for entry in entries if entry.suffix.lower() in suffixes]
 
 

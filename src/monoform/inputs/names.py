@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..text import cut
 from .download import is_url
+from .remote import RemotePath
 
 LONGEST = 150  # bytes; file systems take 255, and temporary names put something around it
 RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))})
@@ -19,7 +20,7 @@ def name_of(source: object) -> str:
     if is_url(source):
         path = re.sub(r"^https?://[^/]*|[?#].*", "", str(source), flags=re.IGNORECASE)
         return safe_name(Path(urllib.parse.unquote(path)).stem)
-    return safe_name(Path(source).stem) if isinstance(source, (str, Path)) else "photo"
+    return safe_name(Path(str(source)).stem) if isinstance(source, (str, Path, RemotePath)) else "photo"
 
 
 def safe_name(name: str) -> str:

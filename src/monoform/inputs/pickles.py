@@ -38,10 +38,14 @@ class Unpickler:
     Args:
         names: "module name" -> a `Maker`, or a value that stands for the name.
         load: what persistent identifiers stand for.
+        steps: the bound; None for that of checkpoints.
     """
 
-    def __init__(self, names: Mapping[str, Any], load: Callable[[Any], Any] | None = None) -> None:
-        self.names, self.load, self.left = names, load, MAX_STEPS
+    def __init__(
+        self, names: Mapping[str, Any], load: Callable[[Any], Any] | None = None, *, steps: int | None = None
+    ) -> None:
+        self.names, self.load = names, load
+        self.steps = self.left = MAX_STEPS if steps is None else steps
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -69,7 +73,7 @@ class Unpickler:
         """Count steps, or things made by one."""
         self.left -= steps
         if self.left < 0:
-            raise ValueError(f"its pickle has more than {MAX_STEPS} steps")
+            raise ValueError(f"its pickle has more than {self.steps} steps")
 
     def _step(self, name: str, argument: Any) -> None:
         stack = self.stack

@@ -22,9 +22,10 @@ from PIL import Image, ImageCms, ImageOps
 
 from ..errors import InputError
 from .download import MAX_SECONDS, download, is_url, shown_url
-from .files import read_bytes, require_regular_file
+from .files import open_binary, read_bytes, require_regular_file
 from .heif import UnreadFormat, foreign_sentence, register_heif
 from .names import name_of
+from .remote import AnyPath, RemotePath
 
 # Decoders that only decode: PIL's EPS reader, for one, starts an interpreter on the file.
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF", "TGA", "JPEG2000", "ICO")
@@ -87,8 +88,8 @@ def open_picture(
     if is_url(source):
         shown, data = shown_url(str(source)), download(str(source), timeout)
         return _decoded(data, name_of(source), shown, orientation, smallest, profile)
-    if isinstance(source, (str, Path)):
-        if os.path.isdir(source):
+    if isinstance(source, (str, Path, RemotePath)):
+        if not isinstance(source, RemotePath) and os.path.isdir(source):
             raise InputError(f"{source} is a folder: give the photos in it, for example {source}/*.jpg.")
         return _decoded(read_bytes(source), name_of(source), str(source), orientation, smallest, profile)
     raise InputError(
@@ -104,7 +105,7 @@ def picture_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, name in found.items() if name in FORMATS and name in Image.OPEN)
 
 
-def picture_size(path: str | Path, *, orientation: Orientation = "stored") -> tuple[int, int]:
+def picture_size(path: str | AnyPath, *, orientation: Orientation = "stored") -> tuple[int, int]:
     """(width, height) in pixels, from the file's head.
 
     Raises:
@@ -115,7 +116,7 @@ def picture_size(path: str | Path, *, orientation: Orientation = "stored") -> tu
         return image.size[::-1] if turned else image.size
 
 
-def picture_orientation(path: str | Path) -> int:
+def picture_orientation(path: str | AnyPath) -> int:
     """How a file's pixels are stored by EXIF, 1..8, from the file's head; 1 is upright.
 
     Raises:
@@ -171,22 +172,22 @@ def _white_of(largest: float, floats: bool) -> float:
 
 
 @contextmanager
-def _head(path: str | Path) -> Iterator[Image.Image]:
+def _head(path: str | AnyPath) -> Iterator[Image.Image]:
     require_regular_file(path)
-    with _one_sentence(str(path)), open(path, "rb") as file, _opened(file) as image:
+    with _one_sentence(str(path)), open_binary(path) as file, _opened(file) as image:
         _check_size(image.size, str(path), 1)
         yield image
 
 
 @contextmanager
-def _opened(file: io.BytesIO | io.BufferedReader) -> Iterator[Image.Image]:
+def _opened(file: io.BufferedIOBase) -> Iterator[Image.Image]:
     """PIL's image of an open file, its head read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         Image.init()  # a format is known to PIL only once its reader is registered
         register_heif()
         try:
-            opened = Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
+            opened = Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])  # type: ignore[arg-type]
         except Image.UnidentifiedImageError as error:
             file.seek(0)
             raise foreign_sentence(file.read(64)) or error from error

@@ -18,6 +18,7 @@ from ..objects.sources import Source, load_source, request_digest, require_names
 from ..posed.dvr import SEEN
 from ..posed.srn import SPLITS, Split, bounds_of
 from .layout_files import write_nmr_object, write_srn_object
+from .layout_photos import RADIUS, photo_cameras, photos_of, write_photo_lists, write_photos_object
 from .layout_splits import deal_splits, near_duplicates
 from .layout_views import circle_cameras, lit_pictures, scattered_cameras, spiral_cameras
 
@@ -36,8 +37,8 @@ class LayoutOptions:
     """What is rendered.
 
     Attributes:
-        layout: "srn" (CATEGORY_train/OBJECT/rgb, pose, intrinsics.txt) or "nmr" (CATEGORY/OBJECT/image, mask,
-            cameras.npz and lists).
+        layout: "srn" (CATEGORY_train/OBJECT/rgb, pose, intrinsics.txt), "nmr" (CATEGORY/OBJECT/image, mask,
+            cameras.npz and lists) or "p3d" (p3d/p3d_CATEGORY/detections.npy and cameras, photos and test list beside).
         views: pictures of each object.
         test_views: pictures of each val and test object; None for the same.
         size: width and height in pixels.
@@ -48,7 +49,7 @@ class LayoutOptions:
         seed: of all randomness.
     """
 
-    layout: Literal["srn", "nmr"] = "srn"
+    layout: Literal["srn", "nmr", "p3d"] = "srn"
     views: int = 50
     test_views: int | None = None
     size: int = 128
@@ -65,8 +66,8 @@ class LayoutOptions:
                 raise InputError(f"{name} is {value}; it must be at least 1.")
         if not 0 <= self.share < 0.5:
             raise InputError(f"share is {self.share}; it must lie between 0 and 0.5.")
-        if self.layout not in ("srn", "nmr"):
-            raise InputError(f"There is no layout {self.layout!r}; choose srn or nmr.")
+        if self.layout not in ("srn", "nmr", "p3d"):
+            raise InputError(f"There is no layout {self.layout!r}; choose srn, nmr or p3d.")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def render_layout(
     workers: int = 2,
     progress: Progress | None = None,
 ) -> Rendered:
-    """Render every source into the folder `out`; `SrnObjects` or `DvrObjects` read it.
+    """Render every source into the folder `out`; `SrnObjects`, `DvrObjects` or `open_category` read it.
 
     Each object's folder appears when it is whole; the same call goes on where it was left. `renders.json` keeps the
     options and each object's credit. The pictures do not depend on the number of workers.
@@ -143,6 +144,11 @@ def _render(
         raise InputError(f"None of the {len(sources)} objects could be rendered; the first: {first}")
     if options.layout == "nmr":
         _write_lists(place.folder, made, splits)
+    elif options.layout == "p3d":
+        for category in sorted({_category(source) for source in made}):
+            own = sorted(source.name for source in made if _category(source) == category)
+            test = [name for name in own if splits[name] == "test"]
+            write_photo_lists(place.folder, category, [name for name in own if name not in test], test)
     place.record(_index(request, options, made, splits, left_out, failed))
     counts = {split: sum(splits[source.name] == split for source in made) for split in SPLITS}
     return Rendered(counts, left_out, failed)
@@ -152,7 +158,7 @@ def render_views_of(source: Source, split: Split, options: LayoutOptions) -> tup
     """(pictures over white, alpha, cameras) of one object.
 
     SRN: the cameras stand midway between near and far, the object touches both; scattered for training, on a spiral
-    for val and test. NMR: on a circle; the object has radius 0.5.
+    for val and test. NMR: on a circle; the object has radius 0.5. P3D: as photos are taken; it has radius 1.2.
 
     Raises:
         InputError: its mesh cannot be used.
@@ -161,6 +167,9 @@ def render_views_of(source: Source, split: Split, options: LayoutOptions) -> tup
     views = options.views if split == "train" or options.test_views is None else options.test_views
     if options.layout == "nmr":
         cameras = circle_cameras(views, options.size)
+    elif options.layout == "p3d":
+        mesh = replace(mesh, vertices=mesh.vertices * (2 * RADIUS))
+        cameras = photo_cameras(views, options.size, generator=source.generator(options.seed + 2))
     else:
         near, far = bounds_of(_category(source))
         mesh = replace(mesh, vertices=mesh.vertices * (far - near))
@@ -185,8 +194,8 @@ def _render_object(
         return str(error)
     if not (alpha > 0).any():
         return "No pixel of it is seen; its faces may all be of no size."
-    write = write_nmr_object if options.layout == "nmr" else write_srn_object
-    write(folders[source.name], images, alpha, cameras)
+    writers = {"srn": write_srn_object, "nmr": write_nmr_object, "p3d": write_photos_object}
+    writers[options.layout](folders[source.name], images, alpha, cameras)
     return ""
 
 
@@ -195,7 +204,10 @@ def _splits(sources: Sequence[Source], options: LayoutOptions) -> tuple[dict[str
         return {source.name: options.split for source in sources}, {}
     with work("comparing shapes, so that nothing like a test object is trained on"):
         near = (lambda _name: []) if options.keep_likes else near_duplicates(sources, seed=options.seed)
-        return deal_splits(sources, near, share=options.share, seed=options.seed)
+        splits, left_out = deal_splits(sources, near, share=options.share, seed=options.seed)
+    if options.layout == "p3d":  # which has no third split
+        splits = {name: "train" if split == "val" else split for name, split in splits.items()}
+    return splits, left_out
 
 
 def _category(source: Source) -> str:
@@ -204,6 +216,8 @@ def _category(source: Source) -> str:
 
 def _folder(out: Path, source: Source, split: Split, options: LayoutOptions) -> Path:
     category = _category(source)
+    if options.layout == "p3d":
+        return photos_of(out, category, source.name)
     return out / (f"{category}_{split}" if options.layout == "srn" else category) / source.name
 
 

@@ -12,6 +12,7 @@ import torch
 
 from ...errors import InputError
 from ...inputs import listed, listed_below, require_folder, require_regular_file
+from ...inputs.remote import AnyPath
 from .dtu import LISTS, DtuObjects
 from .dvr import SEEN, UNSEEN, DvrObjects
 from .objects import PosedObject, PosedObjects
@@ -151,7 +152,7 @@ def check_data(
     return found
 
 
-def _refuse_averted_cameras(item: PosedObject, folder: Path) -> None:
+def _refuse_averted_cameras(item: PosedObject, folder: AnyPath) -> None:
     """The usual mistake is another axis convention: then the object, around the origin, is not where cameras look."""
     pixels, depth = item.cameras.project(torch.zeros(len(item), 1, 3))
     distance = item.cameras.position.norm(dim=-1)

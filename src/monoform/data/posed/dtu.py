@@ -17,6 +17,7 @@ from scipy.linalg import rq
 from ...camera.integer_centers import integer_center_camera
 from ...errors import InputError
 from ...inputs import read_arrays
+from ...inputs.remote import AnyPath
 from .dvr import CAMERAS, listed_places
 from .files import image_files, matrix_of, read_composited, resize_by_area, size_ratio
 from .objects import Place, PosedObject, PosedObjects
@@ -48,10 +49,10 @@ class DtuObjects(PosedObjects):
         super().__init__(listed_places(Path(data), f"{LISTS}{'val' if split == 'test' else split}.lst"))
         self.size = size
 
-    def _image_files(self, place: Place) -> list[Path]:
+    def _image_files(self, place: Place) -> list[AnyPath]:
         return image_files(place.folder / "image")
 
-    def _read(self, place: Place, files: list[Path], views: list[int]) -> PosedObject:
+    def _read(self, place: Place, files: list[AnyPath], views: list[int]) -> PosedObject:
         file = place.folder / CAMERAS
         arrays = read_arrays(file, missing="it must hold the cameras of the object")
         parts = [_normalized(arrays, view, file) for view in range(len(files))]
@@ -95,7 +96,7 @@ def decompose_projection(
     return upper / upper[2, 2], pose
 
 
-def _normalized(arrays: dict[str, np.ndarray], view: int, file: Path) -> tuple[np.ndarray, np.ndarray]:
+def _normalized(arrays: dict[str, np.ndarray], view: int, file: AnyPath) -> tuple[np.ndarray, np.ndarray]:
     """(intrinsics, camera-to-world) of a view, in the normalised scanner's world."""
     projection, scale = matrix_of(arrays, f"world_mat_{view}", file), matrix_of(arrays, f"scale_mat_{view}", file)
     size = np.diag(scale)[:3]

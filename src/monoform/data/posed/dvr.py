@@ -16,6 +16,7 @@ import torch
 from ...camera.integer_centers import integer_center_camera
 from ...errors import InputError
 from ...inputs import listed, read_arrays, read_text, require_folder
+from ...inputs.remote import AnyPath
 from .files import (
     boxes_of,
     image_files,
@@ -62,10 +63,10 @@ class DvrObjects(PosedObjects):
         super().__init__(listed_places(Path(data), f"{lists}{split}.lst"))
         self.size = size
 
-    def _image_files(self, place: Place) -> list[Path]:
+    def _image_files(self, place: Place) -> list[AnyPath]:
         return image_files(place.folder / "image")
 
-    def _read(self, place: Place, files: list[Path], views: list[int]) -> PosedObject:
+    def _read(self, place: Place, files: list[AnyPath], views: list[int]) -> PosedObject:
         file = place.folder / CAMERAS
         arrays = read_arrays(file, missing="it must hold the cameras of the object")
         images, alpha = read_composited([files[view] for view in views], self.background)
@@ -88,7 +89,7 @@ class DvrObjects(PosedObjects):
         boxes = boxes_of(masks[..., 0] > 0, ratio)
         return self._seen(place, views, resized, cameras, resize_by_area(masks, self.size), boxes)
 
-    def _masks(self, place: Place, files: list[Path], views: list[int], shape: tuple[int, ...]) -> np.ndarray | None:
+    def _masks(self, place: Place, files: list[AnyPath], views: list[int], shape: tuple[int, ...]) -> np.ndarray | None:
         folder = place.folder / "mask"
         if not folder.is_dir():
             return None
@@ -126,7 +127,7 @@ def listed_places(root: Path, name: str) -> list[Place]:
     return places
 
 
-def focal_of_side_2(arrays: dict[str, np.ndarray], count: int, file: Path) -> float:
+def focal_of_side_2(arrays: dict[str, np.ndarray], count: int, file: AnyPath) -> float:
     """The focal length of all views, for an image that is 2 wide.
 
     Raises:
@@ -143,7 +144,7 @@ def focal_of_side_2(arrays: dict[str, np.ndarray], count: int, file: Path) -> fl
     return float(values[0, 0])
 
 
-def _pose(arrays: dict[str, np.ndarray], view: int, file: Path) -> np.ndarray:
+def _pose(arrays: dict[str, np.ndarray], view: int, file: AnyPath) -> np.ndarray:
     direct, inverse = f"world_mat_inv_{view}", f"world_mat_{view}"
     if direct in arrays:
         return rigid_pose(matrix_of(arrays, direct, file), f"{file}: {direct}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,12 +14,13 @@ from torch.nn.functional import interpolate
 from ...errors import InputError
 from ...inputs import listed, read_pixels, read_text, require_regular_file
 from ...inputs.listing import PICTURE_SUFFIXES
+from ...inputs.remote import AnyPath
 from ...scene.silhouette import mask_box
 
 _RIGID = 1e-3
 
 
-def image_files(folder: Path) -> list[Path]:
+def image_files(folder: AnyPath) -> list[AnyPath]:
     """The PNG and JPEG files of a folder, sorted by name; what systems leave there is no image.
 
     Raises:
@@ -32,7 +32,7 @@ def image_files(folder: Path) -> list[Path]:
     return files
 
 
-def read_images(files: Sequence[Path], mode: Literal["RGB", "RGBA", "L"]) -> Float[np.ndarray, "v h w c"]:
+def read_images(files: Sequence[AnyPath], mode: Literal["RGB", "RGBA", "L"]) -> Float[np.ndarray, "v h w c"]:
     """Images of one object, 0..1.
 
     Raises:
@@ -49,7 +49,7 @@ def read_images(files: Sequence[Path], mode: Literal["RGB", "RGBA", "L"]) -> Flo
     return stack if stack.ndim == 4 else stack[..., None]
 
 
-def _pixels(file: Path, mode: Literal["RGB", "RGBA", "L"]) -> UInt8[np.ndarray, "h w *c"]:
+def _pixels(file: AnyPath, mode: Literal["RGB", "RGBA", "L"]) -> UInt8[np.ndarray, "h w *c"]:
     require_regular_file(file, advice="copy it again")
     try:
         return read_pixels(file, mode)
@@ -58,7 +58,7 @@ def _pixels(file: Path, mode: Literal["RGB", "RGBA", "L"]) -> UInt8[np.ndarray, 
 
 
 def read_composited(
-    files: Sequence[Path], background: float
+    files: Sequence[AnyPath], background: float
 ) -> tuple[Float[np.ndarray, "v h w 3"], Float[np.ndarray, "v h w"] | None]:
     """Images of one object over a plain grey 0..1 where they are transparent, and their alpha; None if none is.
 
@@ -96,7 +96,7 @@ def boxes_of(inside: Bool[np.ndarray, "v h w"], ratio: tuple[float, float]) -> F
     return torch.from_numpy((np.array(boxes) * scale).astype(np.float32))
 
 
-def read_numbers(file: Path, what: str) -> list[list[float]]:
+def read_numbers(file: AnyPath, what: str) -> list[list[float]]:
     """The numbers of a text file, line by line, blank lines left out.
 
     Raises:
@@ -112,7 +112,7 @@ def read_numbers(file: Path, what: str) -> list[list[float]]:
     return lines
 
 
-def matrix_of(arrays: dict[str, np.ndarray], name: str, file: Path) -> Float[np.ndarray, "4 4"]:
+def matrix_of(arrays: dict[str, np.ndarray], name: str, file: AnyPath) -> Float[np.ndarray, "4 4"]:
     """One 4 x 4 (or 3 x 4, then completed) matrix of an npz file.
 
     Raises:

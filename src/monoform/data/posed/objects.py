@@ -6,7 +6,6 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from ...camera import Camera
 from ...errors import InputError
+from ...inputs.remote import AnyPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Place:
         category: of the object; may be empty.
     """
 
-    folder: Path
+    folder: AnyPath
     name: str
     category: str = ""
 
@@ -133,7 +133,7 @@ class PosedObjects(ABC):
             raise IndexError(f"There is no object number {number}; there are {len(self)}.")
         return number % len(self)
 
-    def folder(self, which: int | str) -> Path:
+    def folder(self, which: int | str) -> AnyPath:
         """Where an object lies."""
         return self._places[self.index(which)].folder
 
@@ -164,11 +164,11 @@ class PosedObjects(ABC):
         return torch.randperm(count, generator=generator)[:limit].tolist()
 
     @abstractmethod
-    def _image_files(self, place: Place) -> list[Path]:
+    def _image_files(self, place: Place) -> list[AnyPath]:
         """The views of an object, at least one, in the order that numbers them."""
 
     @abstractmethod
-    def _read(self, place: Place, files: list[Path], views: list[int]) -> PosedObject:
+    def _read(self, place: Place, files: list[AnyPath], views: list[int]) -> PosedObject:
         """The chosen views; the numbers are valid."""
 
     def _seen(

@@ -13,6 +13,7 @@ from ...camera import Camera, cameras_from_transforms, from_integer_centers
 from ...errors import InputError
 from ...inputs import listed_below, read_json, require_folder
 from ...inputs.photo_names import plain_name, stem_of
+from ...inputs.remote import AnyPath
 from .files import boxes_of, read_images, resize_by_area, size_ratio
 from .objects import Place, PosedObject, PosedObjects
 from .srn import SPLITS, Split
@@ -45,10 +46,10 @@ class TwoObjectScenes(PosedObjects):
         super().__init__([Place(folder, folder.relative_to(root).as_posix()) for folder in folders])
         self.size = size
 
-    def _image_files(self, place: Place) -> list[Path]:
+    def _image_files(self, place: Place) -> list[AnyPath]:
         return [place.folder / f"{name}_obj.png" for name in _frame_names(place.folder / TRANSFORMS)]
 
-    def _read(self, place: Place, files: list[Path], views: list[int]) -> PosedObject:
+    def _read(self, place: Place, files: list[AnyPath], views: list[int]) -> PosedObject:
         rgba = read_images([files[view] for view in views], "RGBA")
         alpha = rgba[..., 3:]
         white = rgba[..., :3] * alpha + (1.0 - alpha)
@@ -73,7 +74,7 @@ def _published_center(cameras: list[Camera], width: int, height: int) -> Camera:
     return replace(resized, intrinsics=from_integer_centers(resized.intrinsics))
 
 
-def _frame_names(file: Path) -> list[str]:
+def _frame_names(file: AnyPath) -> list[str]:
     frames = read_json(file).get("frames")
     if not isinstance(frames, list) or not frames:
         raise InputError(f"{file}: the field frames is missing or empty; it must list the views.")
