@@ -9,13 +9,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.command_line import monoform
+from tests.methods.pof3d.test_pof3d_published import CONFIG, JUDGE, made, written
 from tests.parity.fill import normal_tensor
+from tests.snapshots import published_names  # noqa: F401  a fixture
 
 from monoform import InputError
 from monoform.jobs.convert import convert, convertible
 from monoform.methods.pixelnerf.config import PixelNerfConfig
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.published import published_config, write_published
+from monoform.methods.pof3d.networks import NetworksConfig, Pof3dNetworks
 from monoform.training import load_pretrained
 
 
@@ -75,3 +78,19 @@ def test_what_cannot_be_converted_is_refused_and_leaves_nothing(checkpoint, tmp_
 
 def test_methods_that_read_checkpoints_are_known():
     assert "pixelnerf" in convertible() and "lift" not in convertible()
+
+
+@pytest.mark.usefixtures("published_names")
+def test_a_snapshot_of_pof3d_needs_no_configuration_and_runs_nothing(tmp_path):
+    networks = made(NetworksConfig(CONFIG, JUDGE))
+    (tmp_path / "network-snapshot-000000.pkl").write_bytes(written(networks))
+    (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'touch hacked'\ntR.")
+    done = monoform("convert", "network-snapshot-000000.pkl", "--method", "pof3d", "-o", "w", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "use it: monoform generate --weights w" in done.stdout
+    found, config = load_pretrained(Pof3dNetworks, NetworksConfig, tmp_path / "w")
+    assert config == NetworksConfig(CONFIG, JUDGE)
+    assert all(torch.equal(found.state_dict()[name], value) for name, value in networks.state_dict().items())
+    refused = monoform("convert", "bad.pkl", "--method", "pof3d", "-o", "x", cwd=tmp_path)
+    assert refused.returncode == 2 and "it holds os.system" in refused.stderr and "Traceback" not in refused.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.pkl", "network-snapshot-000000.pkl", "w"]

@@ -17,13 +17,6 @@ def test_images_of_one_group_share_what_they_differ_by() -> None:
     assert torch.allclose(found, torch.tensor([1.0, 3.0, 1.0, 3.0])[:, None, None].expand(4, 4, 4), atol=1e-4)
 
 
-def test_stacked_batches_do_not_mix() -> None:
-    first, second = torch.randn(2, 4, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    apart = torch.cat([minibatch_std(first, 4), minibatch_std(second, 4)])
-    assert torch.equal(minibatch_std(torch.cat([first, second]), 4, parts=2), apart)
-    assert not torch.allclose(minibatch_std(torch.cat([first, second]), 4), apart)
-
-
 def test_a_batch_without_groups_is_refused_or_divided() -> None:
     x = torch.randn(6, 2, 4, 4)
     with pytest.raises(InputError, match="no groups of 4"):

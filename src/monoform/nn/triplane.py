@@ -22,7 +22,7 @@ Padding = Literal["zeros", "border"]
 
 def plane_coordinates(points: Float[Tensor, "n p 3"], axes: PlaneAxes) -> Float[Tensor, "n 3 p 2"]:
     """Points projected on each plane: (column, row) of -1..1 within it."""
-    return torch.stack([points[..., list(pair)] for pair in axes], dim=1)
+    return torch.stack([torch.stack([points[..., one] for one in pair], dim=-1) for pair in axes], dim=1)
 
 
 def plane_features(
@@ -89,9 +89,11 @@ class PlaneTable:
     ) -> Float[Tensor, "n p c"]:
         """What `sample_planes` gives."""
         n, p, _ = points.shape
-        columns, rows = ([pair[which] for pair in axes] for which in (0, 1))
-        x, right = self._cells(points[..., columns].reshape(n * p, 3), self.width, align_corners)
-        y, bottom = self._cells(points[..., rows].reshape(n * p, 3), self.height, align_corners)
+        columns, rows = (
+            torch.stack([points[..., pair[which]] for pair in axes], dim=-1).reshape(n * p, 3) for which in (0, 1)
+        )
+        x, right = self._cells(columns, self.width, align_corners)
+        y, bottom = self._cells(rows, self.height, align_corners)
         wide, high = self.width + 2, self.height + 2
         plane = torch.arange(3 * n, dtype=torch.int32, device=points.device).reshape(n, 1, 3) * (wide * high)
         first = y.mul_(wide).add_(x).reshape(n, p, 3).add_(plane).reshape(n * p, 3, 1)

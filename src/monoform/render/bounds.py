@@ -13,6 +13,7 @@ def ray_box(
     bounds: Float[Tensor, "2 3"],
     *,
     backwards: bool = False,
+    reciprocal: bool = False,
 ) -> tuple[Float[Tensor, " r"], Float[Tensor, " r"], Bool[Tensor, " r"]]:
     """Distances at which rays enter and leave an axis-aligned box (Kay and Kajiya 1986, slabs), and who hits it.
 
@@ -20,10 +21,13 @@ def ray_box(
 
     Args:
         backwards: whether rays reach behind their origins, too, at distances below 0.
+        reciprocal: multiply by 1 / direction instead of dividing, as many programs do: the last bit decides whether the
+            point where a ray enters lies in the box.
     """
     parallel = directions == 0
     safe = torch.where(parallel, torch.ones_like(directions), directions)
-    crossings = (bounds.to(origins)[:, None] - origins) / safe
+    offsets = bounds.to(origins)[:, None] - origins
+    crossings = offsets * (1 / safe) if reciprocal else offsets / safe
     inside = (origins >= bounds.to(origins)[0]) & (origins <= bounds.to(origins)[1])
     # A ray parallel to a slab is inside it for ever or never.
     for_ever = torch.where(inside, torch.inf, -torch.inf).to(origins)

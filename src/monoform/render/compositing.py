@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -61,7 +63,9 @@ def accumulate(weights: Float[Tensor, "*r n"], values: Float[Tensor, "*r n c"]) 
     """Weighted sum along rays of any number of channels, over black."""
     if values.shape[-1] <= FEW:
         return (weights[..., None] * values).sum(dim=-2)
-    with torch.autocast(weights.device.type, enabled=False):  # a product that is never made in memory
+    kind = weights.device.type
+    known = torch.amp.is_autocast_available(kind)
+    with torch.autocast(kind, enabled=False) if known else nullcontext():  # a product that is never made in memory
         return (weights[..., None, :] @ values.to(weights.dtype))[..., 0, :]
 
 

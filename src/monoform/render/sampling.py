@@ -27,8 +27,9 @@ class RaySampling:
         around_depth: of the fine ones, those drawn around the coarse depth.
         depth_std: their spread, world units.
         spread: whether coarse samples are even in distance or in 1 / distance.
-        strata: "bins" places a sample in each of equal bins; "ends" includes near and far (code of NeRF); "behind"
-            places each up to a step behind one of even steps, and so up to a step behind far (EG3D).
+        strata: "bins" places a sample in each of equal bins; "edges" does so by steps from their near edges, linear
+            spread alone, to the last bit as bootstrapped inversion has it; "ends" includes near and far (code of NeRF);
+            "behind" places each up to a step behind one of even steps, and so up to a step behind far (EG3D).
         intervals: what a sample stands for: the way "around" it, half way to its neighbors, or to the "next" one; or it
             is the ways "between" samples that are seen, with the mean of what their ends hold (EG3D).
         last: of the way to the next: that of the last sample.
@@ -47,7 +48,7 @@ class RaySampling:
     around_depth: int = 0
     depth_std: float = 0.01
     spread: Spread = "linear"
-    strata: Literal["bins", "ends", "behind"] = "bins"
+    strata: Literal["bins", "edges", "ends", "behind"] = "bins"
     intervals: Literal["around", "next", "between"] = "around"
     last: Last = "far"
     density: Literal["itself", "softplus"] = "itself"
@@ -150,6 +151,9 @@ def coarse_distances(
     """Evenly spread distances from near to far, ascending."""
     if sampling.strata == "bins":
         return between(near, far, stratified(strata), sampling.spread)
+    if sampling.strata == "edges":
+        count = strata.shape[-1]
+        return torch.lerp(near, far, torch.arange(count).to(near) / count) + strata * ((far - near) / count)
     if sampling.strata == "behind":
         return _behind(near, far, strata, sampling.spread)
     share = torch.linspace(0.0, 1.0, strata.shape[-1]).to(near)

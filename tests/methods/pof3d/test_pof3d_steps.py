@@ -31,6 +31,7 @@ from torch import Tensor
 from monoform.methods.pof3d.inputs import blurred, resized
 from monoform.methods.pof3d.published_steps import PublishedSteps
 from monoform.methods.pof3d.schedules import blur_sigma, rendering_resolution
+from monoform.methods.pof3d.shared_graph import SharedGraph
 from monoform.methods.pof3d.steps import Shown, Steps
 from monoform.nn.stylegan2.augment import AugmentOptions, AugmentPipe
 
@@ -136,9 +137,9 @@ def test_the_rendering_grows_from_one_resolution_to_the_other() -> None:
     assert rendering_resolution(10, start=64, end=None, fade=0) == 64
     for images, side in ((0, 4), (500, 6), (1000, 8)):
         assert steps.real(real_images(), images).image_raw.shape[-1] == side
-        made = steps.rendered(steps.chosen(latents(), Even()), images, Even(), mirror=True)
-        assert made.image_raw.shape == (8, 3, side, side)
-        assert made.image.shape == (8, 3, SIDE, SIDE)
+        made = steps.rendered(steps.chosen(latents(), Even()), images, Even())
+        assert made.image_raw.shape == (4, 3, side, side)
+        assert made.image.shape == (4, 3, SIDE, SIDE)
 
 
 def test_the_blur_falls_to_nothing() -> None:
@@ -233,3 +234,20 @@ def test_a_further_term_is_added() -> None:
         other, logged = of_generator(steps_of(options, extra=depth_term), Even())
         assert "loss_depth" in logged
         assert not torch.allclose(usual["decoder.net.0.weight"], other["decoder.net.0.weight"], rtol=1e-3)
+
+
+def test_gradients_through_what_terms_share_are_those_of_their_sum() -> None:
+    """However the loop scales the terms."""
+    weights = torch.randn(5, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    for scale in (1.0, 0.25):
+        made = (weights**3, weights.sin())
+        shared = SharedGraph([*made, torch.ones(5)])
+        first, second, constant = shared.leaves
+        (scale * shared.counted((first * second).sum())).backward()
+        (scale * shared.counted((first.exp() + constant).sum())).backward()
+        rest = shared.rest()
+        assert float(rest.detach()) == 0
+        (found,) = torch.autograd.grad(scale * rest, weights)
+        whole = (weights**3 * weights.sin()).sum() + (weights**3).exp().sum()
+        (known,) = torch.autograd.grad(scale * whole, weights)
+        torch.testing.assert_close(found, known)

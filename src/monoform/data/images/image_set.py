@@ -67,7 +67,8 @@ class ImageSet:
             np.random.RandomState(seed % (1 << 31)).shuffle(self.chosen)
             self.chosen = np.sort(self.chosen[:max_size])
         if len(self.chosen) < at_least:
-            raise InputError(f"{place} gives {len(self.chosen)} pictures; at least {at_least} are needed: add photos.")
+            count = f"{len(self.chosen)} picture{'s' if len(self.chosen) != 1 else ''}"
+            raise InputError(f"{place} gives {count}; at least {at_least} are needed: add photos.")
         self._labels = self._read_labels(names) if use_labels else None
         self.fov = None if self._labels is not None or label_fov is None else fov_label(label_fov)
         self.fit: Fit = fit if fit is not None else "none" if self.fov is None else "crop"

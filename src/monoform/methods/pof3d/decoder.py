@@ -9,18 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...nn.field import Field, FieldSamples
-from ...nn.stylegan2 import EqualizedLinear
+from ...nn.plane_decoder import PlaneDecoder, decoded, wide_sigmoid
 from ...nn.triplane import AXES, PlaneAxes, PlaneTable, sample_planes
 
-WIDE = 1.002
-"""Colors reach a little beyond 0..1, so that sigmoid reaches both."""
 
-
-PIECE = 8192
-"""Points that are decoded at once where no gradients are asked for."""
-
-
-class Decoder(nn.Module):
+class Decoder(PlaneDecoder):
     """One hidden layer; the first number that comes out is the raw density, the others are colors.
 
     Args:
@@ -30,17 +23,12 @@ class Decoder(nn.Module):
     """
 
     def __init__(self, features: int = 32, width: int = 64, rate: float = 1.0) -> None:
-        super().__init__()
-        self.net = nn.Sequential(
-            EqualizedLinear(features, width, lr_multiplier=rate),
-            nn.Softplus(),
-            EqualizedLinear(width, 1 + features, lr_multiplier=rate),
-        )
+        super().__init__(features, width, features, rate)
 
     def forward(self, features: Float[Tensor, "*n c"]) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n c"]]:
         """Raw density, and colors within (-0.001, 1.001) of which the first three are sRGB."""
-        numbers = self.net(features)
-        return numbers[..., 0], torch.sigmoid(numbers[..., 1:]) * WIDE - (WIDE - 1) / 2
+        density, numbers = super().forward(features)
+        return density, wide_sigmoid(numbers)
 
 
 def axes_of(repeated: bool) -> PlaneAxes:
@@ -73,12 +61,7 @@ class PlanesQuery:
     def __call__(
         self, points: Float[Tensor, "n p 3"], directions: Float[Tensor, "n p 3"] | None = None
     ) -> FieldSamples:
-        if torch.is_grad_enabled():
-            return FieldSamples(*self.decoder(self.features(points)))
-        # Pieces whose hidden layer stays in a processor's cache take half the time.
-        parts = [self.decoder(self.features(part)) for part in points.split(PIECE, dim=1)]
-        density, colors = (torch.cat(each, dim=1) for each in zip(*parts, strict=True))
-        return FieldSamples(density, colors)
+        return FieldSamples(*decoded(self.decoder, self.features, points))
 
 
 class PlanesField(Field):

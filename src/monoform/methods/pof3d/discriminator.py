@@ -135,25 +135,20 @@ class Pof3dDiscriminator(ResidualTrunk):
         image: Float[Tensor, "n 3 h w"],
         image_raw: Float[Tensor, "n 3 g v"],
         pose: Float[Tensor, "n c"] | None = None,
-        *,
-        parts: int = 1,
     ) -> Judgement:
         """Judge images, -1..1, by one pass through the trunk.
 
         Args:
             image_raw: what was rendered; not looked at by a discriminator that is not dual.
             pose: coded, to judge them under; None for what it tells of them itself, without gradients.
-            parts: batches that are stacked, whose minibatch deviations do not mix.
         """
-        flat = self.flat(image, image_raw, parts=parts)
+        flat = self.flat(image, image_raw)
         told = self.b4.pose(flat)
         return self.judged(flat, told, told.detach() if pose is None else pose)
 
-    def flat(
-        self, image: Float[Tensor, "n 3 h w"], image_raw: Float[Tensor, "n 3 g v"], *, parts: int = 1
-    ) -> Float[Tensor, "n d"]:
+    def flat(self, image: Float[Tensor, "n 3 h w"], image_raw: Float[Tensor, "n 3 g v"]) -> Float[Tensor, "n d"]:
         """What poses and scores are made of."""
-        return self.b4.flat(self.features(stacked(image, image_raw) if self.config.dual else image), parts)
+        return self.b4.flat(self.features(stacked(image, image_raw) if self.config.dual else image))
 
     def judged(self, flat: Float[Tensor, "n d"], told: Float[Tensor, "n c"], pose: Float[Tensor, "n c"]) -> Judgement:
         """Scores under given poses."""

@@ -19,7 +19,7 @@ from .networks import NetworksConfig, Pof3dNetworks
 from .published_options import GENERATOR, NAMES, discriminator_config, generator_config
 
 DEFAULT = "auto"
-USE = "monoform generate pof3d --weights {folder} --seeds 0-63 -o OUT"
+USE = "monoform generate --weights {folder} --seeds 0-63 -o OUT"
 ADVICE = "give a network-snapshot-*.pkl of the release or of its train program"
 LARGEST = 4 << 30  # bytes; a published snapshot has some 500 MB
 FILTER, UNUSED = "resample_filter", "dataset_label_std"

@@ -98,8 +98,8 @@ class PublishedSteps(Steps):
         """One rendering of all latents, from their own poses or from mirrored ones."""
         chosen = self.chosen(z, chance, averages=averages, posed=swapped and not mirror)
         if mirror:
-            chosen = chosen._replace(cameras=self.mirrored(chosen.cameras, chance))
-        return chosen, self.rendered(chosen, images, chance, mirror=False)
+            chosen = self.mirrored(chosen, chance)
+        return chosen, self.rendered(chosen, images, chance)
 
     def _told(self, shown: Shown) -> Tensor:
         """Poses that the discriminator tells of what it is shown."""

@@ -1,7 +1,8 @@
 """The four losses of a step: generator and discriminator, and what keeps each smooth (sections 3.3 and 3.4).
 
-An image is rendered once for all that needs it, beside its mirrored view, and the discriminator's trunk is run once
-for pose and score. `published_steps` computes the same as the published code does.
+Planes are made once for an image and its mirrored view, an image is rendered once for all that needs it, and the
+discriminator's trunk is run once for pose and score; the graph of one view is in memory at a time. `published_steps`
+computes the same as the published code does.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .losses import (
 from .model import Draws, Pof3dGenerator, Synthesis
 from .poses import MIRRORS, Mirror, mirrored
 from .schedules import blur_sigma, rendering_resolution
+from .shared_graph import SharedGraph
 from .training_config import Pof3dTraining
 
 Term = tuple[Tensor, dict[str, Tensor]]
@@ -89,16 +91,16 @@ class Chosen(NamedTuple):
     """Styles of latents and the poses that the generator chooses for them.
 
     Attributes:
-        ws: styles.
         pose: (yaw, elevation parameter, ...) radians.
         pose_alone: the same, from which gradients reach the layers that choose the pose and none else.
+        ws: styles.
         cameras: world_from_camera.
         intrinsics: of images whose side is 1.
     """
 
-    ws: Float[Tensor, "n slots w"]
     pose: Float[Tensor, "n c"]
     pose_alone: Float[Tensor, "n c"]
+    ws: Float[Tensor, "n slots w"]
     cameras: Float[Tensor, "n 4 4"]
     intrinsics: Float[Tensor, "n 3 3"]
 
@@ -133,25 +135,34 @@ class Steps:
 
     def generator_terms(self, z: Float[Tensor, "n z"], images: float, chance: Chance) -> Iterator[Term]:
         """Fakes, seen from their own poses and from mirrored ones, should look real; poses be what is told of them."""
-        options, n = self.options, len(z)
+        options = self.options
         chosen = self.chosen(z, chance)
-        made = self.rendered(chosen, images, chance, mirror=options.flip_generator)
-        judged = self.judged(Shown(made.image, made.image_raw), images, chance, parts=len(made.image) // n)
-        own, other = judged.score[:n], judged.score[n:]
-        terms = {"own": generator_loss(own)}
-        metrics = {"score": own.mean(), "sign": own.sign().mean(), "loss_own": terms["own"]}
-        if len(other):
-            terms["mirrored"] = options.flip_weight_generator * generator_loss(other)
-            metrics |= {"score_mirrored": other.mean(), "loss_mirrored": terms["mirrored"]}
+        planes = self.generator.planes(chosen.ws, noise=chance.noise())
+        shared = SharedGraph([planes, chosen.ws, chosen.cameras, chosen.intrinsics])
+        planes, *rest = shared.leaves
+        leaves = Chosen(chosen.pose, chosen.pose_alone, *rest)
+        made = self.rendered(leaves, images, chance, planes)
+        judged = self.judged(Shown(made.image, made.image_raw), images, chance)
+        own = generator_loss(judged.score)
+        terms, metrics = [own], {"score": judged.score.mean(), "sign": judged.score.sign().mean(), "loss_own": own}
         if options.lambda_gd > 0:
             known = coded(chosen.pose_alone[:, :2], self.discriminator.config.pose_coding)
-            terms["pose"] = options.lambda_gd * pose_loss(known, judged.pose[:n].detach())
-            metrics["loss_pose"] = terms["pose"]
-        further = None if self.extra is None else self.extra(made.depth[:n], made.image[:n], images)
+            metrics["loss_pose"] = options.lambda_gd * pose_loss(known, judged.pose.detach())
+            terms.append(metrics["loss_pose"])
+        further = None if self.extra is None else self.extra(made.depth, made.image, images)
         if further is not None:
-            terms["further"] = further[0]
+            terms.append(further[0])
             metrics |= further[1]
-        yield torch.stack(list(terms.values())).sum(), metrics
+        yield shared.counted(torch.stack(terms).sum()), metrics
+        del made, judged, own, terms, metrics, further
+        if options.flip_generator:
+            made = self.rendered(self.mirrored(leaves, chance), images, chance, planes)
+            score = self.judged(Shown(made.image, made.image_raw), images, chance).score
+            other = options.flip_weight_generator * generator_loss(score)
+            noted = {"score_mirrored": score.mean(), "sign_mirrored": score.sign().mean(), "loss_mirrored": other}
+            yield shared.counted(other), noted
+            del made, score, other, noted
+        yield shared.rest(), {}
 
     def smoothness_terms(self, z: Float[Tensor, "n z"], images: float, chance: Chance) -> Iterator[Term]:
         """Density should be alike at neighbors, and where asked for not fall away from the camera."""
@@ -184,32 +195,38 @@ class Steps:
         self, z: Float[Tensor, "n z"], real: Float[Tensor, "n 3 h w"], images: float, chance: Chance
     ) -> Iterator[Term]:
         """Poses of fakes should be told as they are, fakes and real images from each other."""
-        options, n = self.options, len(z)
+        options = self.options
+        weight = options.flip_weight_discriminator if options.flip_discriminator else 1.0
         with torch.no_grad():
             chosen = self.chosen(z, chance, averages=True)
-            made = self.rendered(chosen, images, chance, mirror=options.flip_discriminator)
-        judged = self.judged(Shown(made.image, made.image_raw), images, chance, parts=len(made.image) // n)
+            planes = self.generator.planes(chosen.ws, noise=chance.noise())
+            made = self.rendered(chosen, images, chance, planes)
+        judged = self.judged(Shown(made.image, made.image_raw), images, chance)
         known = coded(chosen.pose[:, :2], self.discriminator.config.pose_coding)
-        own, other = judged.score[:n], judged.score[n:]
-        weight = options.flip_weight_discriminator if len(other) else 1.0
-        told = self.pose_weight * pose_loss(judged.pose[:n], known)
-        fake = weight * fake_loss(own)
-        metrics = {"loss_pose": told, "score_fake": own.mean(), "sign_fake": own.sign().mean(), "loss_fake": fake}
-        if len(other):
-            fake_mirrored = weight * fake_loss(other)
-            metrics |= {"score_mirrored": other.mean(), "loss_mirrored": fake_mirrored}
-            yield told + fake + fake_mirrored, metrics
-        else:
-            yield told + fake, metrics
-        score = self.judged(self.real(real, images), images, chance).score
+        told, fake = self.pose_weight * pose_loss(judged.pose, known), weight * fake_loss(judged.score)
         yield (
-            real_loss(score),
+            told + fake,
             {
-                "score_real": score.mean(),
-                "sign_real": score.sign().mean(),
-                "loss_real": real_loss(score),
+                "loss_pose": told,
+                "score_fake": judged.score.mean(),
+                "sign_fake": judged.score.sign().mean(),
+                "loss_fake": fake,
             },
         )
+        del judged, told, fake
+        if options.flip_discriminator:
+            with torch.no_grad():
+                made = self.rendered(self.mirrored(chosen, chance), images, chance, planes)
+            score = self.judged(Shown(made.image, made.image_raw), images, chance).score
+            fake = weight * fake_loss(score)
+            yield (
+                fake,
+                {"score_mirrored": score.mean(), "sign_mirrored": score.sign().mean(), "loss_mirrored": fake},
+            )
+            del score, fake
+        score = self.judged(self.real(real, images), images, chance).score
+        loss = real_loss(score)
+        yield loss, {"score_real": score.mean(), "sign_real": score.sign().mean(), "loss_real": loss}
 
     def penalty_terms(self, real: Float[Tensor, "n 3 h w"], images: float, chance: Chance) -> Iterator[Term]:
         """Scores should not change steeply around real images."""
@@ -243,13 +260,13 @@ class Steps:
         options, generator = self.options, self.generator
         drawn = chance.generator if generator.config.pose.uniform else None
         mapped = generator.map(z, update_average=averages, generator=drawn)
-        alone = mapped.pose if drawn else generator.backbone.mapping.pose(mapped.w.detach())
+        alone = mapped.pose.detach() if drawn else generator.backbone.mapping.pose(mapped.w.detach())
         ws = self._mixed(mapped.ws, chance) if options.style_mixing > 0 else mapped.ws
         cameras, intrinsics = generator.cameras(mapped.pose)
         if posed:
             swap = chance.uniform(len(z), 1)
             cameras = torch.where(swap[..., None] < options.pose_swapping, cameras.roll(1, 0), cameras)
-        return Chosen(ws, mapped.pose, alone, cameras, intrinsics)
+        return Chosen(mapped.pose, alone, ws, cameras, intrinsics)
 
     def _mixed(self, ws: Tensor, chance: Chance) -> Tensor:
         """Styles of which the later ones are, now and then, of another latent."""
@@ -259,28 +276,34 @@ class Steps:
         cut = cut if bool(chance.uniform(1) < self.options.style_mixing) else slots
         return torch.cat([ws[:, :cut], other[:, cut:]], dim=1)
 
-    def rendered(self, chosen: Chosen, images: float, chance: Chance, *, mirror: bool) -> Synthesis:
-        """Fakes from their own poses and, behind these, from mirrored ones."""
-        generator = self.generator
-        planes = generator.planes(chosen.ws, noise=chance.noise())
-        ws, cameras, intrinsics = chosen.ws, chosen.cameras, chosen.intrinsics
-        if mirror:
-            planes, ws, intrinsics = (torch.cat([each, each]) for each in (planes, ws, intrinsics))
-            cameras = torch.cat([cameras, self.mirrored(cameras, chance)])
-        return generator.synthesize(
-            ws, cameras, intrinsics, resolution=self.resolution(images), draws=chance.places(), planes=planes
+    def rendered(
+        self, chosen: Chosen, images: float, chance: Chance, planes: Float[Tensor, "n 3 c p p"] | None = None
+    ) -> Synthesis:
+        """Fakes from their cameras.
+
+        Args:
+            planes: of their styles, where they are known.
+        """
+        return self.generator.synthesize(
+            chosen.ws,
+            chosen.cameras,
+            chosen.intrinsics,
+            resolution=self.resolution(images),
+            noise=chance.noise(),
+            draws=chance.places(),
+            planes=planes,
         )
 
-    def mirrored(self, cameras: Float[Tensor, "n 4 4"], chance: Chance) -> Float[Tensor, "n 4 4"]:
-        """Cameras in one of two mirrors."""
+    def mirrored(self, chosen: Chosen, chance: Chance) -> Chosen:
+        """The same with cameras in one of two mirrors."""
+        cameras, kind = chosen.cameras, self.options.mirrors
         cameras = cameras.detach() if self.options.detach_pose else cameras
-        kind = self.options.mirrors
         both: Sequence[Mirror] = MIRRORS.get(kind, (cast(Mirror, kind),))
-        return mirrored(cameras, both[0] if chance.first_mirror() else both[-1])
+        return chosen._replace(cameras=mirrored(cameras, both[0] if chance.first_mirror() else both[-1]))
 
-    def judged(self, shown: Shown, images: float, chance: Chance, *, parts: int = 1) -> Judgement:
+    def judged(self, shown: Shown, images: float, chance: Chance) -> Judgement:
         """What the discriminator says, under the poses that it tells itself."""
-        found: Judgement = self.discriminator(*self.processed(shown, images, chance), parts=parts)
+        found: Judgement = self.discriminator(*self.processed(shown, images, chance))
         return found
 
     def processed(self, shown: Shown, images: float, chance: Chance) -> Shown:

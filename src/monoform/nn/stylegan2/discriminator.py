@@ -99,32 +99,28 @@ class ResidualTrunk(nn.Module):
         return x.to(torch.float32)
 
 
-def minibatch_std(
-    x: Float[Tensor, "n c h w"], group: int, *, parts: int = 1, divisor: bool = False
-) -> Float[Tensor, "n c+1 h w"]:
+def minibatch_std(x: Float[Tensor, "n c h w"], group: int, *, divisor: bool = False) -> Float[Tensor, "n c+1 h w"]:
     """Features with a channel more: how much they differ among the images of a group (Karras et al. 2018, section 3).
 
     Groups are strided: with n / group groups, image i is in group i mod (n / group).
 
     Args:
         group: images of a group; all of a smaller batch.
-        parts: batches that are stacked in `x`, whose groups do not mix.
         divisor: take the largest group up to `group` that divides the batch, instead of refusing it.
 
     Raises:
         InputError: the batch cannot be divided so.
     """
     n, c, h, w = x.shape
-    each = n // parts
-    size = min(group, each)
+    size = min(group, n)
     if divisor:
-        size = next(number for number in range(size, 0, -1) if each % number == 0)
-    if n % parts or each % size:
-        raise InputError(f"A batch of {each} images has no groups of {size}: give a multiple of {size}.")
-    y = x.float().reshape(parts, size, each // size, c, h, w)
-    y = y - y.mean(dim=1, keepdim=True)
-    y = (y.square().mean(dim=1) + 1e-8).sqrt().mean(dim=(2, 3, 4))
-    y = y[:, None].expand(parts, size, each // size).reshape(n, 1, 1, 1)
+        size = next(number for number in range(size, 0, -1) if n % number == 0)
+    if n % size:
+        raise InputError(f"A batch of {n} images has no groups of {size}: give a multiple of {size}.")
+    y = x.float().reshape(size, n // size, c, h, w)
+    y = y - y.mean(dim=0)
+    y = (y.square().mean(dim=0) + 1e-8).sqrt().mean(dim=(1, 2, 3))
+    y = y.repeat(size)[:, None, None, None]
     return torch.cat([x, y.to(x.dtype).expand(n, 1, h, w)], dim=1)
 
 
@@ -148,9 +144,9 @@ class Epilogue(nn.Module):
         self.fc = EqualizedLinear(channels * 16, channels, activation="lrelu")
         self.out = EqualizedLinear(channels, outputs)
 
-    def flat(self, x: Float[Tensor, "n c 4 4"], parts: int = 1) -> Float[Tensor, "n d"]:
+    def flat(self, x: Float[Tensor, "n c 4 4"]) -> Float[Tensor, "n d"]:
         """What scores and other answers are made of."""
-        x = minibatch_std(x, self.group, parts=parts, divisor=self.divisor)
+        x = minibatch_std(x, self.group, divisor=self.divisor)
         return cast(Tensor, self.conv(x)).flatten(1)
 
     def score(self, flat: Float[Tensor, "n d"]) -> Float[Tensor, "n o"]:

@@ -247,7 +247,7 @@ class SynthesisBlock(nn.Module):
             fused: see `modulated_conv2d`; None: whatever is quickest.
         """
         slots = iter(ws.unbind(dim=1))
-        dtype = torch.float16 if self.half_precision and ws.is_cuda else torch.float32
+        dtype = torch.float16 if self.half_precision and ws.is_cuda else self.conv1.weight.dtype
         if x is None:
             x = _laid_out(self.const.to(dtype).expand(len(ws), *self.const.shape), fused)
         else:
@@ -269,7 +269,7 @@ class SynthesisBlock(nn.Module):
             image = upsample2d(image, self.kernel, self.up)
         if self.torgb is None:
             return image
-        added = self.torgb(x, next(slots), fused=fused).float()
+        added = self.torgb(x, next(slots), fused=fused).to(self.conv1.weight)
         if image is None:
             return added
         return added.add_(image) if _quick(fused, x) else image + added
