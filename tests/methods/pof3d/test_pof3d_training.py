@@ -161,6 +161,11 @@ def test_what_a_training_leaves(tmp_path: Path) -> None:
     assert found.generator.config == TINY
 
 
+def test_weights_render_as_large_as_the_training_did(tmp_path: Path) -> None:
+    task = task_of(changed(resolution_start=4, resolution_end=8, resolution_kimg=0.04), tmp_path)
+    assert [task.config_at(step).generator.rays.raw_resolution for step in (0, 5, 10, 99)] == [4, 6, 8, 8]
+
+
 def test_numbers_that_are_not_finite_are_counted(tmp_path: Path) -> None:
     """Poses beyond a pole give NaN in the published head: the step is lost, and the journal says so."""
     free = replace(TINY, pose=replace(TINY.pose, elevation="free", clamp_elevation=None))
@@ -259,6 +264,7 @@ class _Only:
         ({"batch": 6}, "batch is 6"),
         ({"gamma": -1.0}, "gamma"),
         ({"resolution_start": 0}, "resolution_start"),
+        ({"network": replace(TINY, network=replace(TINY.network, superresolution="none"))}, "without super-resolution"),
     ],
 )
 def test_options_that_cannot_be(fields: dict[str, Any], words: str) -> None:

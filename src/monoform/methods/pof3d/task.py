@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ...training import Ema, HalfLife, Optimizer, Phase, save_pretrained
 from .geod import GeodTerm
 from .geod.term import OPTIMIZER as GEOD_ADAM
 from .journal import depth_shades, pose_picture, sheet
-from .networks import Pof3dNetworks
+from .networks import NetworksConfig, Pof3dNetworks
 from .ordered_images import OrderedImages
 from .published_steps import PublishedSteps
 from .quality import Quality, chosen_poses, fakes, latents
@@ -247,8 +248,13 @@ class Pof3dTask:
             self._save(self.out / "best", step, figures)
 
     def _save(self, folder: Path, step: int, figures: Mapping[str, float]) -> None:
-        networks = self.state.networks
-        save_pretrained(networks, networks.config, folder, card=self.card(step, figures))
+        save_pretrained(self.state.networks, self.config_at(step), folder, card=self.card(step, figures))
+
+    def config_at(self, step: int) -> NetworksConfig:
+        """The networks as they are after so many steps: they render as large as they do then."""
+        config = self.state.networks.config
+        rays = replace(config.generator.rays, raw_resolution=self.steps.resolution(self._images(step)))
+        return replace(config, generator=replace(config.generator, rays=rays))
 
     def pictures(self, module: nn.Module) -> dict[str, Float[Tensor, "h w 3"]]:
         """Real images; fakes with what was rendered, its depth and normals; where the generator looks from."""

@@ -61,7 +61,7 @@ def train_pof3d(
     )
     result = train(task, out, options=replace(options, nonfinite="zero"))
     text = card(result.step, {name.removeprefix("evaluate/"): value for name, value in result.metrics.items()})
-    publish(task.module, networks.config, result, out / "weights", card=text, part=networks)
+    publish(task.module, task.config_at(result.step), result, out / "weights", card=text, part=networks)
     return result
 
 

@@ -177,6 +177,12 @@ class Pof3dTraining(LoopSettings):
         require_ranges(self, "PoF3D's", style_mixing=share, pose_swapping=share, augment_strength=share)
         require_ranges(self, "PoF3D's", resolution_kimg=weight, augment_target=(-1.0, 1.0), augment_kimg=(1e-3, 1e9))
         require_ranges(self, "PoF3D's", ema_kimg=(1e-6, 1e9), ema_rampup=(1e-6, 1e9), collapse=(0.0, 180.0))
+        sizes = {self.resolution_start, self.resolution_end or self.resolution_start}
+        if self.network.network.superresolution == "none" and sizes != {self.network.resolution}:
+            raise InputError(
+                f"PoF3D renders {self.resolution_start} pixels a side for images of {self.network.resolution} without "
+                "super-resolution: give --resolution-start of the same number, and no other end."
+            )
         group = min(self.discriminator.group, self.batch)
         if self.batch % group:
             raise InputError(
