@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy.io import savemat
+from tests.parity.checks_bootstrap_encoder import lpips_of
 from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 from torch import Tensor
@@ -19,6 +20,10 @@ from monoform.camera import to_opengl
 from monoform.data.categories import CATEGORIES, CategoryPhotos, open_category
 from monoform.data.categories.run_lengths import RunLengthMask
 from monoform.data.categories.squares import grown, masked_square, normalized_box, square_around, whole
+from monoform.methods.bootstrap.evaluated_views import LIMIT, evaluated_views
+from monoform.methods.bootstrap.image_scores import CAP, THRESHOLD, capped_psnr, opacity_iou, similarity
+from monoform.metrics import Moments, frechet_distance
+from monoform.metrics.image import SSIM_WINDOW
 
 NO_CLASS = -1
 
@@ -271,3 +276,82 @@ def data_carla(case: Case) -> None:
             case.compare(f"{kind}pose", published_poses(photos))
             case.compare(f"{kind}focal", photos.poses.focal[:, None])
             case.compare(f"{kind}c", center.expand(len(photos), 2))
+
+
+@check("bootstrap-inversion", "novel-view-pairing")
+def novel_view_pairing(case: Case) -> None:
+    config = case.config
+    config.one_of("compares", "list position with global index", "global index with global index")
+    order = ["training indices", "training pairing", "test indices", "test pairing", "re-seed", "z of training"]
+    config.one_of("order", [*order, "z of test"])
+    config.one_of("published_limit", LIMIT)
+    for name, variant in config["variants"].items():
+        assert variant["dataset"] in CATEGORIES
+        train, test = evaluated_views(
+            variant["views"],
+            variant["test_views"],
+            views=variant["views_per_object"],
+            test_views=variant["views_per_object_test"],
+            repeats=variant["repeats"],
+            latent_dim=config["latent_dim"],
+            limit=config["limit"],
+            seed=case.manifest["seeds"]["all"]["seed"],
+            same_view=config["compares"] == "list position with global index",
+        )
+        case.compare(f"{name}/eval_indices", train.numbers)
+        case.compare(f"{name}/eval_indices_perm", train.other)
+        case.compare(f"{name}/z", train.latents)
+        assert (test is None) == (f"{name}/z_test" not in case)
+        if test is not None:
+            case.compare(f"{name}/test_eval_indices", test.numbers)
+            case.compare(f"{name}/test_eval_indices_perm", test.other)
+            case.compare(f"{name}/z_test", test.latents)
+
+
+@check("bootstrap-inversion", "metrics")
+def metrics(case: Case) -> None:
+    config = case.config
+    config.one_of("psnr_cap", CAP)
+    config.one_of("clamp", [0, 1])
+    config.one_of("iou_threshold", THRESHOLD)
+    window = config["ssim"]
+    window.one_of("window", SSIM_WINDOW)
+    window.one_of("kind", "uniform")
+    window.one_of("data_range", 1.0)
+    pairs = list(zip(*(case.tensor(name).permute(0, 2, 3, 1) for name in ("pred", "target")), strict=True))
+    ratios = torch.tensor([capped_psnr(*pair) for pair in pairs])
+    likeness = torch.tensor([similarity(*pair) for pair in pairs])
+    case.compare("out_psnr", ratios)
+    case.compare("out_psnr_mean", ratios.mean())
+    case.compare("out_ssim", likeness)
+    planes = [torch.cat(images, dim=-1) for images in zip(*pairs, strict=True)]
+    case.compare("out_ssim_mean", torch.tensor([similarity(*planes)]))
+    masks = zip(case.tensor("alpha_pred"), case.tensor("alpha_real"), strict=True)
+    case.compare("out_iou", torch.tensor([opacity_iou(*pair) for pair in masks]))
+    divisor = config.one_of("fid_covariance", "n-1", "n")
+    first, second = (Moments.of(case.array(name)) for name in ("feat1", "feat2"))
+    case.compare("out_mu1", first.mean)
+    case.compare("out_sigma1", first.covariance(divisor))
+    case.compare("out_fid", np.float64(frechet_distance(first, second, divisor)))
+
+
+@check("bootstrap-inversion", "lpips")
+def lpips(case: Case) -> None:
+    config = case.config
+    config.one_of("network", "vgg16")
+    config.one_of("version", "lpips 0.1 form")
+    config.one_of("rgb", "u8/127.5 - 1")
+    distance = lpips_of(case.manifest)
+    first, second = (case.tensor(name).float() / 127.5 - 1 for name in ("a_u8", "b_u8"))
+    assert list(first.shape[2:]) == config["image_size"]
+    first.requires_grad_()
+    found = distance.distances(first, second)
+    case.compare("out_distance", found[:, None])
+    case.compare("out_grad_a", torch.autograd.grad(found.sum(), first)[0])
+    unit = [[(image.detach() / 2 + 0.5).permute(1, 2, 0) for image in images] for images in (first, second)]
+    case.compare("out_distance_normalize", torch.tensor([[distance(*pair)] for pair in zip(*unit, strict=True)]))
+    strides = config["feature_stride"]
+    with torch.no_grad():
+        for number, values in enumerate(distance.features(first)):
+            part = values[:, :: strides["channels"], :: strides["rows"], :: strides["columns"]]
+            case.compare(f"out_feature{number}_sub", part)

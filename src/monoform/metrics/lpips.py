@@ -74,12 +74,12 @@ class Lpips:
         """
         # Apart, so that there is no graph of those that need no gradient.
         total = images.new_zeros(len(images))
-        for weights, ours, theirs in zip(self.linear, self._unit(images), self._unit(references), strict=True):
+        for weights, ours, theirs in zip(self.linear, self.features(images), self.features(references), strict=True):
             total = total + (weights[:, None, None] * (ours - theirs) ** 2).sum(dim=1).mean(dim=(1, 2))
         return total
 
-    def _unit(self, images: Float[Tensor, "n 3 h w"]) -> list[Tensor]:
-        """Maps of features of unit length."""
+    def features(self, images: Float[Tensor, "n 3 h w"]) -> list[Tensor]:
+        """Maps of features of unit length, of images -1..1."""
         mean, deviation = images.new_tensor(_MEAN)[:, None, None], images.new_tensor(_DEVIATION)[:, None, None]
         maps = self.vgg((images - mean) / deviation)
         return [one / (torch.linalg.vector_norm(one, dim=1, keepdim=True) + _SMALL) for one in maps]
