@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.command_line import monoform
 from tests.methods.pof3d.tiny import CONFIG, networks, taught
 from torch import Tensor
 
 from monoform import InputError, Photo, View
 from monoform.camera import Camera, orbit
+from monoform.data.images import ImageSet
 from monoform.jobs.generate import generate, generator_of_weights
 from monoform.jobs.sample_labels import write_data_set
 from monoform.jobs.sample_pictures import GenerateOptions
@@ -281,3 +283,29 @@ def test_squares_of_photos() -> None:
     seen, _ = camera.project(torch.zeros(1, 1, 3))
     assert (camera.width, camera.height) == (100, 60) and seen[0, 0].tolist() == pytest.approx([55, 30], abs=1e-4)
     assert float(camera.intrinsics[0, 0, 0]) == pytest.approx(1.5 * 25)
+
+
+def test_the_command_makes_samples_and_a_data_set(tmp_path: Path) -> None:
+    weights, words = (
+        saved(tmp_path),
+        ("--faces", 200, "--texture", 64, "--resolution", 32, "--frames", 2, "--wobble", 2),
+    )
+    told = monoform("generate", "--weights", weights, "--seeds", "2-3", "-o", tmp_path / "out", "--labels", *words)
+    assert told.returncode == 0, told.stderr
+    names = ["seed_0002", "seed_0003", "sheet.png", "data_set"]
+    assert [Path(line.split(": ")[0]).name for line in told.stdout.splitlines()] == names
+    assert "image_raw.png" in [path.name for path in (tmp_path / "out" / "seed_0002").iterdir()]
+    images = ImageSet(tmp_path / "out" / "data_set")
+    assert len(images) == 2 and images.resolution == 16 and images.has_labels
+    world, _ = networks().generator.cameras(networks().generator.map(latent(3)).pose)
+    label = images.label(1)
+    assert label is not None
+    np.testing.assert_allclose(np.reshape(label[:16], (4, 4)), world[0].detach(), atol=1e-5)
+    again = monoform("generate", "--weights", weights, "--seeds", 3, "-o", tmp_path / "out", *words)
+    assert "already there" in again.stdout
+    told = monoform("generate", "--weights", weights, "--mix", 2, 3, "-o", tmp_path / "out", "--between", 4)
+    assert [Path(line).name for line in told.stdout.splitlines()] == ["mix_0002_0003.mp4", "mix_0002_0003.png"]
+    row = pixels(tmp_path / "out" / "mix_0002_0003.png")
+    assert row.shape == (16, 16 * (1 + networks().generator.slots), 3)
+    told = monoform("generate", "--weights", weights, "--noise", "much", "-o", tmp_path / "none")
+    assert told.returncode == 2 and "pof3d's noise is 'much'" in told.stderr and not (tmp_path / "none").exists()
