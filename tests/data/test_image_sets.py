@@ -144,6 +144,9 @@ def test_an_order_visits_all_and_goes_on_where_it_was(tmp_path: Path) -> None:
     assert list(itertools.islice(half_window_order(7, seed=3, skip=30), 40)) == order[30:]
     parts = [list(itertools.islice(half_window_order(7, seed=3, rank=rank, replicas=2), 35)) for rank in range(2)]
     assert [each for pair in zip(*parts, strict=True) for each in pair] == order
+    for nobody in ({"size": 0}, {"size": 7, "rank": 1}, {"size": 7, "rank": -1, "replicas": 2}):
+        with pytest.raises(ValueError, match="no order"):
+            next(half_window_order(**nobody))
 
 
 def test_a_label_of_a_field_of_view_holds_nothing_about_the_pose() -> None:

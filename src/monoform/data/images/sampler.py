@@ -19,7 +19,12 @@ def half_window_order(
         size: pictures of the set.
         window: share of the set among which places are exchanged; 0 leaves the first order as it is.
         skip: numbers of this process that were given out before, as when a training goes on.
+
+    Raises:
+        ValueError: the set is empty, or there is no process of this rank.
     """
+    if size < 1 or not 0 <= rank < replicas:
+        raise ValueError(f"no order of {size} pictures for process {rank} of {replicas}")
     order, random = np.arange(size), np.random.RandomState(seed)
     places = 0
     if window > 0:
