@@ -60,7 +60,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def asked(photos: Path, weights: Path, out: Path, **more: object) -> Pof3dEvaluation:
-    return Pof3dEvaluation(data=photos, weights=str(weights), out=out, samples=COUNT, block=10, batch=4, **more)  # type: ignore[arg-type]
+    return Pof3dEvaluation(data=photos, weights=str(weights), out=out, generated=COUNT, block=10, batch=4, **more)  # type: ignore[arg-type]
 
 
 def total(out: Path) -> dict[str, float]:
@@ -134,6 +134,8 @@ def test_poses_are_those_of_the_latents_and_of_the_labels(photos: Path) -> None:
     expected = angles_from(net.cameras(net.map(z).pose)[0].double(), TINY.rig.pivot)
     assert np.allclose(poses, expected.numpy(), atol=1e-5)
     assert np.isnan(real[0].more["told"]).all()
+    told = [block.more["told"] for block in Photos(images, net, tiny_discriminator(), batch=5).blocks(range(7))]
+    assert [len(each) for each in told] == [5, 2] and np.isfinite(np.concatenate(told)).all()
     own, uniform = (
         np.concatenate([block.more["pose"] for block in Samples(net, 40, poses=kind).blocks(range(40))])
         for kind in ("own", "uniform")
@@ -188,7 +190,7 @@ def test_elevations_beyond_a_pole_are_held_there_and_counted() -> None:
 
 
 def test_bad_words_are_one_sentence(photos: Path, weights: Path, tmp_path: Path) -> None:
-    for more, said in (({"samples": 1}, "--samples"), ({"block": 0}, "--block"), ({"reals": -1}, "--reals")):
+    for more, said in (({"generated": 1}, "--generated"), ({"block": 0}, "--block"), ({"reals": -1}, "--reals")):
         with pytest.raises(InputError, match=said):
             Pof3dEvaluation(**{"data": photos, "weights": str(weights), "out": tmp_path / "out", **more})
     with pytest.raises(InputError, match="at least 2"):
@@ -199,7 +201,7 @@ def test_bad_words_are_one_sentence(photos: Path, weights: Path, tmp_path: Path)
 
 
 def test_the_command_resumes_and_shares_its_blocks(photos: Path, weights: Path, tmp_path: Path) -> None:
-    words = ["evaluate", "pof3d", "--data", photos, "--weights", weights, "--samples", 12, "--block", 6, "--batch", 3]
+    words = ["evaluate", "pof3d", "--data", photos, "--weights", weights, "--generated", 12, "--block", 6, "--batch", 3]
     words += ["--covariance", "n-1", "--poses", "own", "--noise", "const"]
     first = monoform(*words, "-o", tmp_path / "one")
     assert first.returncode == 0, first.stderr

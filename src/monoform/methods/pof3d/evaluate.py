@@ -42,7 +42,7 @@ class Pof3dEvaluation(EvaluationOptions):
     """Folder or zip file of the photos that the generator learned from."""
     weights: str
     """Folder that `monoform train pof3d` or `monoform convert` wrote."""
-    samples: int = 50_000
+    generated: int = 50_000
     """Samples of each kind of poses; the published metrics take 50000."""
     reals: int = 0
     """Photos, drawn by the seed; 0 for all, as the published full metrics take."""
@@ -84,7 +84,7 @@ class Pof3dEvaluation(EvaluationOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_range("--samples", self.samples, FEWEST, 10_000_000)
+        require_range("--generated", self.generated, FEWEST, 10_000_000)
         require_range("--reals", self.reals, 0, 100_000_000)
         require_range("--truncation", self.truncation, -10, 10)
         require_range("--depth-photos", self.depth_photos, 1, 1_000_000)
@@ -140,7 +140,7 @@ class SamplesAndPhotos(ImageBlocks):
             if asked.poses in (poses, "both"):
                 sources[poses] = Samples(
                     net,
-                    asked.samples,
+                    asked.generated,
                     poses=poses,
                     truncation=asked.truncation,
                     random=asked.noise == "random",

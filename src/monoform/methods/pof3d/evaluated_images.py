@@ -99,7 +99,11 @@ class Photos:
         with torch.inference_mode():
             floats = images.to(device_of(self.discriminator)).float() / 127.5 - 1
             raw = interpolate(floats, (side, side), mode="bilinear", align_corners=False)
-            pose = within_poles(self.discriminator.predict_pose(floats, raw).cpu())[0]
+            # It looks at groups; where photos do not fill the last one, the first of them do so again.
+            group = self.discriminator.config.group
+            places = torch.arange(-(-len(floats) // group) * group) % len(floats)
+            told = self.discriminator.predict_pose(floats[places], raw[places])[: len(floats)]
+            pose = within_poles(told.cpu())[0]
             return angles_from(camera_poses(pose.double(), pivot=rig.pivot, radius=rig.radius), rig.pivot)
 
 
