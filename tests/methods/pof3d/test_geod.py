@@ -60,19 +60,15 @@ def test_the_nearest_triangle_is_seen(supersampling: int) -> None:
     """Against a loop over all triangles and samples that casts rays."""
     points = bumps(0)
     size, factor = points.shape[1] * supersampling, focal_length(points.shape[1], FOV)
-    expected = np.full((size, size), 100.0)
     corners = points.reshape(-1, 3).numpy()[grid_triangles(*points.shape[1:3]).numpy()]
+    shares_of = np.linalg.inv(corners.transpose(0, 2, 1))  # a ray times its depth is a sum of corners by these shares
+    expected = np.full((size, size), 100.0)
     for row in range(size):
         for column in range(size):
             pixel = (np.array([column, row]) + 0.5) / supersampling - (points.shape[1] - 1) / 2
-            ray = np.array([*(pixel / factor), 1.0])
-            for a, b, c in corners:
-                try:
-                    shares = np.linalg.solve(np.stack((a, b, c), axis=1), ray)  # ray * z = sum of shares * corners * z
-                except np.linalg.LinAlgError:
-                    continue
-                if (shares >= 0).all():
-                    expected[row, column] = min(expected[row, column], 1 / shares.sum())
+            shares = shares_of @ np.array([*(pixel / factor), 1.0])
+            met = (shares >= 0).all(axis=1)
+            expected[row, column] = min(100.0, (1 / shares[met].sum(axis=1)).min(initial=100.0))
     averaged = expected.reshape(points.shape[1], supersampling, -1, supersampling).mean(axis=(1, 3))
     seen = seen_depth(points, FOV, supersampling=supersampling, uncovered=100.0)[0].numpy()
     assert np.allclose(seen, averaged, atol=1e-9)
