@@ -161,6 +161,17 @@ def test_what_a_training_leaves(tmp_path: Path) -> None:
     assert found.generator.config == TINY
 
 
+def test_pictures_get_better(tmp_path: Path) -> None:
+    """Discs on white: what is made comes nearer to them than it was after the first steps."""
+    options = changed(rate=0.005, rate_discriminator=0.004, ema_kimg=0.5, ema_rampup=0.3, metric_images=32)
+    options = changed(options, evaluate_every=25)
+    loop = options.loop(steps=75, device="cpu", progress=False)
+    train_pof3d(photo_folder(tmp_path / "photos", count=40), tmp_path / "run", loop, options)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    distances = [line["evaluate/frechet_pyramid_n"] for line in lines if line["kind"] == "evaluate"]
+    assert len(distances) == 3 and distances[-1] < 0.7 * distances[0]
+
+
 def test_weights_render_as_large_as_the_training_did(tmp_path: Path) -> None:
     task = task_of(changed(resolution_start=4, resolution_end=8, resolution_kimg=0.04), tmp_path)
     assert [task.config_at(step).generator.rays.raw_resolution for step in (0, 5, 10, 99)] == [4, 6, 8, 8]
