@@ -68,17 +68,17 @@ def labelled_source(case: Case, folder: Path) -> Path:
 def compare_with_tool(case: Case) -> None:
     """What `prepare images` makes of the photos is the published tool's archive."""
     tool = case.config["tool"]
-    width, height = tool["resolution"]
+    width, height = tool.get("resolution") or (None, None)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "set.zip"
-        options = SetOptions(tool["transform"], width, height, tool.get("max_images"))
+        options = SetOptions(tool["transform"] or "stretch", width, height, tool.get("max_images"))
         prepare_images(labelled_source(case, Path(folder)), out, options)
         with zipfile.ZipFile(out) as archive:
             members = [[each.filename, each.file_size, each.compress_type] for each in archive.infolist()]
         assert members == case.manifest["zip_members"], "zip_members"
         images = ImageSet(out)
         for name, asked in case.config["readers"].items():
-            if "create_label_fov" not in asked and asked["resolution"] == width:
+            if "create_label_fov" not in asked and asked["resolution"] == images.resolution:
                 pixels = np.stack([images.image(number) for number in range(len(images))])
                 case.compare(f"{name}_images", pixels.transpose(0, 3, 1, 2))
                 case.compare(f"{name}_labels", np.stack([images.label(number) for number in range(len(images))]))
