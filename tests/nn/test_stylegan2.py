@@ -68,7 +68,7 @@ SIDE = st.integers(-2, 4)
 
 @settings(max_examples=60, deadline=None)
 @given(
-    size=st.tuples(st.integers(6, 9), st.integers(6, 9)),
+    size=st.tuples(st.integers(8, 11), st.integers(8, 11)),
     taps=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     separable=st.booleans(),
     up=PAIR,
