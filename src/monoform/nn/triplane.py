@@ -106,7 +106,7 @@ class PlaneTable:
             found = (self.table[corners.long()] * weights[..., None]).sum(dim=1)
         else:
             found = embedding_bag(corners, self.table, mode="sum", per_sample_weights=weights.to(self.table.dtype))
-        return found.reshape(n, p, -1)
+        return found.reshape(n, p, self.table.shape[1])
 
     def _cells(self, places: Tensor, size: int, align_corners: bool) -> tuple[Tensor, Tensor]:
         """The pixel before each place, counted with the padding, and the way from it to the next one, 0..1."""

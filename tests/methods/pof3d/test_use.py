@@ -213,7 +213,7 @@ def test_a_published_mesh_is_in_voxels(tmp_path: Path) -> None:
     assert mesh.vertices.min() > 2 and mesh.vertices.max() < 21
     planes = made.generator.planes(made.generator.map(latent(0)).ws)
     _, volume = volume_of(lambda points: made.generator.density(points[None], planes)[0], 24, 1.6)
-    np.testing.assert_allclose(mesh.vertices, surface_of(volume)[0], atol=1e-5)
+    np.testing.assert_allclose(mesh.vertices, surface_of(volume)[0], atol=1e-3)
 
 
 def test_weights_tell_their_method(tmp_path: Path) -> None:

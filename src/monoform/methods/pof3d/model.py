@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ from ...render import RaySampleNoise
 from .background import BackgroundField, see_background
 from .config import Pof3dConfig, fov_of
 from .decoder import Decoder, PlanesField, PlanesQuery, axes_of
+from .fast import OccupiedSpace
 from .mapping import Mapped, PoseMapping
 from .poses import camera_poses, intrinsics_of
 from .rendering import image_rays, sampling_of, see
@@ -144,6 +146,10 @@ class Pof3dGenerator(nn.Module):
         """Raw density and colors at points of these objects, which `planes` made."""
         return PlanesQuery(planes, self.decoder, self.config.rays.box, axes_of(self.config.compat.repeated_axes))
 
+    def space(self, planes: Float[Tensor, "1 3 c p p"]) -> OccupiedSpace:
+        """Where one object holds something: what makes many views of it quick."""
+        return OccupiedSpace(self.query(planes), self.config.rays)
+
     def density(self, points: Float[Tensor, "n p 3"], planes: Float[Tensor, "n 3 c h w"]) -> Float[Tensor, "n p"]:
         """Raw density at points in the world."""
         return self.query(planes)(points).geometry
@@ -162,6 +168,7 @@ class Pof3dGenerator(nn.Module):
         noise: Noise = "const",
         draws: Draws = None,
         planes: Float[Tensor, "n 3 c p p"] | None = None,
+        space: OccupiedSpace | None = None,
         fused: bool | None = None,
     ) -> Synthesis:
         """Images of styles, each from its camera.
@@ -175,16 +182,21 @@ class Pof3dGenerator(nn.Module):
             noise: what the planes' layers add.
             draws: where rays are sampled.
             planes: of these styles, where they are known.
+            space: where these planes, of one object, hold something: nothing else is rendered, without gradients.
             fused: see `modulated_conv2d`; None: whatever is quickest.
         """
         rays, side = self.config.rays, resolution or self.config.rays.raw_resolution
-        if planes is None:
+        if planes is None and space is None:
             planes = self.planes(ws, noise=noise, fused=fused)
         origins, directions = image_rays(world_from_camera, intrinsics, side)
         places = draws
         if not isinstance(places, RaySampleNoise):
             places = RaySampleNoise.draw(tuple(origins.shape[:2]), sampling_of(rays), places)
-        seen = see(self.query(planes), origins, directions, places, rays, self.config.compat)
+        if space is None:
+            assert planes is not None
+            seen = see(self.query(planes), origins, directions, places, rays, self.config.compat)
+        else:
+            seen = space.see(origins, directions, places, self.config.compat)
         colors = seen.colors
         if self.background is not None:
             colors = self._before_background(colors, seen.passed, ws, origins, directions, draws)
@@ -193,6 +205,31 @@ class Pof3dGenerator(nn.Module):
         )
         image, raw = self._finished(features, ws, noise, fused)
         return Synthesis(image, raw, features, depth, alpha)
+
+    @torch.no_grad()
+    def film(
+        self,
+        ws: Float[Tensor, "1 slots w"],
+        world_from_camera: Float[Tensor, "f 4 4"],
+        intrinsics: Float[Tensor, "f 3 3"],
+        *,
+        resolution: int | None = None,
+        noise: Noise = "const",
+        planes: Float[Tensor, "1 3 c p p"] | None = None,
+    ) -> Iterator[Synthesis]:
+        """Images of one object, one for each camera: its planes are made once, and empty space is not looked at.
+
+        Args:
+            world_from_camera: of the cameras.
+            intrinsics: of images whose side is 1.
+            resolution: of the raw image in pixels; None: that of the configuration.
+            noise: what the planes' layers add.
+            planes: of the object, where they are known.
+        """
+        planes = self.planes(ws, noise=noise) if planes is None else planes
+        space = self.space(planes)
+        for world, matrix in zip(world_from_camera, intrinsics, strict=True):
+            yield self.synthesize(ws, world[None], matrix[None], resolution=resolution, noise=noise, space=space)
 
     def _finished(self, features: Tensor, ws: Tensor, noise: Noise, fused: bool | None) -> tuple[Tensor, Tensor]:
         raw = features[:, :3]

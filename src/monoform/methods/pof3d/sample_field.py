@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
@@ -15,6 +16,7 @@ from ...nn.field import Field, FieldSamples
 from ...render import RaySampleNoise
 from ...render.ray_renderer import RayColors
 from .decoder import PlanesField
+from .fast import OccupiedSpace
 from .model import Pof3dGenerator
 from .rendering import sampling_of, see
 
@@ -36,6 +38,11 @@ class Sample:
     styles: Float[Tensor, "1 l w"]
     planes: Float[Tensor, "1 3 c p q"]
     scale: float = 1.0
+
+    @cached_property
+    def space(self) -> OccupiedSpace:
+        """Where there is something to see, for pictures from many sides."""
+        return self.net.space(self.planes)
 
     @property
     def background(self) -> tuple[float, float, float] | None:
@@ -124,7 +131,7 @@ class SampleImage:
         pose[:, :3, 3] /= one.scale
         size = pose.new_tensor([camera.width, camera.height, 1.0])
         intrinsics = camera.intrinsics.to(one.planes) / size[:, None]
-        seen = one.net.synthesize(one.styles, pose, intrinsics, planes=one.planes)
+        seen = one.net.synthesize(one.styles, pose, intrinsics, space=one.space)
         shape = (camera.height, camera.width)
         rgb = _resized(((seen.image + 1) / 2).clamp(0, 1), shape)
         return RayColors(
