@@ -133,7 +133,7 @@ def test_a_batch_writes_a_table_and_says_what_failed(photo, tmp_path):
         (["reconstruct", "{photo}", "--out="], "--out is '': give a path."),
         (["view", "nowhere"], "no result folder"),
         (["view", "{photo}"], "is a file: give the result folder."),
-        (["prepare", "check", "--data", "{photo}"], "is a file: give the data folder."),
+        (["prepare", "check", "--data", "{photo}"], "is no zip file: give a folder or a zip file"),
         (["cite", "magic"], "no method 'magic'"),
     ],
 )

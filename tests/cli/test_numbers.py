@@ -21,7 +21,12 @@ from monoform.jobs.evaluate import evaluations
 from monoform.methods.pixelnerf.evaluate import PixelNerfEvaluation
 from monoform.training import TrainOptions
 
-EVALUATED = {"inerf": ["--scene", "d"], "lift": ["d"], "nerf": ["--scene", "d"]}
+EVALUATED = {
+    "inerf": ["--scene", "d"],
+    "lift": ["d"],
+    "nerf": ["--scene", "d"],
+    "pof3d": ["--data", "d", "--weights", "w"],
+}
 VERBS = {
     "reconstruct": (reconstruct.Reconstruct, ["a.png", "-o", "x"]),
     "pose": (pose.Pose, ["a.png", "-o", "x", "--scene", "s"]),
