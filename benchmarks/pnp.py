@@ -1,6 +1,6 @@
 """Cameras from coordinate maps: the batched solver against the published procedure through OpenCV.
 
-    python benchmarks/pnp.py [--maps 100] [--size 64] [--seed 0]
+    python benchmarks/pnp.py [--maps 100] [--size 32] [--seed 0]
 
 Each map shows an ellipsoid of other radii from another camera, rendered by the solution of a quadratic equation. Noise
 is normal and of the same size in all three coordinates, in units of the largest radius. Outliers are pixels whose
@@ -56,7 +56,7 @@ def ellipsoids(count: int, size: int, draw: torch.Generator) -> tuple[Tensor, Te
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--maps", type=int, default=100)
-    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     draw = torch.Generator().manual_seed(given.seed)

@@ -8,6 +8,7 @@ import pytest
 from tests.parity import (  # noqa: F401  the checks enter themselves into the table
     checks_bootstrap_data,
     checks_bootstrap_encoder,
+    checks_bootstrap_inversion,
     checks_bootstrap_model,
     checks_inerf,
     checks_inerf_nerf,

@@ -118,8 +118,8 @@ class BootstrapGenerator(nn.Module):
         return Objects(parts, planes, palette)
 
     def distance(
-        self, points: Float[Tensor, "n p 3"], planes: Float[Tensor, "n 3 c p p"], *, twice: bool = False
-    ) -> Float[Tensor, "n p"]:
+        self, points: Float[Tensor, "n q 3"], planes: Float[Tensor, "n 3 c p p"], *, twice: bool = False
+    ) -> Float[Tensor, "n q"]:
         """Signed distance of points in the world, negative inside; raw density of a generator without distances.
 
         Args:
