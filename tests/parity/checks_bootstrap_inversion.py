@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
-from monoform.methods.bootstrap.cameras import camera_of
-from monoform.methods.bootstrap.model import BootstrapGenerator
-from monoform.methods.bootstrap.rendering import places_of
 from tests.parity.checks_bootstrap_encoder import (
     compare_from_below,
     compare_rotations,
@@ -23,10 +20,13 @@ from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
 from torch import Tensor
 
+from monoform.methods.bootstrap.cameras import camera_of
 from monoform.methods.bootstrap.estimate_pose import EstimatedCameras, focal_guesses
 from monoform.methods.bootstrap.invert import Chance, InversionOptions, Inverted, Refinement, State, Target, invert
+from monoform.methods.bootstrap.model import BootstrapGenerator
 from monoform.methods.bootstrap.objective import Objective
 from monoform.methods.bootstrap.pose_parameters import PoseParameters, rotation_degrees
+from monoform.methods.bootstrap.rendering import places_of
 from monoform.metrics.image import ssim
 
 PARAMETERS = {"R": "quaternion", "s": "scale", "t2": "offset", "z0": "focal"}

@@ -38,6 +38,7 @@ class PnpOptions:
         rounds: how often the points' weights are made anew.
         steps: of least squares in each round.
         refine_focal: whether focal lengths are refined too; the given ones are starts then.
+        precision: distance in the image, in the intrinsics' unit, within which a point is always believed.
     """
 
     samples: int = 48
@@ -46,6 +47,7 @@ class PnpOptions:
     rounds: int = 4
     steps: int = 6
     refine_focal: bool = False
+    precision: float = 0.0
 
     def __post_init__(self) -> None:
         if self.samples < 0 or self.sample_size < LEAST_POINTS or min(self.judged_by, self.rounds, self.steps) < 1:
@@ -221,17 +223,18 @@ def _robust(
 ) -> tuple[State, Float[Tensor, " h"]]:
     """Refined by least squares whose weights fall to 0 at a limit, found anew in each round; last, of all within it."""
     for _ in range(options.rounds):
-        limits = _limits(judged, state)
+        limits = _limits(judged, state, options.precision)
         ratio = (problem.errors(state) / limits[:, None]).clamp_max(1.0)
         state = problem.refined(state, problem.weights * (1.0 - ratio.square()).square(), options.steps)
-    limits = _limits(judged, state)
+    limits = _limits(judged, state, options.precision)
     state = problem.refined(state, problem.weights * (problem.errors(state) <= limits[:, None]), options.steps)
-    return state, _limits(judged, state)
+    return state, _limits(judged, state, options.precision)
 
 
-def _limits(judged: PnpProblem, state: State) -> Float[Tensor, " h"]:
+def _limits(judged: PnpProblem, state: State, precision: float) -> Float[Tensor, " h"]:
     extent = (judged.plane @ judged.pixels_from_plane.mT).abs().amax(dim=(1, 2))
-    return TUKEY * torch.maximum(_DEVIATION * judged.errors(state).median(dim=1).values, 1e-9 * extent + 1e-300)
+    found = TUKEY * torch.maximum(_DEVIATION * judged.errors(state).median(dim=1).values, 1e-9 * extent + 1e-300)
+    return found.clamp_min(precision)
 
 
 def _poses(problem: PnpProblem, state: State, limits: Tensor, intrinsics: Tensor, usable: Tensor) -> PnpPoses:

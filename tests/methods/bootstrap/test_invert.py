@@ -6,26 +6,26 @@ from dataclasses import replace
 
 import pytest
 import torch
-from monoform.methods.bootstrap.cameras import camera_of
-from monoform.methods.bootstrap.config import BootstrapConfig, Network, Rays, Scene, Training
-from monoform.methods.bootstrap.model import BootstrapGenerator
 from torch import Tensor
 
 from monoform import InputError
+from monoform.methods.bootstrap.cameras import camera_of
+from monoform.methods.bootstrap.config import BootstrapConfig, Network, Rays, Scene, Training
 from monoform.methods.bootstrap.counting import around, filled, indices, off_background
 from monoform.methods.bootstrap.estimate_pose import EstimatedCameras
-from monoform.methods.bootstrap.invert import InversionOptions, Inverted, Target, invert
+from monoform.methods.bootstrap.invert import InversionOptions, Inverted, Refinement, Target, invert
+from monoform.methods.bootstrap.model import BootstrapGenerator
 from monoform.methods.bootstrap.objective import Objective
 from monoform.methods.bootstrap.pose_parameters import PoseParameters
 
-SIZE = 20
+SIZE = 14
 NETWORK = Network(
     8, 8, channel_base=64, channel_max=8, plane_resolution=8, plane_features=4, decoder_width=8, palette=3
 )
 CONFIG = BootstrapConfig(
-    SIZE, NETWORK, Scene(1.0, flipped=True, white=True), Rays(8, 8), Training(alpha=False, augment=0.0, ada_target=None)
+    SIZE, NETWORK, Scene(1.0, flipped=True, white=True), Rays(6, 6), Training(alpha=False, augment=0.0, ada_target=None)
 )
-QUICK = InversionOptions(steps=12, rate=0.02)
+QUICK = InversionOptions(steps=8, rate=0.02)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def net() -> BootstrapGenerator:
     torch.manual_seed(0)
     net = BootstrapGenerator(CONFIG)
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
-    for _ in range(60):
+    for _ in range(40):
         points = 2 * torch.rand(2, 200, 3) - 1
         planes = net.planes(net.styles(net.map(torch.randn(2, 8))))
         loss = (net.distance(points, planes) - (points.norm(dim=-1) - 0.6)).square().mean()
@@ -84,8 +84,8 @@ def totals(found: Inverted) -> Tensor:
 def test_the_loss_falls_for_latent_and_camera_alike(net: BootstrapGenerator):
     target, latent, pose = problem(net)
     off = replace(pose, offset=pose.offset + 0.1, scale=1.1 * pose.scale)
-    found = invert(net, target, latent, cameras_of(off), Objective("mse"), replace(QUICK, steps=30))
-    assert found.refined.tolist() == [True, True] and totals(found).shape == (30, 2)
+    found = invert(net, target, latent, cameras_of(off), Objective("mse"), replace(QUICK, steps=24))
+    assert found.refined.tolist() == [True, True] and totals(found).shape == (24, 2)
     assert bool((totals(found)[-5:].mean(0) < 0.6 * totals(found)[:3].mean(0)).all())
     assert found.styles.shape == (2, net.slots, 8)
     assert bool(((found.pose.offset - pose.offset).norm(dim=1) < (off.offset - pose.offset).norm(dim=1)).all())
@@ -114,7 +114,8 @@ def test_options_change_what_moves(net: BootstrapGenerator):
         return invert(net, target, latent, cameras_of(pose), Objective("mse", mask=0.1), chosen)
 
     nothing = run(steps=0)
-    assert torch.equal(nothing.styles, latent.expand(-1, net.slots, -1)) and not nothing.refined.any()
+    torch.testing.assert_close(nothing.styles, latent.expand(-1, net.slots, -1))
+    assert not nothing.refined.any()
     fixed = run(refine_pose=False)
     torch.testing.assert_close(fixed.pose.offset, nothing.pose.offset)
     assert not torch.equal(run().pose.offset, nothing.pose.offset)
@@ -131,17 +132,32 @@ def test_options_change_what_moves(net: BootstrapGenerator):
     assert float((run(cosine=True).styles - split.styles).abs().max()) > 1e-4
 
 
-def test_rays_that_count_give_nearly_the_same(net: BootstrapGenerator):
+def test_rays_that_count_give_the_same(net: BootstrapGenerator):
+    """Exactly where they meet the cube; nearly where they are around the object, once it was rendered."""
     target, latent, pose = problem(net)
-    found = {
-        counting: invert(net, target, latent, cameras_of(pose), Objective("mse"), replace(QUICK, counting=counting))
-        for counting in ("all", "cube", "object")
-    }
-    for counting in ("cube", "object"):
-        torch.testing.assert_close(totals(found[counting]), totals(found["all"]), atol=0, rtol=0.2)
-    half = invert(net, target, latent, cameras_of(pose), Objective("mse"), replace(QUICK, half=True, counting="all"))
-    torch.testing.assert_close(totals(half), totals(found["all"]), atol=0, rtol=0.2)
-    assert not torch.equal(totals(half), totals(found["all"]))
+    ws, rows = latent.expand(-1, net.slots, -1), torch.arange(2)
+    found, gradients = {}, {}
+    for counting in ("all", "cube", "object"):
+        run = Refinement(net, target, Objective("mse"), InversionOptions(counting=counting), None, None)
+        for _ in range(2):
+            at = ws.clone().requires_grad_()
+            rgb, _ = run.look(net, at, run.cameras(pose, rows), rows, [0, 1])
+        found[counting] = rgb.detach()
+        gradients[counting] = torch.autograd.grad((rgb - target.rgb).square().sum(), at)[0]
+    torch.testing.assert_close(found["cube"], found["all"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(gradients["cube"], gradients["all"], atol=1e-4, rtol=1e-3)
+    assert float((found["object"] - found["all"]).abs().max()) < 0.1
+    assert float((gradients["object"] - gradients["all"]).norm() / gradients["all"].norm()) < 0.1
+
+
+def test_planes_may_have_half_the_precision(net: BootstrapGenerator):
+    target, latent, pose = problem(net)
+    plain, half = (
+        invert(net, target, latent, cameras_of(pose), Objective("mse"), replace(QUICK, steps=1, half=which))
+        for which in (False, True)
+    )
+    torch.testing.assert_close(totals(half), totals(plain), atol=0, rtol=0.1)
+    assert not torch.equal(totals(half), totals(plain))
 
 
 def test_the_best_of_several_cameras_goes_on(net: BootstrapGenerator):
@@ -158,7 +174,7 @@ def test_the_best_of_several_cameras_goes_on(net: BootstrapGenerator):
         )  # type: ignore[arg-type]
     )
     found = invert(net, target, latent, cameras_of(mixed, 2), Objective("mse"), replace(QUICK, tries=3))
-    assert totals(found).shape == (12, 2) and bool(torch.isfinite(totals(found)).all())
+    assert totals(found).shape == (8, 2) and bool(torch.isfinite(totals(found)).all())
     assert float((found.pose.offset - pose.offset).norm(dim=1).max()) < 0.3
 
 
@@ -169,7 +185,7 @@ def test_cameras_that_see_nothing_are_flagged_and_left_alone(net: BootstrapGener
     away = replace(pose, offset=offset)
     found = invert(net, target, latent, cameras_of(away), Objective("mse"), QUICK)
     assert found.refined.tolist() == [True, False]
-    assert torch.equal(found.styles[1], latent[1].expand(net.slots, -1))
+    torch.testing.assert_close(found.styles[1], latent[1].expand(net.slots, -1))
     assert totals(found)[:, 1].isnan().all() and totals(found)[:, 0].isfinite().all()
     lost = replace(cameras_of(pose), found=torch.tensor([[False], [True]]))
     assert invert(net, target, latent, lost, Objective("mse"), QUICK).refined.tolist() == [False, True]

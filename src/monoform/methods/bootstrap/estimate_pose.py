@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -137,7 +137,9 @@ def estimate_cameras(
         poses = solve_as_published(points, pixels, weights, intrinsics, orthographic=orthographic)
     else:
         given = (points, pixels, weights, intrinsics)
-        poses = solve_pnp(*given, orthographic=orthographic, options=options.pnp, generator=generator)
+        # Coordinates are of whole pixels: half of one is no reason to doubt them.
+        pnp = replace(options.pnp, precision=max(options.pnp.precision, 0.5 / mask.shape[2]))
+        poses = solve_pnp(*given, orthographic=orthographic, options=pnp, generator=generator)
     extent = guesses[0] / intrinsics[:, :1, 0, 0]
     return _published(poses.chosen(poses.order()[:, :keep]), extent, orthographic, mask)
 

@@ -253,7 +253,7 @@ class Refinement:
         target: Target,
         objective: Objective,
         options: InversionOptions,
-        generator: torch.Generator,
+        generator: torch.Generator | None,
         chance: Callable[[int], Chance] | None,
     ) -> None:
         self.net, self.target, self.objective, self.options = net, target, objective, options
@@ -360,7 +360,7 @@ class Refinement:
         chance: Chance | None = None,
     ) -> tuple[Float[Tensor, "b h w 3"], Float[Tensor, "b h w"]]:
         """Color and opacity of renders, by the rays that count."""
-        noise: Noise = self.generator if net.config.network.noise else "none"
+        noise: Noise = (self.generator or "const") if net.config.network.noise else "none"
         with self._half():
             planes = net.planes(ws, noise=noise if chance is None else chance.noise).float()
         palette = net.palette(ws)
