@@ -134,6 +134,9 @@ UNREAD |= {(f"list_forward_{nodes}", "config.sdf_scale") for nodes in (32, 128)}
 UNREAD |= {("geod", "config.uncovered")}  # however far, depths are clamped at the end of their range
 UNREAD |= {("train_step_list", "config.weight_decay")}  # of three steps it changes less than the order of a sum
 UNREAD |= {("list_inference_32", "config.test_pointnum")}  # points asked for at once
+# Where there are more views than the limit they are drawn anyway; seven views are one object of seven or of more.
+UNREAD |= {("novel-view-pairing", f"config.variants.{name}.repeats") for name in ("carla", "srn")}
+UNREAD |= {("novel-view-pairing", "config.variants.srn_small.views_per_object_test")}
 UNREAD |= {(name, "config.focal") for name in ("end_to_end_srn", "train_step_srn")}  # an array of the case says it too
 # The frequencies are tensors of the checkpoint; the release names the other two and uses them nowhere here.
 UNUSED = ("model.code.freq_factor", "model.canon_xyz", "model.encoder.pretrained")
