@@ -1,0 +1,119 @@
+"""The release's protocol with tiny networks: the same figures in whatever blocks, and what does not fit is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.data import category_cases, posed_files_cases
+
+from monoform.errors import InputError
+from monoform.methods.bootstrap import BootstrapConfig, BootstrapEncoder, BootstrapGenerator, EncoderConfig
+from monoform.methods.bootstrap.config import Network, Rays, Scene, Training
+from monoform.methods.bootstrap.encoder import small_encoder
+from monoform.methods.bootstrap.evaluate import EVALUATION, BootstrapEvaluation, InvertedCategory
+from monoform.training.weights import save_pretrained
+
+SIZE = 32
+NETWORK = Network(
+    8, 8, channel_base=64, channel_max=8, plane_resolution=8, plane_features=4, decoder_width=8, palette=3
+)
+
+
+def weights(place: Path, *, white: bool) -> tuple[str, str]:
+    """Folders of a generator and its encoder, untrained."""
+    torch.manual_seed(0)
+    scene = Scene(1.4, flipped=not white, white=white)
+    training = Training(alpha=False, augment=0.0, ada_target=None)
+    config = BootstrapConfig(SIZE, NETWORK, scene, Rays(4, 4), training, refine_pose=not white)
+    folders = place / "generator", place / "encoder"
+    save_pretrained(BootstrapGenerator(config), config, folders[0], card="tiny")
+    encoding: EncoderConfig = small_encoder(8)
+    save_pretrained(BootstrapEncoder(encoding), encoding, folders[1], card="tiny")
+    return str(folders[0]), str(folders[1])
+
+
+@pytest.fixture(scope="module")
+def cars(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Options for a set of photos with masks and cameras."""
+    place = tmp_path_factory.mktemp("cars")
+    category_cases.write_detections(place, count=3)
+    net, encoder = weights(place, white=False)
+    options = {"data": str(place), "category": "p3d_car", "weights": net, "encoder": encoder, "test_set": "train"}
+    return options | {"refine": (0, 1), "loss": "l1"}
+
+
+def figures(out: Path) -> dict[str, float]:
+    found = json.loads((out / "metrics.json").read_text())["total"]
+    return {name: value for name, value in found.items() if name != "seconds"}
+
+
+def measured(out: Path, options: dict[str, Any], **more: Any) -> dict[str, float]:
+    EVALUATION.run(BootstrapEvaluation(out=out, **options, **more))
+    return figures(out)
+
+
+def test_figures_do_not_depend_on_blocks(cars: dict[str, Any], tmp_path: Path) -> None:
+    """Two photos in one block or one by one, begun and gone on with."""
+    together = measured(tmp_path / "a", cars)
+    out = tmp_path / "b"
+    apart = measured(out, cars, block=1)
+    assert together == pytest.approx(apart, rel=1e-6)
+    damaged = next(out.glob("inverted/*/block.npz"))
+    for file in list(damaged.parent.iterdir()):
+        file.unlink()
+    damaged.parent.rmdir()
+    assert measured(out, cars, block=1) == pytest.approx(apart, rel=1e-6)
+    names = {f"{name}_n{steps}" for name in ("psnr", "ssim", "iou", "rotation", "refined") for steps in (0, 1)}
+    distances = {f"{start}frechet_pyramid_n-1_n{steps}" for start in ("", "random_") for steps in (0, 1)}
+    assert set(together) == names | distances | {"generation_frechet_pyramid_n-1"}
+    assert together["psnr_n0"] > 0 and together["refined_n0"] == 0
+
+
+def test_another_seed_gives_other_samples(cars: dict[str, Any], tmp_path: Path) -> None:
+    quick = cars | {"refine": (0,)}
+    first, second = (measured(tmp_path / str(seed), quick, seed=seed) for seed in (0, 1))
+    assert first != second
+    without = measured(tmp_path / "without", quick, generation=False)
+    assert without == {name: value for name, value in first.items() if not name.startswith("generation")}
+
+
+def test_other_views_of_the_same_object_are_compared(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        posed_files_cases.write_srn(tmp_path / f"shapenet/cars_{split}", ("a", "b"), views=3)
+    net, encoder = weights(tmp_path, white=True)
+    options = {"data": str(tmp_path), "category": "shapenet_cars", "weights": net, "encoder": encoder}
+    options |= {"refine": (0,), "loss": "l1", "limit": 4}
+    found = measured(tmp_path / "out", options)
+    assert {"random_psnr_n0", "random_ssim_n0", "frechet_pyramid_n-1_test_n0", "rotation_n0"} <= set(found)
+    assert "iou_n0" not in found
+    protocol = InvertedCategory.open(BootstrapEvaluation(out=tmp_path / "x", **options, same_view=False))
+    inverted = protocol.sources["inverted"]
+    views = inverted.views
+    assert len(views.numbers) == 4 and torch.equal(views.numbers // 3, views.other // 3)
+    assert not inverted.measuring.options.refine_pose
+    blocks = list(inverted.blocks(range(1)))
+    assert [block.more["shown"].item() for block in blocks] == [0, 1]
+    assert np.isfinite(blocks[1].more["psnr"]).all() and blocks[0].images.shape == (1, 3, SIZE, SIZE)
+
+
+def test_what_does_not_fit_is_said(cars: dict[str, Any], tmp_path: Path) -> None:
+    def refused(sentence: str, **more: Any) -> None:
+        with pytest.raises(InputError, match=sentence):
+            measured(tmp_path / "out", cars | more)
+
+    category_cases.write_carla(Path(cars["data"]) / "other")
+    refused("is a generator for perspective cameras and a gray background, carla has others", category="carla")
+    refused("There is no category 'boats'", category="boats")
+    refused("compares perceptual features", loss="vgg")
+    refused("imagenet_car", test_set="imagenet")
+    refused("give numbers of steps, each once", refine=(3, 3))
+    encoding = replace(small_encoder(8), latent_dim=16)
+    save_pretrained(BootstrapEncoder(encoding), encoding, tmp_path / "encoder", card="tiny")
+    refused("tells latents of 16 numbers, the generator takes 8", encoder=str(tmp_path / "encoder"))
+    assert not (tmp_path / "out").exists()
