@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from tests.methods.pof3d.training_cases import OPTIONS, TINY, changed, networks, photo_folder
 from torch import Tensor, nn
 
+from monoform.cli.settings import parse_settings
 from monoform.data.images import ImageSet, half_window_order
 from monoform.errors import InputError
+from monoform.methods.pof3d.geod import GeodOptions
 from monoform.methods.pof3d.journal import pose_figures, pose_picture
 from monoform.methods.pof3d.networks import NetworksConfig, Pof3dNetworks
 from monoform.methods.pof3d.ordered_images import OrderedImages
@@ -296,3 +299,81 @@ def test_photos_that_cannot_be_learned_from(tmp_path: Path) -> None:
         own = changed(metric="beauty", evaluate_every=1)
         loop = own.loop(steps=1, device="cpu", progress=False)
         train_pof3d(photo_folder(tmp_path / "good"), tmp_path / "beauty", loop, own)
+
+
+@pytest.mark.parametrize(
+    ("fields", "p", "signs", "wanted"),
+    [
+        ({}, 0.0, (3.0, 4.0), 8 / 500_000),  # certain of 3 in 4 real images, more than 0.6: stronger, by two steps of 4
+        ({}, 0.5, (1.0, 4.0), 0.5 - 8 / 500_000),
+        ({"augment_target": 0.8}, 0.5, (3.0, 4.0), 0.5 - 8 / 500_000),
+        ({"augment_kimg": 1.0}, 0.0, (3.0, 4.0), 8 / 1000),
+        ({"weights": "somewhere"}, 0.0, (3.0, 4.0), 8 / 100_000),
+        ({}, 0.0, (1.0, 4.0), 0.0),  # never below 0
+        ({"augment": "fixed", "augment_strength": 0.3}, 0.3, (3.0, 4.0), 0.3),
+        ({"augment_every": 4}, 0.0, (3.0, 4.0), 0.0),  # not yet due
+    ],
+)
+def test_the_augmentation_follows_the_discriminator(
+    fields: dict[str, Any], p: float, signs: tuple[float, float], wanted: float, tmp_path: Path
+) -> None:
+    task = task_of(changed(**{"augment": "ada", "augment_every": 2, **fields}), tmp_path)
+    pipe = task.state.augment
+    assert pipe is not None and task.steps.augment is pipe
+    pipe.p.fill_(p)
+    task.state.signs.copy_(torch.tensor(signs))
+    task.after_step(1, torch.Generator())
+    assert float(pipe.p) == pytest.approx(wanted, abs=1e-7)
+
+
+def test_options_of_optimizers_averages_and_data(tmp_path: Path) -> None:
+    usual = task_of(OPTIONS, tmp_path)
+    other = task_of(changed(rate=0.1, rate_discriminator=0.2, beta2=0.5, every_discriminator=0), tmp_path)
+    phases = {phase.name: phase for phase in other.phases()}
+    assert phases["generator"].optimizer.rate == pytest.approx(0.1 * 4 / 5)
+    assert phases["discriminator"].optimizer.rate == 0.2 and "penalty" not in phases
+    assert phases["discriminator"].optimizer.betas == (0.0, 0.5)
+    assert [phase.name for phase in usual.phases()] == ["generator", "smoothness", "discriminator", "penalty"]
+    # 4 images a step: half-lives of an eighth of 1000 images, or 5 % of 4000 seen.
+    assert usual.ema().decay_at(1000) == pytest.approx(0.5 ** (4 / 125))
+    assert usual.ema().decay_at(100) == pytest.approx(0.5 ** (4 / 20))
+    longer = task_of(changed(ema_kimg=100.0, ema_rampup=1.0), tmp_path).ema()
+    assert longer.decay_at(100) == pytest.approx(0.5 ** (4 / 400))
+    photos = photo_folder(tmp_path / "wide", count=4)
+    with_wide = photos / "000.png"
+    Image.new("RGB", (24, 16)).save(with_wide)
+    loop = OPTIONS.loop(steps=1, device="cpu", progress=False)
+    with pytest.raises(InputError, match="not square"):
+        train_pof3d(photos, tmp_path / "none", loop, OPTIONS)
+    cropped = changed(fit="crop", mirror_data=True, metric_images=0, evaluate_every=0, kimg=0.004)
+    result = train_pof3d(photos, tmp_path / "crop", cropped.loop(steps=1, device="cpu", progress=False), cropped)
+    assert result.finished and "8 photos" in (tmp_path / "crop" / "weights" / "README.md").read_text()
+    assert TRAINING.steps_of(cropped) == 1
+
+
+def test_geod_learns_beside_and_tells_the_generator(tmp_path: Path) -> None:
+    task = task_of(changed(geod=GeodOptions(weight=0.5, stop=0.002)), tmp_path)
+    names = [phase.name for phase in task.phases()]
+    assert names[0] == "geod" and task.state.geod is not None
+    assert [task.phases()[0].schedule(step) for step in (0, 1)] == [1.0, 0.0]
+    loss, _ = task._of_geod(task.images.batch(0), 0, torch.Generator())
+    assert float(loss.detach()) != 0 and loss.requires_grad
+    over, _ = task._of_geod(task.images.batch(0), 9, torch.Generator())
+    assert float(over.detach()) == 0
+    _, metrics = next(iter(task.steps.generator_terms(torch.randn(4, 8), 0.0, Chance(torch.Generator()))))
+    assert float(metrics["loss_geod"].detach()) > 0
+
+
+def test_words_change_the_configuration_that_they_name() -> None:
+    """Also where they change a part of a part of it."""
+
+    def settings(*words: str) -> Pof3dTraining:
+        found = TRAINING.settings(lambda start: parse_settings(Pof3dTraining, words, "pof3d", start))
+        assert isinstance(found, Pof3dTraining)
+        return found
+
+    assert settings() == PRESETS["small"]
+    found = settings("config=ffhq", "network.rig.radius=3", "gamma=7", "discriminator.frozen=2")
+    assert found.network == replace(PRESETS["ffhq"].network, rig=replace(PRESETS["ffhq"].network.rig, radius=3.0))
+    assert (found.gamma, found.lambda_cam, found.discriminator.frozen) == (7.0, 2.0, 2)
+    assert found.accumulate == 8
