@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d, grid_sample, interpolate, leaky_relu, pad, softplus
 
-from monoform.methods.pof3d.config import preset
 from monoform.methods.pof3d.decoder import axes_of
 from monoform.methods.pof3d.model import Pof3dGenerator
+from monoform.methods.pof3d.presets import preset
 from monoform.methods.pof3d.rendering import image_rays
 from monoform.nn.stylegan2 import SynthesisBlock, SynthesisLayer, ToRGB, fir_kernel
 from monoform.render import importance

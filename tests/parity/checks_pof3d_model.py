@@ -26,13 +26,13 @@ from monoform.methods.pof3d.config import (
     Rays,
     Rig,
     focal_of,
-    preset,
 )
 from monoform.methods.pof3d.decoder import Decoder, PlanesQuery, axes_of
 from monoform.methods.pof3d.discriminator import DiscriminatorConfig, Pof3dDiscriminator
 from monoform.methods.pof3d.mapping import PoseMapping
 from monoform.methods.pof3d.model import Pof3dGenerator
 from monoform.methods.pof3d.poses import MIRRORS, camera_poses, intrinsics_of, mirrored
+from monoform.methods.pof3d.presets import preset
 from monoform.methods.pof3d.rendering import image_rays, normal_map, normals_of_depth, sampling_of, see, seen_of
 from monoform.methods.pof3d.superresolution import Superresolution
 from monoform.nn.field import FieldSamples

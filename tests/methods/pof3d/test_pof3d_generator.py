@@ -12,7 +12,6 @@ from torch import Tensor
 
 from monoform.errors import InputError
 from monoform.methods.pof3d.config import (
-    PRESETS,
     Background,
     Compat,
     Network,
@@ -22,12 +21,12 @@ from monoform.methods.pof3d.config import (
     Rig,
     focal_of,
     fov_of,
-    preset,
 )
 from monoform.methods.pof3d.decoder import axes_of
 from monoform.methods.pof3d.mapping import PoseMapping
 from monoform.methods.pof3d.model import Pof3dGenerator, Synthesis
 from monoform.methods.pof3d.poses import camera_poses, intrinsics_of, mirrored, within_poles
+from monoform.methods.pof3d.presets import PRESETS, preset
 from monoform.methods.pof3d.rendering import image_rays, normals_of_depth, sampling_of, see
 from monoform.nn.field import FieldSamples
 from monoform.nn.triplane import AXES, PlaneTable, plane_features, sample_planes

@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 from tests.pictures import disc, png
 
-from monoform.methods.pof3d.config import Network, Pof3dConfig, preset
+from monoform.methods.pof3d.config import Network, Pof3dConfig
 from monoform.methods.pof3d.discriminator import DiscriminatorConfig
 from monoform.methods.pof3d.model import Pof3dGenerator
 from monoform.methods.pof3d.networks import NetworksConfig, Pof3dNetworks
+from monoform.methods.pof3d.presets import preset
 
 NETWORK = Network(
     z_dim=8,

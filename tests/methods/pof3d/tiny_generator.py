@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import torch
 
-from monoform.methods.pof3d.config import Network, Pof3dConfig, preset
+from monoform.methods.pof3d.config import Network, Pof3dConfig
 from monoform.methods.pof3d.discriminator import DiscriminatorConfig, Pof3dDiscriminator
 from monoform.methods.pof3d.model import Pof3dGenerator
+from monoform.methods.pof3d.presets import preset
 
 SMALL = preset("small")
 TINY: Pof3dConfig = replace(

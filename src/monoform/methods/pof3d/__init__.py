@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .config import Compat as Compat
 from .config import Pof3dConfig as Pof3dConfig
-from .config import preset as preset
 from .mapping import Mapped as Mapped
 from .model import Pof3dGenerator as Pof3dGenerator
 from .model import Synthesis as Synthesis
 from .poses import camera_poses as camera_poses
 from .poses import mirrored as mirrored
+from .presets import preset as preset

@@ -1,9 +1,9 @@
-"""PoF3D's options: the published generators and their cameras by name."""
+"""PoF3D's options: networks, cameras, rays; how samples are made and a photo is found among them."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from ...errors import InputError
@@ -12,6 +12,7 @@ from ...ranges import require_ranges
 Superresolution = Literal["none", "2X", "4X", "8X", "8XDC"]
 NoiseMode = Literal["const", "none", "random"]
 Learned = Literal["nothing", "radius", "fov"]
+Crop = Literal["auto", "center", "pad", "object"]
 Range = tuple[float, float]
 FOV = 18.837
 """Degrees that EG3D's cameras of faces see."""
@@ -274,48 +275,40 @@ def fov_of(focal: float) -> float:
     return math.degrees(2 * math.atan(1 / (focal * math.sqrt(2))))
 
 
-_CARS = Pof3dConfig(
-    resolution=128,
-    network=Network(superresolution="2X"),
-    pose=PoseHead(yaw_mean=math.pi),
-    rig=Rig(radius=1.7, focal=131.25 / 128),
-    rays=Rays(near=0.1, far=2.6, box=1.6, coarse=64, fine=64, white=True),
-)
-_FACES = Pof3dConfig(rig=Rig(pivot=(0.0, 0.0, 0.2), focal=4.2647))
-_COMPCARS = replace(_CARS, resolution=256, network=Network(), rays=replace(_CARS.rays, far=3.3, white=False))
-PRESETS: dict[str, Pof3dConfig] = {
-    "ffhq": _FACES,
-    "cats": Pof3dConfig(rig=Rig(focal=focal_of(FOV))),
-    "shapenetcars": _CARS,
-    "afhq": replace(_FACES, rig=replace(_FACES.rig, pivot=(0.0, 0.0, -0.06))),
-    "compcars": _COMPCARS,
-    "compcars_white": replace(_COMPCARS, rays=replace(_COMPCARS.rays, white=True)),
-    "small": replace(
-        _CARS,
-        resolution=64,
-        network=Network(
-            z_dim=128,
-            w_dim=128,
-            channel_base=1024,
-            channel_max=64,
-            plane_resolution=64,
-            plane_features=16,
-            decoder_width=32,
-            superresolution="2X",
-        ),
-        rays=replace(_CARS.rays, coarse=12, fine=12, raw_resolution=32),
-    ),
-}
-"""The published data sets (radius, field of view and box of compcars are options of the release without values of its
-own: here those of shapenetcars), and `small`, which a CPU trains."""
+@dataclass(frozen=True)
+class Pof3dOptions:
+    """How samples are made, and how a photo is looked for among them.
 
-
-def preset(name: str) -> Pof3dConfig:
-    """A configuration by name, as new trainings take it.
-
-    Raises:
-        InputError: there is none of this name.
+    Attributes:
+        weights: folder that `monoform convert` or `monoform train pof3d` wrote.
+        truncation: how far styles lie from the mean one; 1 as far as they are drawn.
+        cutoff: only so many layers, the coarse ones, are truncated; none for all.
+        noise: in the layers: const, that of the weights; random, drawn from the seed; none.
+        fov: field of view of samples in degrees, as the published program counts it (18.837 for its faces and cats, 18
+            as it is run); none for that of the weights' training.
+        level: raw density at which the surface lies; none for 10, or half the largest where there is less.
+        steps: updates of a photo's styles and pose.
+        starts: poses that are tried at first.
+        crop: the square of the photo: center, pad, object (around the mask), or auto: object for weights that draw on
+            white, center for others.
+        fill: share of the square that the object's longer side takes, where the square is around it.
     """
-    if name not in PRESETS:
-        raise InputError(f"PoF3D has no configuration {name!r}: choose one of {', '.join(PRESETS)}.")
-    return PRESETS[name]
+
+    weights: str = ""
+    truncation: float = 1.0
+    cutoff: int | None = None
+    noise: Literal["const", "random", "none"] = "const"
+    fov: float | None = None
+    level: float | None = None
+    steps: int = 200
+    starts: int = 4
+    crop: Crop = "auto"
+    fill: float = 0.8
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "pof3d's", truncation=(-10.0, 10.0), cutoff=(0, 1000), fov=(1.0, 170.0))
+        require_ranges(self, "pof3d's", level=(1e-6, 1e6), steps=(1, 100_000), starts=(1, 64), fill=(0.1, 1.0))
+        if self.noise not in ("const", "random", "none"):
+            raise InputError(f"pof3d's noise is {self.noise!r}; choose const, random or none.")
+        if self.crop not in ("auto", "center", "pad", "object"):
+            raise InputError(f"pof3d's crop is {self.crop!r}; choose auto, center, pad or object.")

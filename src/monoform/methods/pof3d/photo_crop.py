@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,8 +13,7 @@ from ...camera import Camera
 from ...errors import InputError
 from ...scene import Photo
 from ...scene.silhouette import mask_box
-
-Crop = Literal["auto", "center", "pad", "object"]
+from .config import Crop
 
 
 @dataclass(frozen=True, eq=False)

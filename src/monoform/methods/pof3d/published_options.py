@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from ...errors import InputError
-from .config import Background, Compat, Network, Pof3dConfig, PoseHead, Rays, Rig, Superresolution, focal_of, preset
+from .config import Background, Compat, Network, Pof3dConfig, PoseHead, Rays, Rig, Superresolution, focal_of
 from .discriminator import DiscriminatorConfig
+from .presets import preset
 
 NAMES = ("auto", "ffhq", "cats", "shapenetcars", "afhq", "compcars", "compcars_white")
 GENERATOR = "TriPlaneGeneratorPose"

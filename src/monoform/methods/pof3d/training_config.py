@@ -11,11 +11,12 @@ from ...errors import InputError
 from ...metrics.features import FeatureName
 from ...ranges import require_ranges
 from ...training import LoopSettings
-from .config import PRESETS as NETWORKS
-from .config import Compat, Pof3dConfig, preset
+from .config import Compat, Pof3dConfig
 from .discriminator import DiscriminatorConfig
 from .geod import GeodOptions
 from .networks import NetworksConfig
+from .presets import PRESETS as NETWORKS
+from .presets import preset
 
 Mirrors = Literal["flip_both", "flip_both_shapenet", "left_right", "up_down"]
 Regularization = Literal["l1", "monotonic-detach", "monotonic-fixed"]
