@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from tests.parity.fill import fill_state
 from tests.parity.parity_case import Case, Fields
@@ -15,9 +18,18 @@ from torch import Tensor, nn
 from monoform.methods.bootstrap.cameras import camera_of, pixels_of
 from monoform.methods.bootstrap.config import PUBLISHED, BootstrapConfig, Network, Rays, Scene, preset
 from monoform.methods.bootstrap.decoder import PointSamples
+from monoform.methods.bootstrap.discriminator import BootstrapDiscriminator, DiscriminatorConfig
 from monoform.methods.bootstrap.model import BootstrapGenerator
 from monoform.methods.bootstrap.palette import as_color
-from monoform.methods.bootstrap.regularizers import laplace_pdf, stratified_points
+from monoform.methods.bootstrap.pose_parameters import condition_vectors
+from monoform.methods.bootstrap.regularizers import (
+    CELLS,
+    JITTER,
+    laplace_pdf,
+    path_lengths,
+    shape_terms,
+    stratified_points,
+)
 from monoform.methods.bootstrap.rendering import Maps, limits, places_of, sampling_of, see
 from monoform.nn.field import FieldSamples
 from monoform.nn.plane_decoder import PlaneDecoder
@@ -442,3 +454,89 @@ def render(case: Case) -> None:
             values = results[part]
             assert values is not None
             case.compare(f"out_{name}_{part}", values)
+
+
+@check("bootstrap-inversion", "generator-regularisers")
+def generator_regularisers(case: Case) -> None:
+    config = case.config
+    config.one_of("mode", "train")
+    ours, order = config_of(config), case.manifest["parameter_order"]
+    net, z = generator_of(ours, case.manifest).train(), case.tensor("z")
+    salt, shape = case.manifest["salt"], config["strata_shape"]
+    assert config["tv_jitter"] == JITTER and shape[1] == CELLS and len(z) == config["batch"]
+    assert config["gradient_of"] == "mean over the batch"
+    draws = {
+        name: torch.from_numpy(values)
+        for name, values in fill_state({"tensors": case.manifest["draws"], "salt": salt}).items()
+    }
+    rng = np.random.default_rng(zlib.crc32(f"{salt}draw/strata".encode()))
+    uniform = torch.from_numpy(rng.random(shape, dtype=np.float32))
+    ws = net.styles(net.map(z)).contiguous()
+    planes, palette = net.planes(ws), net.palette(ws)
+    assert planes.shape == draws["draw/pl_noise"].shape
+    terms = shape_terms(net, planes, stratified_points(uniform, ours.scene.half_side), draws["draw/tv"].flatten(1, -2))
+    results = {
+        "path_length": path_lengths(ws, planes, palette, draws["draw/pl_noise"], case.tensor("pl_noise_palette")),
+        "sdf_eikonal_loss": terms.eikonal,
+        "sdf_distance_loss": terms.sphere,
+        "total_variation_loss": terms.total_variation,
+        "entropy_loss": terms.entropy,
+    }
+    for name, values in results.items():
+        case.compare(f"out_{name}", values)
+        case.compare(f"gradnorm_{name}", gradient_norms(net, values.mean(), order))
+
+
+def gradient_norms(net: nn.Module, value: Tensor, order: list[str]) -> Tensor:
+    """Lengths of the gradients in the named parameters, 0 in those that are not used or that ours does not hold."""
+    parameters = dict(net.named_parameters())
+    assert set(parameters) <= set(order), "parameter_order does not name all parameters"
+    unused = [name for name in order if name not in parameters]
+    assert all(name.endswith(UNUSED_NOISE) for name in unused), "parameter_order names others than ours"
+    found = torch.autograd.grad(value, list(parameters.values()), retain_graph=True, allow_unused=True)
+    norms = {name: 0.0 if each is None else each.norm().item() for name, each in zip(parameters, found, strict=True)}
+    return torch.tensor([norms.get(name, 0.0) for name in order])
+
+
+@check("bootstrap-inversion", "discriminator")
+def discriminator(case: Case) -> None:
+    config = case.config
+    config.one_of("use_encoder", False)
+    config.one_of("iteration", None)
+    assert (config["rgb"], config["alpha"]) == ("u8/127.5 - 1", "u8/255"), "images are coded in another way"
+    net = BootstrapDiscriminator(
+        DiscriminatorConfig(
+            resolution=config["resolution"],
+            alpha=config["channels"] == 4,
+            conditional_pose=config["conditional_pose"],
+            classes=config["num_classes"] or 0,
+            group=config["mbstd_group"],
+        )
+    )
+    net.load_state_dict(tensors(case.manifest))
+    coded = case.tensor("image_u8").float()
+    assert coded.shape[:2] == (config["batch"], config["channels"])
+    images = torch.cat((coded[:, :3] / 127.5 - 1, coded[:, 3:] / 255), dim=1).requires_grad_()
+    focal = case.tensor("focal") if config["projection"] == "perspective" else None
+    condition = condition_vectors(case.tensor("cam2world"), focal, flipped=config["camera_flipped"])
+    case.compare("out_cond", condition)
+    logits = net(images, condition)
+    case.compare("out_logits", logits)
+    slope = torch.autograd.grad(logits.sum(), images, create_graph=True)[0]
+    step = config["grad_stride"]
+    # Where an activation lies at the kink of the leaky ReLU, the last bit of it decides its slope.
+    exact = copy.deepcopy(net).double()
+    precise = images.detach().double().requires_grad_()
+    wanted = torch.autograd.grad(exact(precise, condition.double()).sum(), precise)[0]
+    ours, wanted = slope[..., ::step, ::step], wanted[..., ::step, ::step]
+    kinks = (ours - wanted).abs()
+    assert (kinks > 1e-3 * wanted.abs().max()).double().mean() < 0.01, "single precision differs beyond single kinks"
+    case.compare("out_grad_sub", ours, rounding=kinks.max().item())
+    penalty = slope.square().sum(dim=(1, 2, 3)).mean()
+    losses = {"real": nn.functional.softplus(-logits).mean(), "fake": nn.functional.softplus(logits).mean()}
+    case.compare("out_r1_penalty", penalty)
+    for name, value in losses.items():
+        case.compare(f"out_loss_{name}", value)
+    order = case.manifest["parameter_order"]
+    case.compare("gradnorm_loss_real", gradient_norms(net, losses["real"], order))
+    case.compare("gradnorm_penalty", gradient_norms(net, penalty, order))

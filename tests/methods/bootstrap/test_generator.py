@@ -62,8 +62,8 @@ def test_classes_move_styles_and_are_asked_for() -> None:
     means = net.mean_style(classes=torch.tensor([2, 0]))
     assert means.shape == (2, 8) and not torch.allclose(means[0], means[1])
     for classes, words in {
-        None: "give one for each latent",
-        (0, 1): "4 latents",
+        None: "knows 3 classes of objects",
+        (0, 1): "4 objects",
         (0, 1, 2, 3): "knows 0..2",
         (0, 1, 2, -1): "knows 0..2",
     }.items():

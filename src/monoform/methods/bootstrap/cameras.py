@@ -23,8 +23,8 @@ def camera_of(
     """Cameras of published numbers; differentiable in these.
 
     Args:
-        cam2world: with OpenGL axes; of orthographic cameras, the whole matrix but its last column's position is
-            divided by the scale, so that the entry [3, 3] is 1 / scale.
+        cam2world: with OpenGL axes, positions in the world; of orthographic cameras, rotation and last entry are
+            divided by the scale.
         focal: in widths of the uncropped image; None for orthographic cameras.
         size: height and width in pixels.
         box: of the part of the image that is seen: lower left corner and size, where the image is -1..1 and y is up.

@@ -42,13 +42,11 @@ def require_classes(classes: Int[Tensor, " k"] | None, count: int, known: int) -
         InputError: they are missing, too many or few, or unknown; or the generator knows none.
     """
     if (classes is None) != (known == 0):
-        what = f"draws objects of {known} classes: give one for each latent" if known else "has no classes: give none"
-        raise InputError(f"This generator {what}.")
+        what = f"knows {known} classes of objects: give one for each" if known else "has no classes: give none"
+        raise InputError(f"This network {what}.")
     if classes is None:
         return
     if classes.shape != (count,):
-        raise InputError(f"There are {count} latents and classes of shape {tuple(classes.shape)}: give one for each.")
+        raise InputError(f"There are {count} objects and classes of shape {tuple(classes.shape)}: give one for each.")
     if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < known:
-        raise InputError(
-            f"Classes are {int(classes.min())}..{int(classes.max())}; this generator knows 0..{known - 1}."
-        )
+        raise InputError(f"Classes are {int(classes.min())}..{int(classes.max())}; this network knows 0..{known - 1}.")

@@ -98,7 +98,7 @@ class BootstrapGenerator(nn.Module):
 
     def planes(
         self, ws: Float[Tensor, "n slots w"], *, noise: Noise = "const", fused: bool | None = None
-    ) -> Float[Tensor, "n 3 c p p"]:
+    ) -> Float[Tensor, "n 3 c s s"]:
         """The three planes of styles.
 
         Args:
@@ -112,14 +112,14 @@ class BootstrapGenerator(nn.Module):
         """The colors of each object, -1..1, of the last style; None where the generator has no palette."""
         return None if self.texture_mapper is None else self.texture_mapper(ws[:, -1])
 
-    def objects(self, planes: Float[Tensor, "n 3 c p p"], palette: Float[Tensor, "n k 3"] | None = None) -> Objects:
+    def objects(self, planes: Float[Tensor, "n 3 c s s"], palette: Float[Tensor, "n k 3"] | None = None) -> Objects:
         """Objects of planes and palettes, which may be those of different styles, or edited."""
         parts = Parts(self.decoder, self.config.scene.half_side, self.beta, self.alpha, self.viewdir_mapper)
         return Objects(parts, planes, palette)
 
     def distance(
-        self, points: Float[Tensor, "n q 3"], planes: Float[Tensor, "n 3 c p p"], *, twice: bool = False
-    ) -> Float[Tensor, "n q"]:
+        self, points: Float[Tensor, "n p 3"], planes: Float[Tensor, "n 3 c s s"], *, twice: bool = False
+    ) -> Float[Tensor, "n p"]:
         """Signed distance of points in the world, negative inside; raw density of a generator without distances.
 
         Args:
@@ -127,7 +127,7 @@ class BootstrapGenerator(nn.Module):
         """
         return self.objects(planes).geometry(points, twice=twice)[0]
 
-    def field(self, planes: Float[Tensor, "3 c p p"], palette: Float[Tensor, "k 3"] | None = None) -> BootstrapField:
+    def field(self, planes: Float[Tensor, "3 c s s"], palette: Float[Tensor, "k 3"] | None = None) -> BootstrapField:
         """One object, to be meshed and looked at."""
         return BootstrapField(self.objects(planes[None], None if palette is None else palette[None]))
 
@@ -139,7 +139,7 @@ class BootstrapGenerator(nn.Module):
         maps: Maps | None = None,
         noise: Noise = "const",
         draws: Draws = None,
-        planes: Float[Tensor, "n 3 c p p"] | None = None,
+        planes: Float[Tensor, "n 3 c s s"] | None = None,
         palette: Float[Tensor, "n k 3"] | None = None,
         pixels: Float[Tensor, "n r 2"] | None = None,
     ) -> Seen:

@@ -53,7 +53,7 @@ def laplace_pdf(distance: Float[Tensor, "*n"], beta: float | Tensor) -> Float[Te
 
 def shape_terms(
     net: BootstrapGenerator,
-    planes: Float[Tensor, "n 3 c p p"],
+    planes: Float[Tensor, "n 3 c s s"],
     points: Float[Tensor, "n p 3"],
     jitter: Float[Tensor, "n p 3"],
     *,
@@ -84,9 +84,9 @@ def shape_terms(
 
 def path_lengths(
     ws: Float[Tensor, "n slots w"],
-    planes: Float[Tensor, "n 3 c p p"],
+    planes: Float[Tensor, "n 3 c s s"],
     palette: Float[Tensor, "n k 3"] | None,
-    planes_noise: Float[Tensor, "n 3 c p p"],
+    planes_noise: Float[Tensor, "n 3 c s s"],
     palette_noise: Float[Tensor, "n k 3"] | None,
 ) -> Float[Tensor, " n"]:
     """How far planes and palettes move with the styles that they were made of, in a random direction.

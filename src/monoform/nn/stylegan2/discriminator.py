@@ -94,9 +94,12 @@ class ResidualTrunk(nn.Module):
     def features(self, x: Float[Tensor, "n i h w"]) -> Float[Tensor, "n c 4 4"]:
         """Features of images."""
         for number, name in enumerate(self.names):
+            block = self.get_submodule(name)
+            assert isinstance(block, ResidualBlock)
             small = number < self.halved and x.device.type == "cuda"
-            x = self.get_submodule(name)(x.to(torch.float16 if small else torch.float32))
-        return x.to(torch.float32)
+            own: torch.dtype = block.skip.weight.dtype
+            x = block(x.to(torch.float16 if small else own))
+        return x.to(own)
 
 
 def minibatch_std(x: Float[Tensor, "n c h w"], group: int, *, divisor: bool = False) -> Float[Tensor, "n c+1 h w"]:
