@@ -1,6 +1,6 @@
 """Cameras from coordinate maps: the batched solver against the published procedure through OpenCV.
 
-    python benchmarks/pnp.py [--maps 100] [--size 32] [--seed 0]
+    python benchmarks/pnp.py [--maps 100] [--size 32] [--seed 0] [--noise 0 0.01 0.03]
 
 Each map shows an ellipsoid of other radii from another camera, rendered by the solution of a quadratic equation. Noise
 is normal and of the same size in all three coordinates, in units of the largest radius. Outliers are pixels whose
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -58,6 +59,7 @@ def main() -> None:
     parser.add_argument("--maps", type=int, default=100)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--noise", type=float, nargs="+", default=[0.0, 0.01, 0.03])
     given = parser.parse_args()
     draw = torch.Generator().manual_seed(given.seed)
     points, mask, camera, focal = ellipsoids(given.maps, given.size, draw)
@@ -65,7 +67,7 @@ def main() -> None:
     print(f"{given.maps} maps of {given.size} x {given.size}, {int(mask.sum()) // given.maps} points each on average")
     print("| noise | outliers | focal length | " + " | ".join(SOLVERS) + " |")
     print("|---" * (3 + len(SOLVERS)) + "|")
-    for noise, outliers in ((0.0, 0.0), (0.01, 0.0), (0.03, 0.0), (0.0, 0.3), (0.01, 0.3), (0.03, 0.3)):
+    for noise, outliers in product(given.noise, (0.0, 0.3)):
         noisy = points + noise * torch.randn(points.shape, generator=draw)
         wrong = torch.rand(mask.shape, generator=draw) < outliers
         noisy = torch.where(wrong[..., None], 2 * torch.rand(points.shape, generator=draw) - 1, noisy)

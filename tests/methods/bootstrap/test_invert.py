@@ -99,6 +99,10 @@ def test_the_same_seed_gives_the_same_and_weights_stay(net: BootstrapGenerator):
     before = {name: value.clone() for name, value in net.state_dict().items()}
     first, second = (invert(net, target, latent, cameras_of(pose), Objective("l1"), QUICK) for _ in range(2))
     assert torch.equal(first.styles, second.styles)
+    with torch.inference_mode():
+        again = Target(target.rgb.clone(), target.mask)
+        inferred = invert(net, again, latent.clone(), cameras_of(pose), Objective("l1"), QUICK)
+    torch.testing.assert_close(inferred.styles, first.styles)
     other = torch.Generator().manual_seed(5)
     third = invert(net, target, latent, cameras_of(pose), Objective("l1"), QUICK, generator=other)
     assert not torch.equal(first.styles, third.styles)

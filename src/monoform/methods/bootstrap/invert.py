@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 
 from ...camera import Camera
 from ...errors import InputError
-from ...inversion import Variable, fit
+from ...inversion import Variable, fit, trackable
 from ...nn.stylegan2 import Noise
 from ...ranges import require_ranges
 from ...render import RaySampleNoise
@@ -186,6 +186,7 @@ def invert(
             f" give as many of each, and 1 or {net.slots} latents of a photo."
         )
     generator = generator or torch.Generator().manual_seed(0)
+    target = Target(*(None if each is None else trackable(each) for each in vars(target).values()))  # type: ignore[arg-type]
     focal = None if cameras.focal is None else cameras.focal.flatten(0, 1)
     pose = PoseParameters.of_matrices(cameras.world_from_camera.flatten(0, 1), focal, flipped=net.config.scene.flipped)
     rows = torch.arange(images, device=latent.device).repeat_interleave(starts)
@@ -362,7 +363,10 @@ class Refinement:
         """Color and opacity of renders, by the rays that count."""
         noise: Noise = (self.generator or "const") if net.config.network.noise else "none"
         with self._half():
-            planes = net.planes(ws, noise=noise if chance is None else chance.noise).float()
+            # Compared with other programs, in the plain order of memory too: a leaky ReLU turns at the last bit.
+            planes = (
+                net.planes(ws, noise=noise) if chance is None else net.planes(ws, noise=chance.noise, fused=False)
+            ).float()
         palette = net.palette(ws)
         draws = self.generator if chance is None else chance.places
         if self.options.counting == "all" or chance is not None:
