@@ -22,6 +22,7 @@ from monoform.methods.pixelnerf.evaluate import PixelNerfEvaluation
 from monoform.training import TrainOptions
 
 EVALUATED = {
+    "bootstrap": ["--data", "d", "--category", "c", "--weights", "w", "--encoder", "e"],
     "inerf": ["--scene", "d"],
     "lift": ["d"],
     "nerf": ["--scene", "d"],

@@ -13,8 +13,11 @@ from typing import Any
 import torch
 import trimesh
 from tests.data.capture_cases import orbit_cameras, write_transforms
+from tests.data.category_cases import write_detections
 from tests.data.posed_files_cases import write_srn
 from tests.data.test_sdf import shapenet
+from tests.methods.bootstrap.tiny_bootstrap import generator as bootstrap_generator
+from tests.methods.bootstrap.tiny_bootstrap import save_encoder
 from tests.methods.inerf.painted import RENDERER, at, photo, starts
 from tests.methods.list.tiny_list import octahedron_net
 from tests.methods.nerf.test_hash_scene import even_scene
@@ -32,6 +35,7 @@ from monoform import Photo, View
 from monoform.camera import orbit
 from monoform.data import LabelOptions, PackOptions, ViewOptions, pack_meshes, procedural_sources
 from monoform.methods import Generator, Method, PoseEstimator, Reconstructor, SceneBounds, make, method_class
+from monoform.methods.bootstrap import BootstrapConfig, BootstrapGenerator
 from monoform.methods.lift import LiftConfig, LiftNet
 from monoform.methods.list.config import ListConfig
 from monoform.methods.list.model import build as build_list
@@ -124,6 +128,13 @@ def scene_of(folder: Path) -> str:
     return str(folder / "scene")
 
 
+def category_words(folder: Path, weights: str) -> tuple[str, ...]:
+    write_detections(folder, count=3)
+    encoder = save_encoder(folder / "encoder")
+    named = ("--data", str(folder), "--category", "p3d_car", "--test-set", "train", "--weights", weights)
+    return (*named, "--encoder", encoder, "--refine", "0", "--loss", "l1", "--limit", "2")
+
+
 def mesh_words(folder: Path, weights: str) -> tuple[str, ...]:
     folder.mkdir()
     trimesh.creation.icosphere(subdivisions=2, radius=0.4).export(folder / "ball.ply")
@@ -147,6 +158,13 @@ def opened_scene(folder: str, device: str) -> Reconstruction:
 
 
 TINY: dict[str, TinyMethod] = {
+    "bootstrap": TinyMethod(
+        net=bootstrap_generator,
+        build=BootstrapGenerator,
+        config_class=BootstrapConfig,
+        evaluated=category_words,
+        bad=("refine=-1", "bootstrap's refine is -1"),
+    ),
     "inerf": TinyMethod(
         evaluated=lambda folder, _: ("--scene", scene_of(folder), "--photos", "1", "--starts", "1", *FEW_STEPS),
         overrides={"starts": 1, "longest": 40, "elsewhere": False},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Literal, get_args, get_type_hints
 
 from ...errors import InputError
 from ...ranges import require_ranges
@@ -288,3 +288,53 @@ def preset(name: str) -> BootstrapConfig:
     if name not in PRESETS:
         raise InputError(f"bootstrap has no configuration {name!r}: choose one of {', '.join(PRESETS)}.")
     return PRESETS[name]
+
+
+@dataclass(frozen=True)
+class BootstrapOptions:
+    """How samples are made, and how a photo is inverted.
+
+    Attributes:
+        weights: folder of the generator's weights.
+        encoder: folder of those of its encoder, which photos need.
+        refine: steps of refinement of a photo's styles and camera (published: 30, or 10 for speed); 0 keeps what is
+            predicted.
+        loss: of the refinement: vgg, vgg_nocrop, mixed, l1, mse, or auto: vgg where its weights are given, else l1.
+        vgg: file of torchvision's VGG-16 weights, and
+        linear: that of the linear layers of LPIPS 0.1, which the perceptual losses compare by.
+        gain: a latent moves by so many times the rate.
+        refine_pose: whether the camera is refined: on, off, or auto: as the generator's configuration says.
+        focals: lengths to try in widths of the square around the object, where the photo's camera is not known; none
+            for those of the generator's weights, or 0.75 to 4.5.
+        starts: so many of the cameras are tried, of which the best goes on.
+        margin: around the object's box to each side, as a share of it; none for 0.05, on white 0.2.
+        up: axis of the network's world that goes up: y, z, or auto: z for weights that draw on white, else y.
+        truncation: how far styles of samples lie from the mean one; 1 as far as they are drawn.
+        noise: in the layers of samples: const, that of the weights; random, drawn from the seed; none.
+        object_class: of samples, for a generator that is told classes.
+    """
+
+    weights: str = ""
+    encoder: str = ""
+    refine: int = 30
+    loss: Literal["auto", "vgg", "vgg_nocrop", "l1", "mse", "mixed"] = "auto"
+    vgg: str = ""
+    linear: str = ""
+    gain: float = 5.0
+    refine_pose: Literal["auto", "on", "off"] = "auto"
+    focals: Numbers = ()
+    starts: int = 1
+    margin: float | None = None
+    up: Literal["auto", "y", "z"] = "auto"
+    truncation: float = 1.0
+    noise: Literal["const", "random", "none"] = "const"
+    object_class: int | None = None
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "bootstrap's", refine=(0, 100_000), gain=(1e-3, 1e4), focals=(0.51, 1e3), starts=(1, 64))
+        require_ranges(self, "bootstrap's", margin=(0.0, 2.0), truncation=(-10.0, 10.0), object_class=(0, 2**20))
+        hints = get_type_hints(type(self))
+        for name in ("loss", "refine_pose", "up", "noise"):
+            value, allowed = getattr(self, name), get_args(hints[name])
+            if value not in allowed:
+                raise InputError(f"bootstrap's {name} is {value!r}; choose one of {', '.join(allowed)}.")

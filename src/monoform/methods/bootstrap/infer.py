@@ -1,0 +1,255 @@
+"""Bootstrapped inversion as a method: samples of a trained generator, and the object and camera that a photo shows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...camera import Camera
+from ...devices import device_of
+from ...errors import InputError
+from ...metrics.lpips import Lpips
+from ...scene import Provenance, Reconstruction, View
+from ...scene.single_view import single_view
+from ...training.weights import pretrained
+from ..base import Generator, MethodCard, Reconstructor
+from ..samples import Studio, Styles, label_of
+from .cameras import camera_of
+from .config import BootstrapConfig, BootstrapOptions
+from .encoder import BootstrapEncoder, EncoderConfig
+from .estimate_pose import EstimatedCameras, PoseOptions, estimate_cameras
+from .invert import InversionOptions, Inverted, invert
+from .model import BootstrapGenerator
+from .objective import PERCEPTUAL, Kind, Objective
+from .photo_square import PhotoSquare
+from .placed import PlacedField, PlacedObject, PlacedRays, Placement
+from .pose_parameters import PoseParameters
+
+CITATION = """@inproceedings{pavllo2023shape,
+  title = {Shape, Pose, and Appearance from a Single Image via Bootstrapped Radiance Field Inversion},
+  author = {Pavllo, Dario and Tan, David Joseph and Rakotosaona, Marie-Julie and Tombari, Federico},
+  booktitle = {CVPR},
+  year = {2023}
+}"""
+FOCALS = (0.75, 1.0, 1.5, 2.0, 3.0, 4.5)
+"""Tried where nothing is known of the training photos' cameras."""
+NO_CAMERA = (
+    "No camera explains what the encoder sees in the photo: shape and colors are its first guess, and there is no "
+    "camera. The object may be of another kind than the weights', or its mask wrong."
+)
+NOT_REFINED = (
+    "The refinement did not succeed, so shape and camera are the encoder's first guess: no ray of its camera meets the "
+    "object, or numbers became infinite."
+)
+
+
+class Bootstrap(Generator, Reconstructor):
+    """A generator of one kind of objects, its encoder, and refinement of what that tells of a photo."""
+
+    config_class: ClassVar[type] = BootstrapOptions
+    architectures: ClassVar[tuple[str, ...]] = ("BootstrapGenerator",)
+    card: ClassVar[MethodCard] = MethodCard(
+        name="bootstrap",
+        summary="shape, colors and camera of an object of a learned kind: encoded, solved for, refined by rendering",
+        needs="weights of a generator, and for photos of its encoder",
+        license="Apache-2.0; published weights: see their card",
+        weights=None,
+        size=0.0,
+        citation=(CITATION,),
+    )
+
+    def __init__(self, config: BootstrapOptions | None = None) -> None:
+        self.config = options = config or BootstrapOptions()
+        if not options.weights:
+            raise InputError("bootstrap needs the weights of a generator: give --set weights=FOLDER.")
+        self.net: BootstrapGenerator = pretrained(BootstrapGenerator, BootstrapConfig, options.weights)
+        self.encoder: BootstrapEncoder | None = None
+        if options.encoder:
+            self.encoder = pretrained(BootstrapEncoder, EncoderConfig, options.encoder)
+            _require_fit(self.net.config, self.encoder.config, options)
+        self.lpips: Lpips | None = None
+        if options.vgg or options.linear:
+            self.lpips = Lpips.load(options.vgg or None, options.linear or None)
+        elif options.loss in PERCEPTUAL:
+            raise InputError(f"bootstrap's loss {options.loss} needs --set vgg=FILE and linear=FILE: give them, or l1.")
+
+    @property
+    def placement(self) -> Placement:
+        """The network's cube becomes that of side 1; renderings on white have their z up."""
+        scene, up = self.net.config.scene, self.config.up
+        return Placement(0.5 / scene.half_side, scene.white if up == "auto" else up == "z")
+
+    @property
+    def studio(self) -> Studio:
+        """The house's turntable, in the network's resolution."""
+        return Studio(size=self.net.config.resolution)
+
+    def latent(self, generator: torch.Generator) -> Float[Tensor, " z"]:
+        """Standard normal numbers."""
+        return torch.randn(self.net.config.network.z_dim, generator=generator)
+
+    def styles(self, latent: Float[Tensor, " z"]) -> Styles:
+        """Styles of the layers, and parameters of a camera of the training set where the weights have some."""
+        place = latent[None].to(device_of(self.net))
+        told = self.config.object_class
+        classes = None if told is None else torch.tensor([told], device=place.device)
+        with torch.no_grad():
+            w = self.net.map(place, classes)
+            if self.config.truncation != 1:
+                w = torch.lerp(self.net.mean_style(classes=classes), w, self.config.truncation)
+            return Styles(self.net.styles(w)[0], self._drawn_pose(latent))
+
+    def generate(self, latent: Float[Tensor, " z"], *, generator: torch.Generator) -> Reconstruction:
+        """The object of a latent."""
+        return self.of_styles(self.styles(latent), generator=generator)
+
+    def of_styles(self, styles: Styles, *, generator: torch.Generator) -> Reconstruction:
+        """The object of styles: its planes are made once."""
+        noise = generator if self.config.noise == "random" else self.config.noise
+        with torch.inference_mode(False), torch.no_grad():
+            layers = styles.layers[None].clone()
+            palette = self.net.palette(layers)
+            made = PlacedObject(self.net, self.net.planes(layers, noise=noise), palette, self.placement)
+        return self._reconstruction(made)
+
+    def predicted_camera(self, styles: Styles) -> Camera | None:
+        """A camera of the training set, drawn for the latent; None where the weights have none."""
+        if styles.pose is None:
+            return None
+        numbers = styles.pose[None].cpu()
+        focal = numbers[:, 7] if numbers.shape[1] > 7 else None
+        pose = PoseParameters(numbers[:, :4], numbers[:, 4:6], numbers[:, 6], focal)
+        matrices, lengths = pose.matrices(flipped=self.net.config.scene.flipped)
+        size = self.net.config.resolution
+        return self._placed(camera_of(matrices, lengths, (size, size)))
+
+    def label(self, camera: Camera) -> list[float]:
+        """In the network's own world."""
+        return label_of(self.placement.back(camera))
+
+    def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
+        """The object that a photo shows, and the camera that took it; what failed is among the photo's notices.
+
+        Raises:
+            InputError: there is not one photo with a mask, or no encoder.
+        """
+        view, _ = single_view(views, "bootstrap")
+        if self.encoder is None:
+            raise InputError("bootstrap needs its encoder for a photo: give --set encoder=FOLDER.")
+        square = PhotoSquare.of(view.photo, self.net.config, self.config.margin)
+        with torch.inference_mode(False):
+            known = square.known(view.camera, corner_pixels=self._corners) if self._perspective else None
+            center = None if known is None else known[1]
+            latent, cameras = self.encoded(square, known, generator)
+            target, steps = square.target(center, device_of(self.net)), self.config.refine
+            found = invert(
+                self.net, target, latent, cameras, self.objective, self._inversion(steps), generator=generator
+            )
+            with torch.no_grad():
+                planes, palette = found.net.planes(found.styles, noise="const"), found.net.palette(found.styles)
+            made = self._reconstruction(PlacedObject(found.net, planes, palette, self.placement))
+            size = self.net.config.resolution
+            seen_by = camera_of(found.world_from_camera, found.focal, (size, size), center=target.center)
+        succeeded = bool(cameras.found[0].any())
+        notices = () if succeeded else (NO_CAMERA,)
+        if succeeded and steps and not bool(found.refined[0]):
+            notices = (NOT_REFINED,)
+        photo = replace(view.photo, notices=view.photo.notices + notices)
+        camera = square.camera(photo, self._placed(seen_by)) if succeeded else None
+        provenance = replace(made.provenance, fit=_fit(cameras, found))
+        return replace(made, views=(View(photo, camera),), provenance=provenance, capabilities=frozenset())
+
+    @torch.no_grad()
+    def encoded(
+        self,
+        square: PhotoSquare,
+        known: tuple[float, Float[Tensor, "1 2"]] | None,
+        generator: torch.Generator,
+    ) -> tuple[Float[Tensor, "1 1 d"], EstimatedCameras]:
+        """The predicted latent, and the cameras that explain the predicted coordinates, the best first."""
+        assert self.encoder is not None
+        told = self.encoder(square.rgb.permute(2, 0, 1)[None].to(device_of(self.encoder)))
+        assert told.coordinates is not None and told.mask is not None and told.latent is not None
+        scene, center = self.net.config.scene, None if known is None else known[1]
+        focals: Sequence[float] | None = None
+        if self._perspective:
+            focals = (known[0],) if known else self.config.focals or scene.focals or FOCALS
+        solving = PoseOptions(pixel_centers=not self._corners)
+        cameras = estimate_cameras(
+            told.coordinates,
+            told.mask,
+            focals,
+            center=center,
+            keep=self.config.starts,
+            options=solving,
+            generator=generator,
+        )
+        return told.latent, cameras
+
+    @property
+    def objective(self) -> Objective:
+        """What refinement makes small."""
+        auto: Kind = "l1" if self.lpips is None else "vgg"
+        kind = auto if self.config.loss == "auto" else self.config.loss
+        return Objective(kind, self.lpips, white=self.net.config.scene.white)
+
+    @property
+    def _perspective(self) -> bool:
+        return self.net.config.scene.projection == "perspective"
+
+    @property
+    def _corners(self) -> bool:
+        return self.net.config.compat.corner_pixels
+
+    def _inversion(self, steps: int) -> InversionOptions:
+        asked = self.config.refine_pose
+        pose = self.net.config.refine_pose if asked == "auto" else asked == "on"
+        return InversionOptions(steps=steps, gain=self.config.gain, refine_pose=pose)
+
+    def _placed(self, camera: Camera) -> Camera:
+        return self.placement.camera(camera, corner_pixels=self._corners)
+
+    def _drawn_pose(self, latent: Float[Tensor, " z"]) -> Float[Tensor, " p"] | None:
+        """The same for the same latent; quaternion, offset, scale, and the focal length of perspective cameras."""
+        scene = self.net.config.scene
+        if not scene.poses:
+            return None
+        digest = hashlib.sha256(latent.cpu().float().numpy().tobytes()).digest()
+        chosen = int.from_bytes(digest[:8], "little") % len(scene.poses)
+        matrix = torch.tensor(scene.poses[chosen], dtype=torch.float32).reshape(1, 4, 4)
+        focal = torch.tensor([scene.pose_focals[chosen]]) if self._perspective else None
+        pose = PoseParameters.of_matrices(matrix, focal, flipped=scene.flipped)
+        parts = [pose.quaternion[0], pose.offset[0], pose.scale]
+        return torch.cat(parts if pose.focal is None else [*parts, pose.focal])
+
+    def _reconstruction(self, made: PlacedObject) -> Reconstruction:
+        options = self.config
+        sources = {"source": options.weights} | ({"encoder": options.encoder} if options.encoder else {})
+        provenance = Provenance("bootstrap", options, weights=sources, citation=self.card.citation)
+        return Reconstruction(field=PlacedField(made), provenance=provenance, renderer=PlacedRays(made))
+
+
+def _fit(cameras: EstimatedCameras, found: Inverted) -> dict[str, float]:
+    """How far the camera explains the coordinates, and the refinement's loss at its first and last step."""
+    best = {"camera_found": float(cameras.found[0].any()), "refined": float(found.refined[0])}
+    best |= {"reprojection": float(cameras.error[0, 0]), "believed": float(cameras.believed[0, 0])}
+    total = found.history.get("total")
+    if total is None or not len(total) or not bool(found.refined[0]):
+        return best
+    return best | {"first": float(total[0, 0]), "loss": float(total[-1, 0])}
+
+
+def _require_fit(config: BootstrapConfig, encoding: EncoderConfig, options: BootstrapOptions) -> None:
+    if encoding.latent_dim != config.network.w_dim:
+        raise InputError(
+            f"{options.encoder} tells latents of {encoding.latent_dim} numbers, the generator takes "
+            f"{config.network.w_dim}: give the encoder that was trained with it."
+        )
+    if not (encoding.pose and encoding.latent):
+        raise InputError(f"{options.encoder} tells no camera or no latent: give an encoder that tells both.")
