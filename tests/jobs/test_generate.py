@@ -237,7 +237,7 @@ def test_a_sheet_holds_all_pictures(tmp_path: Path) -> None:
         Image.new("RGB", (20, 20), (40 * number, 0, 0)).save(tmp_path / f"{number}.png")
     whole = sheet([tmp_path / f"{number}.png" for number in range(5)])
     side = whole.shape[0] // 2
-    assert whole.shape[1] == 3 * side
+    assert side == 20 and whole.shape[1] == 3 * side
     corners = [whole[side * (n // 3) + 2, side * (n % 3) + 2, 0] for n in range(6)]
     assert corners == [0, 40, 80, 120, 160, 255]
 

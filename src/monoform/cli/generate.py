@@ -75,6 +75,8 @@ def read(words: list[str]) -> Generate:
         raise InputError("generate needs METHOD or --weights; `monoform generate --help` lists its options.")
     if asked.published and (asked.interpolate or asked.mix):
         raise InputError("--published writes the files of the authors' program: leave out --interpolate and --mix.")
+    if asked.shapes != "none" and not asked.published:
+        raise InputError("--shapes is of the authors' files: give --published too; results have a mesh without it.")
     return asked
 
 

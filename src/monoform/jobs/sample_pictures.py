@@ -121,13 +121,18 @@ def _write_geometry(shot: CameraRender, place: Path) -> None:
 def sheet(pictures: Sequence[Path]) -> UInt8[np.ndarray, "h w 3"]:
     """Pictures of samples as one picture, row by row, about as many rows as columns, none larger than it is."""
     columns = math.ceil(math.sqrt(len(pictures)))
-    images = [Image.fromarray(read_pixels(picture, "RGB")) for picture in pictures]
-    largest = max(max(image.size) for image in images)
-    side = max(16, min(largest, SHEET_SIDE, WIDEST // columns))
+    most = max(16, min(SHEET_SIDE, WIDEST // columns))
+    images = [_thumbnail(picture, most) for picture in pictures]
+    side = max(max(image.size) for image in images)
     rows = math.ceil(len(pictures) / columns)
     whole = np.full((rows * side, columns * side, 3), 255, np.uint8)
     for number, image in enumerate(images):
-        image.thumbnail((side, side), Image.Resampling.LANCZOS)
         top, left = side * (number // columns), side * (number % columns)
         whole[top : top + image.height, left : left + image.width] = np.asarray(image)
     return whole
+
+
+def _thumbnail(picture: Path, most: int) -> Image.Image:
+    image = Image.fromarray(read_pixels(picture, "RGB"))
+    image.thumbnail((most, most), Image.Resampling.LANCZOS)
+    return image

@@ -30,7 +30,7 @@ PUBLISHED = Compat(
     unused_fov=True,
     random_rendering=True,
 )
-SMALL = DiscriminatorConfig(channel_base=1024, channel_max=64, mapping_layers=4)
+SMALL = DiscriminatorConfig(resolution=64, channel_base=1024, channel_max=64, mapping_layers=4)
 
 
 @dataclass(frozen=True)

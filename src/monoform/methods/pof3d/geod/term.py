@@ -25,18 +25,21 @@ OPTIMIZER = Optimizer(name="adam", rate=1e-4, betas=(0.9, 0.999), weight_decay=5
 
 @dataclass(frozen=True)
 class GeodOptions:
-    """GeoD's part of a training; with a weight of 0 nothing of it is built."""
+    """GeoD's part of a training; with a weight of 0 nothing of it is built.
+
+    Attributes:
+        weight: of the generator's normals in its loss; 0 leaves GeoD out.
+        start: thousands of images after which the weight begins to rise.
+        end: thousands of images at which the weight is whole.
+        stop: thousands of images after which the inverse renderer learns no more.
+        vgg: torchvision's VGG-16 weights, for the perceptual part of the inverse renderer's loss; left out without.
+    """
 
     weight: float = 0.0
-    """Of the generator's normals in its loss; 0 leaves GeoD out."""
     start: float = 0.0
-    """Thousands of images after which the weight begins to rise."""
     end: float = 0.0
-    """Thousands of images at which the weight is whole."""
     stop: float = 600.0
-    """Thousands of images after which the inverse renderer learns no more."""
     vgg: Path | None = None
-    """Torchvision's VGG-16 weights, for the perceptual part of the inverse renderer's loss; left out without."""
 
     def __post_init__(self) -> None:
         if not self.weight >= 0:
