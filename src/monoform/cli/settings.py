@@ -7,7 +7,7 @@ import io
 import math
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -47,10 +47,8 @@ def parse_settings(kind: type, words: Sequence[str], what: str, start: Any = Non
             _say_renamed(f"--set {old}", name)
         if not equals or name not in known:
             raise InputError(f"--set {word}: give NAME=VALUE with a NAME of {what}: {', '.join(known)}.")
-        top, *inner = name.split(".")
-        value = _value(name, known[name], text)
-        values[top] = _placed(values.get(top, getattr(start, top)), inner, value)
-    return values
+        values[name] = _value(name, known[name], text)
+    return _changed(start, values)
 
 
 def parse_overrides(method: str, words: Sequence[str]) -> dict[str, Any]:
@@ -157,10 +155,19 @@ def _say_renamed(old: str, now: str) -> None:
     print(f"monoform: {old} is now {now}.", file=sys.stderr)
 
 
-def _placed(owner: Any, path: Sequence[str], value: Any) -> Any:
-    if not path:
-        return value
-    return replace(owner, **{path[0]: _placed(getattr(owner, path[0]), path[1:], value)})
+def _changed(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a dataclass by name, nested ones changed in one step: halfway they may not be valid together."""
+    changed: dict[str, Any] = {}
+    nested: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        top, dot, inner = name.partition(".")
+        if dot:
+            nested.setdefault(top, {})[inner] = value
+        else:
+            changed[top] = value
+    for top, those in nested.items():
+        changed[top] = replace(getattr(owner, top), **_changed(getattr(owner, top), those))
+    return changed
 
 
 def _value(name: str, hint: Any, text: str) -> Any:
