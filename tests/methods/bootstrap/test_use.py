@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.methods.bootstrap.tiny_bootstrap import NETWORK, SIZE, config_of, generator, save_encoder
 from torch import Tensor, nn
 
@@ -17,6 +19,7 @@ from monoform.methods.bootstrap import BootstrapConfig, BootstrapEncoder, Maps
 from monoform.methods.bootstrap.config import PUBLISHED, Scene
 from monoform.methods.bootstrap.encoder import Encoded, small_encoder
 from monoform.methods.bootstrap.infer import NO_CAMERA, Bootstrap
+from monoform.methods.bootstrap.maps import maps_of, write_maps, write_strip
 from monoform.methods.bootstrap.photo_square import PhotoSquare
 from monoform.methods.bootstrap.placed import PlacedObject
 from monoform.scene import Reconstruction
@@ -193,3 +196,36 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
     save_pretrained(BootstrapEncoder(encoding), encoding, tmp_path / "other", card="Of the tests.")
     with pytest.raises(InputError, match="tells latents of 16 numbers, the generator takes 8"):
         make("bootstrap", weights=folder, encoder=str(tmp_path / "other"))
+
+
+def test_maps_are_of_the_house_s_world(tmp_path: Path) -> None:
+    """Places lie on the rays that see them, and within the cube; shares of the palette make the colors."""
+    method = method_of(tmp_path, config_of(), up="z")
+    made = method.generate(method.latent(torch.Generator().manual_seed(2)), generator=torch.Generator())
+    true = camera_for("perspective")
+    found = maps_of(made, true)
+    inside = found.alpha > 0.9
+    assert inside.sum() > 50
+    places = true.project(torch.from_numpy(found.coordinates[inside])[None])[0][0]
+    centers = true.pixel_centers().reshape(44, 60, 2)[torch.from_numpy(inside)]
+    torch.testing.assert_close(places, centers, atol=0.02, rtol=0)
+    toward = true.position[0].numpy() - found.coordinates[inside]
+    assert ((toward * found.normals[inside]).sum(axis=1) > 0).mean() > 0.8
+    assert found.palette.shape == (44, 60, 3) and abs(found.palette.sum(axis=2) - found.alpha).max() < 1e-4
+    assert not found.coordinates[found.alpha < 1e-5].any()
+
+
+def test_maps_and_strips_are_files(tmp_path: Path) -> None:
+    method, photo = shown(method_of(tmp_path, config_of(), refine=0), camera_for("perspective"))
+    made = method.reconstruct([View(photo, camera_for("perspective"))], generator=torch.Generator())
+    picture = Image.open(write_strip(made, tmp_path / "strip.png"))
+    assert picture.size == (4 * 60 + 2 * 44, 44) and np.asarray(picture).std() > 5
+    with np.load(write_maps(made, made.camera, tmp_path / "maps.npz")) as arrays:
+        assert set(arrays) == {"rgb", "alpha", "coordinates", "normals", "palette"}
+        assert arrays["rgb"].shape == (44, 60, 3)
+    with pytest.raises(InputError, match="is there already"):
+        write_strip(made, tmp_path / "strip.png")
+    with pytest.raises(InputError, match=r"does not end in \.npz"):
+        write_maps(made, made.camera, tmp_path / "maps.png")
+    with pytest.raises(InputError, match="are of what bootstrap has just made"):
+        maps_of(replace(made, renderer=None), made.camera)
