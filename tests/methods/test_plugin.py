@@ -162,7 +162,7 @@ def test_samples_are_result_folders_of_their_seeds(run: Callable[..., str], tmp_
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("lift",), "lift makes no samples: choose ellipsoid."),
+        (("lift",), "lift makes no samples: choose bootstrap or ellipsoid or pof3d."),
         (("ellipsoid", "--seeds", "7-3"), "--seeds has '7-3'; a range goes upwards"),
         (("ellipsoid", "--seeds", "x"), "--seeds has 'x'; give numbers and ranges, as in 0-7 12."),
         (("ellipsoid", "--seeds", "0-99999999"), "over at most 1000000 seeds in all"),
