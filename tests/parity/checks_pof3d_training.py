@@ -11,8 +11,9 @@ from tests.parity.parity_checks import check
 from torch import Tensor
 
 from monoform.methods.pof3d.discriminator import DiscriminatorConfig, Pof3dDiscriminator
-from monoform.methods.pof3d.inputs import blurred, resized
+from monoform.methods.pof3d.inputs import resized
 from monoform.nn.stylegan2.augment import AugmentOptions, AugmentPipe
+from monoform.training.adversarial import blurred
 
 
 @check("pof3d", "augment")

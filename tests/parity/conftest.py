@@ -10,6 +10,7 @@ from tests.parity import (  # noqa: F401  the checks enter themselves into the t
     checks_bootstrap_encoder,
     checks_bootstrap_inversion,
     checks_bootstrap_model,
+    checks_bootstrap_training,
     checks_inerf,
     checks_inerf_nerf,
     checks_list,

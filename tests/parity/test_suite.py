@@ -29,6 +29,10 @@ UNSEEN = {("sampling", "image"), ("train_step_srn", "step1/n_depth")}
 UNSEEN |= {(f"pixelnerf_{kind}_steps", f"step{step}/n_depth") for kind in ("matrix", "se3") for step in range(1, 5)}
 UNSEEN |= {("03_rays_morton_bits", "grid"), ("05_composite_train", "grad_weights_sum")}
 UNSEEN |= {("04_march", f"{name}.bitfield") for name in "ab"}
+# Of these coins, every second one shows the same side when it is moved.
+UNSEEN |= {
+    ("augment-schedules", f"{name}{run}_draw1_rand") for name in ("p3d_car", "cub", "carla") for run in ("", "_noscale")
+}
 NAMES = [
     (folder, name)
     for folder in FOLDERS
@@ -138,6 +142,12 @@ UNREAD |= {("list_inference_32", "config.test_pointnum")}  # points asked for at
 UNREAD |= {("novel-view-pairing", f"config.variants.{name}.repeats") for name in ("carla", "srn")}
 UNREAD |= {("novel-view-pairing", "config.variants.srn_small.views_per_object_test")}
 UNREAD |= {(name, "config.focal") for name in ("end_to_end_srn", "train_step_srn")}  # an array of the case says it too
+UNREAD |= {("ada-p", "config.start_p")}  # the first iterations forget it
+UNREAD |= {  # what is said of a data set beside its images and cameras
+    ("augment-schedules", f"config.variants.{name}.{field}")
+    for name in ("p3d_car", "cub", "carla")
+    for field in ("has_bbox", "views_per_object", "views_per_object_test")
+}
 # The frequencies are tensors of the checkpoint; the release names the other two and uses them nowhere here.
 UNUSED = ("model.code.freq_factor", "model.canon_xyz", "model.encoder.pretrained")
 OF_ANOTHER_PART = {

@@ -28,12 +28,13 @@ from tests.methods.pof3d.training_cases import (
 )
 from torch import Tensor
 
-from monoform.methods.pof3d.inputs import blurred, resized
+from monoform.methods.pof3d.inputs import resized
 from monoform.methods.pof3d.published_steps import PublishedSteps
-from monoform.methods.pof3d.schedules import blur_sigma, rendering_resolution
+from monoform.methods.pof3d.schedules import rendering_resolution
 from monoform.methods.pof3d.shared_graph import SharedGraph
 from monoform.methods.pof3d.steps import Shown, Steps
 from monoform.nn.stylegan2.augment import AugmentOptions, AugmentPipe
+from monoform.training.adversarial import blur_sigma, blurred
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ...training.adversarial import fake_loss, generator_loss, real_loss
 from .discriminator import Judgement, coded
-from .losses import fake_loss, generator_loss, pose_loss, real_loss
+from .losses import pose_loss
 from .model import Synthesis
 from .steps import Chance, Chosen, Shown, Steps, Term
 

@@ -3,17 +3,6 @@
 from __future__ import annotations
 
 
-def blur_sigma(images: float, *, start: float, fade: float) -> float:
-    """Of the blur on all that the discriminator sees: falls linearly to 0.
-
-    Args:
-        images: seen so far.
-        start: in the beginning, in pixels.
-        fade: images until it is 0; 0 for none at all.
-    """
-    return max(1 - images / fade, 0.0) * start if fade > 0 else 0.0
-
-
 def rendering_resolution(images: float, *, start: int, end: int | None, fade: float) -> int:
     """Pixels along a side of what is rendered: goes linearly from `start` to `end`.
 
@@ -41,16 +30,3 @@ def lazy(rate: float, betas: tuple[float, float], interval: int) -> tuple[float,
         return rate, betas
     ratio = interval / (interval + 1)
     return rate * ratio, (betas[0] ** ratio, betas[1] ** ratio)
-
-
-def adapted_strength(strength: float, signs: float, *, target: float, images: float, span: float) -> float:
-    """Strength of the augmentation, moved by how sure the discriminator is of what is real (Karras et al. 2020, ADA).
-
-    Args:
-        signs: mean sign of its scores of real images since the last change.
-        target: what this should be.
-        images: seen since the last change.
-        span: images in which the strength may go from 0 to 1.
-    """
-    step = (signs > target) - (signs < target)
-    return max(strength + step * images / span, 0.0)

@@ -16,20 +16,13 @@ from torch import Tensor
 
 from ...nn.stylegan2 import Noise
 from ...nn.stylegan2.augment import AugmentPipe
+from ...training.adversarial import blur_sigma, blurred, fake_loss, generator_loss, gradient_penalty, real_loss
 from .discriminator import Judgement, Pof3dDiscriminator, coded
-from .inputs import blurred, resized
-from .losses import (
-    density_loss,
-    fake_loss,
-    generator_loss,
-    gradient_penalty,
-    monotonic_loss,
-    pose_loss,
-    real_loss,
-)
+from .inputs import resized
+from .losses import density_loss, monotonic_loss, pose_loss
 from .model import Draws, Pof3dGenerator, Synthesis
 from .poses import MIRRORS, Mirror, mirrored
-from .schedules import blur_sigma, rendering_resolution
+from .schedules import rendering_resolution
 from .shared_graph import SharedGraph
 from .training_config import Pof3dTraining
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ...errors import InputError
 from ...nn.stylegan2.augment import UNTURNED, AugmentPipe
 from ...training import Ema, HalfLife, Optimizer, Phase, save_pretrained
+from ...training.adversarial import adapted_strength
 from .geod import GeodTerm
 from .geod.term import OPTIMIZER as GEOD_ADAM
 from .journal import depth_shades, pose_picture, sheet
@@ -23,7 +24,7 @@ from .ordered_images import OrderedImages
 from .published_steps import PublishedSteps
 from .quality import Quality, chosen_poses, fakes, latents
 from .rendering import normal_map
-from .schedules import adapted_strength, lazy
+from .schedules import lazy
 from .steps import Chance, Steps, Term
 from .training_config import Pof3dTraining
 

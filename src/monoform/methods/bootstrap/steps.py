@@ -1,0 +1,175 @@
+"""The losses of one step of a generator and of a discriminator, from latents, cameras and real images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ...nn.stylegan2 import Noise
+from .cameras import camera_of
+from .discriminator import BootstrapDiscriminator
+from .losses import Terms, discriminator_terms, generator_terms, moved_mean, pretraining_terms, real_images
+from .model import BootstrapGenerator, Draws
+from .pose_parameters import Focals, condition_vectors
+from .regularizers import CELLS, path_lengths, shape_terms, stratified_points
+
+SPHERE = 0.7
+"""Largest radius of the first shapes, in half sides of the cube."""
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Cameras, and the classes of what they see.
+
+    Attributes:
+        world_from_camera: in the published conventions, see `pose_parameters`.
+        focal: in image widths; None for orthographic cameras.
+        classes: where there are some.
+    """
+
+    world_from_camera: Float[Tensor, "n 4 4"]
+    focal: Focals
+    classes: Int[Tensor, " n"] | None = None
+
+
+class Chance:
+    """Random numbers of a step.
+
+    Args:
+        generator: they come from, on the device of the networks.
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def uniform(self, *shape: int) -> Tensor:
+        """In 0..1."""
+        return torch.rand(shape, generator=self.generator, device=self.generator.device)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Of mean 0 and variance 1."""
+        return torch.randn(shape, generator=self.generator, device=self.generator.device)
+
+    def places(self) -> Draws:
+        """Where the rays of a rendering are sampled."""
+        return self.generator
+
+    def noise(self) -> Noise:
+        """What the layers of the planes add."""
+        return self.generator
+
+
+class GanSteps:
+    """The losses of a generator and its discriminator.
+
+    Args:
+        net: the generator; its configuration says how it is trained.
+        judge: the discriminator.
+    """
+
+    def __init__(self, net: BootstrapGenerator, judge: BootstrapDiscriminator) -> None:
+        self.net, self.judge = net, judge
+        self.training = net.config.training
+
+    def pretraining_terms(
+        self,
+        z: Float[Tensor, "n z"],
+        chance: Chance,
+        classes: Int[Tensor, " n"] | None = None,
+        radius: float | None = None,
+    ) -> Terms:
+        """The shapes of latents should be spheres.
+
+        Args:
+            classes: of the objects, where there are some.
+            radius: world units, 1 as published; None: 1 too, but less in a cube that is hardly larger, or smaller.
+        """
+        if radius is None:
+            radius = min(1.0, SPHERE * self.net.config.scene.half_side)
+        net = self.net
+        planes = net.planes(net.styles(net.map(z, classes)), noise=chance.noise())
+        points = self.points(len(z), chance)
+        return pretraining_terms(
+            shape_terms(net, planes, points, torch.zeros_like(points), radius=radius), self.training
+        )
+
+    def generator_terms(
+        self, z: Float[Tensor, "n z"], views: Views, iteration: int, path_mean: float | None, chance: Chance
+    ) -> tuple[Terms, float | None]:
+        """What is made of latents should look real.
+
+        Args:
+            views: from which it is seen.
+            path_mean: mean path length so far; None before the first step.
+
+        Returns:
+            The terms, and the mean path length with this step's in it.
+        """
+        net = self.net
+        ws = net.styles(net.map(z, views.classes)).contiguous()
+        planes, palette = net.planes(ws, noise=chance.noise()), net.palette(ws)
+        score = self.score(self.seen(ws, views, chance, planes, palette), views)
+        lengths = None
+        if self.training.path_length > 0:
+            along = chance.normal(*planes.shape)
+            lengths = path_lengths(
+                ws, planes, palette, along, None if palette is None else chance.normal(*palette.shape)
+            )
+            path_mean = moved_mean(path_mean, lengths)
+        points = self.points(len(z), chance)
+        shape = shape_terms(net, planes, points, chance.normal(*points.shape))
+        return generator_terms(score, shape, lengths, path_mean or 0.0, iteration, self.training), path_mean
+
+    def discriminator_terms(
+        self,
+        z: Float[Tensor, "n z"],
+        views: Views,
+        real: Float[Tensor, "n c h w"],
+        real_views: Views,
+        iteration: int,
+        chance: Chance,
+    ) -> tuple[Terms, Float[Tensor, "n 1"]]:
+        """Fakes should be told from real images.
+
+        Args:
+            z: latents of the fakes.
+            views: from which they are seen.
+            real: images -1..1, with the opacity where the discriminator sees it.
+            real_views: from which they were.
+
+        Returns:
+            The terms, and the scores of the real images.
+        """
+        net = self.net
+        with torch.no_grad():
+            ws = net.styles(net.map(z, views.classes))
+            fake = self.seen(ws, views, chance, net.planes(ws, noise=chance.noise()), net.palette(ws))
+        images = real_images(real, iteration, white=net.config.scene.white).detach().requires_grad_()
+        score = self.score(images, real_views)
+        return discriminator_terms(score, self.score(fake, views), images, self.training), score
+
+    def points(self, count: int, chance: Chance) -> Float[Tensor, "n p 3"]:
+        """Where shapes are looked at."""
+        return stratified_points(chance.uniform(count, CELLS, CELLS, CELLS, 3), self.net.config.scene.half_side)
+
+    def seen(
+        self, ws: Tensor, views: Views, chance: Chance, planes: Tensor, palette: Tensor | None
+    ) -> Float[Tensor, "n c h w"]:
+        """Renders as the discriminator takes them."""
+        size = self.net.config.resolution
+        cameras = camera_of(views.world_from_camera, views.focal, (size, size))
+        found = self.net.render(ws, cameras, draws=chance.places(), planes=planes, palette=palette)
+        image = found.rgb
+        if self.judge.config.alpha:
+            image = torch.cat([image, found.alpha[..., None]], dim=-1)
+        return image.permute(0, 3, 1, 2)
+
+    def score(self, images: Float[Tensor, "n c h w"], views: Views) -> Float[Tensor, "n 1"]:
+        """Of images under their cameras."""
+        flipped = self.net.config.scene.flipped
+        condition = condition_vectors(views.world_from_camera, views.focal, flipped=flipped)
+        found: Tensor = self.judge(images, condition, views.classes)
+        return found

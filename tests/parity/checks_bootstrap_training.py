@@ -1,0 +1,224 @@
+"""Bootstrapped inversion's training, of generator, discriminator and encoder, against its golden cases."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from tests.parity.checks_bootstrap_encoder import encoder_of
+from tests.parity.checks_bootstrap_model import UNUSED_NOISE, config_of, generator_of
+from tests.parity.parity_case import Case, Fields
+from tests.parity.parity_checks import check
+from tests.parity.tolerances import EPSILON
+from torch import Tensor, nn
+
+from monoform.methods.bootstrap import losses, schedules
+from monoform.methods.bootstrap.augment import Similarity
+from monoform.methods.bootstrap.config import Training, preset
+from monoform.methods.bootstrap.regularizers import CELLS, shape_terms, stratified_points
+from monoform.training import Ema
+
+
+def norms(net: nn.Module, order: list[str], *, absent: float = 0.0) -> Tensor:
+    """Lengths of the gradients of all parameters in a case's order; of unused noise, which ours lacks, `absent`."""
+    parameters = dict(net.named_parameters())
+    assert set(parameters) <= set(order), "parameter_order does not name all parameters"
+    assert all(name in parameters or name.endswith(UNUSED_NOISE) for name in order), "others than ours"
+    gradients = {name: each.grad for name, each in parameters.items() if each.grad is not None}
+    return torch.tensor([float(gradients[name].norm()) if name in gradients else absent for name in order])
+
+
+def total_norm(net: nn.Module) -> np.ndarray:
+    squared = [each.grad.double().square().sum() for each in net.parameters() if each.grad is not None]
+    return np.asarray(float(torch.stack(squared).sum().sqrt()))
+
+
+def compare_named(
+    case: Case, prefix: str, found: Mapping[str, Tensor], stored: Mapping[str, int] | None = None
+) -> None:
+    """Arrays that are named by a parameter, of which every so many channels may be stored."""
+    for name in case.names(f"{prefix}:"):
+        key = name.removeprefix(f"{prefix}:")
+        stride = (stored or {}).get(key, 1)
+        case.compare(name, found[key][:, ::stride] if stride > 1 else found[key])
+
+
+def clear_rounding(net: nn.Module) -> None:
+    """Gradients that are 0 and not quite so in single precision, such as of queries of a single key, are 0 to Adam."""
+    gradients = [each.grad for each in net.parameters() if each.grad is not None]
+    largest = max(float(each.abs().max()) for each in gradients)
+    for each in gradients:
+        if float(each.abs().max()) <= EPSILON * largest:
+            each.zero_()
+
+
+def gradients_of(net: nn.Module) -> dict[str, Tensor]:
+    return {name: each.grad.clone() for name, each in net.named_parameters() if each.grad is not None}
+
+
+def adam_of(given: Fields, net: nn.Module) -> torch.optim.Optimizer:
+    given.one_of("name", "adam")
+    rates = {"betas": given["betas"], "eps": given["eps"], "weight_decay": given["weight_decay"]}
+    return torch.optim.Adam(net.parameters(), given["lr"], **rates)
+
+
+def strata(case: Case, name: str) -> Tensor:
+    """Places of points in the cells of the cube, by the rule of the case."""
+    rng = np.random.default_rng(zlib.crc32(f"{case.manifest['salt']}{name}".encode()))
+    shape = case.config["strata_shape"]
+    assert shape[1] == CELLS
+    return torch.from_numpy(rng.random(shape, dtype=np.float32))
+
+
+@check("bootstrap-inversion", "augment-schedules")
+def augment_schedules(case: Case) -> None:
+    config = case.config
+    kinds = [f"draw{n}_{'randn' if 'normal' in name else 'rand'}" for n, name in enumerate(config["draw_order"])]
+    for name, kind in config["variants"].items():
+        images, poses = case.tensor(f"{name}_image"), case.tensor(f"{name}_cam2world")
+        assert tuple(images.shape) == (kind["batch"], kind["channels"], *kind["image_size"])
+        assert kind["has_mask"] != kind["white_background"]
+        assert preset(kind["dataset"]).scene.flipped == kind["camera_flipped"]
+        assert preset(kind["dataset"]).scene.half_side == kind["scene_range"]
+        focal = (
+            case.tensor(f"{name}_focal") if kind.one_of("projection", "perspective", "orthographic")[0] == "p" else None
+        )
+        for run, options in config["runs"].items():
+            scaled, prefix = not options["disable_scale"], f"{name}{run}"
+            own = kinds if scaled else [*kinds[:2], "draw2_randn", "draw3_rand"]
+            draws = iter([case.tensor(f"{prefix}_{each}") for each in own])
+            motion = Similarity.draw(len(images), config["p"], scaled=scaled, draws=draws)
+            case.compare(f"{prefix}_out_rot", motion.rotation)
+            case.compare(f"{prefix}_out_scale", motion.scale)
+            case.compare(f"{prefix}_out_translation", motion.shift)
+            case.compare(f"{prefix}_out_image", motion.images(images, white=kind["white_background"]))
+            found, lengths = motion.cameras(poses, focal)
+            case.compare(f"{prefix}_out_cam2world", found)
+            if lengths is not None:
+                case.compare(f"{prefix}_out_focal", lengths)
+    blur, average = config["blur"], config["ema"]
+    assert blur["warmup_iterations"] == schedules.WARMUP
+    assert blur["backgrounds"] == {"black": 0.0, "white": 1.0}
+    for iteration in blur["iterations"]:
+        for name in blur["backgrounds"]:
+            found = losses.real_images(case.tensor("blur_image"), iteration, white=name == "white")
+            case.compare(f"out_blur_{name}_{iteration}", found)
+    assert average["half_life_images"] == schedules.HALF_LIFE
+    assert average["faster"] == {f"below_{below}": times for below, times in schedules.FASTER}
+    for iteration in average["iterations"]:
+        case.compare(f"out_ema_{iteration}", averaged(case, average["images_per_step"], iteration))
+
+
+def averaged(case: Case, batch: int, iteration: int) -> Tensor:
+    module = nn.Module()
+    module.value = nn.Parameter(case.tensor("ema_dst").clone())
+    ema = Ema(module, schedules.AverageDecay(batch))
+    with torch.no_grad():
+        module.value.copy_(case.tensor("ema_src"))
+    ema.update(iteration)
+    return ema.averages["value"]
+
+
+@check("bootstrap-inversion", "ada-p")
+def ada_p(case: Case) -> None:
+    config, times = case.config, case.config["iterations"]
+    config.one_of("dual_discriminator", False)
+    assert (config["every"], config["residue"]) == (schedules.ADA_EVERY, schedules.ADA_AT)
+    assert (config["ada_interval"], config["rampup_images"]) == (schedules.ADA_STEPS, schedules.ADA_SPAN)
+    assert config["blur_warmup_iterations"] == config["zero_below"] == schedules.WARMUP
+    training = Training(batch=config["batch_size"], ada_target=config["ada_target"], augment=config["augment_p_max"])
+    signs = case.tensor("logits_real").sign().mean(dim=(1, 2))
+    assert len(signs) == times["count"]
+    case.compare("out_sign_real", signs)
+    probability, found, row = config["start_p"], [], 0
+    for iteration in range(times["first"], times["first"] + times["count"] * times["step"]):
+        own = (iteration - times["first"]) % times["step"] == 0
+        probability = schedules.augment_probability(probability, iteration, float(signs[row]), training)
+        if own:
+            found.append(probability)
+            row = min(row + 1, len(signs) - 1)
+    case.compare("out_p", np.asarray(found, case.arrays["out_p"].dtype))
+
+
+@check("bootstrap-inversion", "sdf-pretrain")
+def sdf_pretrain(case: Case) -> None:
+    config, order = case.config, case.manifest["parameter_order"]
+    config.one_of("mode", "train")
+    config.one_of("warmup", False)
+    ours, weights = config_of(config), config["weights"]
+    assert weights["distance"] == 1 and config["lr_g"] == config["optimiser"]["lr"]
+    training = replace(ours.training, eikonal=weights["eikonal"])
+    net = generator_of(ours, case.manifest).train()
+    adam, sums = adam_of(config["optimiser"], net), []
+    for step in range(config["steps"]):
+        prefix, z = f"out_step{step}_", case.tensor(f"step{step}_z")
+        assert len(z) == config["batch"]
+        planes = net.planes(net.styles(net.map(z)))
+        points = stratified_points(strata(case, f"draw/strata{step}"), ours.scene.half_side)
+        shape = shape_terms(net, planes, points, torch.zeros_like(points), radius=config["sphere_radius"])
+        loss = losses.total(losses.pretraining_terms(shape, training))
+        adam.zero_grad()
+        loss.backward()
+        case.compare(f"{prefix}sdf_distance_loss", shape.sphere)
+        case.compare(f"{prefix}sdf_eikonal_loss", shape.eikonal)
+        found = norms(net, order, absent=-1.0).double()
+        case.compare(f"{prefix}gradnorms", found)
+        if step == 0:
+            compare_named(case, "out_grad", gradients_of(net))
+        adam.step()
+        compare_named(case, f"{prefix}new", dict(net.named_parameters()))
+        sums.append(loss.item())
+    case.compare("out_loss", np.asarray(sums, np.float32))
+
+
+@check("bootstrap-inversion", "encoder-train-step")
+def encoder_train_step(case: Case) -> None:
+    config, order = case.config, case.manifest["parameter_order"]
+    config.one_of("mode", "train")
+    config.one_of("image_clamp", [-1, 1])
+    config.one_of("mask", "u8/255")
+    config["drop_path"].one_of("rescaled", True)
+    assert config["loss"]["weights"] == [1, 1, 1]
+    net, fall = encoder_of(config, case.manifest).train(), config["lr_fall"]
+    assert config["total_iterations"] == config["steps"]
+    rates = schedules.encoder_rate(config["steps"])
+    assert rates.milestones == (fall["after"],) and rates.factor == fall["factor"]
+    adam = adam_of(config["optimiser"], net)
+    stored, stride = config["stored"]["channels"], config["stored"]["stride"]
+    history: dict[str, list[float]] = {name: [] for name in ("loss_coords", "loss_mask", "loss_latent", "loss", "lr")}
+    lengths = []
+    for step in range(config["steps"]):
+        given = f"step{step}_"
+        image = case.tensor(f"{given}image").float().clamp(-1, 1)
+        assert tuple(image.shape[:3]) == (config["batch"], *config["image_size"])
+        mask, latent = case.tensor(f"{given}mask_u8").float() / 255, case.tensor(f"{given}w")
+        assert latent.shape[1] == config["num_ws"]
+        kept: Iterator[Tensor] = iter([case.tensor(name) for name in case.names(f"{given}keep")])
+        found = net(image.permute(0, 3, 1, 2), kept)
+        assert next(kept, None) is None, "draws are left over"
+        terms = losses.encoder_terms(found, case.tensor(f"{given}coords").float(), mask, latent[:, 0])
+        loss = losses.total(terms)
+        for group in adam.param_groups:
+            group["lr"] = config["optimiser"]["lr"] * rates(step)
+        adam.zero_grad()
+        loss.backward()
+        clear_rounding(net)
+        numbers = (*terms.values(), loss, adam.param_groups[0]["lr"])
+        for values, number in zip(history.values(), numbers, strict=True):
+            values.append(float(number.detach() if isinstance(number, Tensor) else number))
+        lengths.append(float(total_norm(net)))
+        if f"out_step{step}_gradnorms" in case:
+            case.compare(f"out_step{step}_gradnorms", norms(net, order, absent=-1.0).double())
+        if step == 0:
+            case.compare("out_pred_coords_sub", found.coordinates[:, ::stride, ::stride])
+            case.compare("out_pred_mask_sub", found.mask[:, ::stride, ::stride])
+            case.compare("out_pred_w", found.latent)
+            compare_named(case, "out_grad", gradients_of(net), stored)
+        adam.step()
+        compare_named(case, f"out_step{step}_new", dict(net.named_parameters()), stored)
+    for name, values in history.items():
+        case.compare(f"out_{name}", np.asarray(values))
+    case.compare("out_gradnorm_total", np.asarray(lengths))
