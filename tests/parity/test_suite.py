@@ -29,6 +29,9 @@ UNSEEN = {("sampling", "image"), ("train_step_srn", "step1/n_depth")}
 UNSEEN |= {(f"pixelnerf_{kind}_steps", f"step{step}/n_depth") for kind in ("matrix", "se3") for step in range(1, 5)}
 UNSEEN |= {("03_rays_morton_bits", "grid"), ("05_composite_train", "grad_weights_sum")}
 UNSEEN |= {("04_march", f"{name}.bitfield") for name in "ab"}
+# Draws and latents that the published step makes and does not use.
+UNSEEN |= {("train_step", f"draw/{name}_rand") for name in ("Gmain/00", "Dmain/00", "Dmain/03")}
+UNSEEN |= {("train_step", "z/Dreg")}
 # Of these coins, every second one shows the same side when it is moved.
 UNSEEN |= {
     ("augment-schedules", f"{name}{run}_draw1_rand") for name in ("p3d_car", "cub", "carla") for run in ("", "_noscale")
@@ -142,6 +145,11 @@ UNREAD |= {("list_inference_32", "config.test_pointnum")}  # points asked for at
 UNREAD |= {("novel-view-pairing", f"config.variants.{name}.repeats") for name in ("carla", "srn")}
 UNREAD |= {("novel-view-pairing", "config.variants.srn_small.views_per_object_test")}
 UNREAD |= {(name, "config.focal") for name in ("end_to_end_srn", "train_step_srn")}  # an array of the case says it too
+UNREAD |= {("discriminator_single", "config.epilogue.mbstd_group_size")}  # of a batch of one group
+UNREAD |= {(f"generator_{name}", "seeds.z.seeds") for name in ("ffhq", "shapenet")}  # the draws are stored, too
+# What is said of a data set beside its cameras as matrices.
+UNREAD |= {("render-carla", f"config.{name}") for name in ("camera_flipped", "has_bbox", "views_per_object")}
+UNREAD |= {("stylegan-ops", "config.blocks.map_c.normalise")}  # a condition is not brought to unit length
 UNREAD |= {("ada-p", "config.start_p")}  # the first iterations forget it
 UNREAD |= {  # what is said of a data set beside its images and cameras
     ("augment-schedules", f"config.variants.{name}.{field}")
@@ -160,12 +168,29 @@ OF_ANOTHER_PART = {
     "pixelnerf_steps": ("model", "renderer"),
 }
 """Branches of the published configuration that a kind of case has and its part of the network does not use."""
+# Options of the published trainings that a generator's configuration holds too; what tensors or arrays of a case say as
+# well, sizes of batches among them; more of what is at its limit already; which of many equal rows are stored.
+TRAINED = ("c_gen", "c_scale", "gpc", "density_reg", "sr_antialias", "flip_to", "dis_cam", "pose_gd", "rnd_pose")
+OF_TRAINING = tuple(f"rendering_kwargs.{name}" for name in (*TRAINED, "detach_w", "nocond", "learn_fov", "image_res"))
+OF_POF3D = {
+    "augment": ("strength", "runs.ada_strength0.strength", "pipes"),
+    "background_nerf": ("bg_kwargs.bg_start",),
+    "cameras_rays": ("focal_shapenet",),
+    "discriminator": ("epilogue.dis_cam", "epilogue.pose_gd", "epilogue.nocond", "batch", "raw_size", "channel_base"),
+    "generator": (*OF_TRAINING, "rendering_kwargs.clamp_"),
+    "mapping": ("c_dim", "num_ws", "cam_dim", "runs.ws_psi07.slots", "runs.ws_psi05_cutoff5"),
+    "renderer": ("rendering_kwargs.depth_resolution",),
+    "superres": ("sr_num_fp16_res",),
+    "synthesis_network": ("img_resolution", "channel_base", "num_fp16_res"),
+    "train_step": ("",),  # said again for each of the networks
+}
 
 
 def is_read(folder: Path, path: tuple[str, ...]) -> bool:
     """Whether a parameter is one that the check of a case must notice."""
     said = ".".join(path)
-    others = OF_ANOTHER_PART.get(kind_of(folder)[1], ())
+    system, kind = kind_of(folder)
+    others = OF_ANOTHER_PART.get(kind, ()) + (OF_POF3D.get(kind, ()) if system == "pof3d" else ())
     return (folder.name, said) not in UNREAD and not said.startswith(tuple(f"config.{name}" for name in others))
 
 
