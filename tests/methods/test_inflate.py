@@ -162,7 +162,9 @@ def test_options_out_of_range_and_missing_masks_are_told():
         create("inflate", nonsense=1)
     with pytest.raises(InputError, match="There is no method"):
         create("deflate")
-    with pytest.raises(InputError, match="inerf makes no mesh of a photo: choose one of inflate, lift, list"):
+    with pytest.raises(
+        InputError, match="inerf makes no mesh of a photo: choose one of bootstrap, inflate, lift, list"
+    ):
         create("inerf")
     with pytest.raises(InputError, match="needs the object's mask"):
         Inflate().reconstruct([View(Photo.open(disc()[0]))], generator=torch.Generator())

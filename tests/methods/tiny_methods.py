@@ -135,6 +135,11 @@ def category_words(folder: Path, weights: str) -> tuple[str, ...]:
     return (*named, "--encoder", encoder, "--refine", "0", "--loss", "l1", "--limit", "2")
 
 
+def photo_words(folder: Path, weights: str) -> tuple[str, ...]:
+    few = ("--generated", "8", "--block", "12", "--poses", "own")
+    return ("--data", str(photos_of_discs(folder)), "--weights", weights, *few)
+
+
 def mesh_words(folder: Path, weights: str) -> tuple[str, ...]:
     folder.mkdir()
     trimesh.creation.icosphere(subdivisions=2, radius=0.4).export(folder / "ball.ply")
@@ -217,6 +222,7 @@ TINY: dict[str, TinyMethod] = {
         build=Pof3dNetworks,
         config_class=NetworksConfig,
         data=photos_of_discs,
+        evaluated=photo_words,
         settings={"network": POF3D, "discriminator": CRITIC, "batch": 4},
         bad=("truncation=99", "pof3d's truncation is 99.0"),
         bad_setting=("batch=0", "PoF3D's batch is 0"),

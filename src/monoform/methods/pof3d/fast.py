@@ -50,7 +50,8 @@ class OccupiedSpace:
     ) -> Seen:
         """What rays see: the same as `see`, but that rays which meet nothing are not rendered."""
         near, far = limits(origins, directions, self.rays, compat)
-        distances = coarse_distances(near, far, noise.to(origins).strata, sampling_of(self.rays))
+        noise = noise.to(origins)
+        distances = coarse_distances(near, far, noise.strata, sampling_of(self.rays))
         points = origins[..., None, :] + distances[..., None] * directions[..., None, :]
         meets = self.holds(points).any(dim=-1)[0]
         meets[0] |= ~meets.any()  # one ray at least
