@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 import torch
 from tests.parity.checks_bootstrap_encoder import encoder_of
-from tests.parity.checks_bootstrap_model import UNUSED_NOISE, config_of, generator_of
+from tests.parity.checks_bootstrap_model import UNUSED_NOISE, config_of, generator_of, tensors
+from tests.parity.fill import fill_state
 from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 from tests.parity.tolerances import EPSILON
@@ -17,8 +18,13 @@ from torch import Tensor, nn
 
 from monoform.methods.bootstrap import losses, schedules
 from monoform.methods.bootstrap.augment import Similarity
-from monoform.methods.bootstrap.config import Training, preset
+from monoform.methods.bootstrap.config import BootstrapConfig, Training, preset
+from monoform.methods.bootstrap.discriminator import BootstrapDiscriminator, discriminator_of
 from monoform.methods.bootstrap.regularizers import CELLS, shape_terms, stratified_points
+from monoform.methods.bootstrap.rendering import places_of
+from monoform.methods.bootstrap.steps import Chance, GanSteps, Views
+from monoform.nn.stylegan2 import Noise
+from monoform.render import RaySampleNoise
 from monoform.training import Ema
 
 
@@ -222,3 +228,133 @@ def encoder_train_step(case: Case) -> None:
     for name, values in history.items():
         case.compare(f"out_{name}", np.asarray(values))
     case.compare("out_gradnorm_total", np.asarray(lengths))
+
+
+class GivenChance(Chance):
+    """The draws of a step: its places, uniform numbers, and normal ones in their order."""
+
+    def __init__(self, places: RaySampleNoise, uniform: Tensor | None = None, normal: Iterable[Tensor] = ()) -> None:
+        super().__init__(torch.Generator())
+        self.given, self.cells, self.draws = places, uniform, iter(normal)
+
+    def uniform(self, *shape: int) -> Tensor:
+        assert self.cells is not None and self.cells.shape == shape
+        return self.cells
+
+    def normal(self, *shape: int) -> Tensor:
+        return next(self.draws).reshape(shape)
+
+    def places(self) -> RaySampleNoise:
+        return self.given
+
+    def noise(self) -> Noise:
+        return "none"
+
+
+@check("bootstrap-inversion", "gan-step")
+def gan_step(case: Case) -> None:
+    config, ours = case.config, gan_config(case)
+    config.one_of("augment_p", 0.0)
+    net = generator_of(ours, case.manifest).train()
+    judge = BootstrapDiscriminator(discriminator_of(ours))
+    judge.load_state_dict(tensors(case.manifest["discriminator"]))
+    steps = GanSteps(net, judge)
+    check_generator_step(case, steps)
+    judge.zero_grad(set_to_none=True)
+    check_discriminator_step(case, steps)
+
+
+def gan_config(case: Case) -> BootstrapConfig:
+    config, weights = case.config, case.config["weights"]
+    base = config_of(config)
+    size = config["image_size"]
+    assert size[0] == size[1] and config["channels"] == 3 + config["supervise_alpha"]
+    assert config["blur_warmup_iterations"] == schedules.WARMUP
+    training = Training(
+        batch=config["batch"],
+        conditional_pose=config["conditional_pose"],
+        alpha=config["supervise_alpha"],
+        r1=weights["r1"],
+        tv=weights["total_variation"],
+        entropy=weights["entropy"],
+        eikonal=weights["eikonal"],
+        path_length=weights["path_length"],
+        clip=config["clip_gradient_norm"],
+    )
+    return replace(base, resolution=size[0], training=training)
+
+
+def places_in(case: Case, prefix: str, ours: BootstrapConfig) -> RaySampleNoise:
+    strata = case.tensor(f"{prefix}_draw_jitter").flatten(1, 2)
+    levels = case.tensor(f"{prefix}_draw_pdf").reshape(strata.shape)
+    return replace(places_of(tuple(strata.shape[:2]), ours, None), strata=strata, levels=levels)
+
+
+def stepped(case: Case, net: nn.Module, terms: losses.Terms, prefix: str, rate: float) -> None:
+    """Gradients, clipped, and Adam's first step; all of it compared."""
+    config = case.config
+    config["optimiser"].one_of("name", "adam")
+    losses.total(terms).backward()
+    order = "parameter_order" if prefix == "g" else "discriminator_parameter_order"
+    case.compare(f"out_{prefix}_gradnorms", norms(net, case.manifest[order]))
+    case.compare(f"out_{prefix}_gradnorm_total", total_norm(net))
+    nn.utils.clip_grad_norm_(net.parameters(), config["clip_gradient_norm"])
+    compare_named(case, f"out_{prefix}_grad", gradients_of(net))
+    torch.optim.Adam(net.parameters(), rate, betas=config["optimiser"]["betas"]).step()
+
+
+def check_generator_step(case: Case, steps: GanSteps) -> None:
+    config, net = case.config, steps.net
+    before, iteration = config["path_length"]["running_before"], config["iterations"]["generator"]
+    assert config["path_length"]["decay"] == 1 - losses.PATH_MEMORY or np.isclose(1 - losses.PATH_MEMORY, 0.01)
+    ramps = config["ramps"]
+    assert ramps["total_variation"] == ramps["entropy"] == schedules.ramp(iteration)
+    assert ramps["path_length"] == schedules.ramp(iteration, ramps["path_length_warmup_iterations"])
+    assert ramps["path_length_warmup_iterations"] == schedules.PATH_WARMUP
+    salt = case.manifest["salt"]
+    drawn = fill_state({"tensors": case.manifest["draws"], "salt": salt})
+    normal = (torch.from_numpy(drawn[f"draw/{name}"]) for name in ("pl_noise", "tv"))
+    along, jitter = normal
+    normals = (along, case.tensor("g_draw_pl_palette"), jitter)
+    chance = GivenChance(places_in(case, "g", net.config), strata(case, "draw/strata"), normals)
+    z = case.tensor("g_z")
+    assert len(z) == config["batch"]
+    ema = Ema(net, schedules.AverageDecay(32))
+    for average in ema.averages.values():
+        average *= config["ema"]["before"]
+    views = Views(case.tensor("g_cam2world"), case.tensor("g_focal"))
+    terms, mean = steps.generator_terms(z, views, iteration, before, chance)
+    training = net.config.training
+    assert mean is not None
+    case.compare("out_g_adv", terms["score"])
+    case.compare("out_g_total", losses.total(terms))
+    case.compare("out_g_sdf_eikonal_loss", terms["eikonal"] / training.eikonal)
+    case.compare("out_g_total_variation_loss", terms["total_variation"] / training.tv / ramps["total_variation"])
+    case.compare("out_g_entropy_loss", terms["entropy"] / training.entropy / ramps["entropy"])
+    case.compare("out_g_pl_running", np.asarray(mean))
+    stepped(case, net, terms, "g", config["optimiser"]["lr_generator"])
+    net.clamp_surface()
+    compare_named(case, "out_g_new", dict(net.named_parameters()))
+    ema.update(iteration)
+    compare_named(case, "out_g_ema", ema.averages)
+
+
+def check_discriminator_step(case: Case, steps: GanSteps) -> None:
+    config, net = case.config, steps.net
+    iteration = config["iterations"]["discriminator"]
+    coded = case.tensor("d_real_u8").float()
+    images = torch.cat((coded[:, :3] / 127.5 - 1, coded[:, 3:] / 255), dim=1)
+    stride = config["blurred_stride"]
+    shown = losses.real_images(images, iteration, white=net.config.scene.white)
+    case.compare("out_d_blurred_sub", shown[..., ::stride, ::stride])
+    fake = Views(case.tensor("d_fake_cam2world"), case.tensor("d_fake_focal"))
+    real = Views(case.tensor("d_real_cam2world"), case.tensor("d_real_focal"))
+    config.one_of("fake_latents", "g_z reversed")
+    chance = GivenChance(places_in(case, "d", net.config))
+    terms, score = steps.discriminator_terms(case.tensor("g_z").flip(0), fake, images, real, iteration, chance)
+    case.compare("out_d_logit_real", score)
+    case.compare("out_d_penalty", terms["penalty"] / (config["weights"]["r1"] / 2))
+    case.compare("out_d_loss_real", terms["real"])
+    case.compare("out_d_loss_fake", terms["fake"])
+    stepped(case, steps.judge, terms, "d", config["optimiser"]["lr_discriminator"])
+    compare_named(case, "out_d_new", dict(steps.judge.named_parameters()))

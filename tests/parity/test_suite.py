@@ -32,6 +32,10 @@ UNSEEN |= {("04_march", f"{name}.bitfield") for name in "ab"}
 # Draws and latents that the published step makes and does not use.
 UNSEEN |= {("train_step", f"draw/{name}_rand") for name in ("Gmain/00", "Dmain/00", "Dmain/03")}
 UNSEEN |= {("train_step", "z/Dreg")}
+# A discriminator of the image alone; the truth that a case was made from, beside what the published solver found of it;
+# of a mask, pixels far more than a pose needs.
+UNSEEN |= {("discriminator_single", "image_raw")}
+UNSEEN |= {("pose-pnp", name) for name in ("true_cam2world", "true_focal", "ortho_true_cam2world", "ortho_mask")}
 # Of these coins, every second one shows the same side when it is moved.
 UNSEEN |= {
     ("augment-schedules", f"{name}{run}_draw1_rand") for name in ("p3d_car", "cub", "carla") for run in ("", "_noscale")
@@ -149,6 +153,18 @@ UNREAD |= {("discriminator_single", "config.epilogue.mbstd_group_size")}  # of a
 UNREAD |= {(f"generator_{name}", "seeds.z.seeds") for name in ("ffhq", "shapenet")}  # the draws are stored, too
 # What is said of a data set beside its cameras as matrices.
 UNREAD |= {("render-carla", f"config.{name}") for name in ("camera_flipped", "has_bbox", "views_per_object")}
+DATA_SET = ("scene_range", "white_background", "has_mask", "has_bbox", "views_per_object", "views_per_object_test")
+UNREAD |= {("inversion-losses", f"config.{name}") for name in (*DATA_SET, "camera_flipped")}
+UNREAD |= {
+    ("pose-utils", f"config.variants.{variant}.{name}")
+    for variant in ("p3d_car", "cub", "shapenet_cars")
+    for name in DATA_SET
+}
+UNREAD |= {("inversion-losses", f"config.augmented_copies.{name}") for name in ("vgg_nocrop", "l1", "mse")}  # have none
+UNREAD |= {("pose-pnp", "config.noise")}  # is in the arrays
+# Paths are dropped in training alone; two heads for one change features of the first stage by less than is allowed.
+UNREAD |= {("encoder-separate", f"config.{name}") for name in ("drop_path_rate", "num_heads")}
+UNREAD |= {("triplane_decoder", f"config.box_warps.{name}") for name in ("bw10", "bw16")}  # points come in its units
 UNREAD |= {("stylegan-ops", "config.blocks.map_c.normalise")}  # a condition is not brought to unit length
 UNREAD |= {("ada-p", "config.start_p")}  # the first iterations forget it
 UNREAD |= {  # what is said of a data set beside its images and cameras
