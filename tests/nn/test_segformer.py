@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from monoform import InputError
-from monoform.nn.segformer import SMALL, Block, Segformer, SegformerConfig, load_mix_transformer
+from monoform.nn.segformer import SMALL, Attention, Block, Segformer, SegformerConfig, load_mix_transformer
 
 TINY = SegformerConfig((4, 6, 8, 8), (1, 2, 2, 4), (1, 2, 1, 1), (2, 2, 2, 2), head_width=5, channels=7, drop_path=0.5)
 
@@ -57,6 +57,17 @@ def test_attention_is_the_softmax_of_products():
         key, value = both[:, :6][:, part], both[:, 6:][:, part]
         heads.append(torch.softmax(query[:, part] @ key.T / 3**0.5, dim=-1) @ value)
     torch.testing.assert_close(attention(x).flatten(1, 2)[0], attention.proj(torch.cat(heads, dim=-1)))
+
+
+def test_a_single_key_has_all_the_weight_and_its_query_no_gradient_at_all():
+    """Not even that of rounding, which an optimizer that divides by the gradient's size would follow."""
+    torch.manual_seed(0)
+    attention = Attention(width=12, heads=3, reduction=4)
+    found = attention(torch.randn(2, 4, 4, 12))
+    found.square().sum().backward()
+    assert attention.q.weight.grad is not None and attention.kv.weight.grad is not None
+    assert attention.q.weight.grad.count_nonzero() == 0 and attention.kv.weight.grad.count_nonzero() > 0
+    torch.testing.assert_close(found, found[:, :1, :1].expand_as(found))
 
 
 def test_a_sample_without_branches_passes_through_and_what_is_kept_is_rescaled():

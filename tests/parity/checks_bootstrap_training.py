@@ -13,7 +13,6 @@ from tests.parity.checks_bootstrap_model import UNUSED_NOISE, config_of, generat
 from tests.parity.fill import fill_state
 from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
-from tests.parity.tolerances import EPSILON
 from torch import Tensor, nn
 
 from monoform.methods.bootstrap import losses, schedules
@@ -50,15 +49,6 @@ def compare_named(
         key = name.removeprefix(f"{prefix}:")
         stride = (stored or {}).get(key, 1)
         case.compare(name, found[key][:, ::stride] if stride > 1 else found[key])
-
-
-def clear_rounding(net: nn.Module) -> None:
-    """Gradients that are 0 and not quite so in single precision, such as of queries of a single key, are 0 to Adam."""
-    gradients = [each.grad for each in net.parameters() if each.grad is not None]
-    largest = max(float(each.abs().max()) for each in gradients)
-    for each in gradients:
-        if float(each.abs().max()) <= EPSILON * largest:
-            each.zero_()
 
 
 def gradients_of(net: nn.Module) -> dict[str, Tensor]:
@@ -211,7 +201,6 @@ def encoder_train_step(case: Case) -> None:
             group["lr"] = config["optimiser"]["lr"] * rates(step)
         adam.zero_grad()
         loss.backward()
-        clear_rounding(net)
         numbers = (*terms.values(), loss, adam.param_groups[0]["lr"])
         for values, number in zip(history.values(), numbers, strict=True):
             values.append(float(number.detach() if isinstance(number, Tensor) else number))

@@ -80,6 +80,19 @@ class PatchEmbedding(nn.Module):
         return self.norm(self.proj(x).permute(0, 2, 3, 1))
 
 
+def attended(
+    query: Float[Tensor, "n h q d"], key: Float[Tensor, "n h k d"], value: Float[Tensor, "n h k d"]
+) -> Float[Tensor, "n h q d"]:
+    """Values weighted by how queries and keys agree.
+
+    A single key has all the weight. A softmax says that without error, fused kernels up to rounding: their gradients of
+    the query, which are 0, would be noise that Adam makes steps of.
+    """
+    if key.shape[2] > 1:
+        return functional.scaled_dot_product_attention(query, key, value)
+    return torch.softmax(query @ key.mT, dim=-1) @ value
+
+
 class Attention(nn.Module):
     """Self-attention whose keys and values have a reduced resolution."""
 
@@ -96,7 +109,7 @@ class Attention(nn.Module):
             seen = self.norm(self.sr(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         query = self.q(x).flatten(1, 2).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         key, value = self.kv(seen).flatten(1, 2).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        found = functional.scaled_dot_product_attention(query, key, value)
+        found = attended(query, key, value)
         return self.proj(found.transpose(1, 2).flatten(2)).reshape(x.shape)
 
 
