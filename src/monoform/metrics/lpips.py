@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from ..devices import on_device
 from ..errors import InputError
 from ..nn.state_dict import read_state_dict, tensor_of
 from ..nn.vgg import CHANNELS, Vgg16
@@ -55,7 +56,7 @@ class Lpips:
 
     def to(self, device: str | torch.device) -> Lpips:
         """The same on another device."""
-        return Lpips(self.vgg.to(device), [weights.to(device) for weights in self.linear])
+        return Lpips(on_device(self.vgg, torch.device(device)), [weights.to(device) for weights in self.linear])
 
     def __call__(self, image: Shaped[Array, "h w 3"], reference: Shaped[Array, "h w 3"]) -> float:
         """The distance of two images 0..1.

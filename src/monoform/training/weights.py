@@ -153,6 +153,17 @@ def pretrained(build: Callable[[Config], Module], config_class: type[Config], so
         return load_pretrained(build, config_class, source)[0].requires_grad_(False)
 
 
+def architecture_of(source: str | Path) -> str:
+    """Name of the network's class whose weights a folder holds, or OWNER/NAME on the hub; "" where it is not said.
+
+    Raises:
+        InputError: there are none, or what says so is damaged.
+    """
+    content = read_json_value(_local_folder(source, None) / CONFIG, advice="get the weights again", missing=MISSING)
+    found = content.get("architecture") if isinstance(content, dict) else None
+    return found if isinstance(found, str) else ""
+
+
 def weights_digest(source: str | Path) -> str:
     """SHA-256 of the file of a folder of weights, or of OWNER/NAME on the hub.
 

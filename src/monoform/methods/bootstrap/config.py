@@ -296,7 +296,7 @@ class BootstrapOptions:
 
     Attributes:
         weights: folder of the generator's weights.
-        encoder: folder of those of its encoder, which photos need.
+        encoder: folder of those of its encoder, which photos need, where the generator's folder holds none.
         refine: steps of refinement of a photo's styles and camera (published: 30, or 10 for speed); 0 keeps what is
             predicted.
         loss: of the refinement: vgg, vgg_nocrop, mixed, l1, mse, or auto: vgg where its weights are given, else l1.

@@ -14,7 +14,7 @@ import tyro
 
 from ...data.categories import CategoryPhotos, open_category
 from ...data.categories.kinds import Split, category_named
-from ...devices import device_named
+from ...devices import device_named, on_device
 from ...errors import InputError
 from ...metrics.evaluation import Evaluation, EvaluationOptions, evaluate
 from ...metrics.features import FeatureNet, Resizing, open_features
@@ -23,13 +23,14 @@ from ...metrics.image_blocks import ImageBlocks, ImageSource, features_in
 from ...metrics.image_distances import image_distances
 from ...metrics.lpips import Lpips
 from ...ranges import require_range
-from ...training.weights import load_pretrained, weights_digest
+from ...training.weights import weights_digest
 from .config import BootstrapConfig
-from .encoder import BootstrapEncoder, EncoderConfig
+from .encoder import BootstrapEncoder
 from .evaluated_images import FRONT, RANDOM, InvertedPhotos, Measuring, RealPhotos, Samples
 from .evaluated_views import LIMIT, SEED, evaluated_views
 from .invert import InversionOptions
 from .model import BootstrapGenerator
+from .networks import open_inverter
 from .objective import Kind, Objective
 
 SCORES = ("psnr", "ssim", "lpips", "iou", "rotation", "refined")
@@ -52,8 +53,8 @@ class BootstrapEvaluation(EvaluationOptions):
     """Such as p3d_car, shapenet_chairs, cub."""
     weights: str
     """Folder of the generator."""
-    encoder: str
-    """Folder of its encoder."""
+    encoder: str = ""
+    """Folder of its encoder, where that of the generator holds none."""
     test_set: TestSet = "auto"
     """Photos that are inverted: test, train, or imagenet (ImageNet's cars that p3d_car is not trained on); auto: test
     where there is one."""
@@ -120,12 +121,16 @@ class InvertedCategory(ImageBlocks):
             InputError: weights or data cannot be used, or do not fit each other.
         """
         device = device_named(asked.device)
-        net, config = load_pretrained(BootstrapGenerator, BootstrapConfig, asked.weights, device=device)
-        encoder, encoding = load_pretrained(BootstrapEncoder, EncoderConfig, asked.encoder, device=device)
-        _require_fit(config, encoding, asked)
+        found = open_inverter(asked.weights, asked.encoder)
+        if found.encoder is None:
+            raise InputError(f"{asked.weights} holds no encoder, by which photos are inverted: give --encoder DIR.")
+        net, encoder = on_device(found.generator, device), on_device(found.encoder, device)
+        config = net.config
+        _require_fit(config, asked)
         if config.network.classes:
             raise InputError("A generator that is told classes cannot be inverted: give one without.")
-        lpips = None if asked.lpips is None else Lpips.load(*asked.lpips).to(device)
+        lpips = found.lpips if asked.lpips is None else Lpips.load(*asked.lpips)
+        lpips = None if lpips is None else lpips.to(device)
         refine_pose = config.refine_pose if asked.refine_pose == "auto" else asked.refine_pose == "on"
         measuring = Measuring(
             asked.refine,
@@ -135,12 +140,12 @@ class InvertedCategory(ImageBlocks):
             asked.published_pnp,
             asked.seed,
         )
-        sources = sources_of(asked, net.eval(), encoder.eval(), measuring)
+        sources = sources_of(asked, net, encoder, measuring)
         name: Literal["inception", "inception-pytorch"] = "inception"
         if asked.resizing == "pytorch":
             name = "inception-pytorch"
         features = open_features("pyramid" if asked.inception is None else name, asked.inception, device=device)
-        digests = weights_digest(asked.weights) + weights_digest(asked.encoder)
+        digests = weights_digest(asked.weights) + weights_digest(asked.encoder or asked.weights)
         return cls(sources, features, asked, hashlib.sha256(digests.encode()).hexdigest())
 
     def together(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
@@ -220,15 +225,8 @@ def _tested(asked: BootstrapEvaluation, train: CategoryPhotos) -> CategoryPhotos
     return open_category(asked.data, train.category, split)
 
 
-def _require_fit(config: BootstrapConfig, encoding: EncoderConfig, asked: BootstrapEvaluation) -> None:
+def _require_fit(config: BootstrapConfig, asked: BootstrapEvaluation) -> None:
     category = category_named(asked.category)
-    if encoding.latent_dim != config.network.w_dim:
-        raise InputError(
-            f"{asked.encoder} tells latents of {encoding.latent_dim} numbers, the generator takes "
-            f"{config.network.w_dim}: give the encoder that was trained with it."
-        )
-    if not (encoding.pose and encoding.latent):
-        raise InputError(f"{asked.encoder} tells no camera or no latent: give an encoder that tells both.")
     if (config.scene.projection == "orthographic") != category.orthographic or config.scene.white != category.white:
         raise InputError(
             f"{asked.weights} is a generator for {config.scene.projection} cameras and a "

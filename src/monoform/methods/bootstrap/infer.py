@@ -17,15 +17,13 @@ from ...errors import InputError
 from ...metrics.lpips import Lpips
 from ...scene import Provenance, Reconstruction, View
 from ...scene.single_view import single_view
-from ...training.weights import pretrained
 from ..base import Generator, MethodCard, Reconstructor
 from ..samples import Studio, Styles, label_of
 from .cameras import camera_of
-from .config import BootstrapConfig, BootstrapOptions
-from .encoder import BootstrapEncoder, EncoderConfig
+from .config import BootstrapOptions
 from .estimate_pose import EstimatedCameras, PoseOptions, estimate_cameras
 from .invert import InversionOptions, Inverted, invert
-from .model import BootstrapGenerator
+from .networks import open_inverter
 from .objective import PERCEPTUAL, Kind, Objective
 from .photo_square import PhotoSquare
 from .placed import PlacedField, PlacedObject, PlacedRays, Placement
@@ -53,7 +51,7 @@ class Bootstrap(Generator, Reconstructor):
     """A generator of one kind of objects, its encoder, and refinement of what that tells of a photo."""
 
     config_class: ClassVar[type] = BootstrapOptions
-    architectures: ClassVar[tuple[str, ...]] = ("BootstrapGenerator",)
+    architectures: ClassVar[tuple[str, ...]] = ("BootstrapNetworks", "BootstrapGenerator")
     card: ClassVar[MethodCard] = MethodCard(
         name="bootstrap",
         summary="shape, colors and camera of an object of a learned kind: encoded, solved for, refined by rendering",
@@ -68,15 +66,11 @@ class Bootstrap(Generator, Reconstructor):
         self.config = options = config or BootstrapOptions()
         if not options.weights:
             raise InputError("bootstrap needs the weights of a generator: give --set weights=FOLDER.")
-        self.net: BootstrapGenerator = pretrained(BootstrapGenerator, BootstrapConfig, options.weights)
-        self.encoder: BootstrapEncoder | None = None
-        if options.encoder:
-            self.encoder = pretrained(BootstrapEncoder, EncoderConfig, options.encoder)
-            _require_fit(self.net.config, self.encoder.config, options)
-        self.lpips: Lpips | None = None
+        found = open_inverter(options.weights, options.encoder)
+        self.net, self.encoder, self.lpips = found.generator, found.encoder, found.lpips
         if options.vgg or options.linear:
             self.lpips = Lpips.load(options.vgg or None, options.linear or None)
-        elif options.loss in PERCEPTUAL:
+        elif self.lpips is None and options.loss in PERCEPTUAL:
             raise InputError(f"bootstrap's loss {options.loss} needs --set vgg=FILE and linear=FILE: give them, or l1.")
 
     @property
@@ -141,7 +135,10 @@ class Bootstrap(Generator, Reconstructor):
         """
         view, _ = single_view(views, "bootstrap")
         if self.encoder is None:
-            raise InputError("bootstrap needs its encoder for a photo: give --set encoder=FOLDER.")
+            raise InputError(
+                f"bootstrap needs an encoder for a photo, and {self.config.weights} holds none: give "
+                "--set encoder=FOLDER."
+            )
         square = PhotoSquare.of(view.photo, self.net.config, self.config.margin)
         with torch.inference_mode(False):
             known = square.known(view.camera, corner_pixels=self._corners) if self._perspective else None
@@ -197,7 +194,8 @@ class Bootstrap(Generator, Reconstructor):
         """What refinement makes small."""
         auto: Kind = "l1" if self.lpips is None else "vgg"
         kind = auto if self.config.loss == "auto" else self.config.loss
-        return Objective(kind, self.lpips, white=self.net.config.scene.white)
+        lpips = None if self.lpips is None else self.lpips.to(device_of(self.net))
+        return Objective(kind, lpips, white=self.net.config.scene.white)
 
     @property
     def _perspective(self) -> bool:
@@ -243,13 +241,3 @@ def _fit(cameras: EstimatedCameras, found: Inverted) -> dict[str, float]:
     if total is None or not len(total) or not bool(found.refined[0]):
         return best
     return best | {"first": float(total[0, 0]), "loss": float(total[-1, 0])}
-
-
-def _require_fit(config: BootstrapConfig, encoding: EncoderConfig, options: BootstrapOptions) -> None:
-    if encoding.latent_dim != config.network.w_dim:
-        raise InputError(
-            f"{options.encoder} tells latents of {encoding.latent_dim} numbers, the generator takes "
-            f"{config.network.w_dim}: give the encoder that was trained with it."
-        )
-    if not (encoding.pose and encoding.latent):
-        raise InputError(f"{options.encoder} tells no camera or no latent: give an encoder that tells both.")
