@@ -22,11 +22,15 @@ from torch import Tensor
 
 from monoform.methods.bootstrap.cameras import camera_of
 from monoform.methods.bootstrap.estimate_pose import EstimatedCameras, focal_guesses
-from monoform.methods.bootstrap.invert import Chance, InversionOptions, Inverted, Refinement, State, Target, invert
+from monoform.methods.bootstrap.inversion_options import InversionOptions
+from monoform.methods.bootstrap.invert import Inverted, invert
 from monoform.methods.bootstrap.model import BootstrapGenerator
 from monoform.methods.bootstrap.objective import Objective
 from monoform.methods.bootstrap.pose_parameters import PoseParameters, rotation_degrees
+from monoform.methods.bootstrap.refined_state import State
+from monoform.methods.bootstrap.refinement import Chance, Refinement
 from monoform.methods.bootstrap.rendering import places_of
+from monoform.methods.bootstrap.target import Target
 from monoform.metrics.image import ssim
 
 PARAMETERS = {"R": "quaternion", "s": "scale", "t2": "offset", "z0": "focal"}

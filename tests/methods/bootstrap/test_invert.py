@@ -13,10 +13,13 @@ from monoform.methods.bootstrap.cameras import camera_of
 from monoform.methods.bootstrap.config import BootstrapConfig, Network, Rays, Scene, Training
 from monoform.methods.bootstrap.counting import around, filled, indices, off_background
 from monoform.methods.bootstrap.estimate_pose import EstimatedCameras
-from monoform.methods.bootstrap.invert import InversionOptions, Inverted, Refinement, Target, invert
+from monoform.methods.bootstrap.inversion_options import InversionOptions
+from monoform.methods.bootstrap.invert import Inverted, invert
 from monoform.methods.bootstrap.model import BootstrapGenerator
 from monoform.methods.bootstrap.objective import Objective
 from monoform.methods.bootstrap.pose_parameters import PoseParameters
+from monoform.methods.bootstrap.refinement import Refinement
+from monoform.methods.bootstrap.target import Target
 
 SIZE = 14
 NETWORK = Network(

@@ -28,7 +28,7 @@ from .config import BootstrapConfig
 from .encoder import BootstrapEncoder
 from .evaluated_images import FRONT, RANDOM, InvertedPhotos, Measuring, RealPhotos, Samples
 from .evaluated_views import LIMIT, SEED, evaluated_views
-from .invert import InversionOptions
+from .inversion_options import InversionOptions
 from .model import BootstrapGenerator
 from .networks import open_inverter
 from .objective import Kind, Objective

@@ -23,10 +23,12 @@ from .encoder import BootstrapEncoder
 from .estimate_pose import PoseOptions, estimate_cameras, focal_guesses
 from .evaluated_views import EvaluatedViews
 from .image_scores import capped_psnr, opacity_iou, similarity
-from .invert import InversionOptions, Inverted, Target, invert
+from .inversion_options import InversionOptions
+from .invert import Inverted, invert
 from .model import BootstrapGenerator
 from .objective import Objective
 from .pose_parameters import rotation_degrees
+from .target import Target
 
 FRONT, RANDOM = 0, 1
 """What a picture shows: the photo's view, or another one."""

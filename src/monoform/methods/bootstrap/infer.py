@@ -22,7 +22,8 @@ from ..samples import Studio, Styles, label_of
 from .cameras import camera_of
 from .config import BootstrapOptions
 from .estimate_pose import EstimatedCameras, PoseOptions, estimate_cameras
-from .invert import InversionOptions, Inverted, invert
+from .inversion_options import InversionOptions
+from .invert import Inverted, invert
 from .networks import open_inverter
 from .objective import PERCEPTUAL, Kind, Objective
 from .photo_square import PhotoSquare

@@ -14,7 +14,7 @@ from ...data.categories.squares import grown, square_around
 from ...scene import Photo
 from ...scene.silhouette import mask_box
 from .config import BootstrapConfig
-from .invert import Target
+from .target import Target
 
 NARROWEST = 0.51
 """Focal length in image widths; pose parameters have none of a half or less."""
