@@ -63,14 +63,14 @@ def structures(entries: list[dict]) -> np.ndarray:
     return found
 
 
-def write_birds(root: Path, count: int = 3) -> Path:
+def write_birds(root: Path, count: int = 3, part: str = "train") -> Path:
     release = root / "cub" / "CUB_200_2011"
     images, cameras = [], []
     for number in range(count):
         image, mask = photo(number)
         path = f"{number:03d}.Bird/b{number}.png"
         file = release / "images" / path
-        file.parent.mkdir(parents=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(file)
         box = dict(zip(("x1", "y1", "x2", "y2"), [edge + 1 for edge in BOX], strict=True))
         images.append({"rel_path": path, "mask": mask, "bbox": box})
@@ -79,9 +79,9 @@ def write_birds(root: Path, count: int = 3) -> Path:
     (release / "images.txt").write_text("".join(f"{n + 1} {each['rel_path']}\n" for n, each in enumerate(images)))
     (release / "image_class_labels.txt").write_text("".join(f"{n + 1} {2 * n + 1}\n" for n in range(count)))
     for place in ("data", "sfm"):
-        (root / "cub" / place).mkdir()
-    savemat(root / "cub/data/train_cub_cleaned.mat", {"images": structures(images)})
-    savemat(root / "cub/sfm/anno_train.mat", {"sfm_anno": structures(cameras)}, do_compression=True)
+        (root / "cub" / place).mkdir(exist_ok=True)
+    savemat(root / f"cub/data/{part}_cub_cleaned.mat", {"images": structures(images)})
+    savemat(root / f"cub/sfm/anno_{part}.mat", {"sfm_anno": structures(cameras)}, do_compression=True)
     return root
 
 

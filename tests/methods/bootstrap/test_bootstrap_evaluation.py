@@ -69,7 +69,7 @@ def test_figures_do_not_depend_on_blocks(cars: dict[str, Any], tmp_path: Path) -
         file.unlink()
     damaged.parent.rmdir()
     assert measured(out, cars, block=1) == pytest.approx(apart, rel=1e-6)
-    names = {f"{name}_n{steps}" for name in ("psnr", "ssim", "iou", "rotation", "refined") for steps in (0, 1)}
+    names = {f"{name}_n{steps}" for name in ("psnr", "ssim", "iou", "rotation", "found", "refined") for steps in (0, 1)}
     distances = {f"{start}frechet_pyramid_n-1_n{steps}" for start in ("", "random_") for steps in (0, 1)}
     assert set(together) == names | distances | {"generation_frechet_pyramid_n-1"}
     assert together["psnr_n0"] > 0 and together["refined_n0"] == 0

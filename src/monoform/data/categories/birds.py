@@ -17,7 +17,7 @@ from ...inputs.mat_files import read_structures
 from ...inputs.remote import AnyPath, any_path
 from .detections import ADVICE, Detection, annotated, path_of, require_same_size
 from .kinds import Category, Split
-from .photos import WHOLE, CategoryPhotos, Poses, inside
+from .photos import CategoryPhotos, Poses, inside
 from .squares import Square, grown, masked_square, square_around, whole
 
 DEPTH = 10.0  # of the world's origin before the camera's plane, in half widths of the picture
@@ -72,12 +72,12 @@ class BirdPhotos(CategoryPhotos):
             rotations.append(rotation.reshape(3, 3, order="F"))
         return _orthographic(np.array(scales), np.array(shifts), np.stack(rotations), self.has_mirrored)
 
-    def _picture(self, place: int, size: int, mirrored: bool) -> tuple[Tensor, Tensor]:
+    def _picture(self, place: int, size: int, mirrored: bool) -> Tensor:
         detection = self.detections[place]
         file = inside(self.root, self.names[place], self.root)
         rgb, mask = read_pixels(file, "RGB"), detection.mask.pixels()
         require_same_size(file, rgb, mask)
-        return masked_square(rgb, mask, self._square(detection), size, mirror=mirrored), torch.tensor(WHOLE)
+        return masked_square(rgb, mask, self._square(detection), size, mirror=mirrored)
 
 
 def _orthographic(scale: np.ndarray, shift: np.ndarray, rotation: np.ndarray, with_mirrored: bool) -> Poses:

@@ -14,7 +14,7 @@ from ...inputs import listed, picture_size, read_array, read_pixels
 from ...inputs.remote import AnyPath, any_path
 from ..posed.files import resize_by_area, rigid_pose
 from .kinds import Category, Split
-from .photos import NO_LABEL, WHOLE, CategoryPhotos, Poses
+from .photos import NO_LABEL, CategoryPhotos, Poses
 
 
 class CarlaPhotos(CategoryPhotos):
@@ -45,7 +45,7 @@ class CarlaPhotos(CategoryPhotos):
         self.labels = torch.full((len(self),), NO_LABEL)
         self._width = width
 
-    def _picture(self, place: int, size: int, mirrored: bool) -> tuple[Tensor, Tensor]:
+    def _picture(self, place: int, size: int, mirrored: bool) -> Tensor:
         del mirrored
         file = self.files[place]
         rgb = read_pixels(file, "RGB")
@@ -55,7 +55,7 @@ class CarlaPhotos(CategoryPhotos):
                 "be square and of one size."
             )
         values = rgb[None].astype(np.float32) / 255 * 2 - 1
-        return resize_by_area(values, (size, size))[0].movedim(-1, 0).contiguous(), torch.tensor(WHOLE)
+        return resize_by_area(values, (size, size))[0].movedim(-1, 0).contiguous()
 
 
 def _focal(file: AnyPath) -> float:

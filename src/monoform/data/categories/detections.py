@@ -27,7 +27,7 @@ from ...inputs.remote import AnyPath, any_path
 from .kinds import Category, Split
 from .photos import NO_LABEL, CategoryPhotos, Poses, inside
 from .run_lengths import RunLengthMask
-from .squares import Box, grown, masked_square, mirrored_box, normalized_box, square_around, whole
+from .squares import Box, Square, grown, masked_square, mirrored_box, normalized_box, square_around, whole
 
 ADVICE = "copy the file again"
 PHOTOS = "p3d/PASCAL3D+_release1.1/Images"
@@ -83,17 +83,24 @@ class DetectedPhotos(CategoryPhotos):
         tables = {name: values[kept] for name, values in tables.items()}
         return [found[number[at]] for at in kept], _poses(tables, self.has_mirrored)
 
-    def _picture(self, place: int, size: int, mirrored: bool) -> tuple[Tensor, Tensor]:
+    def _picture(self, place: int, size: int, mirrored: bool) -> Tensor:
         detection = self.detections[place]
         file = inside(self.root, detection.path, self.root)
         rgb, mask = read_pixels(file, "RGB"), _mask_of(detection.mask, file)
-        height, width = rgb.shape[:2]
         require_same_size(file, rgb, mask)
-        box = mirrored_box(detection.box, width) if mirrored else detection.box
-        square = square_around(grown(box, self.margin) if self.crop else whole(width, height))
         if mirrored:
             rgb, mask = np.ascontiguousarray(rgb[:, ::-1]), np.ascontiguousarray(mask[:, ::-1])
-        return masked_square(rgb, mask, square, size), torch.from_numpy(normalized_box(square, width, height))
+        return masked_square(rgb, mask, self._square(detection, mirrored), size)
+
+    def box(self, number: int) -> Tensor:
+        detection = self.detections[number % len(self.names)]
+        square = self._square(detection, number >= len(self.names))
+        return torch.from_numpy(normalized_box(square, detection.mask.width, detection.mask.height))
+
+    def _square(self, detection: Detection, mirrored: bool) -> Square:
+        width, height = detection.mask.width, detection.mask.height
+        box = mirrored_box(detection.box, width) if mirrored else detection.box
+        return square_around(grown(box, self.margin) if self.crop else whole(width, height))
 
 
 def lists_of(root: AnyPath, name: str) -> tuple[AnyPath, AnyPath]:

@@ -143,19 +143,24 @@ class CategoryPhotos(ABC):
         if size < 1:
             raise InputError(f"A size of {size} pixels was asked for; it must be at least 1.")
         place, mirrored = number % len(self.names), number >= len(self.names)
-        image, box = self._picture(place, size, mirrored)
+        image, box = self._picture(place, size, mirrored), self.box(number)
         camera = None
         if self.poses is not None:
             camera = _windowed(self.poses.cameras(size, slice(number, number + 1)), box)
         return CategoryPhoto(self.names[place], image, camera, box, int(self.labels[number]), mirrored)
+
+    def box(self, number: int) -> Float[Tensor, "2 2"]:
+        """What part of the whole photo a picture is, as in `CategoryPhoto`; nothing is decoded for it."""
+        del number
+        return torch.tensor(WHOLE)
 
     def images(self, numbers: Sequence[int], size: int) -> Float[Tensor, "b c s s"]:
         """Several pictures."""
         return torch.stack([self.photo(number, size).image for number in numbers])
 
     @abstractmethod
-    def _picture(self, place: int, size: int, mirrored: bool) -> tuple[Float[Tensor, "c s s"], Float[Tensor, "2 2"]]:
-        """A photo's pixels and what part of the whole they are."""
+    def _picture(self, place: int, size: int, mirrored: bool) -> Float[Tensor, "c s s"]:
+        """A photo's pixels."""
 
 
 WHOLE = ((-1.0, -1.0), (2.0, 2.0))

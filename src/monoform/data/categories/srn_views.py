@@ -14,7 +14,7 @@ from ...inputs.remote import AnyPath, any_path
 from ..posed.files import resize_by_area
 from ..posed.srn import SrnObjects
 from .kinds import Category, Split
-from .photos import NO_LABEL, WHOLE, CategoryPhotos, Poses
+from .photos import NO_LABEL, CategoryPhotos, Poses
 
 LENS = 1e-4  # share by which focal lengths may differ
 
@@ -59,12 +59,12 @@ class SrnViews(CategoryPhotos):
             raise InputError(f"{name} has another focal length than {self.names[0]}: views must share a lens.")
         return Poses(torch.cat(poses), focal, orthographic=False)
 
-    def _picture(self, place: int, size: int, mirrored: bool) -> tuple[Tensor, Tensor]:
+    def _picture(self, place: int, size: int, mirrored: bool) -> Tensor:
         del mirrored
         number = int(self.object_of[place])
         image = self.objects.load(number, [place - int(self._first[number])]).images[0]
         image = resize_by_area(image[None].numpy(), (size, size))[0]
-        return (2 * image - 1).movedim(-1, 0).contiguous(), torch.tensor(WHOLE)
+        return (2 * image - 1).movedim(-1, 0).contiguous()
 
 
 def _require_central(cameras: Camera, key: str) -> None:

@@ -26,14 +26,14 @@ from ...ranges import require_range
 from ...training.weights import weights_digest
 from .config import BootstrapConfig
 from .encoder import BootstrapEncoder
-from .evaluated_images import FRONT, RANDOM, InvertedPhotos, Measuring, RealPhotos, Samples
+from .evaluated_images import RealPhotos, Samples
+from .evaluated_inversions import FRONT, RANDOM, SCORES, Compared, InvertedPhotos, Measuring
 from .evaluated_views import LIMIT, SEED, evaluated_views
 from .inversion_options import InversionOptions
 from .model import BootstrapGenerator
 from .networks import open_inverter
 from .objective import Kind, Objective
 
-SCORES = ("psnr", "ssim", "lpips", "iou", "rotation", "refined")
 TestSet = Literal["auto", "train", "test", "imagenet"]
 
 
@@ -127,8 +127,6 @@ class InvertedCategory(ImageBlocks):
         net, encoder = on_device(found.generator, device), on_device(found.encoder, device)
         config = net.config
         _require_fit(config, asked)
-        if config.network.classes:
-            raise InputError("A generator that is told classes cannot be inverted: give one without.")
         lpips = found.lpips if asked.lpips is None else Lpips.load(*asked.lpips)
         lpips = None if lpips is None else lpips.to(device)
         refine_pose = config.refine_pose if asked.refine_pose == "auto" else asked.refine_pose == "on"
@@ -185,12 +183,8 @@ def sources_of(
         InputError: the data cannot be used.
     """
     category, size = category_named(asked.category), net.config.resolution
-    train = open_category(asked.data, category, "train-eval")
+    train, whole = open_category(asked.data, category, "train-eval"), open_category(asked.data, category, "train")
     test = _tested(asked, train)
-    # The cameras of training photos are those of whole photos, whatever part of them is measured.
-    whole = open_category(asked.data, category, "train", mirrored=False).poses
-    if whole is None or train.poses is None:
-        raise InputError(f"{asked.category} has no cameras to train on: give a set that has.")
     of_train, of_test = evaluated_views(
         len(train),
         None if test is None else len(test),
@@ -202,16 +196,29 @@ def sources_of(
         seed=SEED,
         same_view=asked.same_view,
     )
-    inverted, views = (train, of_train) if test is None or of_test is None else (test, of_test)
+    compared, views = compared_of(train, whole, test), of_train if of_test is None else of_test
     sources: dict[str, ImageSource] = {
-        "photos": RealPhotos(train, range(len(train)), size),
-        "inverted": InvertedPhotos(net, encoder, inverted, views, whole, measuring),
+        "photos": RealPhotos(train, size),
+        "inverted": InvertedPhotos(net, encoder, compared, views, measuring),
     }
     if test is not None:
-        sources["tested"] = RealPhotos(test, range(len(test)), size)
+        sources["tested"] = RealPhotos(test, size)
     if asked.generation:
-        sources["samples"] = Samples(net, of_train.latents, whole, of_train.numbers.tolist(), asked.seed)
+        sources["samples"] = Samples(net, train, of_train, asked.seed)
     return sources
+
+
+def compared_of(train: CategoryPhotos, whole: CategoryPhotos, test: CategoryPhotos | None) -> Compared:
+    """What is inverted and compared with what; training photos where there are no test photos.
+
+    Args:
+        train: photos for training, cropped to the object.
+        whole: the same uncropped, with their mirror images.
+    """
+    if test is None:
+        return Compared(whole, whole if train.category.orthographic else train, train, whole.focals)
+    # The test photos of detections have no cameras, or those of another set.
+    return Compared(test, test, train if train.category.layout == "detections" else test, whole.focals)
 
 
 def _tested(asked: BootstrapEvaluation, train: CategoryPhotos) -> CategoryPhotos | None:
