@@ -1,0 +1,17 @@
+"""Diffusion priors: what pictures look like in general, as a guide for what cannot be seen."""
+
+from __future__ import annotations
+
+from .distillation import Distilled, GuidanceOptions, guided_noise, score_distillation
+from .prior import DiffusionPrior, Embeddings, ViewPrior, add_noise
+
+__all__ = [
+    "DiffusionPrior",
+    "Distilled",
+    "Embeddings",
+    "GuidanceOptions",
+    "ViewPrior",
+    "add_noise",
+    "guided_noise",
+    "score_distillation",
+]
