@@ -162,4 +162,4 @@ def test_defaults_of_the_loop_belong_to_the_training(name):
     settings = training.options(**parse_settings(training.options, ["checkpoint_every=17", "clip=0.5"], name))
     options = settings.loop(steps=3, seed=5)
     assert (options.steps, options.seed, options.checkpoint_every, options.clip) == (3, 5, 17, 0.5)
-    assert training.options().loop(steps=1).ema_decay == (None if name in ("pof3d", "scene") else 0.999)
+    assert training.options().loop(steps=1).ema_decay == (None if name in ("bootstrap", "pof3d", "scene") else 0.999)

@@ -19,7 +19,7 @@ from monoform.methods.bootstrap import losses, schedules
 from monoform.methods.bootstrap.augment import Similarity
 from monoform.methods.bootstrap.config import BootstrapConfig, Training, preset
 from monoform.methods.bootstrap.discriminator import BootstrapDiscriminator, discriminator_of
-from monoform.methods.bootstrap.regularizers import CELLS, shape_terms, stratified_points
+from monoform.methods.bootstrap.regularizers import shape_terms, stratified_points
 from monoform.methods.bootstrap.rendering import places_of
 from monoform.methods.bootstrap.steps import Chance, GanSteps, Views
 from monoform.nn.stylegan2 import Noise
@@ -64,9 +64,7 @@ def adam_of(given: Fields, net: nn.Module) -> torch.optim.Optimizer:
 def strata(case: Case, name: str) -> Tensor:
     """Places of points in the cells of the cube, by the rule of the case."""
     rng = np.random.default_rng(zlib.crc32(f"{case.manifest['salt']}{name}".encode()))
-    shape = case.config["strata_shape"]
-    assert shape[1] == CELLS
-    return torch.from_numpy(rng.random(shape, dtype=np.float32))
+    return torch.from_numpy(rng.random(case.config["strata_shape"], dtype=np.float32))
 
 
 @check("bootstrap-inversion", "augment-schedules")
@@ -96,11 +94,11 @@ def augment_schedules(case: Case) -> None:
             if lengths is not None:
                 case.compare(f"{prefix}_out_focal", lengths)
     blur, average = config["blur"], config["ema"]
-    assert blur["warmup_iterations"] == schedules.WARMUP
+    training = Training(warmup=blur["warmup_iterations"])
     assert blur["backgrounds"] == {"black": 0.0, "white": 1.0}
     for iteration in blur["iterations"]:
         for name in blur["backgrounds"]:
-            found = losses.real_images(case.tensor("blur_image"), iteration, white=name == "white")
+            found = losses.real_images(case.tensor("blur_image"), iteration, training, white=name == "white")
             case.compare(f"out_blur_{name}_{iteration}", found)
     assert average["half_life_images"] == schedules.HALF_LIFE
     assert average["faster"] == {f"below_{below}": times for below, times in schedules.FASTER}
@@ -124,8 +122,13 @@ def ada_p(case: Case) -> None:
     config.one_of("dual_discriminator", False)
     assert (config["every"], config["residue"]) == (schedules.ADA_EVERY, schedules.ADA_AT)
     assert (config["ada_interval"], config["rampup_images"]) == (schedules.ADA_STEPS, schedules.ADA_SPAN)
-    assert config["blur_warmup_iterations"] == config["zero_below"] == schedules.WARMUP
-    training = Training(batch=config["batch_size"], ada_target=config["ada_target"], augment=config["augment_p_max"])
+    assert config["blur_warmup_iterations"] == config["zero_below"]
+    training = Training(
+        batch=config["batch_size"],
+        ada_target=config["ada_target"],
+        augment=config["augment_p_max"],
+        warmup=config["zero_below"],
+    )
     signs = case.tensor("logits_real").sign().mean(dim=(1, 2))
     assert len(signs) == times["count"]
     case.compare("out_sign_real", signs)
@@ -258,7 +261,6 @@ def gan_config(case: Case) -> BootstrapConfig:
     base = config_of(config)
     size = config["image_size"]
     assert size[0] == size[1] and config["channels"] == 3 + config["supervise_alpha"]
-    assert config["blur_warmup_iterations"] == schedules.WARMUP
     training = Training(
         batch=config["batch"],
         conditional_pose=config["conditional_pose"],
@@ -268,7 +270,9 @@ def gan_config(case: Case) -> BootstrapConfig:
         entropy=weights["entropy"],
         eikonal=weights["eikonal"],
         path_length=weights["path_length"],
-        clip=config["clip_gradient_norm"],
+        warmup=config["blur_warmup_iterations"],
+        path_warmup=config["ramps"]["path_length_warmup_iterations"],
+        cells=config["strata_shape"][1],
     )
     return replace(base, resolution=size[0], training=training)
 
@@ -297,9 +301,9 @@ def check_generator_step(case: Case, steps: GanSteps) -> None:
     before, iteration = config["path_length"]["running_before"], config["iterations"]["generator"]
     assert config["path_length"]["decay"] == 1 - losses.PATH_MEMORY or np.isclose(1 - losses.PATH_MEMORY, 0.01)
     ramps = config["ramps"]
-    assert ramps["total_variation"] == ramps["entropy"] == schedules.ramp(iteration)
-    assert ramps["path_length"] == schedules.ramp(iteration, ramps["path_length_warmup_iterations"])
-    assert ramps["path_length_warmup_iterations"] == schedules.PATH_WARMUP
+    training = net.config.training
+    assert ramps["total_variation"] == ramps["entropy"] == schedules.ramp(iteration, training.warmup)
+    assert ramps["path_length"] == schedules.ramp(iteration, training.path_warmup)
     salt = case.manifest["salt"]
     drawn = fill_state({"tensors": case.manifest["draws"], "salt": salt})
     normal = (torch.from_numpy(drawn[f"draw/{name}"]) for name in ("pl_noise", "tv"))
@@ -313,7 +317,6 @@ def check_generator_step(case: Case, steps: GanSteps) -> None:
         average *= config["ema"]["before"]
     views = Views(case.tensor("g_cam2world"), case.tensor("g_focal"))
     terms, mean = steps.generator_terms(z, views, iteration, before, chance)
-    training = net.config.training
     assert mean is not None
     case.compare("out_g_adv", terms["score"])
     case.compare("out_g_total", losses.total(terms))
@@ -334,7 +337,7 @@ def check_discriminator_step(case: Case, steps: GanSteps) -> None:
     coded = case.tensor("d_real_u8").float()
     images = torch.cat((coded[:, :3] / 127.5 - 1, coded[:, 3:] / 255), dim=1)
     stride = config["blurred_stride"]
-    shown = losses.real_images(images, iteration, white=net.config.scene.white)
+    shown = losses.real_images(images, iteration, net.config.training, white=net.config.scene.white)
     case.compare("out_d_blurred_sub", shown[..., ::stride, ::stride])
     fake = Views(case.tensor("d_fake_cam2world"), case.tensor("d_fake_focal"))
     real = Views(case.tensor("d_real_cam2world"), case.tensor("d_real_focal"))

@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..nn.inception import FEATURES, SIZE, InceptionV3
 from ..nn.vgg import DEVIATION, FULLY_CONNECTED, MEAN, Vgg16Features
 from ..nn.vgg import SIZE as VGG_SIZE
-from .frechet import Divisor
+from .frechet import Divisor, Moments
 from .inception_score import SPLITS
 from .precision_recall import NEIGHBORS
 
@@ -146,6 +146,14 @@ def features_of(
     """Features of batches, one after the other, so that no more than one batch of images is in memory."""
     for images in batches:
         yield net(images).cpu().numpy()
+
+
+def moments_of(net: FeatureNet, batches: Iterable[UInt8[Tensor, "n 3 h w"]]) -> Moments:
+    """Mean and covariance of the features of all images in batches."""
+    found = Moments(net.size)
+    for features in features_of(net, batches):
+        found.add(features)
+    return found
 
 
 def as_bytes(images: Float[Tensor, "*b h w"]) -> UInt8[Tensor, "*b h w"]:

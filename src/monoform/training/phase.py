@@ -34,8 +34,10 @@ class Phase:
             module and is seeded anew at each call; the global generators are too. A loss of several terms yields them
             one after the other: gradients of each are computed before the next is asked for, so that only one graph
             is in memory; what is minimised is their sum.
-        every: the phase is due at the steps offset, offset + every, offset + 2 every ...
-        offset: its first step, 0..every - 1.
+        every: the phase is due at the steps begin + offset, begin + offset + every, begin + offset + 2 every ...
+        offset: its first step, 0..every - 1, from `begin`.
+        begin: before this step it is never due.
+        end: from this step on it is not due any more; None for no end.
         optimizer: its options.
         schedule: step -> factor on the learning rate.
         shares: name of an earlier phase whose optimizer (with its parameters and moments) this phase uses, as lazy
@@ -52,6 +54,8 @@ class Phase:
     schedule: Schedule = field(default_factory=Constant)
     shares: str = ""
     offset: int = 0
+    begin: int = 0
+    end: int | None = None
     observe: Callable[[int, Mapping[str, Tensor]], None] | None = None
 
     def __post_init__(self) -> None:
@@ -64,7 +68,8 @@ class Phase:
 
     def is_due(self, step: int) -> bool:
         """Whether the phase runs at `step`."""
-        return step % self.every == self.offset
+        within = step >= self.begin and (self.end is None or step < self.end)
+        return within and (step - self.begin) % self.every == self.offset
 
     def groups(self) -> list[dict[str, Any]]:
         """The parameters as groups of torch.optim, each without what does not ask for gradients."""

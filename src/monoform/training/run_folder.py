@@ -34,7 +34,7 @@ def run_folder(out: str | Path, *, first: bool | None = None) -> Iterator[None]:
         WriteError: it cannot be written.
     """
     out = Path(out)
-    if not (_is_first() if first is None else first):
+    if not (is_first() if first is None else first):
         yield
         return
     with claimed(out, RUN) as place:
@@ -50,7 +50,8 @@ def run_folder(out: str | Path, *, first: bool | None = None) -> Iterator[None]:
         raise diverged
 
 
-def _is_first() -> bool:
+def is_first() -> bool:
+    """Whether this is the first of a training's processes, as launchers tell."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 
 

@@ -30,7 +30,9 @@ COUNT = 2
 
 def config_of(**training: Any) -> BootstrapConfig:
     small = tiny()
-    return replace(small, rays=Rays(4, 4), training=replace(small.training, **training))
+    return replace(
+        small, rays=Rays(4, 4), training=replace(small.training, **{"warmup": 12_500, "path_warmup": 2000, **training})
+    )
 
 
 def steps_of(config: BootstrapConfig) -> GanSteps:
@@ -126,17 +128,20 @@ def test_the_opacity_is_seen_where_it_is_asked_for() -> None:
 
 def test_real_images_are_blurred_on_their_background_until_details_count() -> None:
     white = torch.ones(1, 3, 16, 16)
-    torch.testing.assert_close(real_images(white, 0, white=True), white)
-    assert float(real_images(white, 0, white=False).min()) < 0.9
+    torch.testing.assert_close(real_images(white, 0, Training(), white=True), white)
+    assert float(real_images(white, 0, Training(), white=False).min()) < 0.9
     photo = torch.rand(1, 3, 16, 16)
-    assert float(real_images(photo, 6000, white=True).std()) < float(photo.std())
-    torch.testing.assert_close(real_images(photo, 12_500, white=True), photo)
+    assert float(real_images(photo, 6000, Training(), white=True).std()) < float(photo.std())
+    torch.testing.assert_close(real_images(photo, 12_500, Training(), white=True), photo)
 
 
 def test_schedules_begin_and_end_as_published() -> None:
-    assert [ramp(each) for each in (0, 6250, 12_500, 90_000)] == [0, 0.5, 1, 1]
-    assert real_blur(0) == 10 and real_blur(12_500) == 0
-    assert [rate_factor(each) for each in (0, 1, 1000, 2000, 9000)] == pytest.approx([0.1, 0.1, 0.55, 1, 1])
+    assert [ramp(each, Training().warmup) for each in (0, 6250, 12_500, 90_000)] == [0, 0.5, 1, 1]
+    assert ramp(0, 0) == 1
+    assert real_blur(0, Training()) == 10 and real_blur(12_500, Training()) == 0
+    assert [rate_factor(each, Training().rate_warmup) for each in (0, 1, 1000, 2000, 9000)] == pytest.approx(
+        [0.1, 0.1, 0.55, 1, 1]
+    )
     assert AverageDecay()(10_000) == pytest.approx(0.99778, abs=1e-5)
     assert AverageDecay()(1000) == pytest.approx(AverageDecay()(10_000) ** 10)
     assert [encoder_rate(120_000)(each) for each in (0, 59_999, 60_000)] == pytest.approx([1, 1, 0.1])
@@ -151,7 +156,7 @@ def test_augmentation_adapts_within_its_range() -> None:
     assert augment_probability(0.0, 12_503, -1.0, training) == 0.0
     assert augment_probability(0.5, 12_495, 1.0, training) == 0.0
     fixed = replace(training, ada_target=None)
-    assert [augment_probability(0.0, each, 0.0, fixed) for each in (100, 12_500)] == [0.0, 0.8]
+    assert [augment_probability(0.0, each, 0.0, fixed) for each in (100, 12_500)] == [0.8, 0.8]
     off = preset("shapenet_cars").training
     assert augment_probability(0.0, 20_000, 1.0, off) == 0.0
 

@@ -150,9 +150,14 @@ class Training:
         path_length: weight of the path length of styles; 0 for none, which is the published program's default but
             in no published model.
         augment: largest probability of each augmentation of the discriminator's images; 0 for none.
-        ada_target: share of real images told to be real that the probability adapts to; none keeps it at its largest.
-        clip: largest norm of the gradients.
+        ada_target: mean sign of the scores of real images that the probability adapts to; none keeps it at its largest.
         perturb_poses: mean error of the cameras that are given, degrees.
+        warmup: iterations until real images are no longer blurred, what the surface is held to counts in full, and the
+            probability may adapt.
+        path_warmup: iterations until the path length counts in full.
+        rate_warmup: iterations until both learning rates, which begin at a tenth, are full.
+        blur: sigma of the blur on real images in the beginning, pixels.
+        cells: along each axis of the cube, with one point in each at which shapes are looked at.
     """
 
     iterations: int = 300_000
@@ -166,15 +171,20 @@ class Training:
     path_length: float = 2.0
     augment: float = 0.8
     ada_target: float | None = 0.6
-    clip: float = 100.0
     perturb_poses: float = 0.0
+    warmup: int = 12_500
+    path_warmup: int = 2_000
+    rate_warmup: int = 2_000
+    blur: float = 10.0
+    cells: int = 31
 
     def __post_init__(self) -> None:
         whose = "bootstrap's"
         require_ranges(self, whose, iterations=(1, 10**9), batch=(1, 4096), r1=(0.0, 1e6), tv=(0.0, 1e6))
         require_ranges(self, whose, entropy=(0.0, 1e6), eikonal=(0.0, 1e6), path_length=(0.0, 1e6))
-        require_ranges(self, whose, augment=(0.0, 1.0), ada_target=(-1.0, 1.0), clip=(1e-6, 1e9))
-        require_ranges(self, whose, perturb_poses=(0.0, 180.0))
+        require_ranges(self, whose, augment=(0.0, 1.0), ada_target=(-1.0, 1.0), blur=(0.0, 100.0))
+        require_ranges(self, whose, perturb_poses=(0.0, 180.0), warmup=(0, 10**9), path_warmup=(0, 10**9))
+        require_ranges(self, whose, rate_warmup=(0, 10**9), cells=(1, 256))
 
 
 @dataclass(frozen=True)
@@ -272,7 +282,18 @@ PRESETS: dict[str, BootstrapConfig] = {
             palette=6,
         ),
         rays=Rays(12, 12),
-        training=Training(iterations=4000, batch=8, alpha=False, augment=0.0, ada_target=None),
+        training=Training(
+            iterations=4000,
+            batch=8,
+            alpha=False,
+            augment=0.0,
+            ada_target=None,
+            warmup=1000,
+            path_warmup=400,
+            rate_warmup=200,
+            blur=2.0,
+            cells=15,
+        ),
     ),
 }
 """The published data sets (of natural photos the guesses of focal lengths come from the training set, which a published

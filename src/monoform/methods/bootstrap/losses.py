@@ -11,7 +11,7 @@ from ...training.adversarial import blurred, fake_loss, generator_loss, gradient
 from .config import Training
 from .encoder import Encoded
 from .regularizers import ShapeTerms
-from .schedules import PATH_WARMUP, ramp, real_blur
+from .schedules import ramp, real_blur
 
 PATH_MEMORY = 0.99
 """Share of the mean path length that stays at a step."""
@@ -38,7 +38,7 @@ def generator_terms(
         lengths: of the styles' paths; None without a weight of these.
         path_mean: of lengths, after this step's are in it; see `moved_mean`.
     """
-    risen = ramp(iteration)
+    risen = ramp(iteration, training.warmup)
     terms = {
         "score": generator_loss(score),
         "eikonal": training.eikonal * shape.eikonal.mean(),
@@ -46,7 +46,7 @@ def generator_terms(
         "entropy": training.entropy * risen * shape.entropy.mean(),
     }
     if lengths is not None:
-        weight = training.path_length * ramp(iteration, PATH_WARMUP)
+        weight = training.path_length * ramp(iteration, training.path_warmup)
         terms["path_length"] = weight * (lengths - path_mean).square().mean()
     return terms
 
@@ -57,7 +57,9 @@ def moved_mean(mean: float | None, lengths: Float[Tensor, " n"]) -> float:
     return own if mean is None else PATH_MEMORY * mean + (1 - PATH_MEMORY) * own
 
 
-def real_images(images: Float[Tensor, "n c h w"], iteration: int, *, white: bool) -> Float[Tensor, "n c h w"]:
+def real_images(
+    images: Float[Tensor, "n c h w"], iteration: int, training: Training, *, white: bool
+) -> Float[Tensor, "n c h w"]:
     """Real images as the discriminator sees them: blurred in the beginning, when fakes have no details yet.
 
     Args:
@@ -65,7 +67,7 @@ def real_images(images: Float[Tensor, "n c h w"], iteration: int, *, white: bool
         white: whether there is white beyond the border, else 0.
     """
     background = float(white)
-    return blurred(images - background, real_blur(iteration)) + background
+    return blurred(images - background, real_blur(iteration, training)) + background
 
 
 def discriminator_terms(

@@ -11,8 +11,6 @@ from torch import Tensor
 from ...render.compositing import laplace_density
 from .model import BootstrapGenerator
 
-CELLS = 31
-"""Strata along each axis of the cube, with one point in each cell."""
 JITTER = 0.004
 """Deviation of the second point of the total variation, in half sides of the cube."""
 

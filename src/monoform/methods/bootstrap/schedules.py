@@ -5,21 +5,13 @@ Iterations alternate: even ones update the generator, odd ones the discriminator
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...training import Steps
+from ...training import EveryNth, Steps
 from ...training.adversarial import adapted_strength, blur_sigma
 from .config import Training
 
-WARMUP = 12_500
-"""Iterations until real images are no longer blurred, what the surface is held to counts in full, and augmentation may
-begin."""
-PATH_WARMUP = 2_000
-"""Iterations until the path length counts in full."""
-RATE_WARMUP = 1_000
-"""Steps of the discriminator until both learning rates are full; they begin at a tenth."""
-FIRST_BLUR = 10.0
-"""Pixels."""
 ADA_EVERY, ADA_AT, ADA_STEPS, ADA_SPAN = 8, 7, 4, 500_000
 """The augmentation changes in one of so many iterations, of which half are the discriminator's steps, and may go from 0
 to 1 in so many images."""
@@ -29,19 +21,23 @@ FASTER = ((1_000, 100), (10_000, 10))
 """Iterations below which the average forgets faster, and how many times."""
 
 
-def ramp(iteration: int, length: int = WARMUP) -> float:
-    """Rises linearly from 0 to 1."""
-    return min(iteration / length, 1.0)
+def ramp(iteration: int, length: int) -> float:
+    """Rises linearly from 0 to 1; 1 at once where it has no length."""
+    return min(iteration / length, 1.0) if length else 1.0
 
 
-def real_blur(iteration: int) -> float:
+def real_blur(iteration: int, training: Training) -> float:
     """Sigma of the blur on real images, pixels."""
-    return blur_sigma(iteration, start=FIRST_BLUR, fade=WARMUP)
+    return blur_sigma(iteration, start=training.blur, fade=training.warmup)
 
 
-def rate_factor(iteration: int) -> float:
-    """On the learning rates: rises linearly with the discriminator's steps from a tenth to 1."""
-    return min(0.1 + 0.9 * (iteration // 2) / RATE_WARMUP, 1.0)
+def rate_factor(iteration: int, length: int) -> float:
+    """On the learning rates: rises linearly with the discriminator's steps from a tenth to 1.
+
+    Args:
+        length: iterations until it is 1.
+    """
+    return 0.1 + 0.9 * ramp(iteration // 2, length // 2)
 
 
 def encoder_rate(iterations: int) -> Steps:
@@ -55,12 +51,12 @@ def augment_probability(probability: float, iteration: int, signs: float, traini
     Args:
         probability: before it.
         signs: mean sign of the scores of its real images.
-        training: how it adapts; without a target it is at its largest.
+        training: how it adapts; without a target it is at its largest from the start.
     """
-    if iteration < WARMUP:
-        return 0.0
     if training.ada_target is None:
         return training.augment
+    if iteration < training.warmup:
+        return 0.0
     if iteration % ADA_EVERY != ADA_AT:
         return probability
     images = training.batch * ADA_STEPS
@@ -82,3 +78,15 @@ class AverageDecay:
         """Decay at an iteration."""
         faster = next((times for below, times in FASTER if step < below), 1)
         return float(0.5 ** (self.batch / HALF_LIFE * faster))
+
+
+def generator_average(batch: int, begin: int) -> Callable[[int], float]:
+    """Decay of the averaged generator at a step of the loop: new weights before the first iteration, then slow ones.
+
+    Args:
+        batch: images of a step.
+        begin: step of the first iteration.
+    """
+    decay = AverageDecay(batch)
+    slow = EveryNth(2, lambda number: decay(2 * number), offset=0)
+    return lambda step: slow(step - begin) if step >= begin else 0.0

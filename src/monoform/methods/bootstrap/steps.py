@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ...nn.stylegan2 import Noise
+from ...training.chance import Chance as Chance
 from .cameras import camera_of
 from .discriminator import BootstrapDiscriminator
 from .losses import Terms, discriminator_terms, generator_terms, moved_mean, pretraining_terms, real_images
-from .model import BootstrapGenerator, Draws
+from .model import BootstrapGenerator
 from .pose_parameters import Focals, condition_vectors
-from .regularizers import CELLS, path_lengths, shape_terms, stratified_points
+from .regularizers import path_lengths, shape_terms, stratified_points
 
 SPHERE = 0.7
 """Largest radius of the first shapes, in half sides of the cube."""
@@ -34,32 +34,13 @@ class Views:
     focal: Focals
     classes: Int[Tensor, " n"] | None = None
 
+    def __len__(self) -> int:
+        return len(self.world_from_camera)
 
-class Chance:
-    """Random numbers of a step.
-
-    Args:
-        generator: they come from, on the device of the networks.
-    """
-
-    def __init__(self, generator: torch.Generator) -> None:
-        self.generator = generator
-
-    def uniform(self, *shape: int) -> Tensor:
-        """In 0..1."""
-        return torch.rand(shape, generator=self.generator, device=self.generator.device)
-
-    def normal(self, *shape: int) -> Tensor:
-        """Of mean 0 and variance 1."""
-        return torch.randn(shape, generator=self.generator, device=self.generator.device)
-
-    def places(self) -> Draws:
-        """Where the rays of a rendering are sampled."""
-        return self.generator
-
-    def noise(self) -> Noise:
-        """What the layers of the planes add."""
-        return self.generator
+    def chosen(self, numbers: Int[Tensor, " m"]) -> Views:
+        """Some of them."""
+        parts = (None if part is None else part[numbers] for part in (self.focal, self.classes))
+        return Views(self.world_from_camera[numbers], *parts)
 
 
 class GanSteps:
@@ -147,13 +128,14 @@ class GanSteps:
         with torch.no_grad():
             ws = net.styles(net.map(z, views.classes))
             fake = self.seen(ws, views, chance, net.planes(ws, noise=chance.noise()), net.palette(ws))
-        images = real_images(real, iteration, white=net.config.scene.white).detach().requires_grad_()
+        images = real_images(real, iteration, self.training, white=net.config.scene.white).detach().requires_grad_()
         score = self.score(images, real_views)
         return discriminator_terms(score, self.score(fake, views), images, self.training), score
 
     def points(self, count: int, chance: Chance) -> Float[Tensor, "n p 3"]:
         """Where shapes are looked at."""
-        return stratified_points(chance.uniform(count, CELLS, CELLS, CELLS, 3), self.net.config.scene.half_side)
+        cells = (self.training.cells,) * 3
+        return stratified_points(chance.uniform(count, *cells, 3), self.net.config.scene.half_side)
 
     def seen(
         self, ws: Tensor, views: Views, chance: Chance, planes: Tensor, palette: Tensor | None

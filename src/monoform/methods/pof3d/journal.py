@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 YAW_BINS, ELEVATION_BINS = 12, 6
 BAR = (0.25, 0.45, 0.75)
@@ -69,20 +67,3 @@ def _bars(shares: Float[Tensor, " bins"], height: int, width: int) -> Float[Tens
     level = shares.float().cpu() / shares.max().clamp(min=1e-9)
     filled = torch.arange(height, 0, -1)[:, None] <= (level[which] * height)[None]
     return torch.where(filled[..., None], torch.tensor(BAR), torch.ones(3))
-
-
-def sheet(images: Float[Tensor, "n c h w"], *, columns: int, side: int) -> Float[Tensor, "a b 3"]:
-    """Images, 0..1, in rows; of one channel in gray."""
-    images = images.detach().float().cpu().clamp(0, 1).expand(-1, 3, -1, -1)
-    if images.shape[-1] != side:
-        images = functional.interpolate(images, size=(side, side), mode="nearest")
-    rows: Sequence[Tensor] = images.split(columns)
-    if len(rows[-1]) < columns:
-        rows = [*rows[:-1], torch.cat([rows[-1], images.new_ones(columns - len(rows[-1]), *images.shape[1:])])]
-    return torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1).permute(1, 2, 0)
-
-
-def depth_shades(depth: Float[Tensor, "n 1 h w"]) -> Float[Tensor, "n 1 h w"]:
-    """Near is bright, far is dark, over the range of each image."""
-    low, high = depth.amin(dim=(1, 2, 3), keepdim=True), depth.amax(dim=(1, 2, 3), keepdim=True)
-    return 1 - (depth - low) / (high - low).clamp(min=1e-6)

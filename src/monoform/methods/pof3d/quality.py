@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ...devices import device_of
-from ...metrics.features import as_bytes, features_of, frechet_name, open_features
+from ...metrics.features import as_bytes, frechet_name, moments_of, open_features
 from ...metrics.frechet import Moments, frechet_distance
 from .journal import pose_figures
 from .model import Pof3dGenerator, Synthesis
@@ -67,16 +67,10 @@ class Quality:
         figures = pose_figures(chosen_poses(generator))
         if self.count:
             if self._real is None:
-                self._real = self._moments(self._real_batches())
-            made = self._moments(self._made_batches(generator, resolution))
+                self._real = moments_of(self.net, self._real_batches())
+            made = moments_of(self.net, self._made_batches(generator, resolution))
             figures = {self.name: frechet_distance(self._real, made, DIVISOR), **figures}
         return figures
-
-    def _moments(self, batches: Iterator[UInt8[Tensor, "n 3 h w"]]) -> Moments:
-        found = Moments(self.net.size)
-        for features in features_of(self.net, batches):
-            found.add(features)
-        return found
 
     def _real_batches(self) -> Iterator[UInt8[Tensor, "n 3 h w"]]:
         numbers = self.images.spread(self.count)

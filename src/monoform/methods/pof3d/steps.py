@@ -14,13 +14,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...nn.stylegan2 import Noise
 from ...nn.stylegan2.augment import AugmentPipe
 from ...training.adversarial import blur_sigma, blurred, fake_loss, generator_loss, gradient_penalty, real_loss
+from ...training.chance import Chance as AnyChance
 from .discriminator import Judgement, Pof3dDiscriminator, coded
 from .inputs import resized
 from .losses import density_loss, monotonic_loss, pose_loss
-from .model import Draws, Pof3dGenerator, Synthesis
+from .model import Pof3dGenerator, Synthesis
 from .poses import MIRRORS, Mirror, mirrored
 from .schedules import rendering_resolution
 from .shared_graph import SharedGraph
@@ -33,35 +33,12 @@ STEP_BEHIND = 1 / 256
 """How far behind, as a share of the side of the box."""
 
 
-class Chance:
-    """Random numbers of a step.
-
-    Args:
-        generator: they come from, on the device of the networks.
-    """
-
-    def __init__(self, generator: torch.Generator) -> None:
-        self.generator = generator
-
-    def uniform(self, *shape: int) -> Tensor:
-        """In 0..1."""
-        return torch.rand(shape, generator=self.generator, device=self.generator.device)
-
-    def normal(self, *shape: int) -> Tensor:
-        """Of mean 0 and variance 1."""
-        return torch.randn(shape, generator=self.generator, device=self.generator.device)
+class Chance(AnyChance):
+    """Random numbers of a step."""
 
     def first_mirror(self) -> bool:
         """Which of two mirrors a batch is seen in."""
         return bool(self.uniform(1) < 0.5)
-
-    def places(self) -> Draws:
-        """Where the rays of a rendering are sampled."""
-        return self.generator
-
-    def noise(self) -> Noise:
-        """What the layers of the planes add."""
-        return self.generator
 
 
 @runtime_checkable

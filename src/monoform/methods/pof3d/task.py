@@ -12,13 +12,14 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from ...errors import InputError
 from ...nn.stylegan2.augment import UNTURNED, AugmentPipe
 from ...training import Ema, HalfLife, Optimizer, Phase, save_pretrained
 from ...training.adversarial import adapted_strength
+from ...training.best import keep_weights
+from ...training.sheets import depth_shades, sheet
 from .geod import GeodTerm
 from .geod.term import OPTIMIZER as GEOD_ADAM
-from .journal import depth_shades, pose_picture, sheet
+from .journal import pose_picture
 from .networks import NetworksConfig, Pof3dNetworks
 from .ordered_images import OrderedImages
 from .published_steps import PublishedSteps
@@ -238,15 +239,17 @@ class Pof3dTask:
         return figures
 
     def _keep(self, step: int, figures: Mapping[str, float]) -> None:
-        if self.settings.snapshots:
-            self._save(self.out / "snapshots" / f"{step:07d}", step, figures)
-        if not self.settings.metric_images and self.settings.metric is None:
-            return
-        if self.metric not in figures:
-            raise InputError(f"There is no metric {self.metric!r}: choose one of {', '.join(figures)}.")
-        if figures[self.metric] < float(self.state.best):
-            self.state.best.fill_(figures[self.metric])
-            self._save(self.out / "best", step, figures)
+        settings = self.settings
+        measured = settings.metric_images or settings.metric is not None
+        keep_weights(
+            lambda folder: self._save(folder, step, figures),
+            self.out,
+            step,
+            figures,
+            best=self.state.best,
+            metric=self.metric if measured else None,
+            snapshots=settings.snapshots,
+        )
 
     def _save(self, folder: Path, step: int, figures: Mapping[str, float]) -> None:
         save_pretrained(self.state.networks, self.config_at(step), folder, card=self.card(step, figures))
