@@ -33,6 +33,16 @@ def section(result: dict[str, Any], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def own_files(folder: Path, result: dict[str, Any]) -> dict[str, str]:
+    """What the method alone has written beside the others: what is in each file, by its name."""
+    told = section(result, "own_files")
+    return {
+        name: about
+        for name, about in told.items()
+        if isinstance(about, str) and Path(name).name == name and (folder / name).is_file()
+    }
+
+
 def cards(folder: Path, result: dict[str, Any], camera: Camera | None) -> str:
     """All boxes that the result has something to say in."""
     mesh, timings = dict(section(result, "mesh")), section(result, "timings")
@@ -48,9 +58,10 @@ def cards(folder: Path, result: dict[str, Any], camera: Camera | None) -> str:
         [
             html.card("Mesh", html.table(mesh)),
             html.card("Mask and alignment", html.table(alignment)),
+            html.card("Fit to the photo", html.table(section(result, "fit"))),
             html.card("Camera", _camera_card(camera) if camera else ""),
             html.card("Time", html.bars(timings)),
-            html.card("Files", _files(folder)),
+            html.card("Files", _files(folder, result)),
             html.card("How it was made", _provenance(result)),
             html.card("To cite", _citation(result)),
         ]
@@ -90,12 +101,12 @@ def _position(pose: Float[np.ndarray, "4 4"]) -> dict[str, Any]:
     }
 
 
-def _files(folder: Path) -> str:
+def _files(folder: Path, result: dict[str, Any]) -> str:
     items = (
-        f'<li><a href="{html.link(name)}" download>{name}</a>'
+        f'<li><a href="{html.link(name)}" download>{html.escape(name)}</a>'
         f"<span class=size>{html.file_size((folder / name).stat().st_size)}</span>"
         f"<span class=about>{html.escape(about)}</span></li>"
-        for name, about in FILES.items()
+        for name, about in (own_files(folder, result) | FILES).items()
         if (folder / name).is_file()
     )
     return f"<ul class=files>{''.join(items)}</ul>"

@@ -13,7 +13,7 @@ from ..outputs import atomic_file
 from ..scene.result_files import read_json
 from ..scene.silhouette import mask_box
 from . import fragments as html
-from .cards import cards, section
+from .cards import cards, own_files, section
 from .packed_mesh import pack, reduced
 from .page import fill, json_for_html, package_text, policy
 from .pictures import data_uri, picture_uri, texture_uri
@@ -79,7 +79,7 @@ def _page(folder: Path, mesh: Mesh) -> str:
         "footer": html.escape("Made by monoform. This page needs no network; the links lead to the files beside it."),
     }
     film = folder / "turntable.mp4"
-    pictures = _pictures(folder, photo_uri)
+    pictures = _pictures(folder, result, photo_uri)
     room = PAGE_LIMIT - sum(map(len, parts.values())) - len(pictures) - len(package_text("page.html"))
     embeds = film.is_file() and film.stat().st_size * 4 / 3 < room
     parts["pictures"] = pictures + (_film(film) if embeds else "")
@@ -146,12 +146,19 @@ def _photo_layer(uri: str | None) -> str:
     return html.image(uri, "", 'class="photo-layer" id="photo-layer" hidden') if uri else ""
 
 
-def _pictures(folder: Path, photo_uri: str | None) -> str:
+def _pictures(folder: Path, result: dict[str, Any], photo_uri: str | None) -> str:
     figures = [html.figure(html.image(photo_uri, "The photo"), "Photo")] if photo_uri else []
-    for name, (caption, kind) in PICTURES.items():
+    own = {name: about for name, about in own_files(folder, result).items() if name.endswith(".png")}
+    kinds = {name: (about, _kind_of(folder / name)) for name, about in own.items()}
+    for name, (caption, kind) in (kinds | PICTURES).items():
         if (folder / name).is_file():
             figures.append(html.figure(html.image(picture_uri(folder / name, longest=960), caption), caption, kind))
     return "".join(figures)
+
+
+def _kind_of(picture: Path) -> str:
+    height, width = read_pixels(picture, "RGB").shape[:2]
+    return "wide" if width > 2 * height else ""
 
 
 def _film(film: Path) -> str:

@@ -15,6 +15,7 @@ from .result_options import ResultOptions
 
 if TYPE_CHECKING:
     from ..jobs.batch import Outcome
+    from ..jobs.sample_films import Stop
     from ..jobs.sample_pictures import GenerateOptions
     from ..methods import Generator
 
@@ -36,7 +37,8 @@ class Generate(ResultOptions):
     weights: str | None = None
     """Folder of weights that `monoform train` or `monoform convert` wrote."""
     seeds: tuple[str, ...] = ()
-    """Numbers and ranges of seeds, for instance 0-7 12. Default: 0."""
+    """Numbers and ranges of seeds, for instance 0-7 12; of films also folders of results that the same generator made
+    (bootstrap). Default: 0."""
     truncation: float | None = None
     """How far samples lie from the mean one, 1 as far as they are drawn, for methods that have it (pof3d)."""
     cutoff: int | None = None
@@ -56,8 +58,9 @@ class Generate(ResultOptions):
     """Write the pictures once more as a data set with dataset.json: the camera of each in 25 numbers."""
     interpolate: bool = False
     """A film from sample to sample, interpolation.mp4, in place of the samples' folders."""
-    mix: tuple[int, int] | None = None
-    """A film in which the layers of seed B replace those of seed A, the finest first, and its stations as a picture."""
+    mix: tuple[str, str] | None = None
+    """A film in which the layers of B replace those of A, the finest first, and its stations as a picture; each a seed,
+    or the folder of a result as in --seeds."""
     between: int = 24
     """Frames of --interpolate from one sample to the next; --mix has a fourth of them for each layer."""
     published: bool = False
@@ -83,7 +86,7 @@ def read(words: list[str]) -> Generate:
 def run(words: list[str]) -> int:
     """Make the samples or films, and say where they are; leave 2 when a sample failed."""
     asked = read(words)
-    from ..jobs.generate import generator_of, generator_of_weights, seeds_in
+    from ..jobs.generate import generator_of, generator_of_weights, seeds_in, stops_in
     from ..jobs.sample_pictures import GenerateOptions
     from .main import begin
     from .settings import parse_overrides
@@ -99,13 +102,14 @@ def run(words: list[str]) -> int:
         **{name: getattr(asked, name) for name in ("cameras", "views", "wobble")},
         meshed=asked.mesh,
     )
-    seeds = seeds_in(asked.seeds or ("0",))
-    method = generator_of(options)
-    if asked.published:
-        return _published(method, asked, seeds)
+    said = asked.seeds or ("0",)
     if asked.interpolate or asked.mix:
-        return _films(method, asked, seeds, options)
-    return _samples(method, asked, seeds, options)
+        stops, mixed = stops_in(said), stops_in(asked.mix or ())
+        if asked.mix and len(mixed) != 2:
+            raise InputError(f"--mix is {' '.join(asked.mix)}; give two seeds or folders of results, A and B.")
+        return _films(generator_of(options), asked, stops, mixed, options)
+    seeds, method = seeds_in(said), generator_of(options)
+    return (_published if asked.published else _samples)(method, asked, seeds, options)
 
 
 def _samples(method: Generator, asked: Generate, seeds: Sequence[int], options: GenerateOptions) -> int:
@@ -164,21 +168,24 @@ def _write_sheets(out: Path, outcomes: Sequence[Outcome], done: Sequence[Path]) 
         write_summary(out, [outcome.row() for outcome in outcomes], unit="sample")
 
 
-def _films(method: Generator, asked: Generate, seeds: Sequence[int], options: GenerateOptions) -> int:
+def _films(
+    method: Generator, asked: Generate, stops: Sequence[Stop], mixed: Sequence[Stop], options: GenerateOptions
+) -> int:
+    from ..inputs import safe_name
     from ..jobs.sample_films import write_interpolation, write_mixture
 
     how: dict[str, Any] = {"between": asked.between, "overwrite": asked.overwrite}
     if asked.interpolate:
-        print(write_interpolation(method, seeds, asked.out / "interpolation.mp4", options, **how))
-    if asked.mix:
-        one, other = asked.mix
-        file = asked.out / f"mix_{one:04d}_{other:04d}.mp4"
-        for path in write_mixture(method, asked.mix, file, options, **how):
+        print(write_interpolation(method, stops, asked.out / "interpolation.mp4", options, **how))
+    if mixed:
+        one, other = mixed
+        name = "_".join(f"{each:04d}" if isinstance(each, int) else safe_name(each.name) for each in mixed)
+        for path in write_mixture(method, (one, other), asked.out / f"mix_{name}.mp4", options, **how):
             print(path)
     return 0
 
 
-def _published(method: Generator, asked: Generate, seeds: Sequence[int]) -> int:
+def _published(method: Generator, asked: Generate, seeds: Sequence[int], _: GenerateOptions) -> int:
     from ..methods import PublishedSamples
 
     options = PublishedSamples(asked.shapes, asked.shape_resolution, asked.overwrite)

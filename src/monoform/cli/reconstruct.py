@@ -29,6 +29,8 @@ class Reconstruct(ResultOptions):
     """Where the result folders go, each named after its photo."""
     method: str = "lift"
     """Name of the method; `monoform models` lists them."""
+    weights: str | None = None
+    """Folder of weights that `monoform train` or `monoform convert` wrote. Default: those that ship, where some do."""
     views: str | None = None
     """Several views of one object with their cameras: a transforms.json, or a folder with one, of the synthetic NeRF
     scenes, of LLFF or of COLMAP. For methods that take them, such as pixelnerf; masks come from the photos' alpha,
@@ -76,7 +78,7 @@ def run(words: list[str]) -> int:
     from .settings import parse_overrides
 
     device = begin(asked)
-    given = {name: value for name in ("refine", "seeds") if (value := getattr(asked, name)) is not None}
+    given = {name: value for name in ("weights", "refine", "seeds") if (value := getattr(asked, name)) is not None}
     options = ReconstructOptions(
         method=asked.method,
         matting=asked.matting,

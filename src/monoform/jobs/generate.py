@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,7 +22,7 @@ from ..text import printable
 from ..training.weights import CONFIG
 from .batch import Outcome, kept_result, not_replaced, outcome_of, recorded_request
 from .reconstruct import ReconstructOptions, Timings, request, write_result
-from .sample_films import styles_of
+from .sample_films import Stop, styles_of
 from .sample_pictures import GenerateOptions, cameras_of, write_pictures
 
 MOST = 1_000_000  # samples of one command
@@ -44,6 +45,19 @@ def seeds_in(words: Sequence[str]) -> list[int]:
             raise InputError(f"--seeds has {word!r}; a range goes upwards, over at most {MOST} seeds in all.")
         found += range(first, last + 1)
     return list(dict.fromkeys(found))
+
+
+def stops_in(words: Sequence[str]) -> list[Stop]:
+    """Seeds as in `seeds_in`, and folders of results among them.
+
+    Raises:
+        InputError: a word is neither.
+    """
+    found: list[Stop] = []
+    for word in words:
+        is_seed = re.fullmatch(r"[\d-]+", word)
+        found += [Path(word)] if not is_seed and Path(word).is_dir() else seeds_in([word])
+    return found
 
 
 def generator_of(options: ReconstructOptions) -> Generator:
@@ -116,7 +130,7 @@ def generate(
             continue
         start = time.perf_counter()
         try:
-            with atomic_folder(folder, RECONSTRUCTED, inputs=(options.overrides.get("weights"),)) as place:
+            with atomic_folder(folder, RECONSTRUCTED, inputs=options.files) as place:
                 summary = _write_sample(method, place, own, finish)
         except InputError as error:
             if isinstance(error, WriteError) and error.is_full:
@@ -149,7 +163,8 @@ def _write_sample(
         write_pictures(sample, method.studio, cameras, place, options)
     around = method.studio.orbit(options.frames) if options.frames and sample.draws_itself else None
     asked = request(None, None, options)
-    return write_result(sample, place, options, timings, asked, finish, meshed=meshed, around=around, notices=notices)
+    how: dict[str, Any] = {"meshed": meshed, "around": around, "seen_by": cameras[0], "notices": notices}
+    return write_result(sample, place, options, timings, asked, finish, **how)
 
 
 def _require_same(folder: Path, options: GenerateOptions) -> None:

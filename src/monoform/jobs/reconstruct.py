@@ -85,6 +85,12 @@ class ReconstructOptions:
         object.__setattr__(self, "device", device_named(self.device).type)
         MeshingOptions(faces=self.faces, texture=self.texture, resolution=self.resolution)  # refuses before any work
 
+    @property
+    def files(self) -> tuple[object, ...]:
+        """What the method's options may name of what is read: a folder that holds it is not replaced."""
+        values = self.overrides.values()
+        return tuple(each for value in values for each in (value if isinstance(value, tuple | list) else (value,)))
+
 
 def reconstruct(
     photo: object,
@@ -133,7 +139,7 @@ def reconstruct_to_folder(
         finish: called with the folder when all other files are written, for instance to add a report page.
     """
     options, timings = options or ReconstructOptions(), Timings()
-    inputs = (getattr(photo, "path", photo), mask, options.overrides.get("weights"))
+    inputs = (getattr(photo, "path", photo), mask, *options.files)
     with atomic_folder(folder, RECONSTRUCTED, inputs=inputs) as place:
         reconstruction = _reconstruct(photo, mask, options, timings)
         summary = write_result(reconstruction, place, options, timings, request(photo, mask, options), finish)
@@ -150,6 +156,7 @@ def write_result(
     *,
     meshed: bool = True,
     around: Camera | None = None,
+    seen_by: Camera | None = None,
     notices: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write all files of a result folder.
@@ -159,6 +166,7 @@ def write_result(
         finish: called with the folder when all other files are written; there is no page where there is no mesh.
         meshed: whether there is a mesh.
         around: cameras of a film of the field; None: the house's.
+        seen_by: the camera of a sample's picture.
         notices: what the user should know, besides what the photo says.
 
     Returns:
@@ -173,7 +181,7 @@ def write_result(
     if meshed:
         with timings("mesh"):
             mesh = reconstruction.mesh(faces=options.faces, texture=options.texture, resolution=options.resolution)
-    summary = _write(reconstruction, mesh, options, place, timings, around) | {"request": dict(asked)}
+    summary = _write(reconstruction, mesh, options, place, timings, around, seen_by) | {"request": dict(asked)}
     summary["notices"] = [*summary["notices"], *notices]
     write_summary(place, summary)
     if finish is not None and meshed:
@@ -241,6 +249,7 @@ def _write(
     place: Path,
     timings: Timings,
     around: Camera | None,
+    seen_by: Camera | None,
 ) -> dict[str, Any]:
     iou = None
     if mesh is not None and reconstruction.can_be_overlaid:
@@ -256,7 +265,7 @@ def _write(
         if mesh is not None:
             save_picture(Image.fromarray(to_bytes(four_views(mesh))), place / SHEET, quality=90)
     with timings("write"):
-        summary = write_files(reconstruction, mesh, place)
+        summary = write_files(reconstruction, mesh, place, seen_by)
         sizes = {"faces": options.faces, "texture": options.texture, "resolution": options.resolution}
         hypotheses = write_hypotheses(reconstruction, mesh, place, **sizes) if mesh is not None else None
         if hypotheses:

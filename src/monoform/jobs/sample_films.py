@@ -23,6 +23,7 @@ from .sample_pictures import GenerateOptions, cameras_of, seen
 
 BETWEEN = 24
 Frame = Float[np.ndarray, "h w 3"]
+Stop = int | Path  # a seed, or the folder of a result
 
 
 def styles_of(method: Generator, seed: int) -> tuple[Styles, torch.Generator]:
@@ -32,47 +33,56 @@ def styles_of(method: Generator, seed: int) -> tuple[Styles, torch.Generator]:
         return method.styles(method.seeded(seed, drawn)), drawn
 
 
+def stop_of(method: Generator, stop: Stop) -> Styles:
+    """The styles of a seed, or those that made a result.
+
+    Raises:
+        InputError: the folder holds none of this generator.
+    """
+    return styles_of(method, stop)[0] if isinstance(stop, int) else method.styles_of_result(stop)
+
+
 def write_interpolation(
     method: Generator,
-    seeds: Sequence[int],
+    stops: Sequence[Stop],
     file: Path,
     options: GenerateOptions,
     *,
     between: int = BETWEEN,
     overwrite: bool = False,
 ) -> Path:
-    """A film through the samples of seeds, and from the last back to the first.
+    """A film through the samples of seeds and results, and from the last back to the first.
 
     Args:
         between: frames from one sample to the next.
 
     Raises:
-        InputError: there are fewer than two seeds, or a file is in the way.
+        InputError: there are fewer than two, a folder is no result of the generator, or a file is in the way.
     """
     require_range("--between", between, 1, 10_000)
-    if len(seeds) < 2:
-        raise InputError(f"--interpolate goes from sample to sample: give at least two --seeds, not {len(seeds)}.")
+    if len(stops) < 2:
+        raise InputError(f"--interpolate goes from sample to sample: give at least two --seeds, not {len(stops)}.")
     require_free_file(file, overwrite=overwrite, is_ours=is_marked)
-    stops = [styles_of(method, seed)[0] for seed in seeds]
-    count = between * len(seeds)
+    there = [stop_of(method, stop) for stop in stops]
+    count = between * len(there)
 
     def at(number: int) -> Styles:
         stop, share = divmod(number, between)
-        return stops[stop].toward(stops[(stop + 1) % len(stops)], share / between)
+        return there[stop].toward(there[(stop + 1) % len(there)], share / between)
 
-    return write_video(_frames(method, at, count, seeds[0], options), file, fps=FPS)
+    return write_video(_frames(method, at, count, _seed(stops[0]), options), file, fps=FPS)
 
 
 def write_mixture(
     method: Generator,
-    seeds: tuple[int, int],
+    stops: tuple[Stop, Stop],
     file: Path,
     options: GenerateOptions,
     *,
     between: int = BETWEEN,
     overwrite: bool = False,
 ) -> tuple[Path, Path]:
-    """A film in which the layers of the second seed replace those of the first, the finest first; and its stations.
+    """A film in which the layers of the second replace those of the first, the finest first; and its stations.
 
     The camera stays that of the first.
 
@@ -83,19 +93,21 @@ def write_mixture(
         The film, and the picture beside it: a sample for each number of layers that were replaced.
 
     Raises:
-        InputError: the generator has no layers, or a file is in the way.
+        InputError: the generator has no layers, a folder is no result of it, or a file is in the way.
     """
     require_range("--between", between, 1, 10_000)
     picture = file.with_suffix(".png")
     for path in (file, picture):
         require_free_file(path, overwrite=overwrite, is_ours=is_marked)
-    one, other = (styles_of(method, seed)[0] for seed in seeds)
+    one, other = (stop_of(method, stop) for stop in stops)
     one.mixed(other, 0)  # refuses before any work
     layers, steps = len(one.layers), max(1, between // 4)
     stations: list[Frame] = []
 
     def frames() -> Iterator[Frame]:
-        made = _frames(method, lambda number: one.mixed(other, number / steps), layers * steps + 1, seeds[0], options)
+        made = _frames(
+            method, lambda number: one.mixed(other, number / steps), layers * steps + 1, _seed(stops[0]), options
+        )
         for number, frame in enumerate(made):
             if number % steps == 0:
                 stations.append(frame)
@@ -105,6 +117,11 @@ def write_mixture(
     row = np.concatenate(stations, axis=1)
     save_picture(Image.fromarray(to_bytes(row)), picture, marked=True)
     return file, picture
+
+
+def _seed(stop: Stop) -> int:
+    """Of what else is random about the samples of a film."""
+    return stop if isinstance(stop, int) else 0
 
 
 def _frames(

@@ -21,6 +21,7 @@ from ..methods.samples import Studio
 from ..outputs import save_picture
 from ..ranges import require_range
 from ..render.camera_render import CameraRender, camera_colors
+from ..render.map_pictures import depth_picture, normals_picture
 from ..render.mesh import render_mesh
 from ..render.video import drawn, write_video
 from ..scene import Reconstruction
@@ -108,14 +109,12 @@ def write_pictures(
 
 
 def _write_geometry(shot: CameraRender, place: Path) -> None:
-    """Depth as numbers (float32, inf where nothing is) and as a picture, near white; normals, 0..1 for -1..1."""
+    """Depth as numbers (float32, inf where nothing is) and as a picture; normals as one."""
     hit = np.isfinite(shot.depth) & shot.mask
-    np.save(place / DEPTH, np.where(hit, shot.depth, np.inf).astype(np.float32))
-    near, far = (shot.depth[hit].min(), shot.depth[hit].max()) if hit.any() else (0.0, 1.0)
-    share = np.where(hit, 1 - 0.9 * (np.where(hit, shot.depth, far) - near) / max(far - near, 1e-6), 0)
-    save_picture(Image.fromarray(to_bytes(share)), place / DEPTH_PICTURE)
-    normals = np.where(hit[..., None], 0.5 + 0.5 * shot.normal, 0)
-    save_picture(Image.fromarray(to_bytes(normals)), place / NORMALS)
+    depth = np.where(hit, shot.depth, np.inf)
+    np.save(place / DEPTH, depth.astype(np.float32))
+    save_picture(Image.fromarray(to_bytes(depth_picture(depth))), place / DEPTH_PICTURE)
+    save_picture(Image.fromarray(to_bytes(normals_picture(shot.normal, hit))), place / NORMALS)
 
 
 def sheet(pictures: Sequence[Path]) -> UInt8[np.ndarray, "h w 3"]:

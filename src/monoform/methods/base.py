@@ -199,6 +199,14 @@ class Generator(Method, ABC):
         """The object of styles, as `generate` makes it of a latent."""
         return self.generate(styles.layers[0], generator=generator)
 
+    def styles_of_result(self, folder: Path) -> Styles:
+        """The styles that made the object in a result's folder.
+
+        Raises:
+            InputError: its results keep none, there are none, or another generator made it.
+        """
+        raise InputError(f"{self.card.name} keeps no styles in its results: give seeds, not {folder}.")
+
     def predicted_camera(self, styles: Styles) -> Camera | None:
         """The camera that the method itself sees the sample with, one; None where it predicts none."""
         del styles

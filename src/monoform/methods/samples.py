@@ -101,6 +101,7 @@ class Studio:
             intrinsics=middle.intrinsics.expand(count, 3, 3).to(made.intrinsics),
             width=middle.width,
             height=middle.height,
+            model=middle.model,
         )
 
     def _at(

@@ -139,7 +139,7 @@ def _baked(surface: Mesh, reconstruction: ReconstructedObject, side: int) -> Mes
     A field without color has that of the photo on all sides.
     """
     field, mesh = reconstruction.field, unwrap(surface, resolution=side)
-    if not reconstruction.can_be_overlaid:
+    if not reconstruction.can_be_overlaid or reconstruction.texture == "field":
         return bake.from_field(mesh, field, side)
     photo = reconstruction.photo
     camera = working_camera(reconstruction.camera, photo)

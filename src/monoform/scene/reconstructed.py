@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from ..camera import Camera
@@ -14,6 +15,9 @@ from ..nn import Field
 from .photo import Photo
 
 CAPABILITIES = ("geometry", "color", "camera")
+# Writes into a result's folder what a method alone has, as one camera sees it where there is one; tells what is in
+# each file, by its name.
+OwnFiles = Callable[[Path, Camera | None], Mapping[str, str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +78,12 @@ class ReconstructedObject:
         parts: number of separate solids that the object has.
         texture: "projected": the photo is the atlas of front and back; "front_back": the atlas is the photo and, at its
             right, the field's color of the back (`TwoSided`), twice as wide as high; "baked": an atlas is unwrapped and
-            baked from the photo where it sees the surface and from the field elsewhere, as always without a photo.
+            baked from the photo where it sees the surface and from the field elsewhere; "field": baked from the field
+            alone, as always without a photo.
         level: density per world unit at which the surface lies; None: the house's, 10, and 0 for a signed distance.
         capabilities: which of "geometry", "color" and "camera" the method itself has given; what it has not is added
             from the photo, or stays away. None: geometry, color, and the camera where the first photo has one.
+        own_files: what the method alone has for a result's folder; None: nothing.
     """
 
     field: Field
@@ -87,6 +93,7 @@ class ReconstructedObject:
     texture: str = "baked"
     level: float | None = None
     capabilities: frozenset[str] = frozenset()
+    own_files: OwnFiles | None = None
 
     def __post_init__(self) -> None:
         names = self.capabilities or (CAPABILITIES if self.has_camera else CAPABILITIES[:2])

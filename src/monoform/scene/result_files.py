@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from .. import inputs
+from ..camera import Camera
 from ..mesh import Mesh, report
 from ..mesh.texture import to_bytes
 from ..outputs import Kind, atomic_file, atomic_folder, save_picture
@@ -53,20 +54,34 @@ def save(reconstruction: ReconstructedObject, mesh: Mesh, folder: str | Path) ->
     return SavedResult(Path(folder), summary)
 
 
-def write_files(reconstruction: ReconstructedObject, mesh: Mesh | None, folder: Path) -> dict[str, Any]:
-    """Write mesh, camera, photo and mask, where there are such; return what result.json says of them."""
+def write_files(
+    reconstruction: ReconstructedObject, mesh: Mesh | None, folder: Path, seen_by: Camera | None = None
+) -> dict[str, Any]:
+    """Write mesh, camera, photo and mask, where there are such, and what the method alone has.
+
+    Args:
+        seen_by: the camera of its pictures, where it was made without a photo.
+
+    Returns:
+        What result.json says of them.
+    """
     camera = reconstruction.camera if reconstruction.has_camera else None
     if mesh is not None:
         mesh.export(folder / MESH, camera=camera)
     if camera is not None:
         write_json(folder / CAMERA, camera.to_dict())
+    own = {} if reconstruction.own_files is None else reconstruction.own_files(folder, camera or seen_by)
     photo = reconstruction.photo if reconstruction.has_photo else None
-    summary: dict[str, Any] = reconstruction.provenance.to_dict() | {
-        "capabilities": sorted(reconstruction.capabilities),
-        "photo": None,
-        "notices": [],
-        "mesh": None if mesh is None else report(mesh).to_dict() | {"parts": reconstruction.parts},
-    }
+    summary: dict[str, Any] = (
+        reconstruction.provenance.to_dict()
+        | {
+            "capabilities": sorted(reconstruction.capabilities),
+            "photo": None,
+            "notices": [],
+            "mesh": None if mesh is None else report(mesh).to_dict() | {"parts": reconstruction.parts},
+        }
+        | ({"own_files": dict(own)} if own else {})
+    )
     return summary if photo is None else summary | _write_photo(photo, folder)
 
 

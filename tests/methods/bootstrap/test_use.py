@@ -219,13 +219,13 @@ def test_maps_and_strips_are_files(tmp_path: Path) -> None:
     method, photo = shown(method_of(tmp_path, config_of(), refine=0), camera_for("perspective"))
     made = method.reconstruct([View(photo, camera_for("perspective"))], generator=torch.Generator())
     picture = Image.open(write_strip(made, tmp_path / "strip.png"))
-    assert picture.size == (4 * 60 + 2 * 44, 44) and np.asarray(picture).std() > 5
+    assert picture.size == (6 * 128, 128) and np.asarray(picture).std() > 5
     with np.load(write_maps(made, made.camera, tmp_path / "maps.npz")) as arrays:
-        assert set(arrays) == {"rgb", "alpha", "coordinates", "normals", "palette"}
+        assert set(arrays) == {"rgb", "alpha", "depth", "coordinates", "normals", "palette", "colors"}
         assert arrays["rgb"].shape == (44, 60, 3)
     with pytest.raises(InputError, match="is there already"):
         write_strip(made, tmp_path / "strip.png")
     with pytest.raises(InputError, match=r"does not end in \.npz"):
         write_maps(made, made.camera, tmp_path / "maps.png")
     with pytest.raises(InputError, match="are of what bootstrap has just made"):
-        maps_of(replace(made, renderer=None), made.camera)
+        maps_of(replace(made, own_files=None), made.camera)

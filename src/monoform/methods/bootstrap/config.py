@@ -7,6 +7,7 @@ from typing import Literal, get_args, get_type_hints
 
 from ...errors import InputError
 from ...ranges import require_ranges
+from .recoloring import replacements
 
 Projection = Literal["perspective", "orthographic"]
 Numbers = tuple[float, ...]
@@ -333,6 +334,12 @@ class BootstrapOptions:
         truncation: how far styles of samples lie from the mean one; 1 as far as they are drawn.
         noise: in the layers of samples: const, that of the weights; random, drawn from the seed; none.
         object_class: of samples, for a generator that is told classes.
+        appearance: whose colors an object gets: a seed's, or those of a result folder of the same generator; "" for
+            its own.
+        appearance_layers: how many layers are taken of that, the finest first: 1 for the palette alone, which leaves
+            the shape as it is.
+        recolor: colors of the palette to replace, each as NUMBER:RRGGBB; palette.png of a result shows which is where.
+        maps: whether a result's folder gets maps and the strip.
     """
 
     weights: str = ""
@@ -350,10 +357,16 @@ class BootstrapOptions:
     truncation: float = 1.0
     noise: Literal["const", "random", "none"] = "const"
     object_class: int | None = None
+    appearance: str = ""
+    appearance_layers: int = 1
+    recolor: tuple[str, ...] = ()
+    maps: bool = True
 
     def __post_init__(self) -> None:
         require_ranges(self, "bootstrap's", refine=(0, 100_000), gain=(1e-3, 1e4), focals=(0.51, 1e3), starts=(1, 64))
         require_ranges(self, "bootstrap's", margin=(0.0, 2.0), truncation=(-10.0, 10.0), object_class=(0, 2**20))
+        require_ranges(self, "bootstrap's", appearance_layers=(1, 64))
+        replacements(self.recolor)
         hints = get_type_hints(type(self))
         for name in ("loss", "refine_pose", "up", "noise"):
             value, allowed = getattr(self, name), get_args(hints[name])

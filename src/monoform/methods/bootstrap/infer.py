@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -15,20 +16,25 @@ from ...camera import Camera
 from ...devices import device_of
 from ...errors import InputError
 from ...metrics.lpips import Lpips
+from ...ranges import LARGEST_SEED
 from ...scene import Provenance, Reconstruction, View
 from ...scene.single_view import single_view
 from ..base import Generator, MethodCard, Reconstructor
 from ..samples import Studio, Styles, label_of
 from .cameras import camera_of
 from .config import BootstrapOptions
+from .editing import Appearance
+from .encoder import Encoded
 from .estimate_pose import EstimatedCameras, PoseOptions, estimate_cameras
 from .inversion_options import InversionOptions
 from .invert import Inverted, invert
-from .networks import open_inverter
+from .networks import digest_of, open_inverter
 from .objective import PERCEPTUAL, Kind, Objective
+from .own_files import BootstrapFiles, read_styles, told_photo
 from .photo_square import PhotoSquare
 from .placed import PlacedField, PlacedObject, PlacedRays, Placement
-from .pose_parameters import PoseParameters
+from .sample_camera import drawn_pose, pose_of
+from .strip import Seen
 
 CITATION = """@inproceedings{pavllo2023shape,
   title = {Shape, Pose, and Appearance from a Single Image via Bootstrapped Radiance Field Inversion},
@@ -73,6 +79,8 @@ class Bootstrap(Generator, Reconstructor):
             self.lpips = Lpips.load(options.vgg or None, options.linear or None)
         elif self.lpips is None and options.loss in PERCEPTUAL:
             raise InputError(f"bootstrap's loss {options.loss} needs --set vgg=FILE and linear=FILE: give them, or l1.")
+        self.appearance = Appearance(self._taken(), options.appearance_layers, options.recolor)
+        self.appearance.require_fit(self.net)
 
     @property
     def placement(self) -> Placement:
@@ -98,7 +106,7 @@ class Bootstrap(Generator, Reconstructor):
             w = self.net.map(place, classes)
             if self.config.truncation != 1:
                 w = torch.lerp(self.net.mean_style(classes=classes), w, self.config.truncation)
-            return Styles(self.net.styles(w)[0], self._drawn_pose(latent))
+            return Styles(self.net.styles(w)[0], drawn_pose(self.net.config.scene, latent))
 
     def generate(self, latent: Float[Tensor, " z"], *, generator: torch.Generator) -> Reconstruction:
         """The object of a latent."""
@@ -107,22 +115,29 @@ class Bootstrap(Generator, Reconstructor):
     def of_styles(self, styles: Styles, *, generator: torch.Generator) -> Reconstruction:
         """The object of styles: its planes are made once."""
         noise = generator if self.config.noise == "random" else self.config.noise
-        with torch.inference_mode(False), torch.no_grad():
-            layers = styles.layers[None].clone()
-            palette = self.net.palette(layers)
-            made = PlacedObject(self.net, self.net.planes(layers, noise=noise), palette, self.placement)
-        return self._reconstruction(made)
+        with torch.inference_mode(False):
+            made, styles = self.appearance.made(self.net, styles, noise, self.placement)
+        return self._reconstruction(made, self._files(made, styles))
+
+    def styles_of_result(self, folder: Path) -> Styles:
+        """Those that made the object in a result's folder.
+
+        Raises:
+            InputError: there are none, or another generator made it.
+        """
+        return read_styles(folder, (self.net.slots, self.net.config.network.w_dim), self.digest)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the generator's weights."""
+        return digest_of(self.net)
 
     def predicted_camera(self, styles: Styles) -> Camera | None:
         """A camera of the training set, drawn for the latent; None where the weights have none."""
         if styles.pose is None:
             return None
-        numbers = styles.pose[None].cpu()
-        focal = numbers[:, 7] if numbers.shape[1] > 7 else None
-        pose = PoseParameters(numbers[:, :4], numbers[:, 4:6], numbers[:, 6], focal)
-        matrices, lengths = pose.matrices(flipped=self.net.config.scene.flipped)
-        size = self.net.config.resolution
-        return self._placed(camera_of(matrices, lengths, (size, size)))
+        pose = pose_of(styles.pose)
+        return self._camera(*pose.matrices(flipped=self.net.config.scene.flipped))
 
     def label(self, camera: Camera) -> list[float]:
         """In the network's own world."""
@@ -143,25 +158,27 @@ class Bootstrap(Generator, Reconstructor):
         square = PhotoSquare.of(view.photo, self.net.config, self.config.margin)
         with torch.inference_mode(False):
             known = square.known(view.camera, corner_pixels=self._corners) if self._perspective else None
-            center = None if known is None else known[1]
-            latent, cameras = self.encoded(square, known, generator)
-            target, steps = square.target(center, device_of(self.net)), self.config.refine
-            found = invert(
-                self.net, target, latent, cameras, self.objective, self._inversion(steps), generator=generator
-            )
-            with torch.no_grad():
-                planes, palette = found.net.planes(found.styles, noise="const"), found.net.palette(found.styles)
-            made = self._reconstruction(PlacedObject(found.net, planes, palette, self.placement))
-            size = self.net.config.resolution
-            seen_by = camera_of(found.world_from_camera, found.focal, (size, size), center=target.center)
-        succeeded = bool(cameras.found[0].any())
+            told, cameras = self.encoded(square, known, generator)
+            assert told.latent is not None
+            target, steps = square.target(None if known is None else known[1], device_of(self.net)), self.config.refine
+            options = self._inversion(steps)
+            found = invert(self.net, target, told.latent, cameras, self.objective, options, generator=generator)
+            made, styles = self.appearance.made(found.net, Styles(found.styles[0]), "const", self.placement)
+            succeeded, refined = bool(cameras.found[0].any()), bool(found.refined[0])
+            camera = self._camera(found.world_from_camera, found.focal, target.center) if succeeded else None
+            files = replace(self._files(made, styles), pixels=self.net.config.resolution / square.side)
+            if self.config.maps:
+                predicted = self._predicted(told, cameras, target.center) if refined else None
+                shown = told_photo(square, told, self.placement, predicted)
+                files = replace(files, photo=shown, seen=Seen(made, camera or self.studio.fixed()))
         notices = () if succeeded else (NO_CAMERA,)
-        if succeeded and steps and not bool(found.refined[0]):
+        if succeeded and steps and not refined:
             notices = (NOT_REFINED,)
         photo = replace(view.photo, notices=view.photo.notices + notices)
-        camera = square.camera(photo, self._placed(seen_by)) if succeeded else None
-        provenance = replace(made.provenance, fit=_fit(cameras, found))
-        return replace(made, views=(View(photo, camera),), provenance=provenance, capabilities=frozenset())
+        whole = None if camera is None else square.camera(photo, camera)
+        result = self._reconstruction(made, files)
+        provenance = replace(result.provenance, fit=_fit(cameras, found))
+        return replace(result, views=(View(photo, whole),), provenance=provenance, capabilities=frozenset())
 
     @torch.no_grad()
     def encoded(
@@ -169,11 +186,11 @@ class Bootstrap(Generator, Reconstructor):
         square: PhotoSquare,
         known: tuple[float, Float[Tensor, "1 2"]] | None,
         generator: torch.Generator,
-    ) -> tuple[Float[Tensor, "1 1 d"], EstimatedCameras]:
-        """The predicted latent, and the cameras that explain the predicted coordinates, the best first."""
+    ) -> tuple[Encoded, EstimatedCameras]:
+        """What the encoder tells, and the cameras that explain the coordinates, the best first."""
         assert self.encoder is not None
         told = self.encoder(square.rgb.permute(2, 0, 1)[None].to(device_of(self.encoder)))
-        assert told.coordinates is not None and told.mask is not None and told.latent is not None
+        assert told.coordinates is not None and told.mask is not None
         scene, center = self.net.config.scene, None if known is None else known[1]
         focals: Sequence[float] | None = None
         if self._perspective:
@@ -188,7 +205,7 @@ class Bootstrap(Generator, Reconstructor):
             options=solving,
             generator=generator,
         )
-        return told.latent, cameras
+        return told, cameras
 
     @property
     def objective(self) -> Objective:
@@ -211,27 +228,49 @@ class Bootstrap(Generator, Reconstructor):
         pose = self.net.config.refine_pose if asked == "auto" else asked == "on"
         return InversionOptions(steps=steps, gain=self.config.gain, refine_pose=pose)
 
-    def _placed(self, camera: Camera) -> Camera:
-        return self.placement.camera(camera, corner_pixels=self._corners)
+    def _camera(
+        self,
+        matrices: Float[Tensor, "n 4 4"],
+        focal: Float[Tensor, " n"] | None,
+        center: Float[Tensor, "n 2"] | None = None,
+    ) -> Camera:
+        """The house's of the network's, of its pictures' size."""
+        size = self.net.config.resolution
+        seen_by = camera_of(matrices, focal, (size, size), center=center)
+        return self.placement.camera(seen_by, corner_pixels=self._corners)
 
-    def _drawn_pose(self, latent: Float[Tensor, " z"]) -> Float[Tensor, " p"] | None:
-        """The same for the same latent; quaternion, offset, scale, and the focal length of perspective cameras."""
-        scene = self.net.config.scene
-        if not scene.poses:
+    def _taken(self) -> Styles | None:
+        """Styles of the seed or the result whose appearance is taken."""
+        said = self.config.appearance
+        if not said:
             return None
-        digest = hashlib.sha256(latent.cpu().float().numpy().tobytes()).digest()
-        chosen = int.from_bytes(digest[:8], "little") % len(scene.poses)
-        matrix = torch.tensor(scene.poses[chosen], dtype=torch.float32).reshape(1, 4, 4)
-        focal = torch.tensor([scene.pose_focals[chosen]]) if self._perspective else None
-        pose = PoseParameters.of_matrices(matrix, focal, flipped=scene.flipped)
-        parts = [pose.quaternion[0], pose.offset[0], pose.scale]
-        return torch.cat(parts if pose.focal is None else [*parts, pose.focal])
+        if said.isascii() and said.isdigit() and int(said) <= LARGEST_SEED:
+            return self.styles(self.latent(torch.Generator().manual_seed(int(said))))
+        return self.styles_of_result(Path(said))
 
-    def _reconstruction(self, made: PlacedObject) -> Reconstruction:
+    def _predicted(self, told: Encoded, cameras: EstimatedCameras, center: Float[Tensor, "1 2"] | None) -> Seen:
+        """What is known before any refinement."""
+        assert told.latent is not None
+        styles = Styles(told.latent[0].expand(self.net.slots, -1))
+        made, _ = self.appearance.made(self.net, styles, "const", self.placement)
+        focal = None if cameras.focal is None else cameras.focal[:, 0]
+        return Seen(made, self._camera(cameras.world_from_camera[:, 0], focal, center))
+
+    def _files(self, made: PlacedObject, styles: Styles) -> BootstrapFiles:
+        return BootstrapFiles(made, styles, self.digest, self.studio.fixed(), wanted=self.config.maps)
+
+    def _reconstruction(self, made: PlacedObject, files: BootstrapFiles) -> Reconstruction:
         options = self.config
+        texture = "field" if self.appearance else "baked"
         sources = {"source": options.weights} | ({"encoder": options.encoder} if options.encoder else {})
         provenance = Provenance("bootstrap", options, weights=sources, citation=self.card.citation)
-        return Reconstruction(field=PlacedField(made), provenance=provenance, renderer=PlacedRays(made))
+        return Reconstruction(
+            field=PlacedField(made),
+            provenance=provenance,
+            texture=texture,
+            own_files=files,
+            renderer=PlacedRays(made),
+        )
 
 
 def _fit(cameras: EstimatedCameras, found: Inverted) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import torch
@@ -133,7 +134,7 @@ def open_inverter(weights: str, encoder: str = "") -> Inverter:
     given = open_networks(encoder)
     if given.encoder is None:
         raise InputError(f"{encoder} holds a generator and no encoder: give the folder of its encoder.")
-    if given.generator is not None and not _same(generator, given.generator):
+    if given.generator is not None and digest_of(generator) != digest_of(given.generator):
         raise InputError(
             f"The encoder of {encoder} was trained on the images of another generator than {weights}: give the encoder "
             f"that was trained with it, or {encoder} as the weights."
@@ -157,10 +158,9 @@ def require_fit(config: BootstrapConfig, encoding: EncoderConfig, source: object
         raise InputError(f"{source} tells no camera or no latent: give an encoder that tells both.")
 
 
-def _same(one: BootstrapGenerator, other: BootstrapGenerator) -> bool:
-    """Whether two generators come of the same training at the same step, in whatever precision they were stored."""
-    ours, theirs = one.decoder.state_dict(), other.decoder.state_dict()
-    return all(
-        theirs[name].shape == value.shape and torch.equal(theirs[name].half(), value.half())
-        for name, value in ours.items()
-    )
+def digest_of(net: BootstrapGenerator) -> str:
+    """The same for two generators of the same training at the same step, in whatever precision they were stored."""
+    found = hashlib.sha256()
+    for name, value in sorted(net.decoder.state_dict().items()):
+        found.update(f"{name} {tuple(value.shape)}".encode() + value.half().cpu().numpy().tobytes())
+    return found.hexdigest()

@@ -46,12 +46,16 @@ class Placement:
         """Of the house, as the network's."""
         return self.directions(points) / self.scale
 
+    def placed(self, points: Float[Tensor, "... 3"]) -> Float[Tensor, "... 3"]:
+        """Of the network, as the house's."""
+        return self.scale * points @ self.rotation(points).mT
+
     def camera(self, camera: Camera, *, corner_pixels: bool) -> Camera:
         """One of the network's as the house's, on the CPU; where its rays pass corners, pixels move by a half."""
         pose = camera.world_from_camera.detach().float().cpu().clone()
         rotation = self.rotation(pose)
         pose[:, :3, :3] = rotation @ pose[:, :3, :3]
-        pose[:, :3, 3] = self.scale * (pose[:, :3, 3] @ rotation.mT)
+        pose[:, :3, 3] = self.placed(pose[:, :3, 3])
         intrinsics = camera.intrinsics.detach().float().cpu().clone()
         if camera.model == "orthographic":
             intrinsics[:, :2, :2] /= self.scale
