@@ -40,7 +40,7 @@ def image_set(case: Case, name: str) -> ImageSet:
     """The case's set as one of the readers of the manifest has it."""
     asked = case.config["readers"][name]
     return ImageSet(
-        case.folder / asked["file"],
+        case.file(asked["file"]),
         resolution=asked.get("resolution"),
         use_labels=asked.get("use_labels", True),
         label_fov=asked.get("create_label_fov"),
@@ -56,9 +56,9 @@ def labelled_source(case: Case, folder: Path) -> Path:
     config, place = case.config, folder / "source"
     (unlabelled,) = {each["file"] for each in config["readers"].values() if "create_label_fov" in each}
     (labelled,) = {each["file"] for each in config["readers"].values() if "create_label_fov" not in each}
-    with zipfile.ZipFile(case.folder / unlabelled) as archive:
+    with zipfile.ZipFile(case.file(unlabelled)) as archive:
         archive.extractall(place)
-    with zipfile.ZipFile(case.folder / labelled) as archive:
+    with zipfile.ZipFile(case.file(labelled)) as archive:
         found = [label for _, label in json.loads(archive.read("dataset.json"))["labels"]]
     labels = list(zip(open_source(place).names, found, strict=False))
     (place / "dataset.json").write_text(json.dumps({"labels": labels}))
@@ -112,7 +112,7 @@ def snapshot_pickle(case: Case) -> None:
     """The file's tensors and arguments are the manifest's; networks made of them give the published numbers."""
     config = case.config
     config.one_of("mode", "eval")
-    content = read_pickled_modules(case.folder / config["file"], "give another")
+    content = read_pickled_modules(case.file(config["file"]), "give another")
     networks = {name: part for name, part in content.items() if isinstance(part, PickledObject)}
     assert ("IR" in content) == config["geod"], "config.geod"
     compare_content(case, content, networks)
@@ -198,7 +198,7 @@ def named_network(case: Case) -> Pof3dNetworks:
     name = re.fullmatch(r"G_ema of case (\w+)", case.config["network"])
     assert name, f"config.network is {case.config['network']!r}, which is not known here"
     other = Case.load(case.folder.parent / name[1])
-    return read_published(other.folder / other.config["file"])[0]
+    return read_published(other.file(other.config["file"]))[0]
 
 
 def compare_surfaces(case: Case, vertices: np.ndarray, faces: np.ndarray) -> None:

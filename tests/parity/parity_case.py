@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tests.parity.stored import read_arrays, restored, thin
 from tests.parity.tolerances import differing_share, tolerance_of
 from torch import Tensor
 
@@ -59,14 +60,16 @@ class Case:
     def load(cls, folder: Path) -> Case:
         """Read a case; fails loudly when it cannot be read."""
         manifest = json.loads((folder / "manifest.json").read_text())
-        with np.load(folder / "io.npz", allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        return cls(folder, manifest, arrays)
+        return cls(folder, manifest, read_arrays(folder / "io.npz"))
 
     @property
     def config(self) -> Any:
         """The case's parameters."""
         return self.manifest["config"]
+
+    def file(self, name: str) -> Path:
+        """A file of the case, as it was made."""
+        return self.folder / name if (self.folder / name).exists() else restored(self.folder, name)
 
     def __contains__(self, name: str) -> bool:
         return name in self.arrays
@@ -101,7 +104,7 @@ class Case:
         return float(asked[key])
 
     def compare(self, name: str, actual: Tensor | np.ndarray | float, *, rounding: float = 0.0) -> None:
-        """Assert that our values are the golden ones as far as the manifest asks.
+        """Assert that our values are the golden ones as far as the manifest asks; of some only a part is stored.
 
         Args:
             rounding: see `differing_share`; the check says why.
@@ -109,8 +112,9 @@ class Case:
         assert name in self.arrays, f"io.npz has no {name!r}"
         golden = self.arrays[name]
         ours = np.asarray(actual.detach().cpu().numpy() if isinstance(actual, Tensor) else actual)
-        self.strains[name] = differing_share(name, ours, golden, self.tolerance(name), rounding=rounding)
-        self.deviations[name] = _largest(ours, golden)
+        part = thin(ours, self.manifest.get("thinned", {}).get(name, ()))
+        self.strains[name] = differing_share(name, part, golden, self.tolerance(name), rounding=rounding)
+        self.deviations[name] = _largest(part, golden)
         self.compared[name] = ours, rounding
 
     def compare_within(self, name: str, found: float, allowed: float) -> None:
