@@ -148,6 +148,11 @@ UNREAD |= {("list_inference_32", "config.test_pointnum")}  # points asked for at
 # Where there are more views than the limit they are drawn anyway; seven views are one object of seven or of more.
 UNREAD |= {("novel-view-pairing", f"config.variants.{name}.repeats") for name in ("carla", "srn")}
 UNREAD |= {("novel-view-pairing", "config.variants.srn_small.views_per_object_test")}
+# Probabilities between which none of the coins of these pictures lies.
+UNREAD |= {("21_textual_augmentation", f"config.{name}.p") for name in ("blur", "greyscale")}
+UNREAD |= {
+    ("21_textual_augmentation", f"config.plain.{name}.flip_p") for name in ("plain", "plain_centre", "plain_flipped")
+}
 UNREAD |= {(name, "config.focal") for name in ("end_to_end_srn", "train_step_srn")}  # an array of the case says it too
 UNREAD |= {("discriminator_single", "config.epilogue.mbstd_group_size")}  # of a batch of one group
 UNREAD |= {(f"generator_{name}", "seeds.z.seeds") for name in ("ffhq", "shapenet")}  # the draws are stored, too

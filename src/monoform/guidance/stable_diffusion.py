@@ -1,0 +1,274 @@
+"""Stable Diffusion as a prior, through the packages diffusers and transformers (Rombach et al. 2022)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..computing import is_offline
+from ..errors import InputError
+from .prior import Embeddings, kept_share
+from .words import Word, add_word, spelled_out
+
+EXTRA = "Stable Diffusion needs the packages diffusers and transformers: pip install 'monoform[diffusion]'."
+USUAL = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+PARTS = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
+
+
+class StableDiffusion:
+    """A latent diffusion model with its text encoder; see `DiffusionPrior`.
+
+    Args:
+        vae: `diffusers.AutoencoderKL`.
+        unet: `diffusers.UNet2DConditionModel`.
+        text_encoder: `transformers.CLIPTextModel`, of any width that the U-Net takes.
+        tokenizer: `transformers.CLIPTokenizer`.
+        scheduler: any of diffusers' with `alphas_cumprod`; what it predicts is read from its configuration.
+        image_size: pixels of the side of what it sees; 0 for its own, 512 or 768.
+
+    Raises:
+        InputError: the parts do not fit each other, or it predicts neither noise nor velocity.
+    """
+
+    def __init__(self, vae: Any, unet: Any, text_encoder: Any, tokenizer: Any, scheduler: Any, *, image_size: int = 0):
+        self.vae, self.unet, self.text_encoder = (
+            part.eval().requires_grad_(False) for part in (vae, unet, text_encoder)
+        )
+        self.tokenizer, self.scheduler = tokenizer, scheduler
+        self.alphas_cumprod = scheduler.alphas_cumprod.float()
+        self.latent_channels = int(vae.config.latent_channels)
+        self.reduction = 2 ** (len(vae.config.block_out_channels) - 1)
+        self.image_size = image_size or int(unet.config.sample_size) * self.reduction
+        self.predicts = str(scheduler.config.get("prediction_type", "epsilon"))
+        self.words: dict[str, Word] = {}
+        self.require_fit()
+
+    def require_fit(self) -> None:
+        """The parts belong together.
+
+        Raises:
+            InputError: they do not.
+        """
+        if self.predicts not in ("epsilon", "v_prediction"):
+            raise InputError(
+                f"The diffusion model predicts {self.predicts!r}; give one that predicts epsilon or v_prediction."
+            )
+        width, asked = int(self.text_encoder.config.hidden_size), int(self.unet.config.cross_attention_dim)
+        if width != asked:
+            raise InputError(
+                f"The diffusion model's U-Net takes texts of width {asked}, and its text encoder makes {width}: give a "
+                "whole model of one source."
+            )
+        channels = int(self.unet.config.in_channels)
+        if channels != self.latent_channels:
+            raise InputError(
+                f"The diffusion model's U-Net takes {channels} channels where latents have {self.latent_channels}: "
+                "give one that is made for texts, not for inpainting or editing."
+            )
+        if self.image_size < self.reduction or self.image_size % self.reduction:
+            raise InputError(
+                f"image_size is {self.image_size}; the diffusion model takes multiples of {self.reduction}."
+            )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        image_size: int = 0,
+        offload: bool = False,
+    ) -> StableDiffusion:
+        """The model of a folder or of a repository on the Hugging Face hub, in the layout of diffusers.
+
+        Args:
+            source: local folder, or OWNER/NAME.
+            device: where it computes.
+            dtype: of its weights: float32, bfloat16 or float16.
+            image_size: as of the class.
+            offload: keep the U-Net on the CPU and bring its layers to `device` one after the other: for small GPUs,
+                slower (needs the package accelerate).
+
+        Raises:
+            InputError: a package or the model is missing, or it does not fit; the sentence says what to do.
+        """
+        kinds = _kinds()
+        parts = {name: _part(kinds[name], source, name, dtype) for name in PARTS}
+        prior = cls(**parts, image_size=image_size)
+        place = torch.device(device)
+        return _offloaded(prior.to(place, unet=False), place) if offload else prior.to(place)
+
+    def to(self, device: torch.device, *, unet: bool = True) -> StableDiffusion:
+        """This model on a device, itself."""
+        for part in (self.vae, self.text_encoder, *([self.unet] if unet else [])):
+            part.to(device)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        return self.vae.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.unet.dtype
+
+    def encode(
+        self,
+        images: Float[Tensor, "b h w 3"],
+        *,
+        generator: torch.Generator | None = None,
+        noise: Float[Tensor, "b c i j"] | None = None,
+    ) -> Float[Tensor, "b c i j"]:
+        """See `DiffusionPrior.encode`; latents are in single precision whatever that of the weights."""
+        size = (self.image_size, self.image_size)
+        seen = functional.interpolate(images.permute(0, 3, 1, 2), size=size, mode="bilinear", align_corners=False)
+        posterior = self.vae.encode((2 * seen - 1).to(self.vae.dtype)).latent_dist
+        mean, deviation = posterior.mean.float(), posterior.std.float()
+        if noise is None and generator is not None:
+            noise = torch.randn(mean.shape, generator=generator, device=generator.device)
+        latents = mean if noise is None else mean + deviation * noise.to(mean)
+        return latents * float(self.vae.config.scaling_factor)
+
+    def decode(self, latents: Float[Tensor, "b c i j"]) -> Float[Tensor, "b h w 3"]:
+        """Pictures of latents, sRGB 0..1."""
+        plain = (latents / float(self.vae.config.scaling_factor)).to(self.vae.dtype)
+        return (self.vae.decode(plain).sample.float().permute(0, 2, 3, 1) / 2 + 0.5).clamp(0, 1)
+
+    def add(self, word: Word) -> None:
+        """Teach the model a word; prompts may then contain it.
+
+        Raises:
+            InputError: it knows the word already, or the word was learned with a text encoder of another width.
+        """
+        add_word(self.tokenizer, self.text_encoder, word)
+        self.words[word.name] = word
+
+    def token_ids(self, prompts: Sequence[str]) -> Int[Tensor, "b n"]:
+        """Numbers of the tokens of texts, filled up or cut to the length that the text encoder takes."""
+        texts = [spelled_out(text, self.words) for text in prompts]
+        length = self.tokenizer.model_max_length
+        found = self.tokenizer(texts, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+        return found.input_ids.to(self.text_encoder.device)
+
+    def embed_ids(self, ids: Int[Tensor, "b n"]) -> Float[Tensor, "b n w"]:
+        """Last hidden states after the final norm; gradients flow into what learns."""
+        return self.text_encoder(ids)[0]
+
+    @torch.no_grad()
+    def embed(self, prompts: Sequence[str]) -> Float[Tensor, "b n w"]:
+        """See `DiffusionPrior.embed`."""
+        return self.embed_ids(self.token_ids(prompts))
+
+    @torch.no_grad()
+    def predict(
+        self, latents: Float[Tensor, "b c i j"], timesteps: Int[Tensor, " b"], embeddings: Embeddings
+    ) -> Float[Tensor, "b c i j"]:
+        """See `DiffusionPrior.predict`; a velocity v gives the noise sqrt(abar) v + sqrt(1 - abar) z."""
+        assert isinstance(embeddings, Tensor)
+        found = self.raw(latents, timesteps, embeddings)
+        if self.predicts == "epsilon":
+            return found
+        kept = kept_share(self, timesteps, latents)
+        return kept.sqrt() * found + (1 - kept).sqrt() * latents
+
+    def raw(
+        self, latents: Float[Tensor, "b c i j"], timesteps: Int[Tensor, " b"], embeddings: Float[Tensor, "b n w"]
+    ) -> Float[Tensor, "b c i j"]:
+        """What the U-Net itself gives, noise or velocity, in the type of `latents`, with gradients."""
+        inputs, told = latents.to(self.dtype), embeddings.to(self.dtype)
+        return self.unet(inputs, timesteps, encoder_hidden_states=told).sample.to(latents.dtype)
+
+    @torch.no_grad()
+    def pictures(
+        self,
+        prompts: Sequence[str],
+        *,
+        generator: torch.Generator,
+        negative: str = "",
+        steps: int = 50,
+        scale: float = 7.5,
+    ) -> Float[Tensor, "b h w 3"]:
+        """Pictures of texts, sRGB 0..1, by deterministic sampling (Song et al. 2021, DDIM).
+
+        Args:
+            prompts: one for each picture.
+            negative: what they must not show.
+            steps: of the sampling.
+            scale: of classifier-free guidance.
+        """
+        told, untold = self.embed(prompts), self.embed([negative] * len(prompts))
+        side = self.image_size // self.reduction
+        shape = (len(prompts), self.latent_channels, side, side)
+        latents = torch.randn(shape, generator=generator, device=generator.device).to(self.device)
+        times = torch.linspace(len(self.alphas_cumprod) - 1, 0, min(steps, len(self.alphas_cumprod))).long().tolist()
+        for now, then in zip(times, [*times[1:], None], strict=True):
+            at = torch.full((len(latents),), now, device=latents.device)
+            both = self.predict(latents.repeat(2, 1, 1, 1), at.repeat(2), torch.cat((untold, told)))
+            without, with_text = both.chunk(2)
+            noise = without + scale * (with_text - without)
+            kept, next_kept = self.alphas_cumprod[now], 1.0 if then is None else float(self.alphas_cumprod[then])
+            clean = (latents - (1 - kept) ** 0.5 * noise) / kept**0.5
+            latents = next_kept**0.5 * clean + (1 - next_kept) ** 0.5 * noise
+        return self.decode(latents)
+
+
+def _kinds() -> dict[str, Any]:
+    try:
+        from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+        from transformers import CLIPTextModel, CLIPTokenizer
+    except ImportError as error:
+        raise InputError(EXTRA) from error
+    # Only the table of noise is used, which every scheduler makes of the same configuration.
+    kinds = (AutoencoderKL, UNet2DConditionModel, CLIPTextModel, CLIPTokenizer, DDPMScheduler)
+    return dict(zip(PARTS, kinds, strict=True))
+
+
+def _part(kind: Any, source: str | Path, name: str, dtype: torch.dtype) -> Any:
+    """One part of a model; what the libraries say of a failure becomes one sentence."""
+    where = Path(source).expanduser()
+    if where.is_dir():
+        if not (where / name).is_dir():
+            raise InputError(
+                f"{source} has no folder {name}: give a Stable Diffusion in the layout of diffusers, with the folders "
+                f"{', '.join(PARTS)}."
+            )
+        source = str(where)
+    elif str(source).count("/") != 1 or where.exists():
+        raise InputError(f"{source} is neither the folder of a diffusion model nor OWNER/NAME on the hub. {advice()}")
+    options: dict[str, Any] = {"local_files_only": is_offline() or where.is_dir()}
+    if isinstance(kind, type) and issubclass(kind, nn.Module):
+        options["torch_dtype" if kind.__module__.startswith("diffusers") else "dtype"] = dtype
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return kind.from_pretrained(str(source), subfolder=name, **options)
+    except Exception as error:  # of the network, the hub, damaged files: each library has its own
+        reason = str(error).strip().split("\n")[0][:200]
+        raise InputError(
+            f"The part {name} of the diffusion model {source} cannot be had ({reason}). {advice()}"
+        ) from error
+
+
+def advice() -> str:
+    """What to do where there is no model."""
+    return (
+        f"Where there is a network, `hf download {USUAL} --local-dir DIR` fetches one; give DIR. Without one, "
+        "`monoform reconstruct --method lift` works."
+    )
+
+
+def _offloaded(prior: StableDiffusion, device: torch.device) -> StableDiffusion:
+    try:
+        from accelerate import cpu_offload
+    except ImportError as error:
+        raise InputError("Offloading needs the package accelerate: pip install 'monoform[diffusion]'.") from error
+    cpu_offload(prior.unet, execution_device=device)
+    return prior
