@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from monoform.training import list_checkpoints, load_pretrained
 NAMES = method_names()
 WITH_NETS = [name for name in NAMES if name not in TINY or TINY[name].net is not None]
 EVALUATED = list(evaluations())
-TRAINED = [name for name in NAMES if method_class(name).training() is not None]
+TRAINED = {each.name: (name, each) for name in NAMES for each in method_class(name).trainings()}
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a method learns from, made once for all that take the same."""
     made: dict[Any, Path] = {}
 
-    def of(name: str) -> Path:
-        write = TINY[name].data
-        assert write is not None, f"{name} can be trained and its entry in TINY has no data"
+    def of(write: Callable[[Path], Path]) -> Path:
         if write not in made:
             made[write] = write(tmp_path_factory.mktemp("data") / "set")
         return made[write]
@@ -102,11 +101,11 @@ def test_it_computes_where_it_is_told_and_answers_on_the_cpu(name: str, weights:
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_it_takes_a_step(name: str, data: Any, tmp_path: Path) -> None:
-    training = method_class(name).training()
-    assert training is not None
-    settings = training.options(**TINY[name].settings)
+    method, training = TRAINED[name]
+    tiny = TINY[method].trained(name, method)
+    settings = training.options(**tiny.settings)
     options = settings.loop(steps=2, device="cpu", progress=False)
-    result = training.run(data(name), tmp_path / "run", options, settings)
+    result = training.run(data(tiny.data), tmp_path / "run", options, settings)
     assert result.finished and result.step == 2
     assert (tmp_path / "run" / "weights" / "model.safetensors").is_file()
     pictures = [np.asarray(Image.open(file)) for file in (tmp_path / "run").rglob("pictures/*_*.png")]
@@ -126,16 +125,21 @@ def test_one_item_is_measured(name: str, weights: dict[str, str], tmp_path: Path
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bad_options_are_one_sentence(name: str) -> None:
-    tiny, training = TINY[name], method_class(name).training()
+    tiny = TINY[name]
     assert tiny.bad is not None or tiny.bad_setting is not None
     if tiny.bad is not None:
         with pytest.raises(InputError) as caught:
             make(name, **parse_overrides(name, [tiny.bad[0]]))
         assert tiny.bad[1] in str(caught.value) and "\n" not in str(caught.value)
-    assert (tiny.bad_setting is None) == (training is None)
-    if tiny.bad_setting is not None and training is not None:
-        with pytest.raises(InputError) as caught:
-            training.options(**parse_settings(training.options, [tiny.bad_setting[0]], name))
-        assert tiny.bad_setting[1] in str(caught.value) and "\n" not in str(caught.value)
+    assert (tiny.bad_setting is None) == (method_class(name).training() is None)
     with pytest.raises(InputError, match="--set nothing=1: give NAME=VALUE with a NAME of"):
         parse_overrides(name, ["nothing=1"])
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_bad_options_of_a_training_are_one_sentence(name: str) -> None:
+    method, training = TRAINED[name]
+    word, sentence = TINY[method].trained(name, method).bad_setting
+    with pytest.raises(InputError) as caught:
+        training.options(**parse_settings(training.options, [word], name))
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)

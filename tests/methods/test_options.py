@@ -17,6 +17,8 @@ from monoform.methods.list.config import ListConfig
 from monoform.methods.nerf import HashConfig, NerfConfig
 from monoform.methods.pixelnerf import FastOptions, PixelNerfConfig
 
+UNAVERAGED = ("bootstrap", "bootstrap-encoder", "pof3d", "scene")
+"""Trainings that average no weights, or say themselves how."""
 OTHERS = {kind.__name__: kind for kind in (ListConfig, NerfConfig, HashConfig, PixelNerfConfig, FastOptions)}
 KINDS = {
     **{f"{name}": method.config_class for name, method in every_method().items()},
@@ -162,4 +164,4 @@ def test_defaults_of_the_loop_belong_to_the_training(name):
     settings = training.options(**parse_settings(training.options, ["checkpoint_every=17", "clip=0.5"], name))
     options = settings.loop(steps=3, seed=5)
     assert (options.steps, options.seed, options.checkpoint_every, options.clip) == (3, 5, 17, 0.5)
-    assert training.options().loop(steps=1).ema_decay == (None if name in ("bootstrap", "pof3d", "scene") else 0.999)
+    assert training.options().loop(steps=1).ema_decay == (None if name in UNAVERAGED else 0.999)

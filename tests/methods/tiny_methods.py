@@ -6,7 +6,7 @@ A method that is installed and has no entry in `TINY` fails the tests of all met
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from tests.data.capture_cases import orbit_cameras, write_transforms
 from tests.data.category_cases import write_detections
 from tests.data.posed_files_cases import write_srn
 from tests.data.test_sdf import shapenet
+from tests.methods.bootstrap.tiny_bootstrap import TINY_BACKBONE as ENCODER
 from tests.methods.bootstrap.tiny_bootstrap import generator as bootstrap_generator
-from tests.methods.bootstrap.tiny_bootstrap import save_encoder
+from tests.methods.bootstrap.tiny_bootstrap import save_encoder, save_seen_from_around
+from tests.methods.bootstrap.training_cases import OPTIONS as BOOTSTRAP
 from tests.methods.inerf.painted import RENDERER, at, photo, starts
 from tests.methods.list.tiny_list import octahedron_net
 from tests.methods.nerf.test_hash_scene import even_scene
@@ -57,6 +59,15 @@ def lift_net() -> LiftNet:
 
 
 @dataclass(frozen=True)
+class TinyTraining:
+    """A further training of a method in small; see `TinyMethod`."""
+
+    data: Callable[[Path], Path]
+    settings: Mapping[str, Any]
+    bad_setting: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class TinyMethod:
     """A method in small.
 
@@ -71,6 +82,7 @@ class TinyMethod:
         evaluated: from a folder for data and that of weights to the words of a quick evaluation of one item.
         bad: an option of the method and its refusal.
         bad_setting: the same of the training.
+        further: its other trainings, by their names.
     """
 
     net: Callable[[], Net] | None = None
@@ -83,6 +95,7 @@ class TinyMethod:
     evaluated: Callable[[Path, str], tuple[str, ...]] | None = None
     bad: tuple[str, str] | None = None
     bad_setting: tuple[str, str] | None = None
+    further: Mapping[str, TinyTraining] = field(default_factory=dict)
 
     def save(self, folder: Path) -> str:
         """Weights of the network, as they are; the folder, or "" where there is none."""
@@ -90,6 +103,13 @@ class TinyMethod:
             return ""
         net = self.net()
         return str(save_pretrained(net, net.config, folder, card="Of the tests.", exact=True))
+
+    def trained(self, training: str, name: str) -> TinyTraining:
+        """What one of its trainings, that called as the method or another, learns from and is set to."""
+        if training in self.further:
+            return self.further[training]
+        assert self.data is not None and self.bad_setting is not None, f"{name} has no data or bad_setting in TINY"
+        return TinyTraining(self.data, self.settings, self.bad_setting)
 
 
 def pack(folder: Path) -> Path:
@@ -167,8 +187,18 @@ TINY: dict[str, TinyMethod] = {
         net=bootstrap_generator,
         build=BootstrapGenerator,
         config_class=BootstrapConfig,
+        data=lambda folder: write_detections(folder, count=6),
         evaluated=category_words,
+        settings={item.name: getattr(BOOTSTRAP, item.name) for item in fields(BOOTSTRAP)} | {"evaluate_every": 2},
         bad=("refine=-1", "bootstrap's refine is -1"),
+        bad_setting=("pretraining=-1", "bootstrap's pretraining is -1"),
+        further={
+            "bootstrap-encoder": TinyTraining(
+                save_seen_from_around,
+                {"backbone": ENCODER, "batch": 2, "evaluated": 2},
+                ("batch=0", "The encoder's batch is 0"),
+            )
+        },
     ),
     "inerf": TinyMethod(
         evaluated=lambda folder, _: ("--scene", scene_of(folder), "--photos", "1", "--starts", "1", *FEW_STEPS),

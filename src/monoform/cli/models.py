@@ -47,10 +47,10 @@ def run(words: list[str]) -> int:
         Console().print(table, "", weights)
         return 0
     chosen = method_class(asked.method)
-    training = chosen.training()
     kinds = {"option": chosen.config_class}
-    if training is not None and training.options is not chosen.config_class:
-        kinds[f"option of train {training.name}"] = training.options
+    for training in chosen.trainings():
+        if training.options is not chosen.config_class:
+            kinds[f"option of train {training.name}"] = training.options
     for title, kind in kinds.items():
         table = Table(title, "default", "meaning", box=None, title=f"{chosen.card.name}: {chosen.card.summary}")
         for row in option_rows(kind):

@@ -10,5 +10,5 @@ def trainings() -> dict[str, Training]:
     """All trainings by the names that `monoform train` calls them."""
     from ..matting.train import TRAINING
 
-    found = [TRAINING, *declared(lambda method: method.training()).values()]
+    found = [TRAINING, *(each for own in declared(lambda method: method.trainings()).values() for each in own)]
     return {each.name: each for each in sorted(found, key=lambda each: each.name)}

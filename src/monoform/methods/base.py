@@ -83,10 +83,12 @@ class Method:
     Attributes:
         card: for choosing it.
         config_class: dataclass of its options, each documented on a line of its own.
+        further_trainings: files of the method's folder that have a TRAINING besides train.py, by their names in Python.
     """
 
     card: ClassVar[MethodCard]
     config_class: ClassVar[type]
+    further_trainings: ClassVar[tuple[str, ...]] = ()
 
     def to(self: Kind, device: torch.device | str) -> Kind:
         """The method with its networks on a device; copies, where they are not there already.
@@ -103,6 +105,12 @@ class Method:
     def training(cls) -> Training | None:
         """How it is trained: `TRAINING` of train.py in the method's folder; None where there is none."""
         return getattr(_beside(cls, "train"), "TRAINING", None)
+
+    @classmethod
+    def trainings(cls) -> tuple[Training, ...]:
+        """All that is trained for it: `training`, then TRAINING of each of `further_trainings`."""
+        found = (cls.training(), *(getattr(_beside(cls, name), "TRAINING", None) for name in cls.further_trainings))
+        return tuple(each for each in found if each is not None)
 
     @classmethod
     def evaluation(cls) -> Evaluation | None:
@@ -122,7 +130,7 @@ class Method:
             "reconstruct": issubclass(cls, Reconstructor),
             "pose": issubclass(cls, PoseEstimator),
             "generate": issubclass(cls, Generator),
-            "train": cls.training() is not None,
+            "train": bool(cls.trainings()),
             "evaluate": cls.evaluation() is not None,
             "convert": cls.published() is not None,
         }

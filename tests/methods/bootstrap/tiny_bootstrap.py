@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import torch
 
+from monoform.camera import orbit
 from monoform.methods.bootstrap import BootstrapConfig, BootstrapEncoder, BootstrapGenerator
+from monoform.methods.bootstrap.cameras import published_numbers
 from monoform.methods.bootstrap.config import Compat, Network, Rays, Scene, Training
 from monoform.methods.bootstrap.encoder import small_encoder
+from monoform.nn.segformer import SegformerConfig
 from monoform.training import save_pretrained
 
 SIZE = 32
 NETWORK = Network(
     8, 8, channel_base=64, channel_max=8, plane_resolution=8, plane_features=4, decoder_width=8, palette=3
 )
+TINY_BACKBONE = SegformerConfig((8, 12, 16, 24), (1, 2, 2, 4), (1, 1, 1, 1), (2, 2, 2, 2), head_width=24, channels=24)
 TRAINING = Training(alpha=False, augment=0.0, ada_target=None)
 
 
@@ -58,3 +63,19 @@ def save_encoder(folder: Path) -> str:
     torch.manual_seed(0)
     encoding = small_encoder(NETWORK.w_dim)
     return str(save_pretrained(BootstrapEncoder(encoding), encoding, folder, card="Of the tests.", exact=True))
+
+
+def seen_from_around(config: BootstrapConfig | None = None) -> BootstrapConfig:
+    """A generator's configuration with six cameras around its objects."""
+    camera = orbit(6, elevation=0.3, distance=6.0, fov_y=0.6, width=SIZE, height=SIZE)
+    matrices, focals = published_numbers(camera)
+    assert focals is not None
+    poses = tuple(map(tuple, matrices.flatten(1).tolist()))
+    scene = Scene(poses=poses, pose_focals=tuple(focals.tolist()), focals=(float(focals[0]),))
+    return replace(config or config_of(), scene=scene)
+
+
+def save_seen_from_around(folder: Path) -> Path:
+    """Weights of balls, which hold cameras."""
+    net = generator(seen_from_around())
+    return save_pretrained(net, net.config, folder, card="Of the tests.", exact=True)

@@ -58,6 +58,7 @@ class Bootstrap(Generator, Reconstructor):
     """A generator of one kind of objects, its encoder, and refinement of what that tells of a photo."""
 
     config_class: ClassVar[type] = BootstrapOptions
+    further_trainings: ClassVar[tuple[str, ...]] = ("train_encoder",)
     architectures: ClassVar[tuple[str, ...]] = ("BootstrapNetworks", "BootstrapGenerator")
     card: ClassVar[MethodCard] = MethodCard(
         name="bootstrap",
@@ -152,8 +153,8 @@ class Bootstrap(Generator, Reconstructor):
         view, _ = single_view(views, "bootstrap")
         if self.encoder is None:
             raise InputError(
-                f"bootstrap needs an encoder for a photo, and {self.config.weights} holds none: give "
-                "--set encoder=FOLDER."
+                f"bootstrap needs an encoder for a photo, and {self.config.weights} holds none: give --set "
+                "encoder=FOLDER, or train one by `monoform train bootstrap-encoder`."
             )
         square = PhotoSquare.of(view.photo, self.net.config, self.config.margin)
         with torch.inference_mode(False):

@@ -61,19 +61,46 @@ class BootstrapNetworks(nn.Module):
         self.perceptual = PerceptualWeights() if config.perceptual else None
 
 
+def joined(
+    generator: BootstrapGenerator,
+    encoder: BootstrapEncoder | None = None,
+    discriminator: BootstrapDiscriminator | None = None,
+    perceptual: PerceptualWeights | None = None,
+) -> BootstrapNetworks:
+    """Networks that are there already, together."""
+    config = NetworksConfig(
+        generator.config,
+        None if encoder is None else encoder.config,
+        None if discriminator is None else discriminator.config,
+        perceptual is not None,
+    )
+    with torch.device("meta"):
+        networks = BootstrapNetworks(config)
+    networks.generator, networks.encoder, networks.discriminator = generator, encoder, discriminator
+    networks.perceptual = perceptual
+    return networks
+
+
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """What a folder of weights holds of an inversion; shared, see `pretrained`.
+    """What a folder of weights holds; shared, see `pretrained`.
 
     Attributes:
         generator: None in the weights of an encoder alone.
         encoder: None in those of a generator alone.
-        lpips: where its weights lie among them.
+        discriminator: where weights hold it.
+        perceptual: weights of LPIPS, where they lie among them.
     """
 
-    generator: BootstrapGenerator | None
-    encoder: BootstrapEncoder | None
-    lpips: Lpips | None = None
+    generator: BootstrapGenerator | None = None
+    encoder: BootstrapEncoder | None = None
+    discriminator: BootstrapDiscriminator | None = None
+    perceptual: PerceptualWeights | None = None
+
+    @property
+    def lpips(self) -> Lpips | None:
+        """The perceptual distance."""
+        return None if self.perceptual is None else self.perceptual.lpips
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +126,11 @@ def open_networks(source: str) -> Opened:
     """
     kind = architecture_of(source)
     if kind == BootstrapGenerator.__name__:
-        return Opened(pretrained(BootstrapGenerator, BootstrapConfig, source), None)
+        return Opened(pretrained(BootstrapGenerator, BootstrapConfig, source))
     if kind == BootstrapEncoder.__name__:
-        return Opened(None, pretrained(BootstrapEncoder, EncoderConfig, source))
+        return Opened(encoder=pretrained(BootstrapEncoder, EncoderConfig, source))
     found = pretrained(BootstrapNetworks, NetworksConfig, source)
-    return Opened(found.generator, found.encoder, None if found.perceptual is None else found.perceptual.lpips)
+    return Opened(found.generator, found.encoder, found.discriminator, found.perceptual)
 
 
 def open_generator(source: str) -> BootstrapGenerator:
