@@ -40,6 +40,9 @@ UNSEEN |= {("pose-pnp", name) for name in ("true_cam2world", "true_focal", "orth
 UNSEEN |= {
     ("augment-schedules", f"{name}{run}_draw1_rand") for name in ("p3d_car", "cub", "carla") for run in ("", "_noscale")
 }
+# One slope among many that are a thousand times as steep; a loss of weight 0.
+UNSEEN |= {("07_network", f"mask{hidden}.raw_normal") for hidden in (0, 8)}
+UNSEEN |= {("20_replaced_camera_step", "render_loss_smooth")}
 NAMES = [
     (folder, name)
     for folder in FOLDERS
@@ -177,6 +180,24 @@ UNREAD |= {  # what is said of a data set beside its images and cameras
     for name in ("p3d_car", "cub", "carla")
     for field in ("has_bbox", "views_per_object", "views_per_object_test")
 }
+# Of RealFusion: the background's radius is only asked whether it is positive, and occupied cells are given.
+UNREAD |= {
+    (name, f"config.{field}")
+    for name in ("07_network", "09_render_eval", "10_render_train", "19_six_channel_frames")
+    for field in ("bg_radius", "density_thresh")
+}
+# No ray is marched; each hidden count is a variant of its own.
+UNREAD |= {("07_network", f"config.{name}") for name in ("grid_levels_mask", "max_steps", "dt_gamma")}
+UNREAD |= {("09_render_eval", "config.shadings.albedo.ambient_ratio")}  # albedo has no light
+UNREAD |= {("10_render_train", "config.density_gradient_limit")}  # which no density reaches
+UNREAD |= {("13_optimizers_ema_scaler", "config.ema.decay")}  # which 30 averages do not reach
+# Steps are as long as a cell already; the box begins farther away; the cells are given.
+UNREAD |= {
+    ("19_six_channel_frames", f"config.{name}")
+    for name in ("max_steps", "dt_gamma", "march_min_near", "occupied_radius")
+}
+# The guidance's loss is given, and weights of one number do not change over the steps.
+UNREAD |= {("20_replaced_camera_step", f"config.training.{name}") for name in ("guidance_scale", "iters")}
 # The frequencies are tensors of the checkpoint; the release names the other two and uses them nowhere here.
 UNUSED = ("model.code.freq_factor", "model.canon_xyz", "model.encoder.pretrained")
 OF_ANOTHER_PART = {

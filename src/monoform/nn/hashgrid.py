@@ -100,14 +100,18 @@ class HashGrid(nn.Module):
         table = torch.empty(ends[-1], self.options.features)
         self.embeddings = nn.Parameter(table.uniform_(-FIRST_VALUES, FIRST_VALUES))
 
-    def forward(self, points: Float[Tensor, "n d"]) -> Float[Tensor, "n features"]:
-        """Features at world points; differentiable in the table and in the points."""
+    def forward(self, points: Float[Tensor, "n d"], *, levels: int | None = None) -> Float[Tensor, "n features"]:
+        """Features at world points; differentiable in the table and in the points.
+
+        Args:
+            levels: of which there are features, the coarsest; None for all.
+        """
         share = (points + self.bound) / (2.0 * self.bound)
         options = self.options
         return look_up_fast(
             share,
             self.embeddings,
-            self.levels,
+            self.levels[:levels],
             shift=0.0 if options.align_corners else 0.5,
             smooth=options.interpolation == "smoothstep",
         )

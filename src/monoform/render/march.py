@@ -35,13 +35,13 @@ class MarchOptions:
         return 2.0 * math.sqrt(3.0) / self.steps
 
     def longest(self, grid: OccupancyGrid) -> float:
-        """Step, in world units, that no growth exceeds: a cell of the largest cube."""
+        """Step, in world units, that none exceeds: a cell of the largest cube."""
         return 2.0 * math.sqrt(3.0) * 2.0 ** (grid.cascades - 1) / grid.cells
 
     def step(self, distance: Tensor, grid: OccupancyGrid) -> Tensor:
         """Step at a distance along the ray."""
         if self.growth == 0.0:
-            return torch.full_like(distance, self.shortest)
+            return torch.full_like(distance, min(self.shortest, self.longest(grid)))
         return (distance * self.growth).clamp(self.shortest, self.longest(grid))
 
 
