@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ..devices import on_device
 from ..errors import InputError
@@ -73,18 +75,54 @@ class Lpips:
         Raises:
             InputError: the images are smaller than 16 x 16.
         """
-        # Apart, so that there is no graph of those that need no gradient.
-        total = images.new_zeros(len(images))
-        for weights, ours, theirs in zip(self.linear, self.features(images), self.features(references), strict=True):
-            total = total + (weights[:, None, None] * (ours - theirs) ** 2).sum(dim=1).mean(dim=(1, 2))
-        return total
+        return self.apart(self.maps(images), self.maps(references))
 
-    def features(self, images: Float[Tensor, "n 3 h w"]) -> list[Tensor]:
-        """Maps of features of unit length, of images -1..1."""
+    def maps(self, images: Float[Tensor, "n 3 h w"]) -> list[Tensor]:
+        """The network's maps of images -1..1, to be compared with those of others."""
         mean, deviation = images.new_tensor(_MEAN)[:, None, None], images.new_tensor(_DEVIATION)[:, None, None]
-        maps = self.vgg((images - mean) / deviation)
-        return [one / (torch.linalg.vector_norm(one, dim=1, keepdim=True) + _SMALL) for one in maps]
+        return self.vgg((images - mean) / deviation)
+
+    def apart(self, maps: Sequence[Tensor], references: Sequence[Tensor]) -> Float[Tensor, " n"]:
+        """The distances of images by their maps."""
+        pairs = zip(maps, references, self.linear, strict=True)
+        return torch.stack([_Apart.apply(one, other, weights) for one, other, weights in pairs]).sum(dim=0)
 
     def _prepared(self, image: Array) -> Float[Tensor, "1 3 h w"]:
         values = image if isinstance(image, Tensor) else torch.from_numpy(np.ascontiguousarray(image))
         return 2.0 * values.to(self.linear[0]).permute(2, 0, 1)[None] - 1.0
+
+
+class _Apart(torch.autograd.Function):
+    """The distance of two maps of one layer.
+
+    A map is as large as all that is made of it, so that an image is compared at a time, and its gradient made with it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, references: Tensor, weights: Tensor) -> Tensor:
+        wanted = ctx.needs_input_grad[:2]
+        distances = maps.new_empty(len(maps), dtype=weights.dtype)
+        gradients = [
+            torch.empty_like(each) if want else None for each, want in zip((maps, references), wanted, strict=True)
+        ]
+        for number, pair in enumerate(zip(maps, references, strict=True)):
+            pixels = [each.permute(1, 2, 0).reshape(-1, len(weights)).to(weights) for each in pair]
+            lengths = [torch.linalg.vector_norm(each, dim=1, keepdim=True) for each in pixels]
+            units = [each / (length + _SMALL) for each, length in zip(pixels, lengths, strict=True)]
+            gap = units[0] - units[1]
+            weighted = gap * weights
+            distances[number] = (gap * weighted).sum() / len(gap)
+            for gradient, unit, length, sign in zip(gradients, units, lengths, (2.0, -2.0), strict=True):
+                if gradient is not None:
+                    along = (weighted * unit).sum(dim=1, keepdim=True) * (length + _SMALL) / length.clamp_min(_SMALL)
+                    slope = (weighted - unit * along) * (sign / len(gap) / (length + _SMALL))
+                    gradient[number] = slope.reshape(*maps.shape[2:], -1).permute(2, 0, 1)
+        ctx.save_for_backward(*gradients)
+        return distances
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        factor = slope[:, None, None, None]
+        one, other = (None if each is None else each * factor.to(each.dtype) for each in ctx.saved_tensors)
+        return one, other, None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, max_pool1d
 
@@ -134,6 +134,13 @@ class RaySampleNoise:
     def __getitem__(self, rows: slice | Tensor) -> RaySampleNoise:
         """That of some of the rays."""
         return RaySampleNoise(self.strata[rows], self.levels[rows], self.within[rows], self.normal[rows])
+
+    def taken(self, index: Int[Tensor, "n m"]) -> RaySampleNoise:
+        """That of some of the rays of each of n images."""
+        row = torch.arange(len(index), device=index.device)[:, None]
+        return RaySampleNoise(
+            self.strata[row, index], self.levels[row, index], self.within[row, index], self.normal[row, index]
+        )
 
     def reshape(self, *shape: int) -> RaySampleNoise:
         """The same noise for rays of another shape."""

@@ -12,6 +12,9 @@ from torch.nn.functional import max_pool2d
 Counting = Literal["all", "cube", "object"]
 FAINT = 0.02
 """Opacity, or difference of a color -1..1 from the background, below which a pixel shows nothing."""
+LEAST = {"cube": 1e-5, "object": 1e-4}
+"""Share of a pixel below which a sample has no color and no gradient: gradients of the planes are off by about 6e-4 and
+6e-3 of their length."""
 MARGIN = 16
 """Pixels around what shows something count too, as one part of so many of the picture's longer side."""
 

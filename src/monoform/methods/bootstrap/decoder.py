@@ -103,6 +103,11 @@ class Objects:
 
         return decoded(self.parts.decoder, features, points)
 
+    def __getitem__(self, image: int) -> Objects:
+        """One of them."""
+        row = slice(image, image + 1)
+        return Objects(self.parts, self.planes[row], None if self.palette is None else self.palette[row])
+
     def normals(self, points: Float[Tensor, "n p 3"]) -> Float[Tensor, "n p 3"]:
         """Unit normals of the surfaces through points, outwards; without gradient."""
         with torch.enable_grad():

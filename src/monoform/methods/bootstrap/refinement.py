@@ -15,13 +15,14 @@ from ...nn.stylegan2 import Noise
 from ...render import RaySampleNoise
 from .augment import Draws
 from .cameras import camera_of, pixels_of
-from .counting import FAINT, around, filled, indices, off_background
+from .counting import FAINT, LEAST, around, filled, indices, off_background
+from .followed_rays import follow
 from .inversion_options import InversionOptions
 from .model import BootstrapGenerator
 from .objective import Objective
 from .pose_parameters import PoseParameters
 from .refined_state import State
-from .rendering import limits
+from .rendering import limits, places_of
 from .target import Target
 
 
@@ -30,14 +31,17 @@ class Chance:
     """What is random in a step, to compare with other programs.
 
     Attributes:
-        places: of the samples of all rays.
+        places: of the samples of all rays, or what draws them.
         motions: numbers of the copies' motions.
         noise: of the planes' layers, where the generator has noise.
+        fused: see `modulated_conv2d`. In the plain order of memory rounding is that of other programs, too, and a leaky
+            ReLU turns at the last bit; None: whatever is quickest.
     """
 
-    places: RaySampleNoise
+    places: RaySampleNoise | torch.Generator | None
     motions: Draws | None = None
     noise: Noise = "none"
+    fused: bool | None = False
 
 
 class Refinement:
@@ -98,33 +102,40 @@ class Refinement:
         chance: Chance | None = None,
     ) -> tuple[Float[Tensor, "b h w 3"], Float[Tensor, "b h w"]]:
         """Color and opacity of renders, by the rays that count."""
-        noise: Noise = (self.generator or "const") if net.config.network.noise else "none"
+        if chance is None:
+            noise: Noise = (self.generator or "const") if net.config.network.noise else "none"
+            chance = Chance(self.generator, noise=noise, fused=None)
         with self._half():
-            # Compared with other programs, in the plain order of memory too: a leaky ReLU turns at the last bit.
-            planes = (
-                net.planes(ws, noise=noise) if chance is None else net.planes(ws, noise=chance.noise, fused=False)
-            ).float()
-        palette = net.palette(ws)
-        draws = self.generator if chance is None else chance.places
-        if self.options.counting == "all" or chance is not None:
-            seen = net.render(ws, cameras, draws=draws, planes=planes, palette=palette)
+            planes = net.planes(ws, noise=chance.noise, fused=chance.fused).float()
+        palette, counting = net.palette(ws), self.options.counting
+        if counting == "all":
+            seen = net.render(ws, cameras, draws=chance.places, planes=planes, palette=palette)
             return seen.rgb, seen.alpha
-        size = self.target.size
-        with torch.no_grad():
-            counts = self._hits(cameras)
-            if self.options.counting == "object":
-                counts &= self._near_object(cameras, rows, starts).flatten(1)
-            index = indices(counts)
+        index = self._followed(cameras, rows, starts)
         pixels = pixels_of(cameras, net.config.compat.corner_pixels)
-        pixels = torch.take_along_dim(pixels, index[:, :, None], dim=1)
-        seen = net.render(ws, cameras, draws=draws, planes=planes, palette=palette, pixels=pixels)
-        rays = size[0] * size[1]
-        rgb = filled(seen.rgb, index, rays, net.config.scene.background).unflatten(1, size)
-        alpha = filled(seen.alpha, index, rays, 0.0).unflatten(1, size)
-        if self.options.counting == "object":
-            shown = around(alpha.detach() > FAINT)
-            self.opacity.update(zip(starts, shown, strict=True))
+        bundle = cameras.rays(torch.take_along_dim(pixels, index[:, :, None], dim=1))
+        places = self._places(chance.places, index)
+        size, rays = self.target.size, pixels.shape[1]
+        followed = follow(net.objects(planes, palette), *bundle, places, net.config, LEAST[counting])
+        rgb = filled(followed.rgb, index, rays, net.config.scene.background).unflatten(1, size)
+        alpha = filled(followed.alpha, index, rays, 0.0).unflatten(1, size)
+        if counting == "object":
+            self.opacity.update(zip(starts, around(alpha.detach() > FAINT), strict=True))
         return rgb, alpha
+
+    @torch.no_grad()
+    def _followed(self, cameras: Camera, rows: Int[Tensor, " b"], starts: Sequence[int]) -> Int[Tensor, "b r"]:
+        """Which rays of each image count."""
+        counts = self._hits(cameras)
+        if self.options.counting == "object":
+            counts &= self._near_object(cameras, rows, starts).flatten(1)
+        return indices(counts)
+
+    def _places(self, places: RaySampleNoise | torch.Generator | None, index: Int[Tensor, "b r"]) -> RaySampleNoise:
+        """Of the samples of the rays that count."""
+        if isinstance(places, RaySampleNoise):
+            return places.taken(index)
+        return places_of((index.shape[0], index.shape[1]), self.net.config, places)
 
     def _hits(self, cameras: Camera) -> Bool[Tensor, "b r"]:
         pixels = pixels_of(cameras, self.net.config.compat.corner_pixels)
