@@ -217,7 +217,9 @@ def inversion_losses(case: Case) -> None:
     assert tuple(target.shape[:3]) == (config["batch"], *config["image_size"])
     for kind in config["losses"]:
         rgb = case.tensor("rgb_predicted").clone().requires_grad_()
-        objective = Objective(kind, lpips, white=config["white_border"], copies=config["augmented_copies"][kind])
+        objective = Objective(
+            kind, lpips, white=config["white_border"], copies=config["augmented_copies"][kind], plain=True
+        )
         terms = objective(rgb, target[..., :3], draws=draws_of(case, config["draws"][kind]))
         assert list(terms) == config["terms"][kind]
         total = torch.stack(list(terms.values())).sum()

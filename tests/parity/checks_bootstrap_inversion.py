@@ -52,13 +52,15 @@ class Twin:
         assert tuple(self.target.shape[:3]) == (config["batch"], *config["image_size"])
         self.lpips = lpips_of(case.manifest["lpips"])
         white = self.net.config.scene.white
-        self.objective = Objective(config["loss"], self.lpips, white=white, copies=config["augmented_copies"])
+        copies = config["augmented_copies"]
+        self.objective = Objective(config["loss"], self.lpips, white=white, copies=copies, plain=True)
         self.options = InversionOptions(
             steps=config["steps"],
             gain=config["gain"],
             rate=optimizer["lr"],
             split=config["split_latent"],
             refine_pose=config["optimise_pose"],
+            counting="all",
         )
 
     def chance(self, names: Sequence[str]) -> Chance:

@@ -82,6 +82,10 @@ class Lpips:
         mean, deviation = images.new_tensor(_MEAN)[:, None, None], images.new_tensor(_DEVIATION)[:, None, None]
         return self.vgg((images - mean) / deviation)
 
+    def features(self, images: Float[Tensor, "n 3 h w"]) -> list[Tensor]:
+        """The maps, of unit length at each pixel."""
+        return [one / (torch.linalg.vector_norm(one, dim=1, keepdim=True) + _SMALL) for one in self.maps(images)]
+
     def apart(self, maps: Sequence[Tensor], references: Sequence[Tensor]) -> Float[Tensor, " n"]:
         """The distances of images by their maps."""
         pairs = zip(maps, references, self.linear, strict=True)

@@ -58,8 +58,6 @@ class Vgg16(nn.Module):
         if min(x.shape[2:]) < SMALLEST:
             raise InputError(f"VGG-16 sees images of {SMALLEST} x {SMALLEST} or more, not {x.shape[3]} x {x.shape[2]}.")
         maps = []
-        if x.device.type == "cpu":
-            x = x.contiguous(memory_format=torch.channels_last)  # which convolutions on a CPU are quicker with
         for layer in self.features:
             if isinstance(layer, nn.MaxPool2d):
                 maps.append(x)

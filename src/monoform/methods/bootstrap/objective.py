@@ -31,6 +31,8 @@ class Objective:
         white: whether the background is white, and comes in from outside where a copy is moved.
         copies: moved copies of each image.
         mask: weight of the cross-entropy of opacity and mask, which is no published term.
+        plain: whether images are in the plain order of memory, whose rounding is that of other programs: a ReLU turns
+            at the last bit. Else in the order that convolutions are quicker with.
 
     Raises:
         InputError: it needs perceptual weights, or a number is negative.
@@ -41,6 +43,7 @@ class Objective:
     white: bool = False
     copies: int = COPIES
     mask: float = 0.0
+    plain: bool = False
 
     def __post_init__(self) -> None:
         if self.kind in PERCEPTUAL and self.lpips is None:
@@ -75,7 +78,8 @@ class Objective:
         terms = {}
         if self.lpips is not None and self.kind in PERCEPTUAL:
             ours, theirs = self._pairs(rgb, target, generator, draws)
-            distances = self.lpips.distances(ours, theirs)
+            order = torch.contiguous_format if self.plain else torch.channels_last
+            distances = self.lpips.distances(*(images.contiguous(memory_format=order) for images in (ours, theirs)))
             # Pairs as they are come first, then the copies of the first image, of the second ...
             plain, moved = distances[: len(rgb)], distances[len(rgb) :].reshape(len(rgb), -1)
             terms["perceptual"] = share * (plain + moved.sum(dim=1)) / (1 + moved.shape[1])
