@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.data import category_cases, posed_files_cases
 
 from monoform.errors import InputError
@@ -73,6 +74,23 @@ def test_figures_do_not_depend_on_blocks(cars: dict[str, Any], tmp_path: Path) -
     distances = {f"{start}frechet_pyramid_n-1_n{steps}" for start in ("", "random_") for steps in (0, 1)}
     assert set(together) == names | distances | {"generation_frechet_pyramid_n-1"}
     assert together["psnr_n0"] > 0 and together["refined_n0"] == 0
+
+
+def test_strips_show_random_photos_before_and_after(cars: dict[str, Any], tmp_path: Path) -> None:
+    """Six pictures a row, two rows a photo; the same photos of the same seed; another's file is left alone."""
+    options = cars | {"strips": 2, "generation": False}
+    out, again = tmp_path / "out", tmp_path / "again"
+    measured(out, options)
+    picture = np.asarray(Image.open(out / "strips.png"))
+    assert picture.shape == (2 * 2 * 128, 6 * 128, 3)
+    photos = picture[:, :128].reshape(4, 128, 128, 3)
+    np.testing.assert_array_equal(photos[0], photos[1])
+    assert abs(photos[0].astype(float) - photos[2]).max() > 2
+    again.mkdir()
+    (again / "strips.png").write_bytes(b"mine")
+    with pytest.raises(InputError, match="is there"):
+        measured(again, options)
+    assert (again / "strips.png").read_bytes() == b"mine"
 
 
 def test_another_seed_gives_other_samples(cars: dict[str, Any], tmp_path: Path) -> None:

@@ -198,6 +198,21 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         make("bootstrap", weights=folder, encoder=str(tmp_path / "other"))
 
 
+def test_a_category_is_a_folder_of_the_weights(tmp_path: Path) -> None:
+    method_of(tmp_path / "all" / "car", config_of())
+    weights = str(tmp_path / "all" / "car")
+    made = make("bootstrap", weights=weights, category="generator", loss="l1")
+    assert isinstance(made, Bootstrap) and made.source == str(tmp_path / "all" / "car" / "generator")
+    sample = made.generate(made.latent(torch.Generator()), generator=torch.Generator())
+    assert sample.provenance.weights == {"source": made.source}
+    with pytest.raises(InputError, match="holds no weights of the category 'bird': there are encoder, generator"):
+        make("bootstrap", weights=weights, category="bird")
+    with pytest.raises(InputError, match=r"of the category .*car.generator"):
+        make("bootstrap", weights=weights, category="../car/generator")
+    with pytest.raises(InputError, match="convert or train some first"):
+        make("bootstrap", weights=str(tmp_path / "all"), category="car")
+
+
 def test_maps_are_of_the_house_s_world(tmp_path: Path) -> None:
     """Places lie on the rays that see them, and within the cube; shares of the palette make the colors."""
     method = method_of(tmp_path, config_of(), up="z")

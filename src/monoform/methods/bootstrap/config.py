@@ -318,6 +318,7 @@ class BootstrapOptions:
 
     Attributes:
         weights: folder of the generator's weights.
+        category: name of a folder in it, where it holds the weights of several categories of objects.
         encoder: folder of those of its encoder, which photos need, where the generator's folder holds none.
         refine: steps of refinement of a photo's styles and camera (published: 30, or 10 for speed); 0 keeps what is
             predicted.
@@ -343,6 +344,7 @@ class BootstrapOptions:
     """
 
     weights: str = ""
+    category: str = ""
     encoder: str = ""
     refine: int = 30
     loss: Literal["auto", "vgg", "vgg_nocrop", "l1", "mse", "mixed"] = "auto"

@@ -11,23 +11,27 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
+from PIL import Image
 
 from ...data.categories import CategoryPhotos, open_category
 from ...data.categories.kinds import Split, category_named
 from ...devices import device_named, on_device
 from ...errors import InputError
+from ...mesh.texture import to_bytes
 from ...metrics.evaluation import Evaluation, EvaluationOptions, evaluate
 from ...metrics.features import FeatureNet, Resizing, open_features
 from ...metrics.frechet import Divisor
 from ...metrics.image_blocks import ImageBlocks, ImageSource, features_in
 from ...metrics.image_distances import image_distances
 from ...metrics.lpips import Lpips
+from ...outputs import is_marked, require_free_file, save_picture
 from ...ranges import require_range
 from ...training.weights import weights_digest
 from .config import BootstrapConfig
 from .encoder import BootstrapEncoder
 from .evaluated_images import RealPhotos, Samples
 from .evaluated_inversions import FRONT, RANDOM, SCORES, Compared, InvertedPhotos, Measuring
+from .evaluated_strips import random_strips
 from .evaluated_views import LIMIT, SEED, evaluated_views
 from .inversion_options import InversionOptions
 from .model import BootstrapGenerator
@@ -82,12 +86,16 @@ class BootstrapEvaluation(EvaluationOptions):
     """To Inception's size: pytorch as published here, or tensorflow."""
     covariance: Divisor = "n-1"
     """Divisor of covariances: n-1 as published here, or n."""
+    strips: int = 0
+    """So many random photos are drawn in strips.png: photo, predicted coordinates, render, normals, and both from
+    another side, after the fewest steps and after the most."""
     block: int = 8
     """Photos that one worker takes at a time and whose results are kept together."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_range("--limit", self.limit, 2, 10_000_000)
+        require_range("--strips", self.strips, 0, 256)
         require_range("--block", self.block, 1, 100_000)
         require_range("--gain", self.gain, 1e-3, 1e4)
         if not self.refine or len(set(self.refine)) < len(self.refine):
@@ -165,6 +173,16 @@ class InvertedCategory(ImageBlocks):
         if "samples" in self.sources:
             found |= self._distances(real, features_in(self.arrays(out, contents, "samples"), net), "generation_", "")
         return found
+
+    def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str | None:
+        """The strips, where some are asked for."""
+        inverted, file = self.sources["inverted"], out / "strips.png"
+        if not self.options.strips or not isinstance(inverted, InvertedPhotos):
+            return None
+        require_free_file(file, is_ours=is_marked)
+        picture = random_strips(inverted, self.options.strips, self.options.seed)
+        save_picture(Image.fromarray(to_bytes(picture)), file, marked=True)
+        return f"{file}\n"
 
     def _distances(self, real: Mapping[str, np.ndarray], made: np.ndarray, start: str, end: str) -> Mapping[str, float]:
         found: dict[str, float] = {}

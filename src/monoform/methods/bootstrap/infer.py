@@ -22,6 +22,7 @@ from ...scene.single_view import single_view
 from ..base import Generator, MethodCard, Reconstructor
 from ..samples import Studio, Styles, label_of
 from .cameras import camera_of
+from .category_weights import weights_of
 from .config import BootstrapOptions
 from .editing import Appearance
 from .encoder import Encoded
@@ -30,11 +31,11 @@ from .inversion_options import InversionOptions
 from .invert import Inverted, invert
 from .networks import digest_of, open_inverter
 from .objective import PERCEPTUAL, Kind, Objective
-from .own_files import BootstrapFiles, read_styles, told_photo
+from .own_files import BootstrapFiles, read_styles
 from .photo_square import PhotoSquare
 from .placed import PlacedField, PlacedObject, PlacedRays, Placement
 from .sample_camera import drawn_pose, pose_of
-from .strip import Seen
+from .strip import Seen, told_photo
 
 CITATION = """@inproceedings{pavllo2023shape,
   title = {Shape, Pose, and Appearance from a Single Image via Bootstrapped Radiance Field Inversion},
@@ -74,7 +75,8 @@ class Bootstrap(Generator, Reconstructor):
         self.config = options = config or BootstrapOptions()
         if not options.weights:
             raise InputError("bootstrap needs the weights of a generator: give --set weights=FOLDER.")
-        found = open_inverter(options.weights, options.encoder)
+        self.source = weights_of(options.weights, options.category)
+        found = open_inverter(self.source, options.encoder)
         self.net, self.encoder, self.lpips = found.generator, found.encoder, found.lpips
         if options.vgg or options.linear:
             self.lpips = Lpips.load(options.vgg or None, options.linear or None)
@@ -85,9 +87,8 @@ class Bootstrap(Generator, Reconstructor):
 
     @property
     def placement(self) -> Placement:
-        """The network's cube becomes that of side 1; renderings on white have their z up."""
-        scene, up = self.net.config.scene, self.config.up
-        return Placement(0.5 / scene.half_side, scene.white if up == "auto" else up == "z")
+        """How the network's world lies in the house's."""
+        return Placement.of(self.net.config.scene, self.config.up)
 
     @property
     def studio(self) -> Studio:
@@ -170,7 +171,7 @@ class Bootstrap(Generator, Reconstructor):
             files = replace(self._files(made, styles), pixels=self.net.config.resolution / square.side)
             if self.config.maps:
                 predicted = self._predicted(told, cameras, target.center) if refined else None
-                shown = told_photo(square, told, self.placement, predicted)
+                shown = told_photo(square.rgb, told, self.placement, predicted)
                 files = replace(files, photo=shown, seen=Seen(made, camera or self.studio.fixed()))
         notices = () if succeeded else (NO_CAMERA,)
         if succeeded and steps and not refined:
@@ -263,7 +264,7 @@ class Bootstrap(Generator, Reconstructor):
     def _reconstruction(self, made: PlacedObject, files: BootstrapFiles) -> Reconstruction:
         options = self.config
         texture = "field" if self.appearance else "baked"
-        sources = {"source": options.weights} | ({"encoder": options.encoder} if options.encoder else {})
+        sources = {"source": self.source} | ({"encoder": options.encoder} if options.encoder else {})
         provenance = Provenance("bootstrap", options, weights=sources, citation=self.card.citation)
         return Reconstruction(
             field=PlacedField(made),

@@ -19,10 +19,8 @@ from ...mesh.texture import to_bytes
 from ...outputs import atomic_file, save_picture
 from ...text import printable
 from ..samples import Styles
-from .encoder import Encoded
 from .maps import maps_of_object, save_maps
-from .photo_square import PhotoSquare
-from .placed import PlacedObject, Placement
+from .placed import PlacedObject
 from .strip import EncodedPhoto, Seen, strip
 
 MAPS, STRIP, STYLES = "maps.npz", "strip.png", "styles.npz"
@@ -97,13 +95,6 @@ class BootstrapFiles:
     def _sized(self, camera: Camera) -> Camera:
         share = min(self.pixels, 1.0, LONGEST / max(camera.width, camera.height))
         return camera.resized(max(1, round(camera.width * share)), max(1, round(camera.height * share)))
-
-
-def told_photo(square: PhotoSquare, told: Encoded, placement: Placement, predicted: Seen | None = None) -> EncodedPhoto:
-    """What the encoder was shown and told, in the house's world."""
-    assert told.coordinates is not None and told.mask is not None
-    points = placement.placed(told.coordinates[0]).clamp(-0.5, 0.5).cpu().numpy()
-    return EncodedPhoto((square.rgb.numpy() + 1) / 2, points, told.mask[0].cpu().numpy(), predicted)
 
 
 def read_styles(folder: Path, shape: tuple[int, ...], digest: str) -> Styles:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...camera import Camera, from_integer_centers
 from ...nn.field import Field, FieldSamples
 from ...render.ray_renderer import RayColors
+from .config import Scene
 from .decoder import BootstrapField
 from .model import BootstrapGenerator
 from .rendering import Maps, Seen, places_of, see
@@ -33,6 +34,11 @@ class Placement:
 
     scale: float
     turned: bool = False
+
+    @classmethod
+    def of(cls, scene: Scene, up: str = "auto") -> Placement:
+        """The network's cube becomes that of side 1; renderings on white have their z up, if nothing else is said."""
+        return cls(0.5 / scene.half_side, scene.white if up == "auto" else up == "z")
 
     def rotation(self, like: Tensor) -> Float[Tensor, "3 3"]:
         """Of the network's vectors to the house's."""

@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from ...camera import Camera
+from .encoder import Encoded
 from .maps import maps_of_object, shifted
-from .placed import PlacedObject
+from .placed import PlacedObject, Placement
 
 HEIGHT = 128
 """Of a strip's pictures at the least; networks of more pixels draw as many as they have."""
@@ -50,6 +52,15 @@ class EncodedPhoto:
     coordinates: Float[np.ndarray, "s s 3"]
     mask: Float[np.ndarray, "s s"]
     predicted: Seen | None = None
+
+
+def told_photo(
+    rgb: Float[Tensor, "s s 3"], told: Encoded, placement: Placement, predicted: Seen | None = None
+) -> EncodedPhoto:
+    """What the encoder was shown, -1..1, and told."""
+    assert told.coordinates is not None and told.mask is not None
+    points = placement.placed(told.coordinates[0]).clamp(-0.5, 0.5).cpu().numpy()
+    return EncodedPhoto((rgb.cpu().numpy() + 1) / 2, points, told.mask[0].cpu().numpy(), predicted)
 
 
 def strip(rows: Sequence[Seen], photo: EncodedPhoto | None = None) -> Float[np.ndarray, "h w 3"]:
