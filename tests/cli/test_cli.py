@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -182,6 +183,15 @@ def test_models_and_doctor():
     shown = monoform("models")
     assert "inflate" in shown.stdout and "Apache-2.0" in shown.stdout
     assert "thickness" in monoform("models", "inflate").stdout
+    assert "p3d_car" in monoform("models", "bootstrap").stdout
+    printed = monoform("models", "bootstrap", "--config", "cub").stdout
+    assert re.search(r"scene\.half_side +2\.0", printed) and re.search(r"network\.noise +True", printed)
+    for words, said in (
+        (("inflate", "--config", "x"), "no configurations to print"),
+        (("--config", "x"), "give METHOD"),
+    ):
+        refused = monoform("models", *words)
+        assert refused.returncode == 2 and said in refused.stderr
     examined = monoform("doctor")
     assert examined.returncode == 0, examined.stdout + examined.stderr
     assert "BAD" not in examined.stdout and "surface of a ball" in examined.stdout

@@ -1,13 +1,18 @@
-"""monoform models [METHOD]"""
+"""monoform models [METHOD] [--config NAME]"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from ..errors import InputError
 from .options import parse
+
+if TYPE_CHECKING:
+    from ..methods.base import Method
 
 
 @dataclass(frozen=True)
@@ -16,11 +21,16 @@ class Models:
 
     method: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[METHOD]")] = None
     """Name of a method."""
+    config: str = ""
+    """Print this published configuration of the method, by its name."""
 
 
 def read(words: list[str]) -> Models:
     """The options."""
-    return parse(Models, "models", words)
+    asked = parse(Models, "models", words)
+    if asked.config and asked.method is None:
+        raise InputError("--config names a configuration of a method: give METHOD, too.")
+    return asked
 
 
 def run(words: list[str]) -> int:
@@ -47,6 +57,16 @@ def run(words: list[str]) -> int:
         Console().print(table, "", weights)
         return 0
     chosen = method_class(asked.method)
+    known, published_config = configurations(chosen)
+    if asked.config:
+        if published_config is None:
+            raise InputError(f"{asked.method} has no configurations to print: leave out --config.")
+        found = published_config(asked.config)
+        table = Table("value of", asked.config, "meaning", box=None, title=f"{chosen.card.name}, {asked.config}")
+        for row in option_rows(type(found), found):
+            table.add_row(*map(escape, row))
+        Console().print(table)
+        return 0
     kinds = {"option": chosen.config_class}
     for training in chosen.trainings():
         if training.options is not chosen.config_class:
@@ -57,5 +77,13 @@ def run(words: list[str]) -> int:
             table.add_row(*map(escape, row))
         Console().print(table)
     measured = () if evaluation_of(asked.method) is None else ("evaluate",)
+    if published_config is not None:
+        print(f"configurations, which --config prints: {', '.join(known)}")
     print(f"verbs: {', '.join(dict.fromkeys((*chosen.capabilities(), *measured)))}")
     return 0
+
+
+def configurations(method: type[Method]) -> tuple[Sequence[str], Callable[[str], Any] | None]:
+    """Names of the published configurations of a method, and what gives one by its name; None where nothing does."""
+    published = method.published()
+    return (() if published is None else published.config_names()), getattr(published, "published_config", None)

@@ -109,15 +109,19 @@ def split_flags(kind: type, words: Sequence[str], other: Collection[str]) -> tup
     return found, left
 
 
-def option_rows(kind: type) -> list[tuple[str, str, str]]:
-    """Name, default and meaning of each option in a dataclass; those of nested ones with a dot."""
-    rows = []
-    for name, _, start in _leaves(kind, kind()):
+def option_rows(kind: type, start: Any = None) -> list[tuple[str, str, str]]:
+    """Name, value and meaning of each option in a dataclass; those of nested ones with a dot.
+
+    Args:
+        start: whose values; None for the defaults.
+    """
+    rows, start = [], kind() if start is None else start
+    for name, _, value in _leaves(kind, start):
         *path, last = name.split(".")
-        owner: Any = kind()
+        owner = start
         for part in path:
             owner = getattr(owner, part)
-        rows.append((name, _shown(start), meaning(type(owner), last)))
+        rows.append((name, _shown(value), meaning(type(owner), last)))
     return rows
 
 

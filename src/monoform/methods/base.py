@@ -59,6 +59,7 @@ class PublishedFormat(Protocol):
 
     It may have more: `USE`, a command that uses the weights in {folder} where that is not `monoform reconstruct`;
     `DEFAULT`, the configuration where none is named;
+    `published_config(name)`, a configuration as a dataclass, which `monoform models METHOD --config NAME` prints;
     `write_weights(folder, file)`, which writes weights as the authors' programs read them; and
     `written_beside(folder, file)`, the further files that this writes.
     """

@@ -174,15 +174,16 @@ class InvertedCategory(ImageBlocks):
             found |= self._distances(real, features_in(self.arrays(out, contents, "samples"), net), "generation_", "")
         return found
 
-    def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str | None:
-        """The strips, where some are asked for."""
+    def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str:
+        """How many images there were; and the strips, where some are asked for."""
+        told = super().finish(out, contents)
         inverted, file = self.sources["inverted"], out / "strips.png"
         if not self.options.strips or not isinstance(inverted, InvertedPhotos):
-            return None
+            return told
         require_free_file(file, is_ours=is_marked)
         picture = random_strips(inverted, self.options.strips, self.options.seed)
         save_picture(Image.fromarray(to_bytes(picture)), file, marked=True)
-        return f"{file}\n"
+        return f"{told}{file}\n"
 
     def _distances(self, real: Mapping[str, np.ndarray], made: np.ndarray, start: str, end: str) -> Mapping[str, float]:
         found: dict[str, float] = {}
