@@ -53,7 +53,7 @@ def loop(options: BootstrapTraining, steps: int | None = None, **more: Any) -> T
     return options.loop(steps=steps, device="cpu", progress=False, **more)
 
 
-def photos_of(options: BootstrapTraining, folder: Path) -> TrainingPhotos:
+def photos_of(options: BootstrapTraining, folder: Path, seed: int = 0) -> TrainingPhotos:
     """Photos of cars, twice as large where they are augmented."""
     if not (folder / "p3d").exists():
         category_cases.write_detections(folder, count=6)
@@ -61,4 +61,5 @@ def photos_of(options: BootstrapTraining, folder: Path) -> TrainingPhotos:
         open_category(folder, options.category),
         size=options.resolution * (2 if options.training.augment else 1),
         channels=4 if options.training.alpha else 3,
+        seed=seed,
     )
