@@ -51,7 +51,7 @@ class Case:
     taken: set[str] = field(default_factory=set)
     deviations: dict[str, float] = field(default_factory=dict)
     strains: dict[str, float] = field(default_factory=dict)
-    compared: dict[str, tuple[np.ndarray, float]] = field(default_factory=dict)
+    compared: dict[str, tuple[np.ndarray, float | np.ndarray]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.manifest = Fields(self.manifest, "manifest.json")
@@ -103,7 +103,7 @@ class Case:
         assert key in asked, f"tolerances of manifest.json has no {key!r} for {name}"
         return float(asked[key])
 
-    def compare(self, name: str, actual: Tensor | np.ndarray | float, *, rounding: float = 0.0) -> None:
+    def compare(self, name: str, actual: Tensor | np.ndarray | float, *, rounding: float | np.ndarray = 0.0) -> None:
         """Assert that our values are the golden ones as far as the manifest asks; of some only a part is stored.
 
         Args:

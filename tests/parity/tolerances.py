@@ -36,12 +36,12 @@ def tolerance_of(tolerances: Mapping[str, Mapping[str, Any]], name: str, *, exac
 
 
 def differing_share(
-    name: str, ours: np.ndarray, golden: np.ndarray, asked: Mapping[str, Any], *, rounding: float = 0.0
+    name: str, ours: np.ndarray, golden: np.ndarray, asked: Mapping[str, Any], *, rounding: float | np.ndarray = 0.0
 ) -> float:
     """How much of the tolerance our values need: 0 is none, 1 all of it.
 
     Args:
-        rounding: what single precision alone may change on another processor, where less is asked.
+        rounding: what single precision alone may change on another processor, where less is asked; of all or of each.
 
     Raises:
         AssertionError: shape or type differ, or the values by more than is asked.

@@ -6,13 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from tests.data import category_cases
 from tests.methods.bootstrap.tiny_bootstrap import NETWORK
 
 from monoform.data.categories import open_category
+from monoform.methods.bootstrap import BootstrapGenerator
 from monoform.methods.bootstrap.config import Rays, Training
+from monoform.methods.bootstrap.discriminator import BootstrapDiscriminator, discriminator_of
 from monoform.methods.bootstrap.feeding import TrainingPhotos
+from monoform.methods.bootstrap.task import BootstrapTask, TrainedState
 from monoform.methods.bootstrap.training_config import BootstrapTraining
+from monoform.metrics.features import PyramidFeatures
 from monoform.training import TrainOptions
 
 SIDE = 16
@@ -62,4 +67,25 @@ def photos_of(options: BootstrapTraining, folder: Path, seed: int = 0) -> Traini
         size=options.resolution * (2 if options.training.augment else 1),
         channels=4 if options.training.alpha else 3,
         seed=seed,
+        classes=options.network.classes,
+        perturb=options.training.perturb_poses,
+    )
+
+
+def task_of(options: BootstrapTraining, folder: Path, probability: float | None = None, seed: int = 0) -> BootstrapTask:
+    """New networks, and photos of cars in the order of a seed."""
+    photos = photos_of(options, folder, seed)
+    config = options.generator(photos.scene(options.half_side))
+    torch.manual_seed(0)
+    state = TrainedState(BootstrapGenerator(config), BootstrapDiscriminator(discriminator_of(config)))
+    if probability is not None:
+        state.probability.fill_(probability)
+    return BootstrapTask(
+        state,
+        photos,
+        options,
+        PyramidFeatures(),
+        shards=options.accumulate,
+        out=folder,
+        card=lambda step, figures: "# Cars",
     )
