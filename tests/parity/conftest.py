@@ -30,6 +30,7 @@ from tests.parity import (  # noqa: F401  the checks enter themselves into the t
     checks_realfusion,
     checks_realfusion_field,
     checks_realfusion_guidance,
+    checks_realfusion_iteration,
     checks_realfusion_steps,
 )
 from tests.parity.parity_checks import case_folders, kind_of, with_and_without_check

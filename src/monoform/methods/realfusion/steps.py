@@ -105,6 +105,7 @@ class Terms:
         self.options, self.step = options, step
         self.total: Tensor | float = 0.0
         self.values: dict[str, Tensor] = {}
+        self.live: dict[str, Tensor] = {}
 
     def weight(self, name: str) -> float:
         """The weight of a loss at this step."""
@@ -114,7 +115,7 @@ class Terms:
     def add(self, name: str, loss: Tensor) -> None:
         """Take in a loss; one of weight 0 is shown only."""
         weight = self.weight(name)
-        self.values[name] = loss.detach()
+        self.live[name], self.values[name] = loss, loss.detach()
         if weight:
             self.total = self.total + weight * loss
 
