@@ -53,7 +53,7 @@ def train_iteration(case: Case) -> None:
         field.zero_grad()
         loss.backward(retain_graph=True)
         compare_gradients(case, field, prefix, config["stored_rows"])
-    # The first step of Adam is a sign, which rounding decides where the two gradients cancel: the golden ones are given.
+    # The first step of Adam is a sign, which rounding decides where both gradients cancel: the golden ones are given.
     small = {name: one for name, one in field.named_parameters() if not name.startswith("encoder.")}
     golden = {name: [case.arrays[f"{prefix}.{name}"] for prefix in ("sds_grad", "rest_grad")] for name in small}
     for name, one in small.items():
