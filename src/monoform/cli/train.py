@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Train(Computing):
     """Train a network; an interrupted training goes on from its last checkpoint with the same command."""
 
-    data: Path
+    data: str
     """What it learns from; `monoform train WHAT --help` says what that is."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for checkpoints, metrics and, at the end, the weights."""
@@ -73,7 +73,7 @@ def read(words: list[str]) -> tuple[Training, Train]:
 
 def _kind(training: Training) -> type[Train]:
     """The options, with what the training says of itself and its data."""
-    data = Annotated[Path, tyro.conf.arg(help=training.data)] if training.data else Path
+    data = Annotated[str, tyro.conf.arg(help=training.data, metavar="PATH")] if training.data else str
     about = (Train.__doc__ or "").replace("a network", training.summary, 1)
     return make_dataclass("Train", [("data", data)], bases=(Train,), frozen=True, namespace={"__doc__": about})
 
@@ -114,7 +114,8 @@ def run(words: list[str]) -> int:
         prefetch=True,
     )
     with run_folder(asked.out):
-        result = training.run(asked.data, asked.out, options, settings)
+        data = asked.data if training.remote else Path(asked.data)
+        result = training.run(data, asked.out, options, settings)
     figures = ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
     print(f"{result.step} of {steps} steps are done{STOPPED.get(result.stopped, '')}. {figures}")
     if (asked.out / "weights").is_dir():

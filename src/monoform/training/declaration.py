@@ -54,18 +54,21 @@ class Training:
         name: on the command line.
         summary: what comes of it, in a line.
         options: dataclass of its own options, built on `LoopSettings`; each documented on a line of its own.
-        run: (data, out, options of the loop, own options) -> what became of it; writes OUT/weights.
+        run: (data, out, options of the loop, own options) -> what became of it; writes OUT/weights. Data are a path,
+            or the words of the command line where they may be an address.
         steps: of the whole training, where the user does not say; or a function that tells it of the options.
         data: what it learns from, as the help of --data.
+        remote: whether that may be an address that fsspec knows.
         presets: options of each configuration that its option `config` names, where they differ by more than that.
     """
 
     name: str
     summary: str
     options: type[LoopSettings]
-    run: Callable[[Path, Path, TrainOptions, Any], TrainResult]
+    run: Callable[[Any, Path, TrainOptions, Any], TrainResult]
     steps: int | Callable[[Any], int] = 4000
     data: str = ""
+    remote: bool = False
     presets: Mapping[str, LoopSettings] = field(default_factory=dict)
 
     def steps_of(self, settings: LoopSettings) -> int:

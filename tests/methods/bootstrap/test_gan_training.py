@@ -18,13 +18,12 @@ from monoform.camera import to_opengl
 from monoform.cli.settings import parse_settings
 from monoform.data.categories.kinds import category_named
 from monoform.errors import InputError
-from monoform.methods.bootstrap import BootstrapConfig, BootstrapGenerator
 from monoform.methods.bootstrap.config import PRESETS, Rays
-from monoform.methods.bootstrap.discriminator import BootstrapDiscriminator, DiscriminatorConfig
 from monoform.methods.bootstrap.feeding import TrainingPhotos
+from monoform.methods.bootstrap.networks import open_networks
 from monoform.methods.bootstrap.train import CONFIGS, TRAINING, train_generator
 from monoform.methods.bootstrap.training_config import BootstrapTraining
-from monoform.training import list_checkpoints, load_checkpoint, load_pretrained
+from monoform.training import list_checkpoints, load_checkpoint
 
 
 @pytest.fixture
@@ -64,17 +63,21 @@ def test_what_a_training_leaves(cars: Path, tmp_path: Path, capsys: pytest.Captu
     wanted = {"sphere/loss_sphere", "generator/loss_path_length", "discriminator/augment", "discriminator/loss_penalty"}
     assert wanted <= known and result.metrics["evaluate/frechet_pyramid_n-1"] >= 0
     for folder in ("weights", "best", "snapshots/0000004"):
-        _, config = load_pretrained(BootstrapGenerator, BootstrapConfig, tmp_path / "run" / folder)
+        found = open_networks(str(tmp_path / "run" / folder))
+        assert found.generator is not None and found.discriminator is not None and found.encoder is None
+        config = found.generator.config
         assert config.network == OPTIONS.network and config.training == options.training
         assert "5 photos of p3d_car" in (tmp_path / "run" / folder / "README.md").read_text()
     scene = config.scene
     assert (scene.half_side, scene.projection, scene.flipped, scene.white) == (1.4, "perspective", True, False)
     assert len(scene.poses) == len(scene.pose_focals) == 10 and 1 <= len(scene.focals) <= 11
-    judge, _ = load_pretrained(BootstrapDiscriminator, DiscriminatorConfig, tmp_path / "run" / "discriminator")
-    assert judge.config.alpha
-    again = changed(weights=str(tmp_path / "run/weights"), discriminator=str(tmp_path / "run/discriminator"))
+    assert found.discriminator.config.alpha
+    again = changed(weights=str(tmp_path / "run/weights"))
     tuned = train_generator(cars, tmp_path / "tuned", loop(again), again)
     assert tuned.finished and tuned.step == 6 and not any(name.startswith("sphere") for name in tuned.metrics)
+    with pytest.raises(InputError, match="other options of alpha"):
+        wrong = changed(again, training={"alpha": False})
+        train_generator(cars, tmp_path / "wrong", loop(wrong), wrong)
 
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -208,12 +211,13 @@ def test_birds_are_learned_by_class_under_orthographic_cameras(tmp_path: Path) -
     options = changed(config="cub", category="cub", half_side=2.0, network=replace(NETWORK, classes=5, noise=True))
     result = train_generator(birds, tmp_path / "run", loop(options), options)
     assert result.finished
-    net, config = load_pretrained(BootstrapGenerator, BootstrapConfig, tmp_path / "run" / "weights")
+    found = open_networks(str(tmp_path / "run" / "weights"))
+    assert found.generator is not None and found.discriminator is not None
+    net, config = found.generator, found.generator.config
     assert config.network.classes == 5 and config.scene.projection == "orthographic"
     assert config.scene.focals == config.scene.pose_focals == () and len(config.scene.poses) == 6
     assert net.map(torch.zeros(1, 8), torch.tensor([4])).shape == (1, 8)
-    judge, _ = load_pretrained(BootstrapDiscriminator, DiscriminatorConfig, tmp_path / "run" / "discriminator")
-    assert judge.config.classes == 5
+    assert found.discriminator.config.classes == 5
     few = changed(options, network=replace(NETWORK, classes=4))
     with pytest.raises(InputError, match="cub has classes 0 to 4"):
         train_generator(birds, tmp_path / "few", loop(few), few)

@@ -55,7 +55,7 @@ class Twin:
     """Section 4 of the paper's supplement, line by line."""
 
     def __init__(self, task: BootstrapTask, photos: TrainingPhotos, options: BootstrapTraining, p: float) -> None:
-        self.net, self.judge = task.state.generator, task.state.discriminator
+        self.net, self.judge = task.generator, task.discriminator
         self.photos, self.options, self.p = photos, options, p
         self.mean: float | None = None
         self.adams = {
@@ -224,4 +224,4 @@ def test_iterations_are_those_of_the_paper(warmup: int, p: float, tmp_path: Path
         assert not torch.equal(parameter, start[name]) or not parameter.requires_grad, name
         torch.testing.assert_close(parameter, known[name], rtol=1e-3, atol=3e-5, msg=name)
     for name, values in twin.average.items():
-        torch.testing.assert_close(averages[f"generator.{name}"], values, rtol=1e-3, atol=3e-5, msg=name)
+        torch.testing.assert_close(averages[f"networks.generator.{name}"], values, rtol=1e-3, atol=3e-5, msg=name)

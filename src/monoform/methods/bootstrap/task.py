@@ -22,6 +22,7 @@ from .discriminator import BootstrapDiscriminator
 from .feeding import TrainingPhotos
 from .losses import Terms, total
 from .model import BootstrapGenerator
+from .networks import joined
 from .quality import Quality, latents, seen
 from .rendering import Maps
 from .schedules import augment_probability, generator_average, rate_factor
@@ -64,7 +65,7 @@ class TrainedState(nn.Module):
 
     def __init__(self, generator: BootstrapGenerator, discriminator: BootstrapDiscriminator) -> None:
         super().__init__()
-        self.generator, self.discriminator = generator, discriminator
+        self.networks = joined(generator, discriminator=discriminator)
         training = generator.config.training
         start = {"path": NONE_YET, "probability": training.augment if training.ada_target is None else 0.0}
         for name, value in {**start, "certainty": 0.0, "best": torch.finfo(torch.float32).max}.items():
@@ -97,8 +98,10 @@ class BootstrapTask:
     ) -> None:
         self.module: nn.Module = state
         self.state, self.photos, self.settings = state, photos, settings
-        self.generator, self.steps = state.generator, GanSteps(state.generator, state.discriminator)
-        self.training = state.generator.config.training
+        discriminator = state.networks.discriminator
+        assert discriminator is not None
+        self.generator, self.discriminator = state.networks.generator, discriminator
+        self.steps, self.training = GanSteps(self.generator, discriminator), self.generator.config.training
         self.shards, self.micro, self.out, self.card = shards, settings.micro_batch(shards), out, card
         self.quality = Quality(photos, features, settings.metric_images)
 
@@ -106,7 +109,7 @@ class BootstrapTask:
 
     def phases(self) -> list[Phase]:
         """Both networks, and before them the generator's shapes alone."""
-        begin, state, settings = self.settings.begin, self.state, self.settings
+        begin, settings = self.settings.begin, self.settings
 
         def adam(rate: float) -> Optimizer:
             return Optimizer("adam", rate=rate, betas=(0.0, settings.beta2))
@@ -117,7 +120,7 @@ class BootstrapTask:
         phases = [
             Phase(
                 "generator",
-                state.generator.parameters,
+                self.generator.parameters,
                 self._of_generator,
                 every=2,
                 begin=begin,
@@ -127,7 +130,7 @@ class BootstrapTask:
             ),
             Phase(
                 "discriminator",
-                state.discriminator.parameters,
+                self.discriminator.parameters,
                 self._of_discriminator,
                 every=2,
                 offset=1,
@@ -139,7 +142,7 @@ class BootstrapTask:
         ]
         if begin and self.generator.beta is not None:
             sphere = Optimizer("adam", rate=settings.rate)
-            phases.insert(0, Phase("sphere", state.generator.parameters, self._of_sphere, end=begin, optimizer=sphere))
+            phases.insert(0, Phase("sphere", self.generator.parameters, self._of_sphere, end=begin, optimizer=sphere))
         return phases
 
     def numbered_batch(self, number: int, generator: torch.Generator) -> GanBatch:
@@ -256,7 +259,8 @@ class BootstrapTask:
         return figures
 
     def _save(self, folder: Path, step: int, figures: Mapping[str, float]) -> None:
-        save_pretrained(self.generator, self.generator.config, folder, card=self.card(step, figures))
+        networks = self.state.networks
+        save_pretrained(networks, networks.config, folder, card=self.card(step, figures))
 
     def pictures(self, module: nn.Module) -> dict[str, Float[Tensor, "h w 3"]]:
         """Photos, and samples from their cameras: colors, opacity, depth, normals, places."""

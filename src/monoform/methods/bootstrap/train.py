@@ -12,15 +12,17 @@ import torch
 
 from ...data.categories import open_category
 from ...data.categories.kinds import category_named
+from ...errors import InputError
 from ...metrics.features import open_features
-from ...training import Training, TrainOptions, TrainResult, load_pretrained, publish, train
+from ...training import Training, TrainOptions, TrainResult, publish, train
 from ...training.card import WIDTH, weights_card
 from ...training.processes import process_count
 from ...training.run_folder import is_first
 from .config import BootstrapConfig
-from .discriminator import BootstrapDiscriminator, DiscriminatorConfig, discriminator_of
+from .discriminator import BootstrapDiscriminator, discriminator_of
 from .feeding import TrainingPhotos
 from .model import BootstrapGenerator
+from .networks import Opened, open_generator, open_networks
 from .task import BootstrapTask, TrainedState
 from .training_config import CONFIGS, BootstrapTraining
 
@@ -30,7 +32,7 @@ __all__ = ["CONFIGS", "TRAINING", "BootstrapTraining", "train_generator"]
 def train_generator(
     data: str | Path, out: str | Path, options: TrainOptions, settings: BootstrapTraining | None = None
 ) -> TrainResult:
-    """Train generator and discriminator on photos of a category; write `out`/weights, `out`/discriminator, `out`/best.
+    """Train generator and discriminator on photos of a category; write `out`/weights and `out`/best.
 
     Raises:
         InputError: photos or weights cannot be read or do not fit, or `out` holds another training.
@@ -39,14 +41,14 @@ def train_generator(
     shards = options.accumulate * process_count(options)
     settings.micro_batch(shards)
     features = open_features(settings.features, settings.features_weights or None)
-    start = None
+    start = open_networks(settings.weights) if settings.weights else Opened()
     if settings.weights:
-        start, known = load_pretrained(BootstrapGenerator, BootstrapConfig, settings.weights)
+        known = open_generator(settings.weights).config
         half_side = known.scene.half_side
         settings = replace(settings, resolution=known.resolution, network=known.network, half_side=half_side)
     photos = _photos(data, settings, options.seed)
     torch.manual_seed(options.seed)
-    state = _networks(settings.generator(photos.scene(settings.half_side)), settings, start)
+    state = _networks(settings.generator(photos.scene(settings.half_side)), start)
     if is_first():
         told = f"configuration {settings.config}: {', '.join(_told(settings))}."
         print(textwrap.fill(told, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
@@ -57,9 +59,7 @@ def train_generator(
     task = BootstrapTask(state, photos, settings, features, shards=shards, out=out, card=card)
     result = train(task, out, options=options)
     text = card(result.step, {name.removeprefix("evaluate/"): value for name, value in result.metrics.items()})
-    publish(task.module, state.generator.config, result, out / "weights", card=text, part=state.generator)
-    judge = state.discriminator
-    publish(task.module, judge.config, result, out / "discriminator", card=text, part=judge)
+    publish(task.module, state.networks.config, result, out / "weights", card=text, part=state.networks)
     return result
 
 
@@ -76,14 +76,22 @@ def _photos(data: str | Path, settings: BootstrapTraining, seed: int) -> Trainin
     )
 
 
-def _networks(config: BootstrapConfig, settings: BootstrapTraining, start: BootstrapGenerator | None) -> TrainedState:
-    """New networks; or those to start from."""
-    generator = BootstrapGenerator(config)
-    if start is not None:
-        generator.load_state_dict(start.state_dict())
-    judge = BootstrapDiscriminator(discriminator_of(config))
-    if settings.discriminator:
-        judge = load_pretrained(BootstrapDiscriminator, DiscriminatorConfig, settings.discriminator)[0]
+def _networks(config: BootstrapConfig, start: Opened) -> TrainedState:
+    """New networks; or those to start from, with a new discriminator where they have none.
+
+    Raises:
+        InputError: the discriminator to start from sees other images.
+    """
+    generator, judge = BootstrapGenerator(config), BootstrapDiscriminator(discriminator_of(config))
+    if start.generator is not None:
+        generator.load_state_dict(start.generator.state_dict())
+    if start.discriminator is not None:
+        if start.discriminator.config != judge.config:
+            raise InputError(
+                "The discriminator to start from was trained with other options of alpha, conditional_pose or classes: "
+                "give the same, or weights without a discriminator."
+            )
+        judge.load_state_dict(start.discriminator.state_dict())
     return TrainedState(generator, judge).train()
 
 
@@ -119,5 +127,6 @@ TRAINING = Training(
     train_generator,
     steps=lambda settings: settings.begin + settings.training.iterations,
     data="Folder of the published sets, or an address that fsspec knows, see `monoform prepare check`.",
+    remote=True,
     presets=CONFIGS,
 )

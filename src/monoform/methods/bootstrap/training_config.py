@@ -34,9 +34,8 @@ class BootstrapTraining(LoopSettings):
         refine_pose: whether inversion refines the camera, too.
         published: pixels, samples and the first sphere as in the published program; else rays go through the middles of
             pixels, and the sphere is one that fits the cube.
-        weights: folder of a generator to start from; "" for none. Its sizes take precedence, and there is no
-            pretraining.
-        discriminator: folder of a discriminator to start from; "" for none.
+        weights: folder of a generator to start from, and of its discriminator where that lies there; "" for none. Its
+            sizes take precedence, and there is no pretraining.
         pretraining: steps before all others that make spheres of all shapes.
         rate: learning rate of the generator.
         rate_discriminator: learning rate of the discriminator.
@@ -62,7 +61,6 @@ class BootstrapTraining(LoopSettings):
     refine_pose: bool = preset("small").refine_pose
     published: bool = False
     weights: str = ""
-    discriminator: str = ""
     pretraining: int = 200
     rate: float = 0.0025
     rate_discriminator: float = 0.002
