@@ -110,7 +110,11 @@ def test_imagenets_test_cars_are_those_that_are_not_trained_on(tmp_path: Path) -
         ({"image_path": 3}, "entry 0 cannot be used, it has no image_path"),
         ({"bbox": np.array([3.0, 2, 1, 9])}, "entry 0 cannot be used, its bbox ends before it begins"),
         ({"bbox": np.array([0.0, np.nan, 1, 1])}, "its bbox is no four numbers"),
+        ({"bbox": np.array([0.0, 0, 1e6, 1e6])}, "and its bbox 0 0 1e+06 1e+06 lies outside of it"),
+        ({"bbox": np.array([50.0, 2, 60, 9])}, "and its bbox 50 2 60 9 lies outside of it"),
         ({"mask": {"size": [26, 40]}}, "entry 0 cannot be used, its mask has no size and counts"),
+        ({"mask": {"size": 26, "counts": b"1"}}, "the size of its mask is no height and width"),
+        ({"mask": {"size": [26, 40], "counts": "\u00e9"}}, "the counts of its mask are no letters of runs"),
         ({"mask": {"size": [1 << 30, 1 << 30], "counts": b"1"}}, "its mask has 1073741824 x 1073741824 pixels"),
         ({"mask": {"size": [26, 40], "counts": b"12"}}, "the runs of its mask do not fill 40 x 26 pixels"),
         ({"mask": RunLengthMask.of(np.ones((4, 4))).entry()}, "is 40 x 26 pixels but its mask is 4 x 4"),
@@ -122,7 +126,7 @@ def test_bad_detections_are_one_sentence(change: dict, sentence: str, tmp_path: 
     if change.get("mask") is np.random:
         change = {"mask": np.random.default_rng(0)}  # objects that are pickled by the names of their classes
     write_detections(tmp_path, **change)
-    with pytest.raises(InputError, match=sentence.replace("(", r"\(")):
+    with pytest.raises(InputError, match=sentence.replace("(", r"\(").replace("+", r"\+")):
         check_categories(tmp_path)
 
 
@@ -141,6 +145,9 @@ def other(root: Path, name: str, change: Callable[[dict], None]) -> None:
         (lambda poses: poses["R"].fill_(0), "a camera whose scale or quaternion is zero"),
         (lambda poses: poses["t"].fill_(float("nan")), "t must hold 2 finite numbers for each of 2 indices"),
         (lambda poses: poses.update(s=poses["s"][:1]), "s must hold 1 finite numbers"),
+        (lambda poses: poses.update(s=[[1.0], [2.0, 3.0]]), "s must hold 1 finite numbers"),
+        (lambda poses: poses["z0"].fill_(1000), "camera 0 lies inf away and has the focal length inf"),
+        (lambda poses: poses["s"].fill_(1e-38), r"camera 0 lies .*e\+38 away"),
         (lambda poses: poses["s"].neg_(), "looks away from the world's origin"),
     ],
 )
@@ -162,12 +169,24 @@ def test_other_bad_input_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no set of photos of a category"):
         check_categories(tmp_path)
     root = write_birds(write_carla(tmp_path))
-    (root / "cub/CUB_200_2011/image_class_labels.txt").write_text("1 1\n2 3\n")
-    with pytest.raises(InputError, match=r"has no class for 002\.Bird/b2\.png"):
-        open_category(root, "cub")
+    for last in ("", "3 0\n", "3 99999999999999999999\n"):
+        (root / "cub/CUB_200_2011/image_class_labels.txt").write_text(f"1 1\n2 3\n{last}")
+        with pytest.raises(InputError, match=r"has no class from 1 on for 002\.Bird/b2\.png"):
+            open_category(root, "cub")
+    for change, sentence in {"rot": "rot of camera 0 is no rotation", "scale": "camera 0 lies inf away"}.items():
+        cameras = [{"scale": 9.0, "trans": np.zeros(2), "rot": np.eye(3)} for _ in range(3)]
+        cameras[0] |= {"rot": -np.eye(3)} if change == "rot" else {"scale": 1e-300}
+        savemat(root / "cub/sfm/anno_train.mat", {"sfm_anno": structures(cameras)})
+        with pytest.raises(InputError, match=sentence):
+            open_category(root, "cub")
     Image.new("RGB", (32, 31)).save(root / "carla/1.png")
     with pytest.raises(InputError, match=r"1.png is 32 x 31 pixels, 0.png 32 wide"):
         open_category(root, "carla").photo(1, 16)
+    np.save(root / "carla/carla_poses/intrinsics.npy", np.zeros((0, 3, 3)))
+    with pytest.raises(InputError, match=r"must hold a matrix of 3 x 3 numbers"):
+        open_category(root, "carla")
+    write_carla(tmp_path / "other")
+    root = tmp_path / "other"
     (root / "carla/carla_poses/1_extrinsics.npy").unlink()
     with pytest.raises(InputError, match="every picture needs its pose there"):
         open_category(root, "carla")

@@ -15,11 +15,13 @@ from ...errors import InputError
 from ...inputs import read_pixels, read_text
 from ...inputs.mat_files import read_structures
 from ...inputs.remote import AnyPath, any_path
-from .detections import ADVICE, Detection, annotated, path_of, require_same_size
+from .detections import ADVICE, Detection, annotated, path_of, require_fitting
 from .kinds import Category, Split
 from .photos import CategoryPhotos, Poses, inside
 from .squares import Square, grown, masked_square, square_around, whole
 
+CROOKED = 0.02  # of what a rotation times its transpose is, beside 1
+KNOWN = {str(number) for number in range(1, 10_001)}
 DEPTH = 10.0  # of the world's origin before the camera's plane, in half widths of the picture
 
 
@@ -66,17 +68,20 @@ class BirdPhotos(CategoryPhotos):
             scale, shift, rotation = (_numbers(entry, *each) for each in (("scale", 1), ("trans", 2), ("rot", 9)))
             if scale is None or shift is None or rotation is None or scale[0] <= 0:
                 raise InputError(f"{file}: camera {number} has no scale, trans and rot of finite numbers; {ADVICE}.")
+            matrix = rotation.reshape(3, 3, order="F")
+            if np.abs(matrix @ matrix.T - np.eye(3)).max() > CROOKED or np.linalg.det(matrix) < 0:
+                raise InputError(f"{file}: rot of camera {number} is no rotation; {ADVICE}.")
             left, top, side = self._square(detection)
             scales.append(scale[0] * 2 / side)
             shifts.append([2 * (shift[0] - left) / side - 1, 2 * (shift[1] - top) / side - 1])
-            rotations.append(rotation.reshape(3, 3, order="F"))
-        return _orthographic(np.array(scales), np.array(shifts), np.stack(rotations), self.has_mirrored)
+            rotations.append(matrix)
+        return _orthographic(np.array(scales), np.array(shifts), np.stack(rotations), self.has_mirrored).checked(file)
 
     def _picture(self, place: int, size: int, mirrored: bool) -> Tensor:
         detection = self.detections[place]
         file = inside(self.root, self.names[place], self.root)
         rgb, mask = read_pixels(file, "RGB"), detection.mask.pixels()
-        require_same_size(file, rgb, mask)
+        require_fitting(file, rgb, mask, detection.box)
         return masked_square(rgb, mask, self._square(detection), size, mirror=mirrored)
 
 
@@ -105,9 +110,11 @@ def _labels(folder: AnyPath, paths: list[str]) -> list[int]:
     named = dict(_pairs(folder / "images.txt"))
     classes = _pairs(folder / "image_class_labels.txt")
     found = {named[number]: label for number, label in classes if number in named}
-    missing = next((path for path in paths if not found.get(path, "").isdecimal()), None)
+    missing = next((path for path in paths if found.get(path, "") not in KNOWN), None)
     if missing is not None:
-        raise InputError(f"{folder / 'image_class_labels.txt'} has no class for {missing}; copy the release again.")
+        raise InputError(
+            f"{folder / 'image_class_labels.txt'} has no class from 1 on for {missing}; copy the release again."
+        )
     return [int(found[path]) - 1 for path in paths]
 
 

@@ -41,7 +41,7 @@ class CarlaPhotos(CategoryPhotos):
         focal = _focal(poses / "intrinsics.npy") / width
         matrices = np.stack([_pose(poses / f"{file.stem}_extrinsics.npy") for file in self.files])
         world_from_camera = from_opengl(torch.from_numpy(matrices).float())
-        self.poses = Poses(world_from_camera, torch.full((len(self.names),), focal), orthographic=False)
+        self.poses = Poses(world_from_camera, torch.full((len(self.names),), focal), orthographic=False).checked(poses)
         self.labels = torch.full((len(self),), NO_LABEL)
         self._width = width
 
@@ -60,7 +60,7 @@ class CarlaPhotos(CategoryPhotos):
 
 def _focal(file: AnyPath) -> float:
     values = read_array(file, missing="it holds the lens of all pictures")
-    if values.dtype.kind not in "fiu" or values.shape[-2:] != (3, 3):
+    if values.dtype.kind not in "fiu" or values.shape[-2:] != (3, 3) or not values.size:
         raise InputError(f"{file} has the shape {values.shape}; it must hold a matrix of 3 x 3 numbers.")
     focal = float(values.reshape(-1, 3, 3)[0, 0, 0])
     if not 0 < focal < 1e6:

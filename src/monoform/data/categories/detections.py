@@ -74,20 +74,20 @@ class DetectedPhotos(CategoryPhotos):
         if split != "imagenet-test":
             found = read_detections(file)
             number, tables = read_pose_tables(poses_file, len(found))
-            return [found[each] for each in number], _poses(tables, self.has_mirrored)
+            return [found[each] for each in number], _poses(tables, self.has_mirrored).checked(poses_file)
         trained = {PurePosixPath(detection.path).name for detection in read_detections(file)}
         file, poses_file = lists_of(self.root, category.name.replace("p3d", "imagenet"))
         found = read_detections(file)
         number, tables = read_pose_tables(poses_file, len(found))
         kept = [at for at, each in enumerate(number) if PurePosixPath(found[each].path).name not in trained]
         tables = {name: values[kept] for name, values in tables.items()}
-        return [found[number[at]] for at in kept], _poses(tables, self.has_mirrored)
+        return [found[number[at]] for at in kept], _poses(tables, self.has_mirrored).checked(poses_file)
 
     def _picture(self, place: int, size: int, mirrored: bool) -> Tensor:
         detection = self.detections[place]
         file = inside(self.root, detection.path, self.root)
         rgb, mask = read_pixels(file, "RGB"), _mask_of(detection.mask, file)
-        require_same_size(file, rgb, mask)
+        require_fitting(file, rgb, mask, detection.box)
         if mirrored:
             rgb, mask = np.ascontiguousarray(rgb[:, ::-1]), np.ascontiguousarray(mask[:, ::-1])
         return masked_square(rgb, mask, self._square(detection, mirrored), size)
@@ -133,9 +133,8 @@ def read_detections(file: AnyPath) -> list[Detection]:
             path = entry.get("image_path")
             if not isinstance(path, str):
                 raise ValueError("it has no image_path")
-            found.append(
-                Detection(path.replace("datasets/", ""), _box_of(entry), RunLengthMask.parsed(entry.get("mask")))
-            )
+            mask = RunLengthMask.parsed(entry.get("mask"))
+            found.append(Detection(path.replace("datasets/", ""), _box_of(entry), mask))
         except (ValueError, TypeError) as error:
             raise InputError(f"{file}: entry {number} cannot be used, {error}; {ADVICE}.") from error
     return found
@@ -151,12 +150,12 @@ def read_pose_tables(file: AnyPath, count: int) -> tuple[list[int], dict[str, Fl
     sizes = {"z0": 1, "t": 2, "s": 1, "R": 4}
     if not isinstance(content, dict) or not {"indices", *sizes} <= set(content):
         raise InputError(f"{file} lacks one of indices, z0, t, s and R: give a file of estimated perspective poses.")
-    numbers = np.asarray(content["indices"]).reshape(-1)
+    numbers = _numbers(content["indices"]).reshape(-1)
     if numbers.dtype.kind not in "iu" or (len(numbers) and not 0 <= numbers.min() <= numbers.max() < count):
         raise InputError(f"{file} has indices that none of the {count} detections has; both files must be of one set.")
     tables = {}
     for name, size in sizes.items():
-        values = np.asarray(content[name])
+        values = _numbers(content[name])
         if values.dtype.kind not in "fiu" or values.size != len(numbers) * size or not np.isfinite(values).all():
             raise InputError(f"{file}: {name} must hold {size} finite numbers for each of {len(numbers)} indices.")
         tables[name] = torch.from_numpy(values.astype(np.float64).reshape(len(numbers), size))
@@ -197,10 +196,10 @@ def annotated(entry: dict[str, Any], path: str, file: AnyPath) -> Detection:
     if not isinstance(mask, np.ndarray) or mask.ndim != 2 or mask.dtype.kind not in "uifb" or not mask.size:
         raise InputError(f"{file} has no mask for {path}; {ADVICE}.")
     try:
-        box = _box_of(entry)
+        box = _box_of(entry, first=1)
     except ValueError as error:
         raise InputError(f"{file}: {path} cannot be used, {error}; {ADVICE}.") from error
-    return Detection(path, (box[0] - 1, box[1] - 1, box[2] - 1, box[3] - 1), RunLengthMask.of(mask))
+    return Detection(path, box, RunLengthMask.of(mask))
 
 
 def path_of(entry: dict[str, Any], file: AnyPath) -> str:
@@ -214,12 +213,20 @@ def path_of(entry: dict[str, Any], file: AnyPath) -> str:
     return entry["rel_path"].replace("\\", "/")
 
 
-def require_same_size(file: AnyPath, rgb: np.ndarray, mask: np.ndarray) -> None:
-    """Refuse a photo that its mask does not fit."""
+def require_fitting(file: AnyPath, rgb: np.ndarray, mask: np.ndarray, box: Box) -> None:
+    """Refuse a photo that its mask or its box does not fit."""
     if rgb.shape[:2] != mask.shape:
         raise InputError(
             f"{file} is {rgb.shape[1]} x {rgb.shape[0]} pixels but its mask is {mask.shape[1]} x {mask.shape[0]}: "
             "photos and lists must be of one release."
+        )
+    height, width = mask.shape
+    left, top, right, bottom = box
+    beside = right < 0 or bottom < 0 or left >= width or top >= height
+    if beside or min(left, top) < -max(mask.shape) or max(right, bottom) > 2 * max(mask.shape):
+        raise InputError(
+            f"{file} is {width} x {height} pixels and its bbox {left:g} {top:g} {right:g} {bottom:g} lies outside of "
+            "it: photos and lists must be of one release."
         )
 
 
@@ -230,16 +237,27 @@ def _mask_of(mask: RunLengthMask, file: AnyPath) -> np.ndarray:
         raise InputError(f"The photo {file} cannot be used, {error}; {ADVICE}.") from error
 
 
-def _box_of(entry: dict[str, Any]) -> Box:
-    """Four numbers, or a structure x1, y1, x2, y2."""
+def _numbers(values: Any) -> np.ndarray:
+    """An array of what a checkpoint holds; of objects where that is no array."""
+    if isinstance(values, Tensor):
+        return (values.double() if values.is_floating_point() else values).detach().numpy()
+    try:
+        return np.asarray(values)
+    except ValueError:  # lists of different lengths
+        return np.empty(0, object)
+
+
+def _box_of(entry: dict[str, Any], first: int = 0) -> Box:
+    """Four numbers, or a structure x1, y1, x2, y2; from 0, whatever the first pixel is called."""
     box = entry.get("bbox")
     numbers: Sequence[Any] = [box.get(name) for name in ("x1", "y1", "x2", "y2")] if isinstance(box, dict) else box  # type: ignore[assignment]
     try:
         values = np.array([np.asarray(each, np.float64).item() for each in np.asarray(numbers, object).reshape(-1)])
     except (TypeError, ValueError) as error:
         raise ValueError("its bbox is no four numbers") from error
-    if values.shape != (4,) or not np.isfinite(values).all() or np.abs(values).max() > 1e6:
+    if values.shape != (4,) or not np.isfinite(values).all():
         raise ValueError("its bbox is no four numbers")
-    if values[2] < values[0] or values[3] < values[1]:
+    left, top, right, bottom = (float(edge) - first for edge in values)
+    if right < left or bottom < top:
         raise ValueError("its bbox ends before it begins")
-    return float(values[0]), float(values[1]), float(values[2]), float(values[3])
+    return left, top, right, bottom

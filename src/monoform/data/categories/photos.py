@@ -17,6 +17,7 @@ from ...inputs.remote import AnyPath
 from .kinds import Category, Split
 
 NO_LABEL = -1
+FARTHEST = 1e6  # of a camera from the object, in units of the world; and focal lengths in widths
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,23 @@ class Poses:
 
     def __len__(self) -> int:
         return len(self.focal)
+
+    def checked(self, source: object) -> Poses:
+        """The same, where every camera is one that could take photos.
+
+        Raises:
+            InputError: one is not; the sentence begins with the source.
+        """
+        place = self.world_from_camera[:, :3, 3].abs().amax(dim=1)
+        usable = (place < FARTHEST) & (self.focal > 1 / FARTHEST) & (self.focal < FARTHEST)
+        usable &= torch.isfinite(self.world_from_camera).flatten(1).all(dim=1)
+        if not bool(usable.all()):
+            number = int((~usable).nonzero()[0])
+            raise InputError(
+                f"{source}: camera {number} lies {float(place[number]):.3g} away and has the focal length "
+                f"{float(self.focal[number]):.3g}, in units of the world and of the picture's width; correct it."
+            )
+        return self
 
     def cameras(self, size: int, chosen: slice = slice(None)) -> Camera:
         """Cameras of whole photos of `size` x `size` pixels, whose rays go through the corners of pixels as published.

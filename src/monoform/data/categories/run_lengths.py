@@ -47,20 +47,21 @@ class RunLengthMask:
         """
         if not isinstance(entry, Mapping) or "size" not in entry or "counts" not in entry:
             raise ValueError("its mask has no size and counts")
-        size, counts = list(entry["size"]), entry["counts"]
-        if len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
+        size, counts = np.asarray(entry["size"]), entry["counts"]
+        if size.shape != (2,) or size.dtype.kind not in "iu" or size.min() < 1:
             raise ValueError("the size of its mask is no height and width")
-        if size[0] * size[1] > MOST_PIXELS:
-            raise ValueError(f"its mask has {size[1]} x {size[0]} pixels")
+        height, width = size.tolist()
+        if height * width > MOST_PIXELS:
+            raise ValueError(f"its mask has {width} x {height} pixels")
         if isinstance(counts, list):
             if not all(type(length) is int and length >= 0 for length in counts):
                 raise ValueError("the counts of its mask are no lengths")
             counts = _letters(counts)
         if isinstance(counts, str):
-            counts = counts.encode("ascii")
+            counts = counts.encode()
         if not isinstance(counts, (bytes, bytearray)):
             raise ValueError("the counts of its mask are no letters")
-        return cls(size[0], size[1], bytes(counts))
+        return cls(height, width, bytes(counts))
 
     def entry(self) -> dict[str, Any]:
         """As files have it."""

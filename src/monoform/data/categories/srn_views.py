@@ -42,7 +42,7 @@ class SrnViews(CategoryPhotos):
         self.names = [
             f"{key}/{view:06d}" for key, count in zip(self.objects.keys, counts, strict=True) for view in range(count)
         ]
-        self.poses = self._read_poses()
+        self.poses = self._read_poses().checked(prefix)
         self.labels = torch.full((len(self),), NO_LABEL)
 
     def _read_poses(self) -> Poses:
