@@ -93,6 +93,19 @@ def test_strips_show_random_photos_before_and_after(cars: dict[str, Any], tmp_pa
     assert (again / "strips.png").read_bytes() == b"mine"
 
 
+def test_a_photo_that_cannot_be_used_is_left_out_alone(tmp_path: Path) -> None:
+    """In whatever block."""
+    category_cases.write_detections(tmp_path, count=5)
+    net, encoder = weights(tmp_path, white=False)
+    options = {"data": str(tmp_path), "category": "p3d_car", "weights": net, "encoder": encoder, "test_set": "train"}
+    options |= {"refine": (0,), "loss": "l1"}
+    (tmp_path / "p3d/photos/2.png").write_bytes(b"no picture")
+    told = EVALUATION.run(BootstrapEvaluation(out=tmp_path / "a", block=4, **options))
+    assert told.count("2.png") == 2 and "Images: 3 photos, 6 inverted, 4 samples" in told
+    EVALUATION.run(BootstrapEvaluation(out=tmp_path / "b", block=1, **options))
+    assert figures(tmp_path / "a") == pytest.approx(figures(tmp_path / "b"), rel=1e-6)
+
+
 def test_another_seed_gives_other_samples(cars: dict[str, Any], tmp_path: Path) -> None:
     quick = cars | {"refine": (0,)}
     first, second = (measured(tmp_path / str(seed), quick, seed=seed) for seed in (0, 1))

@@ -20,11 +20,13 @@ def test_only_the_release_pairs_a_view_with_itself() -> None:
     assert len(published.numbers) == len(ours.numbers) == 40 and torch.equal(published.numbers, ours.numbers)
     for found in (published, ours):
         assert torch.equal(found.numbers // 4, found.other // 4)
-        assert set(found.other.tolist()) <= set(found.numbers.tolist())
+    assert set(published.other.tolist()) <= set(published.numbers.tolist())
     owners = (ours.numbers // 4).tolist()
     several = torch.tensor([owners.count(owner) > 1 for owner in owners])
-    assert bool((ours.other != ours.numbers)[several].all())
+    assert bool((ours.other != ours.numbers).all()) and not bool(several.all())
     assert bool((published.other == published.numbers)[several].any())
+    alone, _ = evaluated_views(3, None, **views(views=1, test_views=None), same_view=False)
+    assert sorted(alone.other.tolist()) == [0, 1, 2]
 
 
 def test_the_same_is_drawn_again_and_never_more_than_the_limit() -> None:

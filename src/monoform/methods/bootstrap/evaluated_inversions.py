@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...data.categories import CategoryPhoto, CategoryPhotos
 from ...devices import device_of
+from ...errors import InputError
 from ...metrics.features import as_bytes
 from ...metrics.image_blocks import Block
 from ...metrics.lpips import Lpips
@@ -118,18 +119,25 @@ class InvertedPhotos:
         return len(self.views.numbers)
 
     def blocks(self, numbers: range) -> Iterator[Block]:
-        """Two pictures for each number of steps of each photo, with `steps`, `shown` and the scores, NaN where none."""
+        """Pictures of each photo; one that cannot be used is left out, whatever it is asked for with."""
         for place in numbers:
-            number, other = int(self.views.numbers[place]), int(self.views.other[place])
-            cameras, found = self.inverted(number, place)
-            draws = torch.Generator().manual_seed(self.measuring.seed * SEED_STEP + place)
-            for steps, explained in found.items():
-                seen = {FRONT: self._front(number, explained, draws), RANDOM: self._other(other, explained, draws)}
-                seen[FRONT][1]["found"] = float(cameras.found[0, 0])
-                for shown, (picture, scores) in seen.items():
-                    rows = {"steps": steps, "shown": shown, "place": place, **dict.fromkeys(SCORES, np.nan), **scores}
-                    more = {name: np.array([float(value)]) for name, value in rows.items()}
-                    yield Block(as_bytes(picture.permute(2, 0, 1)[None]), more)
+            try:
+                yield from list(self._pictures(place))
+            except InputError as error:
+                yield Block(None, left_out=(str(error),))
+
+    def _pictures(self, place: int) -> Iterator[Block]:
+        """Two pictures for each number of steps, with `steps`, `shown` and the scores, NaN where none."""
+        number, other = int(self.views.numbers[place]), int(self.views.other[place])
+        cameras, found = self.inverted(number, place)
+        draws = torch.Generator().manual_seed(self.measuring.seed * SEED_STEP + place)
+        for steps, explained in found.items():
+            seen = {FRONT: self._front(number, explained, draws), RANDOM: self._other(other, explained, draws)}
+            seen[FRONT][1]["found"] = float(cameras.found[0, 0])
+            for shown, (picture, scores) in seen.items():
+                rows = {"steps": steps, "shown": shown, "place": place, **dict.fromkeys(SCORES, np.nan), **scores}
+                more = {name: np.array([float(value)]) for name, value in rows.items()}
+                yield Block(as_bytes(picture.permute(2, 0, 1)[None]), more)
 
     def inverted(self, number: int, place: int) -> tuple[EstimatedCameras, dict[int, Explained]]:
         """The first camera of a photo, and what explains it after each number of steps; the same in whatever company.

@@ -18,7 +18,7 @@ class EvaluatedViews:
 
     Attributes:
         numbers: of the photos in the split.
-        other: of several views per object, the number of another view of the same one; else places in `numbers`.
+        other: of several views per object, the number of another view of the same one; else a place among the photos.
         latents: of the samples of the generation metric, one for each photo.
     """
 
@@ -49,8 +49,8 @@ def evaluated_views(
         repeats: whether training photos are drawn even where all are taken, as of ImageNet.
         latent_dim: numbers of a latent.
         limit: photos at most.
-        same_view: compare places with numbers of views, as the release does: a view may then be paired with itself.
-            Else it is another one wherever the object has another.
+        same_view: compare places with numbers of views, as the release does, of the views that are measured: a view may
+            then be paired with itself. Else it is another view of the object wherever it has another.
     """
     draws = torch.Generator().manual_seed(seed)
     numbers = _some(train, limit, draws, always=repeats)
@@ -63,12 +63,12 @@ def evaluated_views(
     found = EvaluatedViews(numbers, other, torch.randn(len(numbers), latent_dim, generator=draws))
     apart = torch.Generator().manual_seed(seed + 1)  # the same photos and latents are measured either way
     if not same_view:
-        found = replace(found, other=_paired(numbers, views, apart, False))
+        found = replace(found, other=_paired(numbers, views, apart, False, train))
     if test_numbers is None or test_other is None:
         return found, None
     latents = torch.randn(len(test_numbers), latent_dim, generator=draws)
     if not same_view and test_views is not None:
-        test_other = _paired(test_numbers, test_views, apart, False)
+        test_other = _paired(test_numbers, test_views, apart, False, test or 0)
     return found, EvaluatedViews(test_numbers, test_other, latents)
 
 
@@ -79,11 +79,14 @@ def _some(count: int, limit: int, draws: torch.Generator, *, always: bool = Fals
     return torch.arange(count)
 
 
-def _paired(numbers: Int64[Tensor, " n"], views: int, draws: torch.Generator, same_view: bool) -> Int64[Tensor, " n"]:
+def _paired(
+    numbers: Int64[Tensor, " n"], views: int, draws: torch.Generator, same_view: bool, photos: int = 0
+) -> Int64[Tensor, " n"]:
+    """Of each photo another: as the release does among those that are measured, else among all `photos`."""
     if views == 1:
         return torch.randperm(len(numbers), generator=draws)
     own: dict[int, list[int]] = {}
-    for number in numbers.tolist():
+    for number in numbers.tolist() if same_view else range(photos):
         own.setdefault(number // views, []).append(number)
     return torch.tensor([_another(number, own[number // views], draws, same_view) for number in numbers.tolist()])
 
