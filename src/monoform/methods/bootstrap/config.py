@@ -7,6 +7,7 @@ from typing import Literal, get_args, get_type_hints
 
 from ...errors import InputError
 from ...ranges import require_ranges
+from .counting import Counting
 from .recoloring import replacements
 
 Projection = Literal["perspective", "orthographic"]
@@ -326,7 +327,16 @@ class BootstrapOptions:
         vgg: file of torchvision's VGG-16 weights, and
         linear: that of the linear layers of LPIPS 0.1, which the perceptual losses compare by.
         gain: a latent moves by so many times the rate.
-        refine_pose: whether the camera is refined: on, off, or auto: as the generator's configuration says.
+        refine_pose: whether the camera is refined: on, off, or auto: as the generator's configuration says. A focal
+            length that the photo's camera tells is held.
+        split: whether every layer's style is refined apart; else one for all.
+        mask: weight of the cross-entropy of the render's opacity and the photo's mask, in the refinement.
+        patience: end the refinement when its loss has not fallen for so many steps; 0: never.
+        tuning: steps of the generator itself after the refinement, for this photo alone.
+        rays: that the refinement follows: all; cube: those that meet the object's cube, which gives the same; or
+            object: those around the photo's object and the rendered one, which is quicker.
+        half: whether the refinement's planes and perceptual features have 8 bits of precision, which is quicker on
+            processors that know bfloat16.
         focals: lengths to try in widths of the square around the object, where the photo's camera is not known; none
             for those of the generator's weights, or 0.75 to 4.5.
         starts: so many of the cameras are tried, of which the best goes on.
@@ -352,6 +362,12 @@ class BootstrapOptions:
     linear: str = ""
     gain: float = 5.0
     refine_pose: Literal["auto", "on", "off"] = "auto"
+    split: bool = True
+    mask: float = 0.0
+    patience: int = 0
+    tuning: int = 0
+    rays: Counting = "cube"
+    half: bool = False
     focals: Numbers = ()
     starts: int = 1
     margin: float | None = None
@@ -367,10 +383,11 @@ class BootstrapOptions:
     def __post_init__(self) -> None:
         require_ranges(self, "bootstrap's", refine=(0, 100_000), gain=(1e-3, 1e4), focals=(0.51, 1e3), starts=(1, 64))
         require_ranges(self, "bootstrap's", margin=(0.0, 2.0), truncation=(-10.0, 10.0), object_class=(0, 2**20))
-        require_ranges(self, "bootstrap's", appearance_layers=(1, 64))
+        require_ranges(self, "bootstrap's", appearance_layers=(1, 64), mask=(0.0, 1e6), patience=(0, 100_000))
+        require_ranges(self, "bootstrap's", tuning=(0, 100_000))
         replacements(self.recolor)
         hints = get_type_hints(type(self))
-        for name in ("loss", "refine_pose", "up", "noise"):
+        for name in ("loss", "refine_pose", "rays", "up", "noise"):
             value, allowed = getattr(self, name), get_args(hints[name])
             if value not in allowed:
                 raise InputError(f"bootstrap's {name} is {value!r}; choose one of {', '.join(allowed)}.")

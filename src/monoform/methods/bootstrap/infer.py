@@ -163,7 +163,7 @@ class Bootstrap(Generator, Reconstructor):
             told, cameras = self.encoded(square, known, generator)
             assert told.latent is not None
             target, steps = square.target(None if known is None else known[1], device_of(self.net)), self.config.refine
-            options = self._inversion(steps)
+            options = self._inversion(steps, focal_known=known is not None)
             found = invert(self.net, target, told.latent, cameras, self.objective, options, generator=generator)
             made, styles = self.appearance.made(found.net, Styles(found.styles[0]), "const", self.placement)
             succeeded, refined = bool(cameras.found[0].any()), bool(found.refined[0])
@@ -215,7 +215,7 @@ class Bootstrap(Generator, Reconstructor):
         auto: Kind = "l1" if self.lpips is None else "vgg"
         kind = auto if self.config.loss == "auto" else self.config.loss
         lpips = None if self.lpips is None else self.lpips.to(device_of(self.net))
-        return Objective(kind, lpips, white=self.net.config.scene.white)
+        return Objective(kind, lpips, white=self.net.config.scene.white, mask=self.config.mask)
 
     @property
     def _perspective(self) -> bool:
@@ -225,10 +225,20 @@ class Bootstrap(Generator, Reconstructor):
     def _corners(self) -> bool:
         return self.net.config.compat.corner_pixels
 
-    def _inversion(self, steps: int) -> InversionOptions:
-        asked = self.config.refine_pose
-        pose = self.net.config.refine_pose if asked == "auto" else asked == "on"
-        return InversionOptions(steps=steps, gain=self.config.gain, refine_pose=pose)
+    def _inversion(self, steps: int, *, focal_known: bool) -> InversionOptions:
+        asked = self.config
+        pose = self.net.config.refine_pose if asked.refine_pose == "auto" else asked.refine_pose == "on"
+        return InversionOptions(
+            steps=steps,
+            gain=asked.gain,
+            split=asked.split,
+            refine_pose=pose,
+            refine_focal=not focal_known,
+            counting=asked.rays,
+            half=asked.half,
+            patience=asked.patience or None,
+            tuning_steps=asked.tuning,
+        )
 
     def _camera(
         self,
@@ -276,10 +286,10 @@ class Bootstrap(Generator, Reconstructor):
 
 
 def _fit(cameras: EstimatedCameras, found: Inverted) -> dict[str, float]:
-    """How far the camera explains the coordinates, and the refinement's loss at its first and last step."""
+    """How far the camera explains the coordinates, the refinement's steps, and its loss at the first and the last."""
     best = {"camera_found": float(cameras.found[0].any()), "refined": float(found.refined[0])}
     best |= {"reprojection": float(cameras.error[0, 0]), "believed": float(cameras.believed[0, 0])}
     total = found.history.get("total")
     if total is None or not len(total) or not bool(found.refined[0]):
         return best
-    return best | {"first": float(total[0, 0]), "loss": float(total[-1, 0])}
+    return best | {"steps": float(len(total)), "first": float(total[0, 0]), "loss": float(total[-1, 0])}

@@ -22,7 +22,8 @@ class InversionOptions:
         pose_rate: that of the camera; None for the same.
         cosine: whether rates fall to 0 as a cosine; else they stay.
         split: whether every layer's latent is refined apart; else one for all.
-        refine_pose: whether the camera is refined.
+        refine_pose: whether the camera is refined,
+        refine_focal: and its focal length, too; not where that is known.
         counting: which rays are followed: "all"; "cube", those that meet the object's cube, which gives the same; or
             "object", those around the photo's object and the rendered one.
         half: whether planes and perceptual features are computed with 8 bits of precision (bfloat16).
@@ -39,6 +40,7 @@ class InversionOptions:
     cosine: bool = False
     split: bool = True
     refine_pose: bool = True
+    refine_focal: bool = True
     counting: Counting = "cube"
     half: bool = False
     patience: int | None = None

@@ -50,7 +50,8 @@ def _fit(
     pose_rate = options.rate if options.pose_rate is None else options.pose_rate
     rates = {"latent": options.rate}
     if options.refine_pose:
-        rates |= dict.fromkeys(("quaternion", "offset", "scale", "focal"), pose_rate)
+        rates |= dict.fromkeys(("quaternion", "offset", "scale"), pose_rate)
+        rates["focal"] = pose_rate if options.refine_focal else 0.0
     variables = [Variable(name, value, rates.get(name, 0.0)) for name, value in state[chosen].values().items()]
     variables += [Variable("row", rows[chosen], 0.0), Variable("start", chosen, 0.0)]
     schedule = options.schedule()

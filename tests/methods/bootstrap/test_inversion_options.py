@@ -1,0 +1,108 @@
+"""Options of a photo's inversion through the method: each changes what it says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tests.methods.bootstrap.test_use import camera_for, method_of, shown
+from tests.methods.bootstrap.tiny_bootstrap import config_of
+
+from monoform import InputError, Photo, View
+from monoform.camera import Camera
+from monoform.methods.bootstrap.config import BootstrapOptions
+from monoform.methods.bootstrap.infer import Bootstrap
+from monoform.scene import Reconstruction
+
+STEPS = 6
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bootstrap, Photo, Camera]:
+    """A method whose encoder is a little wrong, a photo, and its camera."""
+    true = camera_for("perspective")
+    folder = tmp_path_factory.mktemp("weights")
+    method, photo = shown(method_of(folder, config_of(), refine=STEPS, loss="l1", maps=False), true)
+    assert method.encoder is not None
+    method.encoder.told.latent.add_(0.3)  # type: ignore[union-attr,operator]
+    return method, photo, true
+
+
+def made(
+    asked: tuple[Bootstrap, Photo, Camera], *, known: bool = True, seed: int = 0, **options: object
+) -> Reconstruction:
+    method, photo, true = asked
+    given = method.config
+    try:
+        method.config = replace(given, **options)  # type: ignore[arg-type]
+        view = View(photo, true if known else None)
+        return method.reconstruct([view], generator=torch.Generator().manual_seed(seed))
+    finally:
+        method.config = given
+
+
+def shape(found: Reconstruction) -> torch.Tensor:
+    points = torch.rand(200, 3, generator=torch.Generator().manual_seed(1)) - 0.5
+    return found.field.geometry(points)
+
+
+def zoom(found: Reconstruction) -> float:
+    return float(found.camera.intrinsics[0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"refine": 0},
+        {"gain": 2.0},
+        {"loss": "mse"},
+        {"refine_pose": "off"},
+        {"split": False},
+        {"mask": 0.5},
+        {"tuning": 2},
+        {"rays": "object"},
+        {"half": True},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_an_option_changes_the_object(asked: tuple[Bootstrap, Photo, Camera], options: dict[str, object]) -> None:
+    first, again, other = (shape(made(asked, **each)) for each in ({}, {}, options))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_a_seed_changes_the_samples(asked: tuple[Bootstrap, Photo, Camera]) -> None:
+    first, other = (shape(made(asked, seed=seed)) for seed in (0, 1))
+    assert not torch.equal(first, other)
+
+
+def test_a_known_focal_length_is_held(asked: tuple[Bootstrap, Photo, Camera]) -> None:
+    """The camera moves, its focal length and principal point do not; guessed ones are refined."""
+    first, last = (made(asked, refine=steps) for steps in (0, STEPS))
+    true = asked[2]
+    assert (
+        zoom(last) == pytest.approx(zoom(first), rel=1e-5) == pytest.approx(float(true.intrinsics[0, 0, 0]), rel=1e-3)
+    )
+    torch.testing.assert_close(last.camera.intrinsics[0, :2, 2], true.intrinsics[0, :2, 2], atol=1e-3, rtol=0)
+    assert not torch.equal(first.camera.world_from_camera, last.camera.world_from_camera)
+    first, last = (made(asked, refine=steps, known=False, focals=(1.2,)) for steps in (0, STEPS))
+    assert zoom(last) != pytest.approx(zoom(first), rel=1e-5)
+
+
+def test_patience_ends_a_refinement_that_no_longer_gains(asked: tuple[Bootstrap, Photo, Camera]) -> None:
+    """A gain so small that nothing moves: the loss of the last step is that of the first but one."""
+    steps: list[int] = []
+    for patience in (0, 1):
+        found = made(asked, refine=40, gain=1e-3, refine_pose="off", patience=patience)
+        fit = found.provenance.fit
+        assert fit is not None
+        steps.append(int(fit["steps"]))
+    assert steps[0] == 40 > steps[1]
+
+
+@pytest.mark.parametrize(
+    "options", [{"mask": -1.0}, {"patience": -1}, {"tuning": -1}], ids=lambda given: next(iter(given))
+)
+def test_numbers_out_of_range_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=next(iter(options))):
+        BootstrapOptions(weights="w", **options)  # type: ignore[arg-type]
