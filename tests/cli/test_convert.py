@@ -73,6 +73,11 @@ def test_what_cannot_be_converted_is_refused_and_leaves_nothing(checkpoint, tmp_
         given = {"method": "pixelnerf", "config": "srn_car"} | words
         with pytest.raises(InputError, match=message):
             convert(checkpoint, out, **given)
+    for more in ({"data": str(tmp_path)}, {"checkpoint": [checkpoint, cut]}):
+        with pytest.raises(InputError, match="give a single file, and no --data"):
+            convert(**{"checkpoint": checkpoint, "folder": out, "method": "pixelnerf", "config": "srn_car", **more})
+    nothing = run("--method", "pixelnerf", "-o", out)
+    assert nothing.returncode == 2 and "give the published file" in nothing.stderr
     assert not out.exists() and list(tmp_path.iterdir()) == [cut]
 
 

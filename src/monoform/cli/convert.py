@@ -1,4 +1,4 @@
-"""monoform convert CHECKPOINT --method M --config NAME -o DIR"""
+"""monoform convert CHECKPOINT... --method M --config NAME -o DIR"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from ..errors import InputError
 from .options import parse
 
 
@@ -15,8 +16,9 @@ from .options import parse
 class Convert:
     """Turn a checkpoint in its authors' format into a folder of weights: safetensors, configuration and card."""
 
-    checkpoint: tyro.conf.Positional[Path]
-    """The published file; or a folder of weights, which is written back in its authors' format (list)."""
+    checkpoints: tyro.conf.Positional[tuple[Path, ...]]
+    """The published file, for bootstrap several: of the generator, its encoder, VGG-16 and the linear layers of LPIPS,
+    of which one folder is made; or a folder of weights, which is written back in its authors' format (list)."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for the weights, or the file to write back."""
     method: str
@@ -25,9 +27,13 @@ class Convert:
     """The published configuration that it was trained with; for pixelnerf sn64, sn64_unseen, srn_car, srn_chair, dtu
     or multi_obj; for nerf blender, or llff=WIDTHxHEIGHTxFOCAL of the photos of a forward-facing scene; for
     list shapenet, or coarse for the first stage alone; for pof3d it stands in the file, and ffhq, cats, shapenetcars,
-    afhq, compcars or compcars_white tell the focal length where it does not."""
+    afhq, compcars or compcars_white tell the focal length where it does not; for bootstrap the set it was trained on,
+    p3d_car, imagenet_NAME, cub, shapenet_cars, shapenet_chairs or carla."""
     precision: str = "float32"
     """float32 keeps every number; float16 takes half the space."""
+    data: str = ""
+    """Folder of the set that it was trained on, or an address that fsspec knows: cameras and focal lengths, which the
+    files of bootstrap lack, are taken from there."""
     overwrite: bool = False
     """Replace a file that is written back and is there already."""
 
@@ -45,13 +51,16 @@ def run(words: list[str]) -> int:
     from .main import interruptible
 
     interruptible()
-    if asked.checkpoint.is_dir():
+    if not asked.checkpoints:
+        raise InputError("There is nothing to convert: give the published file.")
+    if len(asked.checkpoints) == 1 and asked.checkpoints[0].is_dir():
         with work("writing the authors' format"):
-            files = export(asked.checkpoint, asked.out, method=asked.method, overwrite=asked.overwrite)
+            files = export(asked.checkpoints[0], asked.out, method=asked.method, overwrite=asked.overwrite)
         print("\n".join(map(str, files)))
         return 0
     with work("converting the checkpoint"):
-        made = convert(asked.checkpoint, asked.out, method=asked.method, config=asked.config, precision=asked.precision)
+        told = {"method": asked.method, "config": asked.config, "precision": asked.precision, "data": asked.data}
+        made = convert(asked.checkpoints, asked.out, **told)
     print(f"{made.folder}: {made.tensors} tensors, {made.parameters:,} parameters, {made.size / 1e6:.1f} MB")
     print(f"  use it: {made.use}")
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..methods import PublishedFormat, every_method, method_class
+from ..methods.base import PublishedWeights
 from ..outputs import require_free_file, require_replaceable
 from ..training.weights import CONVERTED, save_pretrained, weights_kind
 
@@ -32,15 +33,23 @@ class Converted:
 
 
 def convert(
-    checkpoint: str | Path, folder: str | Path, *, method: str, config: str, precision: str = "float32"
+    checkpoint: str | Path | Sequence[str | Path],
+    folder: str | Path,
+    *,
+    method: str,
+    config: str,
+    precision: str = "float32",
+    data: str = "",
 ) -> Converted:
     """Write the weights of a published checkpoint to a folder that the method loads.
 
     A method that knows its authors' format says so by `Method.published`, see `PublishedFormat`.
 
     Args:
+        checkpoint: the file; or several that belong together, of a method that knows such.
         config: name of the published configuration that the checkpoint was trained with; empty where it says so itself.
         precision: float32 keeps every number as it is; float16 takes half the space and rounds.
+        data: folder of the training set, for what checkpoints lack, of a method that takes it from there.
 
     Raises:
         InputError: the method reads no checkpoints, has no such configuration, or the checkpoint cannot be used.
@@ -52,15 +61,22 @@ def convert(
         raise InputError(f"{method} has no configuration {config!r}: choose one of {', '.join(names)} with --config.")
     if precision not in ("float32", "float16"):
         raise InputError(f"Weights are stored as float32 or float16, not as {precision!r}.")
-    require_replaceable(Path(folder), weights_kind(CONVERTED), inputs=(checkpoint,))
-    net, configuration = published.read_published(checkpoint, config)
-    card = published.card(checkpoint, config, precision)
+    files = [checkpoint] if isinstance(checkpoint, (str, Path)) else list(checkpoint)
+    require_replaceable(Path(folder), weights_kind(CONVERTED), inputs=(*files, data))
+    if hasattr(published, "read_files"):
+        found: PublishedWeights = published.read_files(files, config, data, precision)
+    elif len(files) != 1 or data:
+        raise InputError(f"{method} reads one checkpoint, and no training set: give a single file, and no --data.")
+    else:
+        net, configuration = published.read_published(files[0], config)
+        found = PublishedWeights(net, configuration, published.card(files[0], config, precision))
     exact = precision == "float32"
-    save_pretrained(net, configuration, folder, card=card, writer=CONVERTED, exact=exact)
-    state = net.state_dict()
+    save_pretrained(found.module, found.config, folder, card=found.card, writer=CONVERTED, exact=exact)
+    state = found.module.state_dict()
     size = sum(file.stat().st_size for file in Path(folder).iterdir())
-    use = getattr(published, "USE", f"monoform reconstruct PHOTO --method {method} --set weights={{folder}} -o OUT")
-    parameters = sum(one.numel() for one in net.parameters())
+    usual = f"monoform reconstruct PHOTO --method {method} --set weights={{folder}} -o OUT"
+    use = found.use or getattr(published, "USE", usual)
+    parameters = sum(one.numel() for one in found.module.parameters())
     return Converted(Path(folder), len(state), parameters, size, use.format(folder=folder))
 
 

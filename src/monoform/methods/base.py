@@ -53,6 +53,23 @@ class MethodCard:
     citation: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class PublishedWeights:
+    """What was read from checkpoints of a method's authors.
+
+    Attributes:
+        module: the networks.
+        config: of them.
+        card: Markdown of where they come from.
+        use: a command that uses the weights in {folder}; "" for the method's own.
+    """
+
+    module: nn.Module
+    config: Any
+    card: str
+    use: str = ""
+
+
 @runtime_checkable
 class PublishedFormat(Protocol):
     """Reads the checkpoints of a method's authors: a module `published` beside the method, or any object.
@@ -60,6 +77,8 @@ class PublishedFormat(Protocol):
     It may have more: `USE`, a command that uses the weights in {folder} where that is not `monoform reconstruct`;
     `DEFAULT`, the configuration where none is named;
     `published_config(name)`, a configuration as a dataclass, which `monoform models METHOD --config NAME` prints;
+    `read_files(files, config, data, precision)` to `PublishedWeights`, where weights lie in several files or lack what
+    the training set (a folder, "" for none) tells;
     `write_weights(folder, file)`, which writes weights as the authors' programs read them; and
     `written_beside(folder, file)`, the further files that this writes.
     """

@@ -8,14 +8,20 @@ from typing import Any
 
 import pytest
 import torch
+from tests.data.category_cases import write_detections
 from tests.methods.bootstrap.test_generator import made, tiny
 
+from monoform.data.categories import open_category
 from monoform.errors import InputError
-from monoform.methods.bootstrap import BootstrapEncoder
+from monoform.methods.bootstrap import BootstrapConfig, BootstrapEncoder, published
 from monoform.methods.bootstrap.discriminator import BootstrapDiscriminator, discriminator_of
 from monoform.methods.bootstrap.encoder import small_encoder
-from monoform.methods.bootstrap.published import card, read_encoder, read_generator, read_published
+from monoform.methods.bootstrap.estimate_pose import focal_guesses
+from monoform.methods.bootstrap.networks import open_inverter, open_networks
+from monoform.methods.bootstrap.published import card, read_encoder, read_files, read_generator, read_published
 from monoform.nn.stylegan2 import fir_kernel
+from monoform.nn.vgg import CHANNELS, Vgg16
+from monoform.training import save_pretrained
 
 
 def written(folder: Path, **content: Any) -> Path:
@@ -57,13 +63,14 @@ def test_an_encoder_comes_back_without_its_wrapper(tmp_path: Path) -> None:
 def test_other_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     state = made(tiny()).state_dict()
     for content, words in (
-        ({"model_coord": state, "iteration": 1}, "holds an encoder and no generator"),
         ({"model": state, "iteration": 1}, "no model_ema"),
         ({"model_ema": state}, "iteration"),
         ({"model_ema": {"alpha": state["alpha"]}, "iteration": 1}, "does not fit"),
     ):
         with pytest.raises(InputError, match=words):
             read_published(written(tmp_path, **content), tiny())
+    with pytest.raises(InputError, match="holds an encoder and no generator"):
+        read_generator(written(tmp_path, model_coord=state, iteration=1), tiny())
     with pytest.raises(InputError, match="model_coord"):
         read_encoder(written(tmp_path, model_ema=state, iteration=1))
     with pytest.raises(InputError, match="choose one of p3d_car"):
@@ -72,6 +79,78 @@ def test_other_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(InputError, match=r"checkpoint_latest\.pth"):
         read_published(file, tiny())
+
+
+def files_of(folder: Path, config: BootstrapConfig, iteration: int = 300000, latent_dim: int = 8) -> list[Path]:
+    """A generator with its discriminator, and an encoder after so many of its iterations."""
+    judge, encoder = BootstrapDiscriminator(discriminator_of(config)), BootstrapEncoder(small_encoder(latent_dim))
+    state = {f"module.{name}": tensor for name, tensor in encoder.state_dict().items()}
+    named = folder / f"c_it{iteration}_latest.pth"
+    torch.save({"model_coord": state, "iteration": 120000}, named)
+    model = as_published(made(config).state_dict())
+    return [written(folder, model_ema=model, discriminator=judge.state_dict(), iteration=300000), named]
+
+
+@pytest.fixture
+def small_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published encoders have the size for a CPU."""
+    monkeypatch.setattr(published, "EncoderConfig", small_encoder)
+
+
+@pytest.mark.usefixtures("small_encoders")
+def test_files_that_belong_together_become_one_folder(tmp_path: Path) -> None:
+    files = files_of(tmp_path, tiny())
+    (tmp_path / "lpips").mkdir()
+    torch.save(Vgg16().state_dict(), tmp_path / "lpips" / "vgg16.pth")
+    linear = {f"lin{n}.model.1.weight": torch.rand(1, width, 1, 1) for n, width in enumerate(CHANNELS)}
+    torch.save(linear, tmp_path / "lpips" / "vgg.pth")
+    found = read_files([*files, *(tmp_path / "lpips").iterdir()], tiny())
+    folder = str(save_pretrained(found.module, found.config, tmp_path / "w", card=found.card, exact=True))
+    inverter, held = open_inverter(folder), open_networks(folder)
+    assert inverter.encoder is not None and held.discriminator is not None and inverter.lpips is not None
+    assert torch.equal(inverter.lpips.linear[0], linear["lin0.model.1.weight"].flatten())
+    assert inverter.generator.config == tiny()
+    alone = read_files(files[1:], tiny())
+    assert type(alone.module).__name__ == "BootstrapEncoder" and "encoder={folder}" in alone.use
+    only = read_files(files[:1], tiny())
+    assert only.config.encoder is None and "monoform generate" in only.use
+
+
+@pytest.mark.usefixtures("small_encoders")
+def test_files_that_do_not_belong_together_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    generator, encoder = files_of(tmp_path, tiny())
+    (tmp_path / "other").mkdir()
+    _, early = files_of(tmp_path / "other", tiny(), iteration=200000)
+    _, short = files_of(tmp_path / "other", tiny(), latent_dim=5)
+    torch.save(Vgg16().state_dict(), tmp_path / "vgg16.pth")
+    torch.save(torch.zeros(3), tmp_path / "numbers.pth")
+    for files, words in (
+        ([generator, early], "after 200000 iterations, .* holds one after 300000: give the encoder that was trained"),
+        ([generator, short], "latents of 5 numbers, the generator takes 8"),
+        ([encoder, early], "both hold an encoder: give one of them"),
+        ([generator, tmp_path / "vgg16.pth"], "LPIPS needs .* give both files, or none"),
+        ([generator, tmp_path / "numbers.pth"], r"numbers\.pth holds no model_ema, no model_coord"),
+        ([generator, tmp_path / "none.pth"], r"none\.pth"),
+    ):
+        with pytest.raises(InputError, match=words) as caught:
+            read_files(files, tiny())
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="no generator among"):
+        read_files([encoder], tiny(), data="photos")
+
+
+def test_cameras_are_taken_from_the_training_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "published_config", lambda name: tiny())
+    files, photos = files_of(tmp_path, tiny())[:1], write_detections(tmp_path / "photos", count=5)
+    found = read_files(files, "p3d_car", str(photos))
+    scene, told = found.config.generator.scene, open_category(photos, "p3d_car").poses
+    assert told is not None and len(scene.poses) == len(scene.pose_focals) == len(told) == 8
+    assert scene.focals == pytest.approx(focal_guesses(told.focal).tolist())
+    assert replace(scene, focals=(), poses=(), pose_focals=()) == replace(tiny().scene, focals=())
+    assert "8 sample cameras" in found.card.replace("\n ", "")
+    assert "no sample cameras" in read_files(files, "p3d_car").card
+    with pytest.raises(InputError, match="detections"):
+        read_files(files, "imagenet_car", str(photos))
 
 
 def test_the_card_holds_what_a_file_lacks() -> None:

@@ -43,6 +43,15 @@ class PerceptualWeights(nn.Module):
         self.vgg = Vgg16()
         self.linear = nn.ParameterList([nn.Parameter(torch.zeros(channels)) for channels in CHANNELS])
 
+    @classmethod
+    def of(cls, lpips: Lpips) -> PerceptualWeights:
+        """Those of a distance."""
+        found = cls()
+        found.vgg = lpips.vgg
+        for own, given in zip(found.linear, lpips.linear, strict=True):
+            own.data.copy_(given)
+        return found
+
     @property
     def lpips(self) -> Lpips:
         """The distance by these weights."""
@@ -86,8 +95,8 @@ class Opened:
     """What a folder of weights holds; shared, see `pretrained`.
 
     Attributes:
-        generator: None in the weights of an encoder alone.
-        encoder: None in those of a generator alone.
+        generator: None in the weights of another network alone.
+        encoder: where weights hold it.
         discriminator: where weights hold it.
         perceptual: weights of LPIPS, where they lie among them.
     """
@@ -119,7 +128,7 @@ class Inverter:
 
 
 def open_networks(source: str) -> Opened:
-    """The networks of a folder: of a generator, an encoder, or both.
+    """The networks of a folder: one alone, or several.
 
     Raises:
         InputError: it is not there, damaged, or holds something else.
@@ -129,6 +138,8 @@ def open_networks(source: str) -> Opened:
         return Opened(pretrained(BootstrapGenerator, BootstrapConfig, source))
     if kind == BootstrapEncoder.__name__:
         return Opened(encoder=pretrained(BootstrapEncoder, EncoderConfig, source))
+    if kind == BootstrapDiscriminator.__name__:
+        return Opened(discriminator=pretrained(BootstrapDiscriminator, DiscriminatorConfig, source))
     found = pretrained(BootstrapNetworks, NetworksConfig, source)
     return Opened(found.generator, found.encoder, found.discriminator, found.perceptual)
 
@@ -141,7 +152,7 @@ def open_generator(source: str) -> BootstrapGenerator:
     """
     found = open_networks(source).generator
     if found is None:
-        raise InputError(f"{source} holds an encoder and no generator: give the folder of its generator.")
+        raise InputError(f"{source} holds no generator: give the folder of one, as the weights.")
     return found
 
 
@@ -160,7 +171,7 @@ def open_inverter(weights: str, encoder: str = "") -> Inverter:
         return Inverter(generator, beside.encoder, beside.lpips)
     given = open_networks(encoder)
     if given.encoder is None:
-        raise InputError(f"{encoder} holds a generator and no encoder: give the folder of its encoder.")
+        raise InputError(f"{encoder} holds no encoder: give the folder of the generator's encoder.")
     if given.generator is not None and digest_of(generator) != digest_of(given.generator):
         raise InputError(
             f"The encoder of {encoder} was trained on the images of another generator than {weights}: give the encoder "
