@@ -108,7 +108,7 @@ def require_cameras_see_the_same(photos: CategoryPhotos, pictures: list, size: i
         torch.testing.assert_close(found.reshape(size, size, 3), wanted, atol=2e-5, rtol=1e-5)
 
 
-SPLITS = {"train": "train", "eval": "train-eval"}
+SPLITS = {"train": "train", "eval": "train-eval", "test": "test"}
 
 
 def write_detections(case: Case, root: Path, dataset: str) -> None:
@@ -190,13 +190,12 @@ def data_cub(case: Case) -> None:
             classes.append(f"{number + 1} {labels[number] + 1}")
         (release / "images.txt").write_text("\n".join(numbers) + "\n")
         (release / "image_class_labels.txt").write_text("\n".join(classes) + "\n")
-        for place, name, entries in (
-            ("data/train_cub_cleaned", "images", images),
-            ("sfm/anno_train", "sfm_anno", cameras),
-        ):
-            file = root / "cub" / f"{place}.mat"
-            file.parent.mkdir()
-            savemat(file, {name: structures(entries)}, do_compression=True)
+        files = {"data/{}_cub_cleaned": ("images", images), "sfm/anno_{}": ("sfm_anno", cameras)}
+        for place, (name, entries) in files.items():
+            for part in ("train", "test"):
+                file = root / "cub" / f"{place.format(part)}.mat"
+                file.parent.mkdir(exist_ok=True)
+                savemat(file, {name: structures(entries)}, do_compression=True)
         for split, options in config["splits"].items():
             photos = open_category(
                 root,
@@ -216,7 +215,7 @@ def data_srn(case: Case) -> None:
     config.one_of("reader", "ShapeNet-SRN folders")
     strides = config["stored_stride"]
     stride = strides["image_*"]
-    assert strides["out_images_sub"] == stride
+    assert strides["out_images_sub"] % stride == 0, "of the pixels that are not stored nothing is known"
     objects, views = config["objects"], config["views_per_object_here"]
     first, last = config["intrinsics_first_line"], config["intrinsics_last_line"]
     with folder() as root:
@@ -246,7 +245,8 @@ def data_srn(case: Case) -> None:
         case.compare("out_center", center.expand(objects, 2))
         case.compare("out32_focal", focal)
         images = photos.images(range(len(photos)), size).reshape(objects, views, 3, size, size)
-        case.compare("out_images_sub", images[..., ::stride, ::stride])
+        shown = strides["out_images_sub"]
+        case.compare("out_images_sub", images[..., ::shown, ::shown])
         golden = case.arrays["out32_images"]
         known = photos.photo(0, smaller).image.numpy()
         assert golden.shape == (objects, views, 3, smaller, smaller)

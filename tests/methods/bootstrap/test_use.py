@@ -21,7 +21,7 @@ from monoform.methods.bootstrap.encoder import Encoded, small_encoder
 from monoform.methods.bootstrap.infer import NO_CAMERA, Bootstrap
 from monoform.methods.bootstrap.maps import maps_of, write_maps, write_strip
 from monoform.methods.bootstrap.photo_square import PhotoSquare
-from monoform.methods.bootstrap.placed import PlacedObject
+from monoform.methods.bootstrap.placed import PlacedObject, Placement
 from monoform.scene import Reconstruction
 from monoform.training import save_pretrained
 
@@ -244,3 +244,20 @@ def test_maps_and_strips_are_files(tmp_path: Path) -> None:
         write_maps(made, made.camera, tmp_path / "maps.png")
     with pytest.raises(InputError, match="are of what bootstrap has just made"):
         maps_of(replace(made, own_files=None), made.camera)
+
+
+@pytest.mark.parametrize("white", [False, True])
+@pytest.mark.parametrize("up", [1, 2])
+def test_sample_cameras_tell_what_goes_up(white: bool, up: int) -> None:
+    """Whatever the background; only without such cameras it decides."""
+    turned = torch.eye(3).roll(up - 1, dims=0)
+    poses = []
+    for tilt in (-0.6, 0.2, 0.7):  # about the camera's own x axis
+        pose = torch.eye(4)
+        cosine, sine = np.cos(tilt), np.sin(tilt)
+        pose[:3, :3] = turned @ torch.tensor([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]], dtype=torch.float32)
+        poses.append(tuple(pose.flatten().tolist()))
+    scene = Scene(white=white, poses=tuple(poses), pose_focals=(1.0,) * 3)
+    assert Placement.of(scene).turned == (up == 2)
+    assert Placement.of(scene, "y").turned is False and Placement.of(scene, "z").turned is True
+    assert Placement.of(replace(scene, poses=(), pose_focals=())).turned == white

@@ -341,7 +341,8 @@ class BootstrapOptions:
             for those of the generator's weights, or 0.75 to 4.5.
         starts: so many of the cameras are tried, of which the best goes on.
         margin: around the object's box to each side, as a share of it; none for 0.05, on white 0.2.
-        up: axis of the network's world that goes up: y, z, or auto: z for weights that draw on white, else y.
+        up: axis of the network's world that goes up: y, z, or auto: that of the weights' sample cameras, without such z
+            for weights that draw on white, else y.
         truncation: how far styles of samples lie from the mean one; 1 as far as they are drawn.
         noise: in the layers of samples: const, that of the weights; random, drawn from the seed; none.
         object_class: of samples, for a generator that is told classes.

@@ -37,8 +37,17 @@ class Placement:
 
     @classmethod
     def of(cls, scene: Scene, up: str = "auto") -> Placement:
-        """The network's cube becomes that of side 1; renderings on white have their z up, if nothing else is said."""
-        return cls(0.5 / scene.half_side, scene.white if up == "auto" else up == "z")
+        """The network's cube becomes that of side 1.
+
+        Args:
+            up: its axis that goes up, y or z; auto: by the sample cameras, which stand upright in the mean; without
+                such, z for renderings on white, else y.
+        """
+        turned = up == "z" if up != "auto" else scene.white
+        if up == "auto" and scene.poses:
+            above = torch.tensor(scene.poses).reshape(-1, 4, 4)[:, :3, 1].mean(dim=0)
+            turned = bool(above[2] > above[1])
+        return cls(0.5 / scene.half_side, turned)
 
     def rotation(self, like: Tensor) -> Float[Tensor, "3 3"]:
         """Of the network's vectors to the house's."""
