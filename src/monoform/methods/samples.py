@@ -135,7 +135,15 @@ def label_of(camera: Camera, scale: float = 1.0) -> list[float]:
 
     Args:
         scale: units of the label's world in one of the camera's.
+
+    Raises:
+        InputError: the camera is orthographic, which the numbers cannot say.
     """
+    if camera.model != "pinhole":
+        raise InputError(
+            "dataset.json has no numbers for orthographic cameras: leave out --labels, or see the samples with "
+            "--cameras fixed."
+        )
     pose = camera.world_from_camera[0].detach().cpu().double().clone()
     pose[:3, 3] *= scale
     size = pose.new_tensor([camera.width, camera.height, 1.0])

@@ -158,6 +158,14 @@ def test_samples_are_seen_from_cameras_of_the_training_set(projection: str, tmp_
     torch.testing.assert_close(camera.intrinsics[0, 0, 0], torch.tensor(wide))
     ahead = camera.world_from_camera[0, :3, 2]
     torch.testing.assert_close(ahead, torch.tensor([0.0, 0.0, -1.0]), atol=1e-5, rtol=0)
+    around = method.studio.wobble(3, camera)
+    assert around.model == camera.model, "a film around it looks through the same lens"
+    torch.testing.assert_close(around.intrinsics, camera.intrinsics.expand(3, 3, 3))
+    if focals:
+        assert len(method.label(camera)) == 25
+    else:
+        with pytest.raises(InputError, match=r"dataset\.json has no numbers for orthographic cameras"):
+            method.label(camera)
     without = method_of(tmp_path / "without", config_of())
     assert without.predicted_camera(without.styles(without.latent(torch.Generator()))) is None
 
