@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from ...camera import Camera
 from ...errors import InputError
@@ -143,17 +142,17 @@ def shifted(values: Float[np.ndarray, "h w 3"], alpha: Float[np.ndarray, "h w"])
 
 
 def _seen(placed: PlacedObject, origins: Float[Tensor, "r 3"], directions: Float[Tensor, "r 3"]) -> Tensor:
-    """Color, coverage, coordinates, normals and palette of rays, side by side."""
+    """Color, coverage, coordinates, normals and palette of rays, side by side; normals are those at the coordinates."""
     placement = placed.placement
-    seen = placed.seen(origins, directions, maps=Maps(palette=True, coordinates=True, normals=True))
-    assert seen.coordinates is not None and seen.normals is not None
+    seen = placed.seen(origins, directions, maps=Maps(palette=True, coordinates=True))
+    assert seen.coordinates is not None
     alpha = seen.alpha[0, :, None]
-    shown, rotation = (alpha > FAINT).to(alpha), placement.rotation(alpha)
-    coordinates = placement.placed(shown * seen.coordinates[0] / alpha.clamp_min(FAINT))
-    inside = seen.normals[0] - placed.net.config.scene.background * (1 - alpha)
-    normals = shown * normalize(inside, dim=1) @ rotation.mT
+    shown = (alpha > FAINT).to(alpha)
+    places = shown * seen.coordinates[0] / alpha.clamp_min(FAINT)
+    normals = placed.net.objects(placed.planes).normals(places[None])[0]
+    turned = shown * normals @ placement.rotation(alpha).mT
     palette = alpha[:, :0] if seen.palette is None else seen.palette[0]
-    return torch.cat((((seen.rgb[0] + 1) / 2).clamp(0, 1), alpha, coordinates, normals, palette), dim=1)
+    return torch.cat((((seen.rgb[0] + 1) / 2).clamp(0, 1), alpha, placement.placed(places), turned, palette), dim=1)
 
 
 def _free(file: str | Path, ending: str) -> Path:
