@@ -142,3 +142,19 @@ def save_tiny(folder: Path, prior: StableDiffusion | None = None) -> Path:
     }
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
+
+
+def save_clip(folder: Path) -> Path:
+    """A CLIP model with the tokenizer of the others."""
+    from transformers import CLIPConfig, CLIPModel
+
+    vision = {"image_size": 32, "patch_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    sizes = {"hidden_size": WIDTH, "intermediate_size": 32, "projection_dim": 16}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        CLIPModel(CLIPConfig(text_config=TEXT, vision_config={**vision, **sizes}, projection_dim=16)).save_pretrained(
+            folder
+        )
+    for name, text in _tokenizer_files().items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder

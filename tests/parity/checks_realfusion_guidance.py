@@ -15,6 +15,9 @@ from monoform.guidance import GuidanceOptions, add_noise, guided_noise, score_di
 from monoform.guidance.distillation import weight_of
 from monoform.guidance.stable_diffusion import StableDiffusion
 from monoform.guidance.textual.augment import CHANGES, Augmentation, Draw, apply_draw, draw, in_range, plain
+from monoform.guidance.textual.learned import inversion_loss, learn
+from monoform.guidance.words import Word
+from monoform.training import Optimizer
 
 PARTS = {"vae": "vae", "unet": "unet", "text": "text_encoder"}
 
@@ -166,3 +169,38 @@ def draw_of(case: Case, prefix: str) -> Draw:
         changes = tuple((CHANGES[which], factors[which]) for which in order)
     gray, flip = coins[2] < options.gray, coins[4] < options.flip
     return Draw(number("angle"), (left, top, width, height), changes, gray, number("blur_sigma"), flip, coins)
+
+
+@check("realfusion", "textual_inversion")
+def textual_inversion(case: Case) -> None:
+    config, prior = case.config, prior_of(case)
+    for name, known in (("batch", 1), ("accumulation", 1), ("mode", "eval")):
+        config.one_of(name, known)
+    assert prior.predicts == config.one_of("prediction_type", "epsilon")
+    start = int(case.array("initializer_id"))
+    table = prior.text_encoder.get_input_embeddings().weight
+    word = Word("_learned_", table[[start]].clone())
+    case.compare("init_embedding", word.vectors[0])
+    before = table.clone()
+    learned = learn(prior, word)
+    number = int(prior.token_ids(["_learned_"])[0, 1])
+    assert number == int(case.array("placeholder_id")) == config["placeholder_id"] and start == config["initializer_id"]
+    asked = config["optimiser"]
+    asked.one_of("name", "adamw")
+    options = Optimizer("adamw", asked["lr"], tuple(asked["betas"]), asked["eps"], asked["weight_decay"])
+    optimizer = options.over([{"params": list(learned.parameters())}])
+    losses, gradients, vectors = [], [], []
+    draws = [case.tensor(name) for name in ("latents", "noise", "timesteps", "token_ids")]
+    assert len(draws[0]) == config["steps"]
+    for latents, noise, timestep, ids in zip(*draws, strict=True):
+        optimizer.zero_grad()
+        loss = inversion_loss(prior, latents[None], noise[None], timestep[None].long(), ids[None].long())
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append(learned.vectors.grad[0].clone())
+        optimizer.step()
+        vectors.append(learned.vectors[0].detach().clone())
+    case.compare("losses", torch.stack(losses))
+    case.compare("gradients", torch.stack(gradients))
+    case.compare("embeddings", torch.stack(vectors))
+    assert torch.equal(prior.text_encoder.get_input_embeddings().weight[: len(before)], before)

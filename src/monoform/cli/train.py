@@ -45,8 +45,8 @@ class Train(Computing):
 class TrainWhat(Train):
     __doc__ = Train.__doc__
     what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WHAT")] = field(kw_only=True)
-    """What to train: bootstrap, bootstrap-encoder, lift, list, matting, pixelnerf, pof3d, scene, or what an installed
-    package adds."""
+    """What to train: bootstrap, bootstrap-encoder, embedding, lift, list, matting, pixelnerf, pof3d, scene, or what an
+    installed package adds."""
 
 
 def read(words: list[str]) -> tuple[Training, Train]:

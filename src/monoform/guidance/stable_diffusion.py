@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +129,18 @@ class StableDiffusion:
         noise: Float[Tensor, "b c i j"] | None = None,
     ) -> Float[Tensor, "b c i j"]:
         """See `DiffusionPrior.encode`; latents are in single precision whatever that of the weights."""
-        size = (self.image_size, self.image_size)
-        seen = functional.interpolate(images.permute(0, 3, 1, 2), size=size, mode="bilinear", align_corners=False)
-        posterior = self.vae.encode((2 * seen - 1).to(self.vae.dtype)).latent_dist
-        mean, deviation = posterior.mean.float(), posterior.std.float()
+        mean, deviation = self.posterior(images)
         if noise is None and generator is not None:
             noise = torch.randn(mean.shape, generator=generator, device=generator.device)
-        latents = mean if noise is None else mean + deviation * noise.to(mean)
-        return latents * float(self.vae.config.scaling_factor)
+        return mean if noise is None else mean + deviation * noise.to(mean)
+
+    def posterior(self, images: Float[Tensor, "b h w 3"]) -> tuple[Float[Tensor, "b c i j"], Float[Tensor, "b c i j"]]:
+        """Mean and standard deviation of the latents of pictures, see `encode`."""
+        size = (self.image_size, self.image_size)
+        seen = functional.interpolate(images.permute(0, 3, 1, 2), size=size, mode="bilinear", align_corners=False)
+        found = self.vae.encode((2 * seen - 1).to(self.vae.dtype)).latent_dist
+        unit = float(self.vae.config.scaling_factor)
+        return unit * found.mean.float(), unit * found.std.float()
 
     def decode(self, latents: Float[Tensor, "b c i j"]) -> Float[Tensor, "b h w 3"]:
         """Pictures of latents, sRGB 0..1."""
@@ -247,14 +252,32 @@ def _part(kind: Any, source: str | Path, name: str, dtype: torch.dtype) -> Any:
     if isinstance(kind, type) and issubclass(kind, nn.Module):
         options["torch_dtype" if kind.__module__.startswith("diffusers") else "dtype"] = dtype
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet():
             return kind.from_pretrained(str(source), subfolder=name, **options)
     except Exception as error:  # of the network, the hub, damaged files: each library has its own
         reason = str(error).strip().split("\n")[0][:200]
         raise InputError(
             f"The part {name} of the diffusion model {source} cannot be had ({reason}). {advice()}"
         ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The libraries neither warn nor show progress of their own."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    shown = [module.is_progress_bar_enabled() for module in (of_transformers, of_diffusers)]
+    for module in (of_transformers, of_diffusers):
+        module.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for module, was in zip((of_transformers, of_diffusers), shown, strict=True):
+            if was:
+                module.enable_progress_bar()
 
 
 def advice() -> str:

@@ -1,4 +1,4 @@
-"""What can be trained: whatever the installed methods declare, and the house's own mask network."""
+"""What can be trained: what the installed methods declare, the house's mask network, words for diffusion models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from ..training import Training
 
 def trainings() -> dict[str, Training]:
     """All trainings by the names that `monoform train` calls them."""
-    from ..matting.train import TRAINING
+    from ..guidance.textual.train import TRAINING as EMBEDDING
+    from ..matting.train import TRAINING as MATTING
 
-    found = [TRAINING, *(each for own in declared(lambda method: method.trainings()).values() for each in own)]
+    found = [EMBEDDING, MATTING, *(each for own in declared(lambda method: method.trainings()).values() for each in own)]
     return {each.name: each for each in sorted(found, key=lambda each: each.name)}
