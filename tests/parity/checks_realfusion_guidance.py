@@ -25,6 +25,7 @@ PARTS = {"vae": "vae", "unet": "unet", "text": "text_encoder"}
 def prior_of(case: Case) -> StableDiffusion:
     """The tiny model of a manifest, its weights by the manifest's rule."""
     config = {name: case.config[name] for name in ("vae", "unet", "text", "scheduler")}
+    assert config["text"]["hidden_size"] % config["text"]["num_attention_heads"] == 0
     prior = tiny_prior(config=config, image_size=case.config.get("upsample", 0))
     state = fill_state(case.manifest)
     for prefix, name in PARTS.items():

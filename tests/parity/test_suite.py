@@ -151,6 +151,12 @@ UNREAD |= {("list_inference_32", "config.test_pointnum")}  # points asked for at
 # Where there are more views than the limit they are drawn anyway; seven views are one object of seven or of more.
 UNREAD |= {("novel-view-pairing", f"config.variants.{name}.repeats") for name in ("carla", "srn")}
 UNREAD |= {("novel-view-pairing", "config.variants.srn_small.views_per_object_test")}
+# Of diffusion models: sizes that are told and not built in, ends that only a text's summary knows, what samples alone use.
+DIFFUSION = ("vae.sample_size", "unet.sample_size", "text.projection_dim")
+DIFFUSION += tuple(f"text.{name}_token_id" for name in ("bos", "eos", "pad"))
+DIFFUSION += tuple(f"scheduler.{name}" for name in ("skip_prk_steps", "set_alpha_to_one", "steps_offset"))
+UNREAD |= {("14_textual_inversion", f"config.{name}") for name in (*DIFFUSION, "vae.scaling_factor")}
+UNREAD |= {("14_textual_inversion", "config.optimiser.weight_decay")}  # in five steps less than what is allowed
 # Probabilities between which none of the coins of these pictures lies.
 UNREAD |= {("21_textual_augmentation", f"config.{name}.p") for name in ("blur", "greyscale")}
 UNREAD |= {

@@ -11,5 +11,9 @@ def trainings() -> dict[str, Training]:
     from ..guidance.textual.train import TRAINING as EMBEDDING
     from ..matting.train import TRAINING as MATTING
 
-    found = [EMBEDDING, MATTING, *(each for own in declared(lambda method: method.trainings()).values() for each in own)]
+    found = [
+        EMBEDDING,
+        MATTING,
+        *(each for own in declared(lambda method: method.trainings()).values() for each in own),
+    ]
     return {each.name: each for each in sorted(found, key=lambda each: each.name)}
