@@ -151,7 +151,7 @@ UNREAD |= {("list_inference_32", "config.test_pointnum")}  # points asked for at
 # Where there are more views than the limit they are drawn anyway; seven views are one object of seven or of more.
 UNREAD |= {("novel-view-pairing", f"config.variants.{name}.repeats") for name in ("carla", "srn")}
 UNREAD |= {("novel-view-pairing", "config.variants.srn_small.views_per_object_test")}
-# Of diffusion models: sizes that are told and not built in, ends that only a text's summary knows, what samples alone use.
+# Of diffusion models: sizes that are told and not built in, ends that only summaries know, what sampling alone uses.
 DIFFUSION = ("vae.sample_size", "unet.sample_size", "text.projection_dim")
 DIFFUSION += tuple(f"text.{name}_token_id" for name in ("bos", "eos", "pad"))
 DIFFUSION += tuple(f"scheduler.{name}" for name in ("skip_prk_steps", "set_alpha_to_one", "steps_offset"))

@@ -11,9 +11,6 @@ def trainings() -> dict[str, Training]:
     from ..guidance.textual.train import TRAINING as EMBEDDING
     from ..matting.train import TRAINING as MATTING
 
-    found = [
-        EMBEDDING,
-        MATTING,
-        *(each for own in declared(lambda method: method.trainings()).values() for each in own),
-    ]
+    own = [each for several in declared(lambda method: method.trainings()).values() for each in several]
+    found = [EMBEDDING, MATTING, *own]
     return {each.name: each for each in sorted(found, key=lambda each: each.name)}
