@@ -12,12 +12,14 @@ import pytest
 import torch
 from PIL import Image
 from tests.data import category_cases, posed_files_cases
+from tests.methods.bootstrap.tiny_bootstrap import TINY_BACKBONE
 
 from monoform.errors import InputError
 from monoform.methods.bootstrap import BootstrapConfig, BootstrapEncoder, BootstrapGenerator, EncoderConfig
 from monoform.methods.bootstrap.config import Network, Rays, Scene, Training
 from monoform.methods.bootstrap.encoder import small_encoder
 from monoform.methods.bootstrap.evaluate import EVALUATION, BootstrapEvaluation, InvertedCategory
+from monoform.methods.bootstrap.train_encoder import PRESETS, EncoderTraining
 from monoform.training.weights import save_pretrained
 
 SIZE = 32
@@ -131,6 +133,22 @@ def test_other_views_of_the_same_object_are_compared(tmp_path: Path) -> None:
     blocks = list(inverted.blocks(range(1)))
     assert [block.more["shown"].item() for block in blocks] == [0, 1]
     assert np.isfinite(blocks[1].more["psnr"]).all() and blocks[0].images.shape == (1, 3, SIZE, SIZE)
+
+
+def test_an_encoder_that_is_missing_is_trained_first_and_kept(
+    cars: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = EncoderTraining(backbone=TINY_BACKBONE, batch=2, iterations=2, evaluated=2, evaluate_every=0)
+    monkeypatch.setitem(PRESETS, "small", quick)
+    options = cars | {"encoder": str(tmp_path / "run"), "refine": (0,), "generation": False, "train_encoder": "small"}
+    first = measured(tmp_path / "first", options)
+    file = tmp_path / "run" / "weights" / "model.safetensors"
+    made = file.stat().st_mtime_ns
+    assert measured(tmp_path / "second", options) == first and file.stat().st_mtime_ns == made
+    given = options | {"encoder": str(tmp_path / "run" / "weights")}
+    assert measured(tmp_path / "third", given | {"train_encoder": "none"}) == first
+    with pytest.raises(InputError, match="is kept in --encoder DIR"):
+        measured(tmp_path / "out", options | {"encoder": ""})
 
 
 def test_what_does_not_fit_is_said(cars: dict[str, Any], tmp_path: Path) -> None:

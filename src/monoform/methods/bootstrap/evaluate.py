@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,6 +36,7 @@ from .inversion_options import InversionOptions
 from .model import BootstrapGenerator
 from .networks import open_inverter
 from .objective import Kind, Objective
+from .train_encoder import ready_encoder
 
 TestSet = Literal["auto", "train", "test", "imagenet"]
 
@@ -59,6 +59,9 @@ class BootstrapEvaluation(EvaluationOptions):
     """Folder of the generator."""
     encoder: str = ""
     """Folder of its encoder, where that of the generator holds none."""
+    train_encoder: Literal["none", "small", "published"] = "none"
+    """Train the encoder first, where none lies in --encoder yet, and keep it there: small for CPUs, or published; see
+    `monoform train bootstrap-encoder`."""
     test_set: TestSet = "auto"
     """Photos that are inverted: test, train, or imagenet (ImageNet's cars that p3d_car is not trained on); auto: test
     where there is one."""
@@ -260,8 +263,25 @@ def _require_fit(config: BootstrapConfig, asked: BootstrapEvaluation) -> None:
         )
 
 
+def measure(asked: BootstrapEvaluation) -> str:
+    """Run the protocol, after the training of the encoder where that is asked for; what is printed."""
+    if asked.train_encoder != "none":
+        if not asked.encoder:
+            raise InputError("An encoder that is trained first is kept in --encoder DIR: give this folder, too.")
+        place = ready_encoder(
+            asked.weights,
+            asked.encoder,
+            asked.train_encoder,
+            photos=asked.data,
+            category=asked.category,
+            device=asked.device,
+        )
+        asked = replace(asked, encoder=place)
+    return evaluate(InvertedCategory.open, asked)
+
+
 EVALUATION = Evaluation(
     "photos inverted, other views and samples, after numbers of steps",
     BootstrapEvaluation,
-    partial(evaluate, InvertedCategory.open),
+    measure,
 )

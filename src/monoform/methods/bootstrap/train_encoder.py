@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from ...computing import DeviceWord
 from ...data.categories import open_category
 from ...errors import InputError
 from ...nn.segformer import SMALL, SegformerConfig, load_mix_transformer
 from ...ranges import require_ranges
 from ...training import LoopSettings, Training, TrainOptions, TrainResult, publish, train
 from ...training.card import weights_card
+from ...training.checkpoint import checkpoint_path
+from ...training.run_folder import run_folder
+from ...training.weights import CONFIG
 from .encoder import BootstrapEncoder, EncoderConfig
 from .encoder_task import EncoderTask
 from .feeding import views_of
@@ -101,6 +105,34 @@ def train_encoder(
     return result
 
 
+def ready_encoder(
+    weights: str, folder: str, config: str, *, photos: str = "", category: str = "", device: DeviceWord = "auto"
+) -> str:
+    """Folder of an encoder's weights; where none lie there yet, it is trained there first, or its training goes on.
+
+    Args:
+        weights: folder of the generator.
+        folder: of the encoder's weights, or of its training.
+        config: name of the configuration that is trained.
+        photos: folder of the published sets, and
+        category: of its photos, whose cameras renders are seen from.
+
+    Raises:
+        InputError: as `train_encoder`.
+        KeyboardInterrupt: a signal has stopped the training.
+    """
+    if (Path(folder) / CONFIG).is_file():
+        return folder
+    settings = replace(PRESETS[config], photos=photos, category=category)
+    options = settings.loop(steps=settings.iterations, device=device, prefetch=True)
+    if not checkpoint_path(Path(folder), options.steps).is_file():
+        with run_folder(folder):
+            result = train_encoder(weights, folder, options, settings)
+        if not result.finished:
+            raise KeyboardInterrupt
+    return str(Path(folder) / "weights")
+
+
 def cameras_of(net: BootstrapGenerator, source: str, settings: EncoderTraining) -> Views:
     """Cameras that renders are seen from: of all photos, or of those that the generator's weights hold.
 
@@ -169,7 +201,7 @@ def _card(data: str | Path, cameras: int, settings: EncoderTraining, result: Tra
     )
 
 
-PRESETS = {
+PRESETS: dict[str, EncoderTraining] = {
     "small": EncoderTraining(),
     "published": EncoderTraining(
         config="published",
