@@ -48,7 +48,7 @@ def options_of(training: Any) -> FitOptions:
         albedo_steps=training["albedo_iters"],
         views=views,
         photo=photo,
-        weights=Weights(**weights),
+        losses=Weights(**weights),
         optimizer=training.get("optim", "adamw"),
         rate=training.get("lr", 1e-3),
         prior_scale=1.0,

@@ -46,7 +46,7 @@ class Weights:
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
-            require_annealed(f"realfusion's weights.{item.name}", getattr(self, item.name))
+            require_annealed(f"realfusion's losses.{item.name}", getattr(self, item.name))
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,6 @@ class Compat:
     """Faults of the published code, each of which its checkpoints or figures were made with.
 
     Attributes:
-        mirrored: images of a mirrored world.
         off_center: the sector "front" begins at the photo's view and is not centered on it.
         inverted_replacement: the prompt is that of the front at all steps but one of `replace_every`, and the view's
             rays are moved and not replaced.
@@ -146,7 +145,6 @@ class Compat:
         zero_depth_clock: depth of training views is counted from where a ray enters the box.
     """
 
-    mirrored: bool = False
     off_center: bool = False
     inverted_replacement: bool = False
     late_occupancy: bool = False
@@ -178,7 +176,7 @@ class FitOptions:
         prior_scale: on the prior's gradient; 1/65536 is what the published mixed precision came to.
         views: cameras.
         photo: the photo's view.
-        weights: of the losses.
+        losses: their weights.
         network: sizes of the radiance field.
         compat: faults of the published code that are kept.
     """
@@ -196,7 +194,7 @@ class FitOptions:
     prior_scale: float = PUBLISHED_SCALE
     views: Views = field(default_factory=Views)
     photo: PhotoOptions = field(default_factory=PhotoOptions)
-    weights: Weights = field(default_factory=Weights)
+    losses: Weights = field(default_factory=Weights)
     network: FieldConfig = field(default_factory=FieldConfig)
     compat: Compat = field(default_factory=Compat)
 
@@ -212,3 +210,58 @@ class FitOptions:
 
 PUBLISHED = FitOptions(photo=PhotoOptions(background="learned"), network=PUBLISHED_FIELD, compat=Compat.published())
 """The published defaults, with their faults."""
+
+
+@dataclass(frozen=True)
+class RealFusionOptions(FitOptions):
+    """The fit, and the diffusion prior that it goes by.
+
+    Attributes:
+        prior: a folder with Stable Diffusion in the layout of diffusers, or OWNER/NAME on the Hugging Face hub.
+        text: what the photo shows; <token> stands for the learned word.
+        negative: what it does not.
+        embedding: file of the learned word, such as learned_embeds.bin; none: the text has no <token>.
+        guidance_scale: how much more of the text than of no text the prior sees.
+        timesteps: lowest and highest of the prior's timesteps that are drawn, as parts of its schedule, each "v", or
+            "a b" as weights are, separated by a slash.
+        prior_size: side in pixels at which the prior sees a view; 0 for its own.
+        suppress_face: what only the front has, such as "face": not wanted from other sides.
+        perp_neg: how much other sides must not look like the front, as far as that does not concern the object itself.
+        precision: of the prior's numbers: "float32", or "bfloat16" and "float16", which take half the memory.
+        offload: keep most of the prior on the CPU: for small GPUs.
+        run: folder of checkpoints, in which a fit that was stopped goes on; none: nothing is kept.
+        weights: folder of a field that is already fitted: it is shown, and nothing is fitted.
+        checkpoint_every: steps from checkpoint to checkpoint.
+        margin: around the object, as a share of the square that is cut out of the photo.
+        level: density per unit of the box at which the surface lies; 0: found.
+    """
+
+    prior: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    text: str = "A high-resolution DSLR image of an object"
+    negative: str = ""
+    embedding: str | None = None
+    guidance_scale: float = 100.0
+    timesteps: str = "0.02 / 0.98"
+    prior_size: int = 0
+    suppress_face: str = ""
+    perp_neg: float = 0.0
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    offload: bool = False
+    run: str | None = None
+    weights: str | None = None
+    checkpoint_every: int = 250
+    margin: float = 0.2
+    level: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whose = "realfusion's"
+        require_ranges(self, whose, guidance_scale=(0.0, 1e4), prior_size=(0, 2048), perp_neg=(0.0, 100.0))
+        require_ranges(self, whose, checkpoint_every=(1, 10_000_000), margin=(0.0, 0.45), level=(0.0, 1e6))
+        parts = self.timesteps.split("/")
+        if len(parts) != 2:
+            raise InputError(f"{whose} timesteps are {self.timesteps!r}; give the lowest / the highest: 0.02 / 0.98.")
+        for part in parts:
+            require_annealed(f"{whose} timesteps", part)
+        if self.precision not in ("float32", "bfloat16", "float16"):
+            raise InputError(f"{whose} precision is {self.precision!r}; choose float32, bfloat16 or float16.")

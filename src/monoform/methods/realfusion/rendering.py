@@ -14,7 +14,7 @@ from ...render.packed import composite_packed
 from .model import RealFusionField
 from .shading import Shading, normals, shade
 
-RAYS = 4096  # that are drawn at once where no gradient is asked for
+RAYS = 4096  # that are drawn at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +102,10 @@ def render(
     return found, Sampled(samples, points, directions.index_select(0, samples.ray), density, normal)
 
 
-@torch.no_grad()
 def render_chunks(
     field: RealFusionField, origins: Float[Tensor, "r 3"], directions: Float[Tensor, "r 3"], look: Look
 ) -> Seen:
-    """The same without gradients, of any number of rays."""
+    """The same of any number of rays, some after the others, without noise."""
     light = unit_light(origins) if look.light is None else look.light
     parts = []
     for part in slices(len(origins), RAYS):

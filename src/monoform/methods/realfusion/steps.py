@@ -109,7 +109,7 @@ class Terms:
 
     def weight(self, name: str) -> float:
         """The weight of a loss at this step."""
-        found = getattr(self.options.weights, name)
+        found = getattr(self.options.losses, name)
         return annealed(found, self.step, self.options.steps, published=self.options.compat.constant_annealing)
 
     def add(self, name: str, loss: Tensor) -> None:

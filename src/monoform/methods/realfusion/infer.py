@@ -1,0 +1,160 @@
+"""`realfusion`: from a photo with its mask to a field that pleases a diffusion prior from all sides."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...camera import Camera
+from ...errors import InputError
+from ...guidance import DiffusionPrior
+from ...scene import Photo, Provenance, Reconstruction, View
+from ...scene.single_view import single_view
+from ...training import TrainOptions, load_pretrained, publish, train
+from ...training.card import weights_card
+from ..base import MethodCard, Reconstructor
+from .config import RealFusionOptions
+from .guide import Guide, open_prior
+from .model import RealFusionField
+from .network_config import FieldConfig
+from .optimizing import clip_of
+from .photo_square import PhotoSquare, cut_square
+from .placed import PlacedField, PlacedRays
+from .task import FitTask
+
+CITATION = """@inproceedings{melaskyriazi2023realfusion,
+  title = {{RealFusion}: 360 Reconstruction of Any Object from a Single Image},
+  author = {Melas-Kyriazi, Luke and Laina, Iro and Rupprecht, Christian and Vedaldi, Andrea},
+  booktitle = {CVPR},
+  year = {2023}
+}"""
+Kind = TypeVar("Kind", bound="RealFusion")
+BEYOND = "The object reaches beyond the box in which there is a field, and is cut there: raise margin."
+
+
+class RealFusion(Reconstructor):
+    """A radiance field fitted to one photo, and to what a diffusion prior holds for likely from other sides.
+
+    Args:
+        config: options.
+        prior: the judge of views; None: the one that the options name, opened when it is needed.
+    """
+
+    config_class: ClassVar[type] = RealFusionOptions
+    card: ClassVar[MethodCard] = MethodCard(
+        name="realfusion",
+        summary="any object to 360 degrees: a field fitted to the photo and to a diffusion model, slow",
+        needs="Stable Diffusion in the layout of diffusers, and for real use a GPU",
+        license="Apache-2.0; the diffusion model has a license of its own",
+        weights=None,
+        size=0.0,
+        citation=(CITATION,),
+    )
+
+    def __init__(self, config: RealFusionOptions | None = None, *, prior: DiffusionPrior | None = None) -> None:
+        self.config, self.prior = config or RealFusionOptions(), prior
+        self.device = torch.device("cpu")
+        self.net: RealFusionField | None = None
+        if self.config.weights is not None:
+            self.net = load_pretrained(RealFusionField, FieldConfig, self.config.weights)[0]
+
+    def to(self: Kind, device: torch.device | str) -> Kind:
+        """The method on a device; its prior is opened there."""
+        moved = Reconstructor.to(self, device)
+        moved.device = torch.device(device)
+        return moved
+
+    def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
+        """The object in the cube of half side 0.5 around the origin, the photo taken from +z.
+
+        Args:
+            views: one photo with its mask, with its intrinsics where known.
+            generator: the only source of randomness.
+
+        Raises:
+            InputError: there is not exactly one view, it has no mask, the prior cannot be opened, or the fit was
+                stopped.
+        """
+        view, silhouette = single_view(views, "realfusion")
+        seed = int(torch.randint(2**31, (), generator=generator))
+        with torch.inference_mode(False), torch.enable_grad():
+            square = cut_square(view.photo, view.camera, self.config, self.config.margin)
+            net = self.fitted(square, seed) if self.net is None else self.net
+        photo = view.photo
+        if square.reach(float(square.pose[:3, 3].norm())) * (1.0 - 2.0 * self.config.margin) > net.config.bound:
+            photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), (BEYOND,))
+        field = PlacedField(net)
+        return Reconstruction(
+            field=field,
+            views=(View(photo, camera_of(square, photo, field)),),
+            provenance=Provenance(
+                "realfusion",
+                self.config,
+                weights={"source": self.config.weights or self.config.prior},
+                citation=self.card.citation,
+            ),
+            renderer=PlacedRays(field),
+            level=self.level(net) / field.scale,
+        )
+
+    def fitted(self, square: PhotoSquare, seed: int) -> RealFusionField:
+        """A field that shows the photo; with averaged weights, in evaluation mode."""
+        config = self.config
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            net = RealFusionField(config.network)
+        prior = self.prior if self.prior is not None else open_prior(config, self.device)
+        task = FitTask(net, square, config, Guide(prior, config))
+        options = TrainOptions(
+            steps=config.steps,
+            seed=seed,
+            clip=clip_of(config.optimizer),
+            checkpoint_every=config.checkpoint_every,
+            evaluate_every=config.checkpoint_every,
+            device="cuda" if self.device.type == "cuda" else "cpu",
+        )
+        place = nullcontext(config.run) if config.run else tempfile.TemporaryDirectory(prefix="monoform-")
+        with place as folder:
+            result = train(task, folder, options=options)
+            if not result.finished:
+                kept = f"; give the same command again to go on from {config.run}" if config.run else ""
+                raise InputError(f"The fit was stopped ({result.stopped}) at step {result.step}{kept}.")
+            text = weights_card(
+                "RealFusion, a field of one object",
+                "A radiance field fitted to one photo and a diffusion prior (Melas-Kyriazi et al. 2023).",
+                data="one photo; the prior is that of the options.",
+                training=f"{result.step} steps.",
+                license="that of the photo; the code is under Apache-2.0.",
+                fails="everything but this object.",
+            )
+            publish(net, config.network, result, Path(folder) / "weights", card=text)
+        net.occupancy.unpack()
+        return net.eval().requires_grad_(False)
+
+    def level(self, net: RealFusionField) -> float:
+        """Density of the surface, per unit of the box: that of cells that count as occupied, where none is given."""
+        if self.config.level:
+            return self.config.level
+        return min(net.occupancy.mean_density, net.occupancy.density_threshold)
+
+
+def camera_of(square: PhotoSquare, photo: Photo, field: PlacedField) -> Camera:
+    """The camera of the whole photo in the world: that of the square, whose middle it looks through."""
+    left, top, side, _ = square.window
+    pose = square.pose.detach().cpu().clone()
+    if field.net.config.mirrored:
+        pose[0] = -pose[0]
+        # The image's right is the world's right again.
+    pose[:3, 3] *= field.scale
+    focal = 0.5 * side / float(torch.deg2rad(torch.tensor(0.5 * square.fov)).tan())
+    matrix: Float[Tensor, "3 3"] = torch.tensor(
+        [[focal, 0.0, left + 0.5 * side], [0.0, focal, top + 0.5 * side], [0.0, 0.0, 1.0]]
+    )
+    return Camera(pose[None].float(), matrix[None].float(), photo.width, photo.height)

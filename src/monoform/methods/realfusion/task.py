@@ -1,0 +1,179 @@
+"""The fit as a task of the training loop: the prior's views and the photo's rays in turn, empty space, averages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ...training import Ema, Phase
+from ...training.phase import Term
+from .cameras import FRONT, Jitter, angles_of, look_at, on_sphere, rays, upper_box, view_labels
+from .config import FitOptions, Views
+from .films import channels, orbit_poses
+from .model import RealFusionField
+from .optimizing import averages_of, groups_of, optimizer_of
+from .photo_square import PhotoSquare
+from .steps import (
+    PhotoRays,
+    PriorDraws,
+    Terms,
+    add_photo_terms,
+    add_view_terms,
+    choose,
+    orientation_of,
+    padded_rows,
+    photo_view,
+    prior_view,
+    prompt_of,
+    smoothness_of,
+)
+
+Judge = Callable[[Tensor, Tensor, int, torch.Generator], Tensor]
+"""(pictures (b, h, w, 3), labels (b), step, generator) -> a scalar whose gradient is the prior's."""
+OF_VIEWS = ("entropy", "opacity", "orient", "smooth", "smooth_2d")
+"""Losses of any view, whoever judges it."""
+SHOWN = 64  # pixels of the pictures of a fit's progress
+
+
+def draw_views(
+    views: Views, generator: torch.Generator, *, mirrored: bool = False, centered: bool = True
+) -> tuple[Float[Tensor, "b 4 4"], Float[Tensor, " b"], Int[Tensor, " b"]]:
+    """Poses, vertical fields of view in degrees, and labels of random views around the object."""
+    count = views.count
+
+    def draw(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=generator.device)
+
+    def between(limits: tuple[float, float]) -> Tensor:
+        return limits[0] + (limits[1] - limits[0]) * draw(count)
+
+    radius, fov = between(views.radius_range), between(views.fov_range)
+    even = upper_box(draw(count, 3))
+    polar, azimuth = torch.deg2rad(between(views.polar_range)), torch.deg2rad(between(views.azimuth_range))
+    chosen = (draw(count) < views.sphere_share)[:, None]
+    centers = torch.where(chosen, even, on_sphere(polar, azimuth, 1.0))
+    jitter = None
+    if views.jitter:
+        moves = [torch.randn(count, 3, generator=generator, device=generator.device) for _ in range(2)]
+        jitter = Jitter(draw(count, 3), *moves)
+    labels = view_labels(*angles_of(centers), front=views.front, overhead=views.overhead, centered=centered)
+    return look_at(centers * radius[:, None], mirrored=mirrored, jitter=jitter), fov, labels
+
+
+class FitTask:
+    """A field, the photo that it is to show, and who judges it from other sides.
+
+    Args:
+        field: that is fitted.
+        square: the photo.
+        options: of the fit.
+        judge: the prior; None: the photo alone counts.
+    """
+
+    def __init__(
+        self, field: RealFusionField, square: PhotoSquare, options: FitOptions, judge: Judge | None = None
+    ) -> None:
+        self.module: nn.Module = field
+        self.field, self.square, self.options, self.judge = field, square, options, judge
+        self.origins, self.directions = square.rays()
+
+    def phases(self) -> list[Phase]:
+        """One, whose terms are the prior's view and the photo's rays."""
+        options = self.options
+        optimizer = optimizer_of(options.optimizer, options.rate, options.weight_decay)
+        return [Phase("fit", groups_of(self.field, options), self._loss, optimizer=optimizer)]
+
+    def ema(self) -> Ema | None:
+        """Averaged weights, which are what is shown in the end."""
+        return averages_of(self.field, self.options)
+
+    def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Rays of the photo and cameras of the prior's views."""
+        options, network = self.options, self.options.network
+        pick = torch.randint(len(self.origins), (options.photo.rays,), generator=generator, device=generator.device)
+        centered = not options.compat.off_center
+        poses, fov, labels = draw_views(options.views, generator, mirrored=network.mirrored, centered=centered)
+        pick, square = pick.cpu(), self.square
+        return {
+            "origins": self.origins[pick],
+            "directions": self.directions[pick],
+            "rgb": square.rgb.reshape(-1, 3)[pick],
+            "alpha": square.alpha.flatten()[pick],
+            "poses": poses,
+            "fov": fov,
+            "labels": labels,
+        }
+
+    def before_step(self, step: int, generator: torch.Generator) -> None:
+        """Show the fine levels when it is time, and look for empty space now and then."""
+        options = self.options
+        self.field.hide_levels(options.hidden_levels if step <= options.hidden_steps else 0)
+        if step % options.occupancy_every == 0 and (step > 0 or not options.compat.late_occupancy):
+            self.field.occupancy.update(self.field.density, generator=generator)
+
+    def pictures(self, module: nn.Module) -> Mapping[str, Float[Tensor, "h w 3"]]:
+        """Colors and shape from four sides."""
+        assert isinstance(module, RealFusionField)
+        views, fov = self.options.views, 0.5 * sum(self.options.views.fov_range)
+        poses = orbit_poses(4, views.elevation, views.radius, mirrored=self.options.network.mirrored)
+        seen = [channels(module, pose.to(module.encoder.embeddings), fov, SHOWN) for pose in poses]
+        return {name: torch.cat([found[name] for found in seen], dim=1).cpu() for name in ("rgb", "textureless")}
+
+    def _loss(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Term]:
+        photo = self.options.photo
+        due = step >= photo.start and (step - photo.start) % photo.every == 0
+        if due:
+            yield self._photo(batch, step, generator)
+        terms = Terms(self.options, step)
+        judged = self.judge is not None and terms.weight("prior") > 0
+        if judged or not due or any(terms.weight(name) for name in OF_VIEWS):
+            yield self._view(batch, step, generator)
+
+    def _photo(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Term:
+        seen_rays = PhotoRays(batch["origins"], batch["directions"], batch["rgb"], batch["alpha"])
+        place = generator.device
+        march = torch.rand(len(seen_rays.origins), generator=generator, device=place)
+        draws = torch.randn(2, 3, generator=generator, device=place)
+        seen = photo_view(self.field, seen_rays, march, draws, step, self.options)
+        terms = Terms(self.options, step)
+        add_photo_terms(terms, seen, seen_rays)
+        return _term(terms)
+
+    def _view(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Term:
+        options, size = self.options, self.options.views.size
+        count = len(batch["poses"])
+        draws = PriorDraws.draw(count * size * size, generator)
+        choice = choose(step, draws.shading, options)
+        origins, directions = (each.flatten(0, 1) for each in rays(batch["poses"], batch["fov"], size, size))
+        labels = prompt_of(batch["labels"], choice)
+        if choice.own:
+            origins, directions = (each.to(origins).repeat(count, 1) for each in self.square.rays(size))
+            labels = torch.full_like(labels, FRONT)
+        seen, sampled = prior_view(self.field, origins, directions, choice, draws, options)
+        terms = Terms(options, step)
+        smooth = None
+        if terms.weight("smooth"):
+            points = len(sampled.points)
+            rows = padded_rows(points) if options.compat.padded_means else points
+            perturb = torch.randn(rows, 3, generator=generator, device=generator.device)
+            smooth = smoothness_of(self.field, sampled, perturb, options)
+        maps = seen.normals.reshape(count, size, size, 3).permute(0, 3, 1, 2)
+        add_view_terms(terms, seen.alpha.reshape(count, -1), maps, orientation_of(sampled, options), smooth)
+        weight = terms.weight("prior") * options.prior_scale
+        if self.judge is not None and weight:
+            judged = self.judge(seen.image.reshape(count, size, size, 3), labels, step, generator)
+            terms.values["prior"] = judged.detach()
+            terms.total = terms.total + weight * judged
+        return _term(terms)
+
+
+def _term(terms: Terms) -> Term:
+    total: Any = terms.total
+    if not isinstance(total, Tensor) or not total.requires_grad:
+        total = sum(value * 0.0 for value in terms.live.values())  # nothing has a weight
+    return total, {name: value for name, value in terms.values.items() if math.isfinite(float(value))}
