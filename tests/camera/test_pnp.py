@@ -89,6 +89,23 @@ def test_a_third_of_wrong_points_does_not_matter(orthographic: bool):
     assert torch.equal(again.camera_from_world, robust.camera_from_world)
 
 
+def test_rounds_that_fit_by_some_of_the_points_find_the_same():
+    """A third of all points is wrong; one image has fewer points than are fitted, and all of them count at the end."""
+    draw = torch.Generator().manual_seed(7)
+    camera = cameras(3, draw)
+    points = torch.randn(3, 400, 3, generator=draw, dtype=torch.float64)
+    pixels = camera.project(points)[0]
+    pixels = pixels + 0.1 * torch.randn(pixels.shape, generator=draw, dtype=torch.float64)
+    points[:, ::3] = torch.randn(3, 134, 3, generator=draw, dtype=torch.float64)
+    weights = torch.ones(3, 400)
+    weights[1, 40:] = 0.0
+    given = (points, pixels, weights, camera.intrinsics[:, None])
+    whole, some = (solve_pnp(*given, options=PnpOptions(fitted=fitted)) for fitted in (400, 100))
+    torch.testing.assert_close(some.camera_from_world, whole.camera_from_world, atol=1e-3, rtol=0)
+    assert not torch.equal(some.camera_from_world, whole.camera_from_world)
+    assert float(rotation_gap(some.camera_from_world[:, 0], camera).max()) < 0.01
+
+
 def test_without_wrong_points_the_robust_answer_is_that_of_least_squares():
     draw = torch.Generator().manual_seed(5)
     camera = cameras(6, draw)

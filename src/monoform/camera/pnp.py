@@ -35,7 +35,8 @@ class PnpOptions:
             result is that of plain least squares.
         sample_size: points of each.
         judged_by: points, drawn by their weights, whose median error decides between starts.
-        rounds: how often the points' weights are made anew.
+        rounds: how often the points' weights are made anew,
+        fitted: by so many points at most, evenly taken from all; the last time all count.
         steps: of least squares in each round.
         refine_focal: whether focal lengths are refined too; the given ones are starts then.
         precision: distance in the image, in the intrinsics' unit, within which a point is always believed.
@@ -45,15 +46,21 @@ class PnpOptions:
     sample_size: int = 6
     judged_by: int = 256
     rounds: int = 4
+    fitted: int = 1024
     steps: int = 6
     refine_focal: bool = False
     precision: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.samples < 0 or self.sample_size < LEAST_POINTS or min(self.judged_by, self.rounds, self.steps) < 1:
+        if (
+            self.samples < 0
+            or self.sample_size < LEAST_POINTS
+            or min(self.judged_by, self.rounds, self.fitted, self.steps) < 1
+        ):
             raise InputError(
                 f"PnP has samples {self.samples}, sample_size {self.sample_size}, judged_by {self.judged_by}, rounds"
-                f" {self.rounds} and steps {self.steps}; give at least 0, {LEAST_POINTS}, 1, 1 and 1."
+                f" {self.rounds}, fitted {self.fitted} and steps {self.steps}; give at least 0, {LEAST_POINTS}, 1, 1, 1"
+                " and 1."
             )
 
 
@@ -210,6 +217,17 @@ def _picked(problem: PnpProblem, index: Int[Tensor, "h k"]) -> PnpProblem:
     return replace(problem, points=points, plane=plane, weights=torch.ones_like(points[:, :, 0]))
 
 
+def _thinned(problem: PnpProblem, most: int) -> PnpProblem:
+    """At most so many points of each pose, evenly taken from those with a weight, which come first."""
+    if problem.points.shape[1] <= most:
+        return problem
+    count = (problem.weights > 0).sum(dim=1, keepdim=True)
+    index = torch.arange(most, device=count.device) * count // most
+    rows = torch.arange(len(index), device=index.device)[:, None]
+    points, plane, weights = (each[rows, index] for each in (problem.points, problem.plane, problem.weights))
+    return replace(problem, points=points, plane=plane, weights=weights)
+
+
 def _median(problem: PnpProblem, state: State) -> Float[Tensor, " h"]:
     """Of the errors, infinite where half of the points lie behind the camera."""
     median = problem.errors(state).median(dim=1).values
@@ -222,10 +240,11 @@ def _robust(
     problem: PnpProblem, judged: PnpProblem, state: State, options: PnpOptions
 ) -> tuple[State, Float[Tensor, " h"]]:
     """Refined by least squares whose weights fall to 0 at a limit, found anew in each round; last, of all within it."""
+    few = _thinned(problem, options.fitted)
     for _ in range(options.rounds):
         limits = _limits(judged, state, options.precision)
-        ratio = (problem.errors(state) / limits[:, None]).clamp_max(1.0)
-        state = problem.refined(state, problem.weights * (1.0 - ratio.square()).square(), options.steps)
+        ratio = (few.errors(state) / limits[:, None]).clamp_max(1.0)
+        state = few.refined(state, few.weights * (1.0 - ratio.square()).square(), options.steps)
     limits = _limits(judged, state, options.precision)
     state = problem.refined(state, problem.weights * (problem.errors(state) <= limits[:, None]), options.steps)
     return state, _limits(judged, state, options.precision)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .least_squares import NormalEquations, State, levenberg_marquardt
-from .lie import hat, se3_exp
+from .lie import se3_exp
 from .pnp_closed_form import orthographic_pose, perspective_pose
 from .rigid import transform_points
 
@@ -76,22 +76,32 @@ class PnpProblem:
         """Of the motion of the camera's axes (rotation, translation), then of the zoom."""
         local = self._local(state)
         seen = self._seen(local, state["zoom"])
-        residual = (seen - self.plane) @ self.pixels_from_plane.mT
-        one, zero = torch.ones_like(local[:, :, 0]), torch.zeros_like(local[:, :, 0])
+        # One row of numbers for each unknown: sums over points then read memory in order.
+        x, y, z = local.mT.unbind(1)
+        one, zero = torch.ones_like(x), torch.zeros_like(x)
         if self.orthographic:
-            rows = torch.stack([one, zero, zero, zero, one, zero], dim=2)
+            rows = [
+                torch.stack([zero, z, -y, one, zero, zero], dim=1),
+                torch.stack([-z, zero, x, zero, one, zero], dim=1),
+            ]
         else:
-            x, y, z = local.unbind(2)
-            rows = torch.stack([one / z, zero, -x / z**2, zero, one / z, -y / z**2], dim=2)
-        of_points = rows.unflatten(2, (2, 3)) * state["zoom"].exp()[:, None, None, None]
-        of_zoom = seen[..., None] * float(self.orthographic or self.free_zoom)
-        jacobian = torch.cat([-of_points @ hat(local), of_points, of_zoom], dim=3)
-        jacobian = self.pixels_from_plane[:, None] @ jacobian
-        weighted = jacobian * self.weights[:, :, None, None]
-        cost = 0.5 * (residual.square().sum(2) * self.weights).sum(1)
-        flat, residual = weighted.flatten(1, 2), residual.flatten(1)
-        matrix = flat.mT @ jacobian.flatten(1, 2)
-        return NormalEquations(cost, matrix, (flat * residual[:, :, None]).sum(1))
+            near = 1.0 / z
+            u, v = x * near, y * near
+            rows = [
+                torch.stack([-u * v, 1.0 + u * u, -v, near, zero, -u * near], dim=1),
+                torch.stack([-1.0 - v * v, u * v, u, zero, near, -v * near], dim=1),
+            ]
+        zoom, free = state["zoom"].exp()[:, None, None], float(self.orthographic or self.free_zoom)
+        plane = [torch.cat([row * zoom, free * seen[:, None, :, axis]], dim=1) for axis, row in enumerate(rows)]
+        parts = []
+        for axis in range(2):
+            mix = self.pixels_from_plane[:, axis, :, None, None]
+            jacobian = mix[:, 0] * plane[0] + mix[:, 1] * plane[1]
+            residual = ((seen - self.plane) * mix[:, None, :, 0, 0]).sum(dim=2)
+            weighted = self.weights * residual
+            matrix = (jacobian * self.weights[:, None]) @ jacobian.mT
+            parts.append((0.5 * (weighted * residual).sum(dim=1), matrix, (jacobian @ weighted[:, :, None])[:, :, 0]))
+        return NormalEquations(*(one + other for one, other in zip(*parts, strict=True)))
 
 
 def _moved(state: State, step: Float[Tensor, "h 7"]) -> State:
