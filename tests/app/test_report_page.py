@@ -40,6 +40,14 @@ def test_policy_names_exactly_this_style_and_script(result_folder: Path) -> None
         assert f"{tag}-src 'sha256-{base64.b64encode(hashlib.sha256(body[1].encode()).digest()).decode()}'" in policy[1]
 
 
+def test_the_camera_is_the_photos_where_there_is_a_photo(result_folder: Path) -> None:
+    photos, its = "Photo\N{RIGHT SINGLE QUOTATION MARK}s camera", "Its camera"
+    for names, other in ((photos, its), (its, photos)):
+        words = Addresses(write_report(result_folder).read_text()).words
+        assert names in words and other not in words
+        (result_folder / "photo.png").unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize("missing", [*OPTIONAL, "all"])
 def test_missing_files_are_left_out(result_folder: Path, missing: str) -> None:
     for name in OPTIONAL if missing == "all" else (missing,):

@@ -1,4 +1,4 @@
-"""Options of nested dataclasses are changed together."""
+"""Options of nested dataclasses are changed together; what a training tells at its end."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from monoform.cli.settings import parse_settings
+from monoform.cli.settings import option_rows, parse_settings
+from monoform.cli.train import told
 from monoform.errors import InputError
+from monoform.methods.pof3d.training_config import Pof3dTraining
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,32 @@ def test_the_order_of_options_does_not_matter(words: list[str]) -> None:
 def test_what_is_not_valid_together_is_refused() -> None:
     with pytest.raises(InputError, match="empty"):
         parse_settings(Whole, ["span.low=30"], "it")
+
+
+@dataclass(frozen=True)
+class Judge:
+    size: int = field(default=8, metadata={"derived": True})
+    width: int = 3
+
+
+@dataclass(frozen=True)
+class Judged:
+    judge: Judge = field(default_factory=Judge)
+
+
+def test_what_others_decide_is_no_option() -> None:
+    assert [name for name, _, _ in option_rows(Judged)] == ["judge.width"]
+    assert parse_settings(Judged, ["judge.width=4"], "it", Judged(Judge(size=16))) == {"judge": Judge(16, 4)}
+    with pytest.raises(InputError, match=r"judge\.size=4: give NAME=VALUE with a NAME of it: judge\.width"):
+        parse_settings(Judged, ["judge.size=4"], "it")
+    assert "discriminator.resolution" not in {name for name, _, _ in option_rows(Pof3dTraining)}
+
+
+def test_a_training_tells_few_of_its_figures_at_its_end() -> None:
+    few = {"loss": 2.0, "evaluate/psnr": 20.5}
+    assert told(few) == "loss 2, evaluate/psnr 20.5"
+    bins = {f"evaluate/yaw_from_{low}": 0.1 for low in range(0, 360, 30)}
+    losses = {f"{name}/loss": 1.0 for name in "abc"} | {f"{name}/rate": 1e-3 for name in "abcdefgh"}
+    line = told(losses | bins | {"evaluate/fid": 3.25})
+    assert "evaluate/fid 3.25" in line and "c/loss 1" in line and "_from_" not in line
+    assert line.count(",") == 7 and line.endswith("; all 24 figures are in metrics.jsonl")

@@ -113,6 +113,13 @@ BAD = {
     ),
     "labels are words": (lambda place: folder_of(place, SQUARE, "none"), {}, "is no list of labels"),
     "label of words": (lambda place: folder_of(place, SQUARE, [[name, "x"] for name in NAMES]), {}, "list of numbers"),
+    "entry of three": (lambda place: folder_of(place, SQUARE, [["a.png", 1, 2]]), {}, "is no list of labels"),
+    "labels of one twice": (
+        lambda place: folder_of(place, SQUARE, [[name, 0] for name in NAMES] + [["a.png", 1]]),
+        {},
+        "two different labels for a.png",
+    ),
+    "too large": (lambda place: folder_of(place, SQUARE, [[name, [1e300]] for name in NAMES]), {}, "1e.300, too large"),
     "no resolution": (lambda place: folder_of(place, SQUARE), {"resolution": 0}, "must be at least 1"),
     "no angle": (lambda place: folder_of(place, SQUARE), {"label_fov": 180.0}, "field of view"),
 }

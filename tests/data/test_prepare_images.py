@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,6 +110,18 @@ def test_labels_of_half_of_them_are_left_out_and_said(tmp_path: Path, capsys: py
     assert ImageSet(tmp_path / "first.zip").label(0).tolist() == np.float32(LABEL).tolist()
     assert prepare(place, tmp_path / "none.zip", "--max-images", "1", "--no-labels") == 0
     assert not ImageSet(tmp_path / "none.zip").has_labels
+
+
+@pytest.mark.parametrize("wrong", [["a.png", "front"], ["a.png", [1e300]], ["a.png"], ["b.png", [1.0]]])
+def test_wrong_labels_are_refused_before_anything_is_written(
+    wrong: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = ["b.png" if wrong[0] == "a.png" else "a.png", LABEL]
+    place = folder_of(tmp_path / "photos", {"a.png": (8, 8), "b.png": (8, 8)}, [wrong, right])
+    with pytest.raises(InputError, match=r"dataset\.json"):
+        prepare(place, tmp_path / "set.zip")
+    assert not (tmp_path / "set.zip").exists()
+    assert prepare(place, tmp_path / "set.zip", "--no-labels") == 0
 
 
 def test_a_field_of_view_becomes_the_label_of_what_has_none(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import io
 import os
 import pickle
 import random
+import re
 import resource
 import struct
 import subprocess
@@ -287,3 +288,21 @@ def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path) -> None:
         file.truncate(20 << 30)
     with pytest.raises(InputError, match="far more"):
         read_pickled_modules(tmp_path / "large.pkl", "give another")
+
+
+PYTHON = re.compile(r"codec|opcode|object|NoneType|has no attribute|Error|dict\b|__|unpack|argument|b'")
+
+
+@pytest.mark.usefixtures("published_names")
+def test_a_damaged_file_is_told_without_words_of_python(tmp_path: Path) -> None:
+    data, _ = snapshot()
+    draw, told = random.Random(1), set()
+    for number in range(30):
+        changed = bytearray(data)
+        for _ in range(1 + number % 3):
+            changed[draw.randrange(len(data))] = draw.randrange(256)
+        try:
+            read(bytes(changed), tmp_path)
+        except InputError as error:
+            told.add(str(error).partition("truncated (")[2].rpartition("): ")[0])
+    assert len(told) > 3 and not [reason for reason in told if PYTHON.search(reason.partition("it holds ")[0])]

@@ -31,6 +31,15 @@ PICTURES = {  # caption, class
     "hypotheses.jpg": ("Hypotheses, the best first", "wide"),
 }
 PHOTO_NAMES = ("photo.jpg", "photo.jpeg", "photo.png", "photo.webp")
+OF_PHOTO = {
+    "camera_name": "Photo&rsquo;s camera",
+    "camera_help": "&ldquo;Photo&rsquo;s camera&rdquo; puts you where the photo was taken: with the slider the photo "
+    "fades over the mesh.",
+}
+OF_SAMPLE = {
+    "camera_name": "Its camera",
+    "camera_help": "&ldquo;Its camera&rdquo; shows the mesh from the camera of camera.json.",
+}
 
 
 def write_report(folder: Path) -> Path:
@@ -75,6 +84,7 @@ def _page(folder: Path, mesh: Mesh) -> str:
         "notices": _notices(result),
         "canvas_label": html.escape(f"Turning view of the mesh made from {name}"),
         "photo_layer": _photo_layer(photo_uri),
+        **(OF_PHOTO if photo else OF_SAMPLE),
         "cards": cards(folder, result, camera),
         "footer": html.escape("Made by monoform. This page needs no network; the links lead to the files beside it."),
     }

@@ -34,8 +34,8 @@ class Images:
     """Take the first so many photos."""
     fov: float | None = None
     """Field of view in degrees that becomes the label of photos without labels."""
-    no_labels: bool = False
-    """Leave labels out."""
+    labels: bool = True
+    """Keep the labels of photos, where all have one."""
     overwrite: bool = False
     """Replace a zip file that it did not write."""
 
@@ -49,7 +49,7 @@ def run(asked: Images) -> int:
 
     interruptible()
     width, height = _size(asked.resolution)
-    options = SetOptions(asked.transform, width, height, asked.max_images, asked.fov, not asked.no_labels)
+    options = SetOptions(asked.transform, width, height, asked.max_images, asked.fov, asked.labels)
     with work("preparing photos", unit="photo") as show:
         made = prepare_images(asked.data, asked.out, options, overwrite=asked.overwrite, progress=show)
     for name, reason in made.failed.items():

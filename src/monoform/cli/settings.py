@@ -139,6 +139,8 @@ def _leaves(kind: type, start: Any, before: str = "") -> Iterator[tuple[str, Any
     """Name, type and default of each option, those of nested dataclasses in their place."""
     hints = get_type_hints(kind)
     for item in fields(kind):
+        if item.metadata.get("derived"):  # what others decide is no option
+            continue
         value = getattr(start, item.name)
         if is_dataclass(value) and not isinstance(value, type):
             yield from _leaves(type(value), value, f"{before}{item.name}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -92,6 +93,17 @@ STOPPED = {
 }
 
 
+TOLD = 8
+
+
+def told(metrics: Mapping[str, float]) -> str:
+    """The last evaluation, without the bins of histograms, then losses, then others: the first few of them."""
+    ranks = {name: (not name.startswith("evaluate/"), not name.endswith("loss")) for name in metrics}
+    first = sorted((name for name in metrics if "_from_" not in name), key=lambda name: ranks[name])[:TOLD]
+    figures = ", ".join(f"{name} {metrics[name]:.4g}" for name in metrics if name in first)
+    return figures if len(first) == len(metrics) else f"{figures}; all {len(metrics)} figures are in metrics.jsonl"
+
+
 def run(words: list[str]) -> int:
     """Train, then write the weights of what is there."""
     training, asked = read(words)
@@ -116,8 +128,7 @@ def run(words: list[str]) -> int:
     with run_folder(asked.out):
         data = asked.data if training.remote else Path(asked.data)
         result = training.run(data, asked.out, options, settings)
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
-    print(f"{result.step} of {steps} steps are done{STOPPED.get(result.stopped, '')}. {figures}")
+    print(f"{result.step} of {steps} steps are done{STOPPED.get(result.stopped, '')}. {told(result.metrics)}")
     if (asked.out / "weights").is_dir():
         print(f"weights: {asked.out / 'weights'}")
     return 0 if result.stopped in ("done", "time") else 130

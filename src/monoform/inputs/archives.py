@@ -61,6 +61,11 @@ def open_archive(
         raise damaged(path, error, advice) from error
 
 
+STUMBLES = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionError, MemoryError, RecursionError)
+TELLING = ("monoform", "zipfile", "tarfile", "gzip")
+"""Modules whose errors say what is wrong with a file."""
+
+
 def read_exactly(file: io.BufferedIOBase, size: int) -> bytearray:
     """So many bytes of a file or of a member, whose memory grows only as they come.
 
@@ -78,5 +83,17 @@ def read_exactly(file: io.BufferedIOBase, size: int) -> bytearray:
 
 def damaged(path: str | AnyPath, error: Exception, advice: str) -> InputError:
     """The sentence for a file whose bytes are not what they should be."""
-    reason = " ".join(str(error).split())[:120] or type(error).__name__
-    return InputError(f"{path} cannot be read, it is damaged or truncated ({reason}): {advice}.")
+    return InputError(f"{path} cannot be read, it is damaged or truncated ({_reason(error)}): {advice}.")
+
+
+def _reason(error: Exception) -> str:
+    """What a reader says of the bytes; what Python says of the code that stumbled over them tells a user nothing."""
+    if isinstance(error, UnicodeError):
+        return "a word in it is not UTF-8"
+    told, trace = " ".join(str(error).split())[:120], error.__traceback__
+    if isinstance(error, EOFError):
+        return told or "it ends too early"
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] if trace else ""
+    return told if told and place in TELLING and not isinstance(error, STUMBLES) else "its bytes make no sense"

@@ -135,7 +135,7 @@ def allowed_names(spend: Callable[[int], None], room: int) -> Mapping[str, Any]:
 def _short(word: Any) -> str:
     """A word or a number; a container in its place would be written out in full."""
     if not isinstance(word, (str, int)):
-        raise ValueError(f"it has a {type(word).__name__} in the place of a word")
+        raise ValueError("it has something else in the place of a word")
     return str(word)[:20]
 
 

@@ -97,7 +97,7 @@ def state_dict_of(module: Any) -> dict[str, Tensor]:
         kept = {name: tensor for name, tensor in buffers.items() if name not in passing}
         for name, tensor in (parameters | kept).items():
             if tensor is not None and not isinstance(tensor, Tensor):
-                raise ValueError(f"its {prefix[-60:]}{str(name)[:20]} is a {type(tensor).__name__} and no tensor")
+                raise ValueError(f"its {prefix[-60:]}{str(name)[:20]} is no tensor")
             if tensor is not None:
                 found[f"{prefix}{name}"] = tensor
         waiting += [(f"{prefix}{name}.", part) for name, part in modules.items() if part is not None]
@@ -170,7 +170,7 @@ class _Names(Mapping[str, Any]):
 
     def _fill(self, made: PickledObject, state: Any) -> None:
         if type(state) is not dict:
-            raise ValueError(f"it has an object whose state is a {type(state).__name__}")
+            raise ValueError("it has an object whose state is no table")
         self.reader.spend(len(state))
         made.update(state)
 

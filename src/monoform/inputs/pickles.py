@@ -16,6 +16,7 @@ from typing import Any
 
 MAX_STEPS = 1_000_000  # a training's checkpoint of 3000 tensors takes some 150 000
 MAX_DEPTH = 64
+WORDS: dict[type, str] = {str: "word", list: "list", dict: "table", set: "set", tuple: "list of arguments"}
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _EMPTY: dict[str, type] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_SET": set}
 _IGNORED = ("PROTO", "FRAME", "STOP")
@@ -104,7 +105,7 @@ class Unpickler:
         elif name == "BUILD":
             state, maker = stack.pop(), self.fills.get(id(stack[-1]), (None, None))[1]
             if maker is None or maker.fill is None:
-                raise ValueError(f"it sets the state of a {type(stack[-1]).__name__}")
+                raise ValueError("it sets the state of what has none")
             maker.fill(stack[-1], state)
         elif name not in _IGNORED:
             self._collect(name)
@@ -168,7 +169,7 @@ def as_key(key: Any) -> Any:
     """
     if isinstance(key, (str, bytes)) or key is None or (isinstance(key, int) and abs(key) < 1 << 60):
         return key
-    raise ValueError(f"it has a key that is a {type(key).__name__}")
+    raise ValueError("it has a key that is neither a word nor a number")
 
 
 def _paired(container: dict[Any, Any], items: list[Any]) -> dict[Any, Any]:
@@ -180,7 +181,7 @@ def _paired(container: dict[Any, Any], items: list[Any]) -> dict[Any, Any]:
 
 def _of_kind(value: Any, kind: type) -> Any:
     if type(value) is not kind:
-        raise ValueError(f"it has a {type(value).__name__} in the place of a {kind.__name__}")
+        raise ValueError(f"it has something else in the place of a {WORDS.get(kind, 'name')}")
     return value
 
 

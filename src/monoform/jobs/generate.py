@@ -89,6 +89,10 @@ def generator_of_weights(folder: str) -> str:
     for name, method in _generators().items():
         if made in method.architectures:
             return name
+    if not isinstance(made, str):
+        raise InputError(
+            f"{folder} does not say what its weights are of (no architecture in {CONFIG}): name the METHOD."
+        )
     raise InputError(f"{folder} holds weights of {made!r:.60}, of which no method makes samples: name the METHOD.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,21 @@ def test_figures_of_poses_are_those_of_the_circle() -> None:
     assert found["elevation_mean"] == pytest.approx(0, abs=1e-4)
     beyond = pose_figures(torch.tensor([[0.0, -0.5], [0.0, 1.0]]))
     assert beyond["beyond_poles"] == 0.5
-    assert pose_picture(torch.rand(50, 2) * 3).shape[2] == 3
+
+
+def test_the_histogram_of_poses_has_its_axes() -> None:
+    """Bars stand over their degrees: a yaw of 90 a quarter along, an elevation of 0 in the middle."""
+    plain = pose_picture(torch.tensor([[math.pi / 2 + 0.01, math.pi / 2]]))
+    height, width, _ = plain.shape
+    blue = plain[..., 2] - plain[..., 0] > 0.2
+    upper, lower = (part.any(0).nonzero().squeeze(1).float() for part in blue.split(height // 2))
+    across = width - 24  # without the borders
+    assert 12 + across / 4 - 1 <= upper.min() <= 12 + across / 4 + 1 and len(upper) == across // 36
+    assert abs(lower.mean() - 12 - across / 2) <= across / 18
+    dark = plain.amax(-1) < 0.4
+    lines = [row for row in range(height) if dark[row].sum() > 0.9 * across]
+    assert len(lines) == 2 and dark[: lines[0] - 97].sum() > 20  # the axes, and words above the first
+    assert all(dark[line + 4 : line + 16].sum() > 20 for line in lines)  # degrees below them
 
 
 def test_images_come_in_one_order_whatever_was_asked_before(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Float32
 from ...errors import InputError
 
 FILE = "dataset.json"
+LARGEST = float(np.finfo(np.float32).max)
 CAMERA = 25
 """Numbers of a camera: its world_from_camera by rows, then its intrinsics by rows, over the picture's size."""
 
@@ -32,7 +33,7 @@ def labels_by_name(content: Any, source: str) -> dict[str, Any] | None:
     """The labels that a parsed dataset.json holds, as they stand in it; None where it says that there are none.
 
     Raises:
-        InputError: it is no list of [file name, label].
+        InputError: it is no list of [file name, label], or names a file twice with other labels.
     """
     advice = f'{source} is no list of labels; write {{"labels": [["photo.png", [25 numbers]], ...]}}.'
     if not isinstance(content, Mapping):
@@ -48,7 +49,10 @@ def labels_by_name(content: Any, source: str) -> dict[str, Any] | None:
     for entry in listed:
         if not isinstance(entry, (list, tuple)) or len(entry) != 2 or not isinstance(entry[0], str):
             raise InputError(advice)
-        found[entry[0].replace("\\", "/")] = entry[1]
+        name = entry[0].replace("\\", "/")
+        if found.get(name, entry[1]) != entry[1]:
+            raise InputError(f"{source} has two different labels for {name}: leave one of them out.")
+        found[name] = entry[1]
     return found
 
 
@@ -56,7 +60,7 @@ def label_rows(names: Sequence[str], found: Mapping[str, Any], source: str) -> F
     """A row for each picture: the numbers of its label, or 1 at its class.
 
     Raises:
-        InputError: a picture has none, or labels differ in length or are no numbers.
+        InputError: a picture has none, or labels differ in length, are no numbers, or too large.
     """
     missing = [name for name in names if found.get(name) is None]
     if missing:
@@ -76,4 +80,7 @@ def label_rows(names: Sequence[str], found: Mapping[str, Any], source: str) -> F
             raise InputError(
                 f"{source}: the label of {name} has {len(label)} numbers, that of {names[0]} {len(labels[0])}."
             )
+        large = next((number for number in label if abs(number) > LARGEST), None)
+        if large is not None:
+            raise InputError(f"{source}: the label of {name} has the number {large:.3g}, too large for a camera.")
     return np.array(labels, np.float32)

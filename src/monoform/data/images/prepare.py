@@ -16,7 +16,7 @@ from PIL import Image
 from ...errors import InputError, WriteError
 from ...outputs import MARK, atomic_folder, atomic_stream, require_free_file, require_replaceable
 from .fitting import center_cropped, cropped_wide, padded, plain_rgb, resized
-from .labels import FILE, fov_label
+from .labels import FILE, fov_label, label_rows
 from .open import open_source
 from .sources import PhotoSource
 
@@ -108,6 +108,9 @@ def prepare_images(
     _require_free(Path(out), place, overwrite)
     source = open_source(place)
     labels = source.labels() if options.labels else None
+    named = [name for name in source.names if (labels or {}).get(name) is not None]
+    if named and labels:
+        label_rows(named, labels, f"{place}/{FILE}")  # before anything is written
     prepared = PreparedSet()
     with _opened(Path(out), place) as write:
         kept = _write_pictures(source, options, prepared, write, progress)

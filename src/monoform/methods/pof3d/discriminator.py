@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import torch
@@ -40,7 +40,7 @@ class DiscriminatorConfig:
         half: how many of the highest resolutions are computed in float16 on CUDA.
     """
 
-    resolution: int = 256
+    resolution: int = field(default=256, metadata={"derived": True})  # a training takes the generator's
     dual: bool = True
     pose_coding: PoseCoding = "circle"
     channel_base: int = 32768

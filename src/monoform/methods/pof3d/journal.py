@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 YAW_BINS, ELEVATION_BINS = 12, 6
-BAR = (0.25, 0.45, 0.75)
+BAR, INK = (64, 115, 191), (40, 40, 40)
 
 
 def polar_degrees(elevation: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -57,13 +59,30 @@ def _names(what: str, low: int, high: int, bins: int) -> list[str]:
 
 
 def pose_picture(poses: Float[Tensor, "n c"], *, height: int = 96, width: int = 288) -> Float[Tensor, "h w 3"]:
-    """Bars of both histograms, the yaw above the elevation."""
-    rows = [_bars(yaw_shares(poses, 36), height, width), _bars(elevation_shares(poses, 18), height, width)]
-    return torch.cat([rows[0], torch.full((4, width, 3), 0.5), rows[1]])
+    """Histograms with their axes, the yaw above the elevation: degrees, and the share of poses in the highest bar."""
+    plots = [
+        _plot("yaw", yaw_shares(poses, 36), range(0, 361, 90), height, width),
+        _plot("elevation", elevation_shares(poses, 18), range(-90, 91, 45), height, width),
+    ]
+    return torch.from_numpy(np.concatenate(plots)).float() / 255
 
 
-def _bars(shares: Float[Tensor, " bins"], height: int, width: int) -> Float[Tensor, "h w 3"]:
-    which = torch.arange(width) * len(shares) // width
-    level = shares.float().cpu() / shares.max().clamp(min=1e-9)
-    filled = torch.arange(height, 0, -1)[:, None] <= (level[which] * height)[None]
-    return torch.where(filled[..., None], torch.tensor(BAR), torch.ones(3))
+def _plot(
+    name: str, shares: Float[Tensor, " bins"], ticks: range, height: int, width: int
+) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """Bars over an axis of degrees, with room for words around them."""
+    left, top, below = 12, 16, 16
+    image = Image.new("RGB", (width + 2 * left, height + top + below), "white")
+    draw, floor = ImageDraw.Draw(image), top + height
+    most = max(float(shares.max()), 1e-9)
+    draw.text((left, 2), f"{name}, degrees; highest bar {100 * most:.0f} %", fill=INK)
+    for number, share in enumerate(shares.tolist()):
+        start, end = (left + place * width // len(shares) for place in (number, number + 1))
+        if share > 0:
+            draw.rectangle((start, floor - round(share / most * height), end - 1, floor), fill=BAR)
+    draw.line((left, floor, left + width, floor), fill=INK)
+    for tick in ticks:
+        x = left + (tick - ticks[0]) * width // (ticks[-1] - ticks[0])
+        draw.line((x, floor, x, floor + 3), fill=INK)
+        draw.text((x, floor + 3), str(tick), fill=INK, anchor="ma")
+    return np.asarray(image)
