@@ -1,6 +1,6 @@
 """How much faster one step of bootstrapped inversion is than in the published order, at the published size.
 
-    python benchmarks/bootstrap.py [--batch 1] [--rounds 3] [--threads 2] [--twin 1] [--steps 0]
+    python benchmarks/bootstrap.py [--batch 1] [--rounds 3] [--threads 2] [--only NAME ...] [--steps 30]
 
 Generator, encoder and perceptual network have the published sizes and random weights; an ellipsoid stands in the
 planes, so that rays meet an object. The twin computes what the equations say in their order, in the layout that PyTorch
@@ -53,9 +53,9 @@ RADII = (1.0, 0.4, 0.55)
 ROUGH = 0.005
 """Share of the random network in the distance: a learned one is smooth."""
 OURS = {
-    "ours, float32": InversionOptions(counting="cube"),
-    "ours, rays around the object": InversionOptions(counting="object"),
-    "ours, and 8 bits of precision": InversionOptions(counting="object", half=True),
+    "ours": InversionOptions(counting="cube"),
+    "rays=object": InversionOptions(counting="object"),
+    "rays=object half=true": InversionOptions(counting="object", half=True),
 }
 
 
@@ -286,7 +286,7 @@ Work = Callable[[], tuple[Tensor, Tensor]]
 
 
 def measured(works: dict[str, Work], rounds: int) -> None:
-    """All of them in turns; the first one is the twin."""
+    """All of them in turns; compared with the first one, which is the twin where that was not left out."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
     found: dict[str, tuple[Tensor, Tensor]] = {}
     for number in range(rounds + 1):
@@ -341,7 +341,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=0, help="of whole refinements, of these counts of photos alone")
+    parser.add_argument("--steps", type=int, default=0, help="time whole refinements of so many steps instead")
+    parser.add_argument("--only", nargs="+", choices=("twin", *OURS), default=["twin", *OURS], metavar="NAME")
     parser.add_argument("--memory", choices=("twin", *OURS), help="make one step and print the peak alone")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
@@ -353,11 +354,13 @@ def main() -> None:
         return
     print(f"{asked.batch} photos, {asked.threads} threads; the object covers {problem.covered:.2f} of the picture")
     if asked.steps:
-        for options in OURS.values():
-            whole(problem, replace(options, steps=asked.steps))
+        for name in asked.only:
+            if name in OURS:
+                print(f"{name}: ", end="")
+                whole(problem, replace(OURS[name], steps=asked.steps))
         return
-    measured(works, asked.rounds)
-    print("memory: " + ", ".join(f"{name} {peak(name, asked):.0f} MiB" for name in works))
+    measured({name: works[name] for name in asked.only}, asked.rounds)
+    print("memory: " + ", ".join(f"{name} {peak(name, asked):.0f} MiB" for name in asked.only))
 
 
 if __name__ == "__main__":
