@@ -28,12 +28,12 @@ NETWORK = Network(
 )
 
 
-def weights(place: Path, *, white: bool) -> tuple[str, str]:
-    """Folders of a generator and its encoder, untrained."""
+def weights(place: Path, *, white: bool, birds: int = 0) -> tuple[str, str]:
+    """Folders of a generator, of so many classes of birds or of other things, and of its encoder, both untrained."""
     torch.manual_seed(0)
-    scene = Scene(1.4, flipped=not white, white=white)
+    scene = Scene(1.4, "orthographic" if birds else "perspective", flipped=not white, white=white)
     training = Training(alpha=False, augment=0.0, ada_target=None)
-    config = BootstrapConfig(SIZE, NETWORK, scene, Rays(4, 4), training, refine_pose=not white)
+    config = BootstrapConfig(SIZE, replace(NETWORK, classes=birds), scene, Rays(4, 4), training, refine_pose=not white)
     folders = place / "generator", place / "encoder"
     save_pretrained(BootstrapGenerator(config), config, folders[0], card="tiny")
     encoding: EncoderConfig = small_encoder(8)
@@ -149,6 +149,19 @@ def test_an_encoder_that_is_missing_is_trained_first_and_kept(
     assert measured(tmp_path / "third", given | {"train_encoder": "none"}) == first
     with pytest.raises(InputError, match="is kept in --encoder DIR"):
         measured(tmp_path / "out", options | {"encoder": ""})
+
+
+def test_birds_of_classes_are_inverted_and_sampled(tmp_path: Path) -> None:
+    """The encoder tells a style, which has a class already; samples need one."""
+    root = category_cases.write_birds(category_cases.write_birds(tmp_path, 3), 3, "test")
+    net, encoder = weights(tmp_path, white=False, birds=5)
+    options = {"data": str(root), "category": "cub", "weights": net, "encoder": encoder, "refine": (0, 1)}
+    found = measured(tmp_path / "out", options, loss="l1")
+    assert {"iou_n1", "rotation_n1", "frechet_pyramid_n-1_test_n1", "generation_frechet_pyramid_n-1"} <= set(found)
+    (tmp_path / "few").mkdir()
+    net, encoder = weights(tmp_path / "few", white=False, birds=2)
+    with pytest.raises(InputError, match="told one of 2 classes, the photos of cub have 5"):
+        measured(tmp_path / "no", options | {"weights": net, "encoder": encoder}, loss="l1")
 
 
 def test_what_does_not_fit_is_said(cars: dict[str, Any], tmp_path: Path) -> None:
