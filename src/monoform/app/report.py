@@ -85,7 +85,7 @@ def _page(folder: Path, mesh: Mesh) -> str:
         "canvas_label": html.escape(f"Turning view of the mesh made from {name}"),
         "photo_layer": _photo_layer(photo_uri),
         **(OF_PHOTO if photo else OF_SAMPLE),
-        "cards": cards(folder, result, camera),
+        "cards": _strips(folder, result) + cards(folder, result, camera),
         "footer": html.escape("Made by monoform. This page needs no network; the links lead to the files beside it."),
     }
     film = folder / "turntable.mp4"
@@ -158,17 +158,27 @@ def _photo_layer(uri: str | None) -> str:
 
 def _pictures(folder: Path, result: dict[str, Any], photo_uri: str | None) -> str:
     figures = [html.figure(html.image(photo_uri, "The photo"), "Photo")] if photo_uri else []
-    own = {name: about for name, about in own_files(folder, result).items() if name.endswith(".png")}
-    kinds = {name: (about, _kind_of(folder / name)) for name, about in own.items()}
-    for name, (caption, kind) in (kinds | PICTURES).items():
+    own = {name: (about, "") for name, about in _own_pictures(folder, result).items() if not _is_strip(folder / name)}
+    for name, (caption, kind) in (own | PICTURES).items():
         if (folder / name).is_file():
             figures.append(html.figure(html.image(picture_uri(folder / name, longest=960), caption), caption, kind))
     return "".join(figures)
 
 
-def _kind_of(picture: Path) -> str:
+def _strips(folder: Path, result: dict[str, Any]) -> str:
+    """The method's own pictures that are as wide as the page."""
+    own = {name: about for name, about in _own_pictures(folder, result).items() if _is_strip(folder / name)}
+    images = {about: html.image(picture_uri(folder / name, longest=1280), about) for name, about in own.items()}
+    return "".join(html.figure(image, about, "strip") for about, image in images.items())
+
+
+def _own_pictures(folder: Path, result: dict[str, Any]) -> dict[str, str]:
+    return {name: about for name, about in own_files(folder, result).items() if name.endswith(".png")}
+
+
+def _is_strip(picture: Path) -> bool:
     height, width = read_pixels(picture, "RGB").shape[:2]
-    return "wide" if width > 2 * height else ""
+    return width > 2 * height
 
 
 def _film(film: Path) -> str:

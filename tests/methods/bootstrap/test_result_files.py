@@ -14,7 +14,7 @@ from PIL import Image
 from tests.methods.bootstrap.test_use import camera_for, method_of, shown
 from tests.methods.bootstrap.tiny_bootstrap import SIZE, config_of
 
-from monoform import Camera, InputError, View
+from monoform import Camera, InputError, Photo, View
 from monoform.app.report import write_report
 from monoform.jobs.generate import generate
 from monoform.jobs.reconstruct import ReconstructOptions, Timings, reconstruct_to_folder, write_result
@@ -39,8 +39,7 @@ def result(method: Bootstrap, place: Path, projection: str = "perspective", size
     return place
 
 
-@pytest.mark.parametrize("up", ["y", "z"])
-@pytest.mark.parametrize("projection", ["perspective", "orthographic"])
+@pytest.mark.parametrize(("projection", "up"), [("perspective", "y"), ("orthographic", "z")])
 def test_rays_of_the_written_camera_meet_the_written_mesh_where_the_object_is(
     projection: str, up: str, tmp_path: Path
 ) -> None:
@@ -92,6 +91,19 @@ def test_a_photo_s_folder_has_maps_the_strip_and_styles(tmp_path: Path) -> None:
     page = (folder / "report.html").read_text()
     assert all(escape(about) in page for about in told["own_files"].values())
     assert "Fit to the photo" in page and "Camera found" in page
+
+
+def test_without_a_camera_maps_are_of_the_studio(tmp_path: Path) -> None:
+    """Of a photo in which an encoder that has learned nothing finds no camera."""
+    method = method_of(tmp_path, config_of(), refine=1)
+    mask = (torch.arange(240) > 30).expand(176, 240).float().numpy()
+    photo = Photo.open(torch.rand(176, 240, 3).numpy(), mask=mask)
+    made = method.reconstruct([View(photo)], generator=torch.Generator().manual_seed(0))
+    assert made.own_files is not None and not made.has_camera
+    told = made.own_files(tmp_path, None)
+    assert "before refinement" not in told["strip.png"]
+    with np.load(tmp_path / "maps.npz") as maps:
+        assert maps["alpha"].shape == (SIZE, SIZE)
 
 
 def test_maps_can_be_left_out(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ CAPTIONS = {
     "depth": "Depth, near is bright",
     "coordinates": "Coordinates in the mesh's world, from -0.5..0.5 to 0..1",
     "normals": "Normals, from -1..1 to 0..1",
-    "palette": "Shares of the palette; below, how each of its colors is shown and what it is, the first number 0",
+    "palette": "Shares of the palette; below, how each of its colors is shown and what it is, from number 0 on",
 }
 
 
@@ -68,7 +68,7 @@ class BootstrapFiles:
         if not self.wanted:
             return told
         save_picture(Image.fromarray(to_bytes(self.strip(camera))), folder / STRIP)
-        found = maps_of_object(self.made, self._sized(camera or self.studio))
+        found = maps_of_object(self.made, self.studio if camera is None else self._sized(camera))
         save_maps(found, folder / MAPS)
         for name, picture in found.pictures():
             if not (folder / f"{name}.png").exists():
