@@ -89,6 +89,31 @@ def test_a_photo_without_a_mask_is_segmented(tmp_path: Path) -> None:
     assert (tmp_path / "mug_normalize.png").is_file()
 
 
+def test_photos_become_square_pictures_masks_and_objects(tmp_path: Path) -> None:
+    picture, mask = mug()
+    (tmp_path / "mug.png").write_bytes(png(picture))
+    (tmp_path / "mask.png").write_bytes(png(mask))
+    words = ["photos", str(tmp_path / "mug.png"), "-o", str(tmp_path / "out"), "--mask", str(tmp_path / "mask.png")]
+    words += ["--layout", "rgba"]
+    assert run([*words, "--size", "64"]) == 0
+    files = {name: Image.open(tmp_path / f"out/mug/{name}.png") for name in ("image", "mask", "rgba")}
+    assert {name: (file.mode, file.size) for name, file in files.items()} == {
+        "image": ("RGB", (64, 64)),
+        "mask": ("L", (64, 64)),
+        "rgba": ("RGBA", (64, 64)),
+    }
+    assert np.array_equal(np.asarray(files["rgba"])[..., 3], np.asarray(files["mask"]))
+    kept = np.asarray(files["image"]).copy()
+    assert run([*words, "--size", "64", "--published"]) == 0
+    published = Image.open(tmp_path / "out/mug/rgba.png")
+    assert published.size == picture.shape[1::-1]
+    assert not np.array_equal(np.asarray(Image.open(tmp_path / "out/mug/image.png")), kept)
+    mine = tmp_path / "out/mug/mask.png"
+    Image.new("L", (9, 9)).save(mine)
+    assert run(words) == 2 and Image.open(mine).size == (9, 9)
+    assert run([*words, "--overwrite"]) == 0 and Image.open(mine).size == (512, 512)
+
+
 def test_bad_words_are_one_sentence(tmp_path: Path) -> None:
     cases.write_srn(tmp_path / "cars_test", ("a",))
     painted(box((1, 1, 1)), np.full(3, 0.5)).export(tmp_path / "meshes/toys/block.glb")
@@ -103,6 +128,7 @@ def test_bad_words_are_one_sentence(tmp_path: Path) -> None:
         (["photos", "-o", "x"], "0 photos are given"),
         (["photos", "a", "b", "-o", "x", "--mask", "m"], "only one with --mask"),
         (["photos", "a", "-o", "x", "--size", "0"], "--size is 0"),
+        (["photos", "a", "-o", "x", "--layout", "rgba", "--size", "0"], "--size is 0"),
     ):
         with pytest.raises(InputError, match=sentence):
             run(words)

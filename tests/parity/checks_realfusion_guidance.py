@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from PIL import Image
@@ -11,12 +13,14 @@ from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
 from tests.tiny_diffusion import tiny_prior
 
+from monoform.data.images.cutout import padded, resized
 from monoform.guidance import GuidanceOptions, add_noise, guided_noise, score_distillation
 from monoform.guidance.distillation import weight_of
 from monoform.guidance.stable_diffusion import StableDiffusion
 from monoform.guidance.textual.augment import CHANGES, Augmentation, Draw, apply_draw, draw, in_range, plain
 from monoform.guidance.textual.learned import inversion_loss, learn
 from monoform.guidance.words import Word
+from monoform.methods.realfusion.cameras import look_at, on_sphere, rays
 from monoform.training import Optimizer
 
 PARTS = {"vae": "vae", "unet": "unet", "text": "text_encoder"}
@@ -205,3 +209,27 @@ def textual_inversion(case: Case) -> None:
     case.compare("gradients", torch.stack(gradients))
     case.compare("embeddings", torch.stack(vectors))
     assert torch.equal(prior.text_encoder.get_input_embeddings().weight[: len(before)], before)
+
+
+@check("realfusion", "image_preparation")
+def image_preparation(case: Case) -> None:
+    config = case.config
+    size = config["size"]
+    config["resize"].one_of("image", "bilinear, align_corners False, no antialias")
+    config["resize"].one_of("mask", "nearest")
+    config["rgba"].one_of("premultiplied", False)
+    config["rgba"].one_of("square", "squashed")
+    for name in (each.removesuffix(".image") for each in case.names(suffix=".image")):
+        case.compare(f"{name}.image{size}", resized(padded(case.tensor(f"{name}.image")), size))
+        case.compare(f"{name}.mask{size}", resized(padded(case.tensor(f"{name}.mask")), size, mode="nearest"))
+    rgba = case.tensor("rgba").float().permute(2, 0, 1)[None] / 255
+    case.compare(f"rgba{size}", resized(rgba, size).permute(0, 2, 3, 1))
+    camera = config["camera"]
+    polar, azimuth = (torch.tensor([math.radians(camera[name])]) for name in ("polar", "azimuth"))
+    centers = on_sphere(polar, azimuth, camera["radius"])
+    origins, directions = rays(look_at(centers, mirrored=True), camera["fovy"], size, size)
+    case.compare("rays_o", origins)
+    case.compare("rays_d", directions)
+    count = config["validation_views"]
+    around = 2 * math.pi * torch.arange(count) / count
+    case.compare("val_rays_o", on_sphere(polar.expand(count), around, camera["radius"])[:, None])
