@@ -36,6 +36,8 @@ UNSEEN |= {("train_step", "z/Dreg")}
 # of a mask, pixels far more than a pose needs.
 UNSEEN |= {("discriminator_single", "image_raw")}
 UNSEEN |= {("pose-pnp", name) for name in ("true_cam2world", "true_focal", "ortho_true_cam2world", "ortho_mask")}
+# A gradient of thousands, of which the smallest may differ by more than it is moved.
+UNSEEN |= {("11_sds", "pixel_grad")}
 # Of these coins, every second one shows the same side when it is moved.
 UNSEEN |= {
     ("augment-schedules", f"{name}{run}_draw1_rand") for name in ("p3d_car", "cub", "carla") for run in ("", "_noscale")
@@ -155,7 +157,8 @@ UNREAD |= {("novel-view-pairing", "config.variants.srn_small.views_per_object_te
 DIFFUSION = ("vae.sample_size", "unet.sample_size", "text.projection_dim")
 DIFFUSION += tuple(f"text.{name}_token_id" for name in ("bos", "eos", "pad"))
 DIFFUSION += tuple(f"scheduler.{name}" for name in ("skip_prk_steps", "set_alpha_to_one", "steps_offset"))
-UNREAD |= {("14_textual_inversion", f"config.{name}") for name in (*DIFFUSION, "vae.scaling_factor")}
+UNREAD |= {(case, f"config.{name}") for case in ("11_sds", "14_textual_inversion") for name in DIFFUSION}
+UNREAD |= {("14_textual_inversion", "config.vae.scaling_factor")}  # its latents are given
 UNREAD |= {("14_textual_inversion", "config.optimiser.weight_decay")}  # in five steps less than what is allowed
 # Probabilities between which none of the coins of these pictures lies.
 UNREAD |= {("21_textual_augmentation", f"config.{name}.p") for name in ("blur", "greyscale")}
