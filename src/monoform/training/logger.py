@@ -46,7 +46,7 @@ class MetricLogger:
         self._work: Work | None = None
         if not active:
             return
-        _drop_later_lines(self.path, first_step)
+        self.latest = _drop_later_lines(self.path, first_step)
         if progress:
             self._open.enter_context(shown())
             self._work = self._open.enter_context(work("training", steps, first=first_step, unit="step"))
@@ -107,16 +107,21 @@ def _board(folder: Path, first_step: int) -> Any:
     return SummaryWriter(str(folder), purge_step=first_step + 1)
 
 
-def _drop_later_lines(path: Path, step: int) -> None:
-    """Keep the lines up to `step`: what was logged behind the checkpoint happens again."""
+def _drop_later_lines(path: Path, step: int) -> dict[str, float]:
+    """Keep the lines up to `step`: what was logged behind the checkpoint happens again; the last numbers by name."""
+    latest: dict[str, float] = {}
     if not path.is_file():
-        return
+        return latest
     kept = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            if step and json.loads(line)["step"] <= step:
+            found = json.loads(line)
+            if step and found.pop("step") <= step:
                 kept.append(line + "\n")
+                latest |= {name: value for name, value in found.items() if isinstance(value, float)}
         except (ValueError, KeyError, TypeError):
             continue  # half a line of a session that was killed
     with atomic_file(path) as temporary:
         temporary.write_text("".join(kept), encoding="utf-8")
+    latest.pop("seconds", None)
+    return latest

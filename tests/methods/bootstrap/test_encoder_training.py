@@ -97,6 +97,22 @@ def test_it_goes_on_bit_for_bit(weights: Path, tmp_path: Path, monkeypatch: pyte
     assert all(torch.equal(once[name], twice[name]) for name in once)
 
 
+def test_it_does_not_go_on_with_another_generator(weights: Path, tmp_path: Path) -> None:
+    other = save_generator(tmp_path / "other", seen_from_around())
+    trained(weights, tmp_path / "run", 1)
+    with pytest.raises(InputError, match="has learned the images of another generator"):
+        trained(other, tmp_path / "run", 2)
+    assert trained(weights, tmp_path / "run", 2).finished
+
+
+def test_a_training_that_is_done_keeps_its_figures(weights: Path, tmp_path: Path) -> None:
+    first = trained(weights, tmp_path / "run", 2, evaluate_every=1)
+    card = (tmp_path / "run" / "weights" / "README.md").read_text()
+    again = trained(weights, tmp_path / "run", 2, evaluate_every=1)
+    assert again.metrics == first.metrics and "evaluate/iou" in again.metrics
+    assert (tmp_path / "run" / "weights" / "README.md").read_text() == card
+
+
 def test_what_is_to_be_told_is_where_pixels_lie_on_the_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many rays are rendered at once."""
     net, settings = generator(seen_from_around()), EncoderTraining(**QUICK)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from ...devices import device_of, on_device, to_device
+from ...errors import InputError
 from ...training import Optimizer, Phase
 from ...training.sheets import sheet
 from .cameras import camera_of
@@ -18,6 +19,7 @@ from .estimate_pose import PoseOptions, estimate_cameras, focal_guesses
 from .image_scores import opacity_iou
 from .losses import encoder_terms, total
 from .model import BootstrapGenerator
+from .networks import digest_of
 from .pose_parameters import rotation_degrees
 from .rendering import Maps, Seen
 from .schedules import encoder_rate
@@ -50,6 +52,21 @@ class Renders:
     views: Views
 
 
+class TrainedEncoder(nn.Module):
+    """All that a training remembers: the encoder, and whose images it learns.
+
+    Attributes:
+        generator: digest of the generator.
+    """
+
+    generator: Tensor
+
+    def __init__(self, encoder: BootstrapEncoder, net: BootstrapGenerator) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.register_buffer("generator", _bytes(digest_of(net)))
+
+
 class EncoderTask:
     """Phase and data of the encoder's training (section 3.2).
 
@@ -74,32 +91,45 @@ class EncoderTask:
         steps: int,
         evaluated: int = 16,
     ) -> None:
-        self.module: nn.Module = encoder
-        self.net, self.views, self.batch_size, self.evaluated = net, views, batch, evaluated
+        self.module: nn.Module = TrainedEncoder(encoder, net)
+        self.encoder, self.net, self.views, self.batch_size, self.evaluated = encoder, net, views, batch, evaluated
         self.rate, self.steps = rate, steps
 
     def phases(self) -> list[Phase]:
         """One, with the published optimizer."""
         adam = Optimizer("adam", rate=self.rate)
-        return [Phase("encoder", self.module.parameters, self._loss, optimizer=adam, schedule=encoder_rate(self.steps))]
+        return [
+            Phase("encoder", self.encoder.parameters, self._loss, optimizer=adam, schedule=encoder_rate(self.steps))
+        ]
 
     def batch(self, step: int, generator: torch.Generator) -> Latents:
         """Latents, and the cameras that each object is seen from."""
         del step
         return self._drawn(self.batch_size, generator)
 
+    def before_step(self, step: int, generator: torch.Generator) -> None:
+        """Look whether what was gone on with has learned the images of this generator.
+
+        Raises:
+            InputError: it has learned those of another one.
+        """
+        del step, generator
+        if not torch.equal(self.module.get_buffer("generator").cpu(), _bytes(digest_of(self.net))):
+            raise InputError(
+                "This training has learned the images of another generator: give that one, or another folder."
+            )
+
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
         """The terms of the loss on further objects, the overlap of masks, and what is found of the cameras."""
-        del step
-        renders = to_device(self._held_out, device_of(module))
-        found = _encoded(module, renders)
+        del module, step
+        renders, found = self._encoded()
         terms = encoder_terms(found, renders.coordinates, renders.mask, renders.latent)
         return {name: float(value) for name, value in terms.items()} | self._cameras_found(found, renders)
 
     def pictures(self, module: nn.Module) -> dict[str, Float[Tensor, "h w 3"]]:
         """Renders; below them their true coordinates and those that are told, then true masks and told ones."""
-        renders = to_device(self._held_out, device_of(module))
-        found = _encoded(module, renders)
+        del module
+        renders, found = self._encoded()
         rows = [renders.images / 2 + 0.5]
         if found.coordinates is not None and found.mask is not None:
             side = 2 * self.net.config.scene.half_side
@@ -114,7 +144,7 @@ class EncoderTask:
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         del step
         renders = self._rendered(*drawn, generator)
-        terms = encoder_terms(self.module(renders.images), renders.coordinates, renders.mask, renders.latent)
+        terms = encoder_terms(self.encoder(renders.images), renders.coordinates, renders.mask, renders.latent)
         return total(terms), {name: value.detach() for name, value in terms.items()}
 
     def _drawn(self, count: int, generator: torch.Generator) -> Latents:
@@ -147,6 +177,12 @@ class EncoderTask:
         z, views = to_device(self._drawn(self.evaluated, torch.Generator().manual_seed(HELD_OUT)), device)
         return self._rendered(z, views, torch.Generator(device).manual_seed(HELD_OUT))
 
+    @torch.no_grad()
+    def _encoded(self) -> tuple[Renders, Encoded]:
+        renders = to_device(self._held_out, device_of(self.module))
+        found: Encoded = self.encoder(renders.images)
+        return renders, found
+
     def _cameras_found(self, found: Encoded, renders: Renders) -> dict[str, float]:
         """Share of renders that a camera is found for, the median error of its rotation in degrees, and masks' IoU."""
         if found.coordinates is None or found.mask is None:
@@ -164,7 +200,5 @@ class EncoderTask:
         return figures
 
 
-@torch.no_grad()
-def _encoded(module: nn.Module, renders: Renders) -> Encoded:
-    found: Encoded = module(renders.images)
-    return found
+def _bytes(digest: str) -> UInt8[Tensor, " n"]:
+    return torch.tensor(list(bytes.fromhex(digest)), dtype=torch.uint8)

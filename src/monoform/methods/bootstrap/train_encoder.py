@@ -101,7 +101,7 @@ def train_encoder(
     )
     result = train(task, out, options=options)
     card = _card(data, len(views), settings, result)
-    publish(encoder, networks.config, result, out / "weights", card=card, part=networks)
+    publish(task.module, networks.config, result, out / "weights", card=card, part=networks)
     return result
 
 
