@@ -42,13 +42,18 @@ def total_norm(net: nn.Module) -> np.ndarray:
 
 
 def compare_named(
-    case: Case, prefix: str, found: Mapping[str, Tensor], stored: Mapping[str, int] | None = None
+    case: Case,
+    prefix: str,
+    found: Mapping[str, Tensor],
+    stored: Mapping[str, int] | None = None,
+    rounding: Mapping[str, float] | None = None,
 ) -> None:
     """Arrays that are named by a parameter, of which every so many channels may be stored."""
     for name in case.names(f"{prefix}:"):
         key = name.removeprefix(f"{prefix}:")
         stride = (stored or {}).get(key, 1)
-        case.compare(name, found[key][:, ::stride] if stride > 1 else found[key])
+        values = found[key][:, ::stride] if stride > 1 else found[key]
+        case.compare(name, values, rounding=(rounding or {}).get(key, 0.0))
 
 
 def gradients_of(net: nn.Module) -> dict[str, Tensor]:
@@ -287,7 +292,7 @@ RENDERED = 2e-6
 """By which renderings differ between numbers of threads."""
 
 
-def surface_rounding(case: Case, steps: GanSteps, views: Views, chance: Chance, order: list[str]) -> np.ndarray:
+def surface_rounding(case: Case, steps: GanSteps, views: Views, chance: Chance) -> dict[str, float]:
     """How far off the gradients of the surface's two numbers are for the rounding of renderings alone.
 
     Each is a small rest of large sums over all pixels, whose slopes change where an activation of the discriminator
@@ -307,22 +312,27 @@ def surface_rounding(case: Case, steps: GanSteps, views: Views, chance: Chance, 
         noisy = images.detach() + RENDERED * torch.randn(images.shape, generator=draw)
         loss = losses.generator_loss(steps.score(noisy.requires_grad_(), views))
         found.append((moves * torch.autograd.grad(loss, noisy)[0].double()).sum(dim=(1, 2, 3, 4)))
-    spread = dict(zip(numbers, torch.stack(found).std(dim=0).tolist(), strict=True))
-    return np.array([3 * spread.get(name, 0.0) for name in order])
+    return dict(zip(numbers, (3 * torch.stack(found).std(dim=0)).tolist(), strict=True))
 
 
 def stepped(
-    case: Case, net: nn.Module, terms: losses.Terms, prefix: str, rate: float, rounding: float | np.ndarray = 0.0
+    case: Case,
+    net: nn.Module,
+    terms: losses.Terms,
+    prefix: str,
+    rate: float,
+    rounding: Mapping[str, float] | None = None,
 ) -> None:
     """Gradients, clipped, and Adam's first step; all of it compared."""
     config = case.config
     config["optimiser"].one_of("name", "adam")
     losses.total(terms).backward()
-    order = "parameter_order" if prefix == "g" else "discriminator_parameter_order"
-    case.compare(f"out_{prefix}_gradnorms", norms(net, case.manifest[order]), rounding=rounding)
+    order = case.manifest["parameter_order" if prefix == "g" else "discriminator_parameter_order"]
+    each = np.array([(rounding or {}).get(name, 0.0) for name in order])
+    case.compare(f"out_{prefix}_gradnorms", norms(net, order), rounding=each)
     case.compare(f"out_{prefix}_gradnorm_total", total_norm(net))
     nn.utils.clip_grad_norm_(net.parameters(), config["clip_gradient_norm"])
-    compare_named(case, f"out_{prefix}_grad", gradients_of(net))
+    compare_named(case, f"out_{prefix}_grad", gradients_of(net), rounding=rounding)
     torch.optim.Adam(net.parameters(), rate, betas=config["optimiser"]["betas"]).step()
 
 
@@ -355,7 +365,7 @@ def check_generator_step(case: Case, steps: GanSteps) -> None:
     case.compare("out_g_entropy_loss", terms["entropy"] / training.entropy / ramps["entropy"])
     case.compare("out_g_pl_running", np.asarray(mean))
     places = GivenChance(places_in(case, "g", net.config))
-    rounding = surface_rounding(case, steps, views, places, case.manifest["parameter_order"])
+    rounding = surface_rounding(case, steps, views, places)
     stepped(case, net, terms, "g", config["optimiser"]["lr_generator"], rounding)
     net.clamp_surface()
     compare_named(case, "out_g_new", dict(net.named_parameters()))

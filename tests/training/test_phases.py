@@ -53,6 +53,16 @@ def test_an_offset_lies_below_every(every: int, offset: int) -> None:
         Phase("late", (), Bowl().loss, every=every, offset=offset)
 
 
+def test_a_phase_begins_and_ends() -> None:
+    first = Phase("first", (), Bowl().loss, end=3)
+    then = Phase("then", (), Bowl().loss, every=2, offset=1, begin=3, end=8)
+    assert [step for step in range(12) if first.is_due(step)] == [0, 1, 2]
+    assert [step for step in range(12) if then.is_due(step)] == [4, 6]
+    for begin, end in ((3, 3), (-1, None)):
+        with pytest.raises(InputError, match="it must end after it begins"):
+            Phase("never", (), Bowl().loss, begin=begin, end=end)
+
+
 class Terms(Lines):
     """Three terms, one after the other or at once; how many tensors wait for their gradient when each begins."""
 

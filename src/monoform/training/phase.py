@@ -65,6 +65,11 @@ class Phase:
             raise InputError(
                 f"Phase {self.name!r} has the offset {self.offset}; it must be 0..{self.every - 1}, below its every."
             )
+        if self.begin < 0 or (self.end is not None and self.end <= self.begin):
+            raise InputError(
+                f"Phase {self.name!r} begins at step {self.begin} and ends at {self.end}: it must end after it begins, "
+                "at step 0 at the earliest."
+            )
 
     def is_due(self, step: int) -> bool:
         """Whether the phase runs at `step`."""

@@ -75,3 +75,19 @@ def test_it_fits_the_generator_that_it_trains() -> None:
     assert (cars.channels, cars.resolution, cars.mapping_layers) == (4, 128, 2)
     birds = replace(preset("cub"), network=replace(preset("cub").network, classes=200))
     assert discriminator_of(birds).classes == 200
+
+
+def test_a_score_is_the_product_with_the_mapped_class_and_camera() -> None:
+    """Embedding, then the camera's 13 numbers, through layers of equalized rates without normalization; by formulas."""
+    net = made(replace(TINY, classes=3)).double()
+    images = torch.randn(4, 4, 8, 8, dtype=torch.float64)
+    cameras, classes = torch.randn(4, 13, dtype=torch.float64), torch.tensor([0, 2, 1, 2])
+    assert net.label_embedding is not None and net.backbone.mapping is not None
+    x = torch.cat((net.label_embedding.weight[classes], cameras), dim=1)
+    for layer in ("fc0", "fc1"):
+        weight, bias = (getattr(getattr(net.backbone.mapping, layer), part) for part in ("weight", "bias"))
+        x = x @ weight.T * (0.01 / weight.shape[1] ** 0.5) + 0.01 * bias
+        x = 2**0.5 * torch.where(x > 0, x, 0.2 * x)
+    features = net.backbone.b4.score(net.backbone.b4.flat(net.backbone.features(images)))
+    wanted = (features * x).sum(dim=1, keepdim=True) / features.shape[1] ** 0.5
+    torch.testing.assert_close(net(images, cameras, classes), wanted)
