@@ -97,12 +97,33 @@ def test_a_word_is_read_as_its_vectors(count: int) -> None:
     torch.testing.assert_close(prior.embed(["a cat"]), plain.embed(["a cat"]))
 
 
-def test_words_with_one_beginning_are_two_words() -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_words_with_one_beginning_are_two_words(count: int) -> None:
     prior = tiny_prior()
-    prior.add(Word("_cat", vectors(2, seed=1)))
-    prior.add(Word("_cat_2", vectors(2, seed=2)))
-    first, second = (prior.token_ids([text])[0, 1:3].tolist() for text in ("_cat", "_cat_2"))
+    prior.add(Word("_cat", vectors(count, seed=1)))
+    prior.add(Word("_cat_2", vectors(count, seed=2)))
+    first, second = (prior.token_ids([text])[0, 1 : 1 + count].tolist() for text in ("_cat", "_cat_2"))
     assert not set(first) & set(second)
+    assert min(first + second) >= 194, "both are new tokens"
+
+
+@pytest.mark.parametrize("name", ["_Cat_", "<CAT>", "blue vase", "Ünicode", "a.b*c", "cat"])
+def test_words_of_any_letters_are_found(name: str) -> None:
+    """Texts are read in small letters, and words are found all the same."""
+    prior = tiny_prior()
+    if name == "cat":  # that is a part of a word which is known
+        prior.add(Word("cats", vectors()))
+        assert 194 in prior.token_ids(["two cats"])[0].tolist()
+        return
+    prior.add(Word(name, vectors()))
+    assert prior.token_ids([f"a {name} of"])[0, 2] == 194
+
+
+def test_a_text_beyond_what_is_read_is_a_sentence() -> None:
+    prior = tiny_prior()
+    assert prior.token_ids(["a " * 75]).shape == (1, 77)
+    with pytest.raises(InputError, match="has 76 tokens, and the text encoder reads 75: shorten it"):
+        prior.token_ids(["a " * 76])
 
 
 def test_adding_a_word_draws_nothing() -> None:

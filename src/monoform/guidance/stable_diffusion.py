@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -157,10 +158,18 @@ class StableDiffusion:
         self.words[word.name] = word
 
     def token_ids(self, prompts: Sequence[str]) -> Int[Tensor, "b n"]:
-        """Numbers of the tokens of texts, filled up or cut to the length that the text encoder takes."""
-        texts = [spelled_out(text, self.words) for text in prompts]
-        length = self.tokenizer.model_max_length
-        found = self.tokenizer(texts, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+        """Numbers of the tokens of texts, filled up to the length that the text encoder takes.
+
+        Raises:
+            InputError: a text is longer.
+        """
+        texts, most = [spelled_out(text, self.words) for text in prompts], self.tokenizer.model_max_length
+        for text, ids in zip(prompts, self.tokenizer(texts).input_ids, strict=True):
+            if len(ids) > most:
+                raise InputError(
+                    f"The text {text!r} has {len(ids) - 2} tokens, and the text encoder reads {most - 2}: shorten it."
+                )
+        found = self.tokenizer(texts, padding="max_length", max_length=most, return_tensors="pt")
         return found.input_ids.to(self.text_encoder.device)
 
     def embed_ids(self, ids: Int[Tensor, "b n"]) -> Float[Tensor, "b n w"]:
@@ -270,11 +279,15 @@ def quiet() -> Iterator[None]:
     shown = [module.is_progress_bar_enabled() for module in (of_transformers, of_diffusers)]
     for module in (of_transformers, of_diffusers):
         module.disable_progress_bar()
+    hub = logging.getLogger("huggingface_hub")
+    level = hub.level
+    hub.setLevel(logging.ERROR)  # it tells each of its attempts where there is no network
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        hub.setLevel(level)
         for module, was in zip((of_transformers, of_diffusers), shown, strict=True):
             if was:
                 module.enable_progress_bar()
