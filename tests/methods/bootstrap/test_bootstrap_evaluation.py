@@ -174,6 +174,8 @@ def test_what_does_not_fit_is_said(cars: dict[str, Any], tmp_path: Path) -> None
     refused("There is no category 'boats'", category="boats")
     refused("compares perceptual features", loss="vgg")
     refused("imagenet_car", test_set="imagenet")
+    category_cases.write_detections(Path(cars["data"]), "imagenet_car")
+    refused("imagenet_car has no test photos, and --test-set is test", category="imagenet_car", test_set="test")
     refused("give numbers of steps, each once", refine=(3, 3))
     encoding = replace(small_encoder(8), latent_dim=16)
     save_pretrained(BootstrapEncoder(encoding), encoding, tmp_path / "encoder", card="tiny")

@@ -10,8 +10,10 @@ import pytest
 import torch
 from tests.data import category_cases
 from tests.methods.bootstrap import tiny_bootstrap
+from tests.pretend_device import pretend_device
 
 from monoform.data.categories import CategoryPhotos, open_category
+from monoform.devices import on_device
 from monoform.errors import InputError
 from monoform.methods.bootstrap import BootstrapGenerator, Maps
 from monoform.methods.bootstrap.config import Scene
@@ -84,10 +86,11 @@ class Knowing:
         self.latent = net.map(LATENT)[:, None].detach()
 
     def __call__(self, images: torch.Tensor) -> Encoded:
-        number = int((images - self.images).abs().mean(dim=(1, 2, 3)).argmin())
+        number = int((images.cpu() - self.images).abs().mean(dim=(1, 2, 3)).argmin())
         seen = self.seen[number]
         coordinates = seen["coordinates"] / seen["alpha"].clamp_min(1e-3)[..., None]
-        return Encoded(coordinates[None], seen["alpha"][None], self.latent)
+        told = coordinates[None], seen["alpha"][None], self.latent
+        return Encoded(*(each.to(images.device) for each in told))
 
 
 def measuring(*refine: int) -> Measuring:
@@ -191,6 +194,22 @@ def test_a_photo_without_an_object_has_no_camera_and_is_counted(
             angle = torch.rad2deg(torch.acos((((true * dummy).sum() - 1) / 2).clamp(-1, 1)))
             assert block.more["rotation"] == pytest.approx(float(angle), abs=0.05)
         assert found[place, 0, RANDOM].images is not None
+
+
+def test_networks_elsewhere_give_the_same_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, net = taken(tmp_path, "p3d_car", monkeypatch), generator_for("p3d_car")
+    compared = compared_of(*opened(root, "p3d_car"))
+    encoder = Knowing(net, compared.photos)
+
+    def pictures(net: BootstrapGenerator) -> list[Block]:
+        inverted = InvertedPhotos(net, encoder, compared, VIEWS, measuring(0))
+        samples = Samples(net, compared.others, VIEWS, 0)
+        return [block for source in (inverted, samples) for block in source.blocks(range(1))]
+
+    here = pictures(net)
+    with pretend_device() as device:
+        there = pictures(on_device(net, device))
+    assert [apart(one.images, other.images) for one, other in zip(here, there, strict=True)] == pytest.approx([0] * 3)
 
 
 def test_test_cars_of_imagenet_are_seen_as_training_cars_elsewhere(tmp_path: Path) -> None:

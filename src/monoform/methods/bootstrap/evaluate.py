@@ -250,6 +250,8 @@ def _tested(asked: BootstrapEvaluation, train: CategoryPhotos) -> CategoryPhotos
         wanted = "train" if train.category.test_views is None else "test"
     if wanted == "train":
         return None
+    if train.category.test_views is None:
+        raise InputError(f"{asked.category} has no test photos, and --test-set is {wanted}: leave it out.")
     split: Split = "imagenet-test" if wanted == "imagenet" else "test"
     return open_category(asked.data, train.category, split)
 
