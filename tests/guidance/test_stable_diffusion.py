@@ -154,7 +154,7 @@ def test_deterministic_sampling_leads_to_the_only_picture() -> None:
 
 
 def test_what_is_missing_is_a_sentence(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"neither the folder.*hf download.*method lift"):
+    with pytest.raises(InputError, match=r"neither the folder.*hf download.*give DIR"):
         StableDiffusion.from_pretrained(tmp_path / "nothing")
     part = tmp_path / "part"
     shutil.copytree(folder, part)
@@ -168,7 +168,7 @@ def test_what_is_missing_is_a_sentence(folder: Path, tmp_path: Path) -> None:
 
 def test_a_repository_is_not_fetched_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONOFORM_OFFLINE", "1")
-    with pytest.raises(InputError, match=r"somebody/nothing .*--method lift` works"):
+    with pytest.raises(InputError, match=r"somebody/nothing cannot be had .*hf download"):
         StableDiffusion.from_pretrained("somebody/nothing")
 
 

@@ -295,10 +295,7 @@ def quiet() -> Iterator[None]:
 
 def advice() -> str:
     """What to do where there is no model."""
-    return (
-        f"Where there is a network, `hf download {USUAL} --local-dir DIR` fetches one; give DIR. Without one, "
-        "`monoform reconstruct --method lift` works."
-    )
+    return f"Where there is a network, `hf download {USUAL} --local-dir DIR` fetches one; give DIR."
 
 
 def _offloaded(prior: StableDiffusion, device: torch.device) -> StableDiffusion:
