@@ -71,7 +71,7 @@ def test_what_a_training_leaves(cars: Path, tmp_path: Path, capsys: pytest.Captu
     scene = config.scene
     assert (scene.half_side, scene.projection, scene.flipped, scene.white) == (1.4, "perspective", True, False)
     assert len(scene.poses) == len(scene.pose_focals) == 10 and 1 <= len(scene.focals) <= 11
-    assert found.discriminator.config.alpha
+    assert found.discriminator is not None and found.discriminator.config.alpha
     again = changed(weights=str(tmp_path / "run/weights"))
     tuned = train_generator(cars, tmp_path / "tuned", loop(again), again)
     assert tuned.finished and tuned.step == 6 and not any(name.startswith("sphere") for name in tuned.metrics)
@@ -85,6 +85,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "rays": {"rays": Rays(4, 0)},
     "published": {"published": True},
     "pretraining": {"pretraining": 1},
+    "beta": {"beta": 0.2},
+    "alpha": {"alpha": 0.2},
     "rate": {"rate": 0.001},
     "rate_discriminator": {"rate_discriminator": 0.001},
     "beta2": {"beta2": 0.9},
@@ -122,8 +124,9 @@ def trace(cars: Path, options: BootstrapTraining) -> list[Any]:
     for phase in task.phases():
         step = phase.begin + phase.offset + (phase.every if phase.begin else 1)
         batch = task.numbered_batch(step * task.shards, torch.Generator().manual_seed(0))
-        loss, metrics = phase.loss(batch, step, torch.Generator().manual_seed(1))
-        numbers = {name: float(value.detach()) for name, value in {"loss": loss, **metrics}.items()}
+        term = phase.loss(batch, step, torch.Generator().manual_seed(1))
+        assert isinstance(term, tuple)
+        numbers = {name: float(value.detach()) for name, value in {"loss": term[0], **term[1]}.items()}
         found += [phase.name, numbers, phase.begin, phase.end, phase.optimizer, phase.schedule(step), len(batch.fake)]
     return found
 
@@ -143,6 +146,7 @@ def test_configurations_hold_what_was_published() -> None:
         training = each.training
         assert (training.batch, each.clip, each.rate, each.rate_discriminator) == (32, 100.0, 0.0025, 0.002)
         assert (each.beta2, each.pretraining, each.evaluate_every, each.resolution) == (0.99, 1000, 5000, 128)
+        assert (each.beta, each.alpha) == (0.1, 1.0)
         assert (training.warmup, training.path_warmup, training.rate_warmup, training.blur) == (12_500, 2000, 2000, 10)
         assert (training.augment, training.ada_target, training.path_length) == (0.8, 0.6, 2.0)
         assert TRAINING.steps_of(each) == 1000 + training.iterations and each.category == each.config

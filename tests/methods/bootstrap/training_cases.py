@@ -77,7 +77,9 @@ def task_of(options: BootstrapTraining, folder: Path, probability: float | None 
     photos = photos_of(options, folder, seed)
     config = options.generator(photos.scene(options.half_side))
     torch.manual_seed(0)
-    state = TrainedState(BootstrapGenerator(config), BootstrapDiscriminator(discriminator_of(config)))
+    generator = BootstrapGenerator(config)
+    generator.fill_surface(options.beta, options.alpha)
+    state = TrainedState(generator, BootstrapDiscriminator(discriminator_of(config)))
     if probability is not None:
         state.probability.fill_(probability)
     return BootstrapTask(

@@ -51,11 +51,13 @@ class Similarity:
             draws: the numbers, uniform or normal; none of the scale where it is not `scaled`.
         """
 
+        device = None if generator is None else generator.device
+
         def uniform(*shape: int) -> Tensor:
-            return torch.rand(shape, generator=generator) if draws is None else next(draws)
+            return torch.rand(shape, generator=generator, device=device) if draws is None else next(draws)
 
         def normal(*shape: int) -> Tensor:
-            return torch.randn(shape, generator=generator) if draws is None else next(draws)
+            return torch.randn(shape, generator=generator, device=device) if draws is None else next(draws)
 
         rotation = (uniform(count) - 0.5) * (2.0 * math.pi)
         rotation = rotation * (uniform(count) < probability)

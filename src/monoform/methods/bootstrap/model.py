@@ -171,6 +171,13 @@ class BootstrapGenerator(nn.Module):
         return found.unflatten(cameras.height, cameras.width) if whole else found
 
     @torch.no_grad()
+    def fill_surface(self, beta: float, alpha: float) -> None:
+        """Set beta and alpha, where there are some."""
+        for parameter, value in ((self.beta, beta), (self.alpha, alpha)):
+            if parameter is not None:
+                parameter.fill_(value)
+
+    @torch.no_grad()
     def clamp_surface(self) -> None:
         """Hold beta and alpha at 1e-3 at the least, as after every step of training."""
         for value in (self.beta, self.alpha):

@@ -48,7 +48,7 @@ def train_generator(
         settings = replace(settings, resolution=known.resolution, network=known.network, half_side=half_side)
     photos = _photos(data, settings, options.seed)
     torch.manual_seed(options.seed)
-    state = _networks(settings.generator(photos.scene(settings.half_side)), start)
+    state = _networks(settings.generator(photos.scene(settings.half_side)), settings, start)
     if is_first():
         told = f"configuration {settings.config}: {', '.join(_told(settings))}."
         print(textwrap.fill(told, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
@@ -76,13 +76,14 @@ def _photos(data: str | Path, settings: BootstrapTraining, seed: int) -> Trainin
     )
 
 
-def _networks(config: BootstrapConfig, start: Opened) -> TrainedState:
+def _networks(config: BootstrapConfig, settings: BootstrapTraining, start: Opened) -> TrainedState:
     """New networks; or those to start from, with a new discriminator where they have none.
 
     Raises:
         InputError: the discriminator to start from sees other images.
     """
     generator, judge = BootstrapGenerator(config), BootstrapDiscriminator(discriminator_of(config))
+    generator.fill_surface(settings.beta, settings.alpha)
     if start.generator is not None:
         generator.load_state_dict(start.generator.state_dict())
     if start.discriminator is not None:

@@ -37,6 +37,8 @@ class BootstrapTraining(LoopSettings):
         weights: folder of a generator to start from, and of its discriminator where that lies there; "" for none. Its
             sizes take precedence, and there is no pretraining.
         pretraining: steps before all others that make spheres of all shapes.
+        beta: softness of the surface in the beginning, world units.
+        alpha: 1 over the density inside, in the beginning, world units; objects thinner than that are seen through.
         rate: learning rate of the generator.
         rate_discriminator: learning rate of the discriminator.
         beta2: of Adam; its first decay is 0.
@@ -62,6 +64,8 @@ class BootstrapTraining(LoopSettings):
     published: bool = False
     weights: str = ""
     pretraining: int = 200
+    beta: float = 0.03
+    alpha: float = 0.05
     rate: float = 0.0025
     rate_discriminator: float = 0.002
     beta2: float = 0.99
@@ -76,7 +80,7 @@ class BootstrapTraining(LoopSettings):
         whose = "bootstrap's"
         require_ranges(self, whose, resolution=(8, 4096), half_side=(1e-3, 1e3), pretraining=(0, 10**9))
         require_ranges(self, whose, rate=(0.0, 1.0), rate_discriminator=(0.0, 1.0), beta2=(0.0, 0.999999))
-        require_ranges(self, whose, metric_images=(0, 10**6))
+        require_ranges(self, whose, metric_images=(0, 10**6), beta=(1e-3, 1e3), alpha=(1e-3, 1e3))
         category_named(self.category)
 
     @property
@@ -120,7 +124,7 @@ class BootstrapTraining(LoopSettings):
 def _published(name: str, **more: Any) -> BootstrapTraining:
     """Evaluated and kept every 5,000 iterations."""
     common: dict[str, Any] = {"checkpoint_every": 1000, "evaluate_every": 5000, "metric_images": 8000}
-    common |= {"pretraining": 1000, "config": name, "category": name}
+    common |= {"pretraining": 1000, "beta": 0.1, "alpha": 1.0, "config": name, "category": name}
     of = preset(name)
     for part in ("resolution", "network", "rays", "training", "refine_pose"):
         common[part] = getattr(of, part)
