@@ -132,6 +132,9 @@ def test_what_is_to_be_told_is_where_pixels_lie_on_the_objects(monkeypatch: pyte
         assert int(full.sum()) > 300
         torch.testing.assert_close(pixels[full], camera.pixel_centers().expand(3, -1, -1)[full], atol=0.01, rtol=0)
         assert torch.equal(renders.latent, net.map(z)) and not renders.images.requires_grad
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = task._rendered(z, views, torch.Generator().manual_seed(1))
+    assert torch.equal(half.coordinates, task._rendered(z, views, torch.Generator().manual_seed(1)).coordinates)
 
 
 @pytest.mark.parametrize(

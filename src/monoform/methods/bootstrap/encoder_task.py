@@ -158,6 +158,11 @@ class EncoderTask:
 
     @torch.no_grad()
     def _rendered(self, z: Float[Tensor, "n z"], views: Views, draws: torch.Generator) -> Renders:
+        """In full precision, as photos are inverted, whatever that of the encoder."""
+        with torch.autocast(z.device.type, enabled=False):
+            return self._exact(z, views, draws)
+
+    def _exact(self, z: Float[Tensor, "n z"], views: Views, draws: torch.Generator) -> Renders:
         net, size = on_device(self.net, z.device), self.net.config.resolution
         w = net.map(z, views.classes)
         ws = net.styles(w)
