@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from ..computing import is_offline
 from ..errors import InputError
+from .parts import PARTS, offload_layers, part_kinds, read_part
 from .prior import Embeddings, kept_share
 from .words import Word, add_word, spelled_out
-
-EXTRA = "Stable Diffusion needs the packages diffusers and transformers: pip install 'monoform[diffusion]'."
-USUAL = "stable-diffusion-v1-5/stable-diffusion-v1-5"
-PARTS = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
 
 
 class StableDiffusion:
@@ -102,11 +95,13 @@ class StableDiffusion:
         Raises:
             InputError: a package or the model is missing, or it does not fit; the sentence says what to do.
         """
-        kinds = _kinds()
-        parts = {name: _part(kinds[name], source, name, dtype) for name in PARTS}
+        kinds = part_kinds()
+        parts = {name: read_part(kinds[name], source, name, dtype) for name in PARTS}
         prior = cls(**parts, image_size=image_size)
         place = torch.device(device)
-        return _offloaded(prior.to(place, unet=False), place) if offload else prior.to(place)
+        if offload:
+            offload_layers(prior.unet, place)
+        return prior.to(place, unet=not offload)
 
     def to(self, device: torch.device, *, unet: bool = True) -> StableDiffusion:
         """This model on a device, itself."""
@@ -232,76 +227,3 @@ class StableDiffusion:
             clean = (latents - (1 - kept) ** 0.5 * noise) / kept**0.5
             latents = next_kept**0.5 * clean + (1 - next_kept) ** 0.5 * noise
         return self.decode(latents)
-
-
-def _kinds() -> dict[str, Any]:
-    try:
-        from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-        from transformers import CLIPTextModel, CLIPTokenizer
-    except ImportError as error:
-        raise InputError(EXTRA) from error
-    # Only the table of noise is used, which every scheduler makes of the same configuration.
-    kinds = (AutoencoderKL, UNet2DConditionModel, CLIPTextModel, CLIPTokenizer, DDPMScheduler)
-    return dict(zip(PARTS, kinds, strict=True))
-
-
-def _part(kind: Any, source: str | Path, name: str, dtype: torch.dtype) -> Any:
-    """One part of a model; what the libraries say of a failure becomes one sentence."""
-    where = Path(source).expanduser()
-    if where.is_dir():
-        if not (where / name).is_dir():
-            raise InputError(
-                f"{source} has no folder {name}: give a Stable Diffusion in the layout of diffusers, with the folders "
-                f"{', '.join(PARTS)}."
-            )
-        source = str(where)
-    elif str(source).count("/") != 1 or where.exists():
-        raise InputError(f"{source} is neither the folder of a diffusion model nor OWNER/NAME on the hub. {advice()}")
-    options: dict[str, Any] = {"local_files_only": is_offline() or where.is_dir()}
-    if isinstance(kind, type) and issubclass(kind, nn.Module):
-        options["torch_dtype" if kind.__module__.startswith("diffusers") else "dtype"] = dtype
-    try:
-        with quiet():
-            return kind.from_pretrained(str(source), subfolder=name, **options)
-    except Exception as error:  # of the network, the hub, damaged files: each library has its own
-        reason = str(error).strip().split("\n")[0][:200]
-        raise InputError(
-            f"The part {name} of the diffusion model {source} cannot be had ({reason}). {advice()}"
-        ) from error
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """The libraries neither warn nor show progress of their own."""
-    from diffusers.utils import logging as of_diffusers
-    from transformers.utils import logging as of_transformers
-
-    shown = [module.is_progress_bar_enabled() for module in (of_transformers, of_diffusers)]
-    for module in (of_transformers, of_diffusers):
-        module.disable_progress_bar()
-    hub = logging.getLogger("huggingface_hub")
-    level = hub.level
-    hub.setLevel(logging.ERROR)  # it tells each of its attempts where there is no network
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        hub.setLevel(level)
-        for module, was in zip((of_transformers, of_diffusers), shown, strict=True):
-            if was:
-                module.enable_progress_bar()
-
-
-def advice() -> str:
-    """What to do where there is no model."""
-    return f"Where there is a network, `hf download {USUAL} --local-dir DIR` fetches one; give DIR."
-
-
-def _offloaded(prior: StableDiffusion, device: torch.device) -> StableDiffusion:
-    try:
-        from accelerate import cpu_offload
-    except ImportError as error:
-        raise InputError("Offloading needs the package accelerate: pip install 'monoform[diffusion]'.") from error
-    cpu_offload(prior.unet, execution_device=device)
-    return prior

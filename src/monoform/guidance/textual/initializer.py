@@ -19,7 +19,7 @@ from ...data.images.fitting import center_cropped
 from ...errors import InputError
 from ...inputs.tensors import read_tensors
 from ...outputs import atomic_stream
-from ..stable_diffusion import EXTRA, quiet
+from ..parts import EXTRA, quiet
 
 USUAL = "openai/clip-vit-large-patch14"
 TEXT = "an image of a {}"

@@ -28,7 +28,8 @@ from ...training import (
 )
 from ...training.processes import process_count
 from ..distillation import draw_noise
-from ..stable_diffusion import USUAL, StableDiffusion
+from ..parts import USUAL
+from ..stable_diffusion import StableDiffusion
 from ..words import Word, write_word
 from .augment import FILTERS, Augmentation, augmented, in_range, plain
 from .initializer import USUAL as USUAL_CLIP
