@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.command_line import monoform
 from tests.methods.bootstrap.test_use import camera_for, method_of, shown
 from tests.methods.bootstrap.tiny_bootstrap import SIZE, config_of
 
@@ -104,6 +105,22 @@ def test_without_a_camera_maps_are_of_the_studio(tmp_path: Path) -> None:
     assert "before refinement" not in told["strip.png"]
     with np.load(tmp_path / "maps.npz") as maps:
         assert maps["alpha"].shape == (SIZE, SIZE)
+
+
+def test_the_command_takes_weights(tmp_path: Path) -> None:
+    """As their folder; a method without weights refuses it."""
+    method_of(tmp_path, config_of())
+    rgb = np.random.default_rng(0).integers(0, 255, (40, 40, 4), np.uint8)
+    rgb[..., 3] = 255 * (np.abs(np.arange(40) - 20) < 12)
+    Image.fromarray(rgb).save(tmp_path / "photo.png")
+    small = ("--faces", 500, "--texture", 64, "--resolution", 32, "--frames", 0)
+    words = ("reconstruct", tmp_path / "photo.png", "-o", tmp_path / "out", "--weights", tmp_path / "generator", *small)
+    made = monoform(*words, "--method", "bootstrap", "--set", f"encoder={tmp_path / 'encoder'}", "refine=0")
+    assert made.returncode == 0, made.stderr
+    told = json.loads((tmp_path / "out" / "photo" / "result.json").read_text())
+    assert told["weights"]["source"] == str(tmp_path / "generator")
+    refused = monoform(*words, "--method", "inflate")
+    assert refused.returncode == 2 and "inflate has no option weights" in refused.stderr
 
 
 def test_maps_can_be_left_out(tmp_path: Path) -> None:
