@@ -67,8 +67,15 @@ def test_an_input_matters(folder: Path) -> None:
     fails_when_changed(folder, first_input(folder))
 
 
+def of_case(folder: Path, *others: Any) -> Any:
+    """Parameters of a test, for the process that runs all tests of the case."""
+    name = f"{folder.parent.name}/{folder.name}"
+    label = "-".join([folder.name, *(".".join(each) if isinstance(each, tuple) else each for each in others)])
+    return pytest.param(folder, *others, id=label, marks=pytest.mark.xdist_group(name))
+
+
 @pytest.mark.suite
-@pytest.mark.parametrize(("folder", "name"), NAMES, ids=[f"{folder.name}-{name}" for folder, name in NAMES])
+@pytest.mark.parametrize(("folder", "name"), [of_case(*each) for each in NAMES])
 def test_every_array_matters(folder: Path, name: str) -> None:
     """Change one number or word of one array, or empty one file: the check must fail."""
     fails_when_changed(folder, name)
@@ -255,9 +262,7 @@ PARAMETERS = [
 
 
 @pytest.mark.suite
-@pytest.mark.parametrize(
-    ("folder", "path"), PARAMETERS, ids=[f"{folder.name}-{'.'.join(path)}" for folder, path in PARAMETERS]
-)
+@pytest.mark.parametrize(("folder", "path"), [of_case(*each) for each in PARAMETERS])
 def test_every_parameter_matters(folder: Path, path: tuple[str, ...]) -> None:
     """Change one number of a manifest, or leave it out where the published code has no default: the check must fail."""
     case = Case.load(folder)
