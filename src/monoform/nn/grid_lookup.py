@@ -92,7 +92,24 @@ def look_up(
         shift: of positions in cells: 0.5 where corners lie half a cell beyond the border.
         smooth: interpolate with 3 f^2 - 2 f^3 in place of f.
     """
-    return _LookUp.apply(share, table, tuple(levels), shift, smooth)
+    return _LookUp.apply(share, table, tuple(levels), shift, smooth, None)
+
+
+def look_up_slope(
+    share: Float[Tensor, "n d"],
+    table: Float[Tensor, "rows features"],
+    levels: Sequence[GridLevel],
+    axis: int,
+    *,
+    shift: float = 0.5,
+    smooth: bool = False,
+) -> Float[Tensor, "n width"]:
+    """How features change along one axis, for each whole box; differentiable in the table alone.
+
+    Args:
+        axis: 0..d - 1; the rest is as of `look_up`.
+    """
+    return _LookUp.apply(share.detach(), table, tuple(levels), shift, smooth, axis)
 
 
 def look_up_plain(
@@ -155,12 +172,17 @@ class _LookUp(torch.autograd.Function):
     """One level after the other, so that its part of the table stays in the cache."""
 
     @staticmethod
-    def forward(ctx: Any, share: Tensor, table: Tensor, levels: tuple, shift: float, smooth: bool) -> Tensor:
+    def forward(
+        ctx: Any, share: Tensor, table: Tensor, levels: tuple, shift: float, smooth: bool, axis: int | None
+    ) -> Tensor:
         inside, clipped = _inside(share)
         parts, kept = [], []
         for level in levels:
             cells, fractions = _cells(clipped, level, shift)
-            weights = corner_weights(_factors(fractions, smooth, inside))
+            if axis is None:
+                weights = corner_weights(_factors(fractions, smooth, inside))
+            else:
+                weights = corner_weights(_slopes(fractions, smooth, inside, axis)) * level.scale
             rows = corner_rows(level, cells)
             parts.append(_bag(rows, weights, table[level.first : level.first + level.rows]))
             kept += [rows, weights] if ctx.needs_input_grad[1] else []
@@ -171,7 +193,7 @@ class _LookUp(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None, None]:
         share, table, *kept = ctx.saved_tensors
         for_share = for_table = None
         if ctx.needs_input_grad[1]:
@@ -179,7 +201,7 @@ class _LookUp(torch.autograd.Function):
             for_table = _table_gradient(gradient, parts, ctx.size)
         if ctx.needs_input_grad[0]:
             for_share = _position_gradient(gradient, share, table, ctx.levels, ctx.shift, ctx.smooth)
-        return for_share, for_table, None, None, None
+        return for_share, for_table, None, None, None, None
 
 
 def _table_gradient(gradient: Tensor, parts: list[tuple[GridLevel, Tensor, Tensor]], size: int) -> Tensor:

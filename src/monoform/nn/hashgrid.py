@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..ranges import require_ranges
 from .grid_compiled import look_up_fast
-from .grid_lookup import GridLevel
+from .grid_lookup import GridLevel, look_up_slope
 
 FIRST_VALUES = 1e-4  # features start uniformly within plus and minus this
 
@@ -115,6 +115,17 @@ class HashGrid(nn.Module):
             shift=0.0 if options.align_corners else 0.5,
             smooth=options.interpolation == "smoothstep",
         )
+
+    def slopes(self, points: Float[Tensor, "n d"], *, levels: int | None = None) -> Float[Tensor, "d n features"]:
+        """Change of the features by world unit, along each axis; differentiable in the table alone."""
+        share, options = (points + self.bound) / (2.0 * self.bound), self.options
+        smooth = options.interpolation == "smoothstep"
+        shift = 0.0 if options.align_corners else 0.5
+        found = [
+            look_up_slope(share, self.embeddings, self.levels[:levels], axis, shift=shift, smooth=smooth)
+            for axis in range(options.dimensions)
+        ]
+        return torch.stack(found) / (2.0 * self.bound)
 
     def extra_repr(self) -> str:
         """Sizes, for `print`."""

@@ -25,7 +25,7 @@ def seeded() -> torch.Generator:
 
 @pytest.fixture(scope="module")
 def made() -> Reconstruction:
-    return RealFusion(options(steps=100), prior=prior()).reconstruct([view()], generator=seeded())
+    return RealFusion(options(steps=80), prior=prior()).reconstruct([view()], generator=seeded())
 
 
 def test_the_photo_is_shown_in_its_camera(made: Reconstruction) -> None:

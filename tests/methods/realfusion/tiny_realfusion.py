@@ -13,7 +13,7 @@ from monoform.methods.realfusion.config import PhotoOptions, RealFusionOptions, 
 from monoform.methods.realfusion.network_config import FieldConfig
 from monoform.methods.realfusion.prompts import view_texts
 
-NETWORK = FieldConfig(levels=4, resolution=64, log2_hashmap_size=12, hidden=16, background_hidden=8, cells=16, steps=64)
+NETWORK = FieldConfig(levels=4, resolution=64, log2_hashmap_size=12, hidden=16, background_hidden=8, cells=16, steps=48)
 TEXT = "a ball"
 SIDE = 16
 COLOR = (0.8, 0.2, 0.1)
@@ -32,7 +32,7 @@ def options(**more: Any) -> RealFusionOptions:
         "rate": 1e-2,
         "network": NETWORK,
         "views": Views(size=8, radius_range=(1.8, 1.8), fov_range=(50.0, 60.0)),
-        "photo": PhotoOptions(size=32, rays=256),
+        "photo": PhotoOptions(size=32, rays=128),
     }
     return RealFusionOptions(**(own | more))
 

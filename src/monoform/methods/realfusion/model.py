@@ -50,6 +50,18 @@ class Perceptron(nn.Module):
             out = layer(torch.relu(out))
         return out
 
+    def slope(self, x: Float[Tensor, "n i"], ahead: Float[Tensor, "d n i"]) -> Float[Tensor, "d n o"]:
+        """Change of the output where the input changes by `ahead`; differentiable in the weights and in `ahead`."""
+        out, change = x, ahead
+        for number, layer in enumerate(self.net):
+            assert isinstance(layer, nn.Linear)
+            weight = layer.weight if number else layer.weight[:, : x.shape[1]]
+            if number:
+                change = change * (out > 0)
+                out = torch.relu(out)
+            out, change = functional.linear(out, weight, layer.bias), functional.linear(change, weight)
+        return change
+
 
 class RealFusionField(nn.Module):
     """Density, albedo and background of one object; points are in the box, in world units.
@@ -99,6 +111,14 @@ class RealFusionField(nn.Module):
     def density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Density per world unit."""
         return self._density(self._outputs(points), points)
+
+    def log_slope(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """Slope of the density's logarithm; differentiable in the field, not in the points."""
+        points, levels = points.detach(), self.shown_levels
+        ahead = self.encoder.slopes(points, levels=levels)
+        change = self.sigma_net.slope(self.encoder(points, levels=levels), ahead)[..., 0].float()
+        bump = -points * (self.blob(points) / self.config.blob_radius**2)[:, None]
+        return change.T + bump
 
     def query(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "n 3"]]:
         """Density per world unit, and albedo 0..1."""

@@ -15,7 +15,7 @@ from ...render.march import MarchOptions
 class FieldConfig:
     """A grid of features with a small network, in a box around the origin.
 
-    The defaults differ from the published ones in `kind`, `log2_hashmap_size` and `normals`; `PUBLISHED_FIELD` has
+    The defaults differ from the published ones in `kind` and `log2_hashmap_size`; `PUBLISHED_FIELD` has
     those.
 
     Attributes:
@@ -39,7 +39,8 @@ class FieldConfig:
         steps: of a ray, across the cube of side 2.
         step_growth: of the steps with the distance; 0 for equal ones.
         nearest: least distance at which rays begin, in world units.
-        normals: "analytic": the exact slope of the density; "differences": central differences, as published.
+        normals: "differences": central differences of the density, as published, which even out what is finer; "analytic":
+            the exact slope, without their six further looks at the field.
         normal_epsilon: reach of those differences, in world units.
         mirrored: the world of the authors' checkpoints, which is a mirror image: x is negated.
     """
@@ -64,7 +65,7 @@ class FieldConfig:
     steps: int = 512
     step_growth: float = 0.0
     nearest: float = 0.2
-    normals: Literal["analytic", "differences"] = "analytic"
+    normals: Literal["differences", "analytic"] = "differences"
     normal_epsilon: float = 0.01
     mirrored: bool = False
 
@@ -75,7 +76,7 @@ class FieldConfig:
         require_ranges(self, whose, background_frequencies=(0, 24), blob_density=(-100, 100), blob_radius=(1e-3, 1e3))
         require_ranges(self, whose, density_gradient_limit=(1, 80), cells=(8, 512), density_threshold=(1e-6, 1e6))
         require_ranges(self, whose, steps=(8, 8192), step_growth=(0, 1), nearest=(0, 1e3), normal_epsilon=(1e-6, 1.0))
-        for name, known in (("kind", ("hash", "tiled")), ("normals", ("analytic", "differences"))):
+        for name, known in (("kind", ("hash", "tiled")), ("normals", ("differences", "analytic"))):
             if getattr(self, name) not in known:
                 raise InputError(f"realfusion's {name} is {getattr(self, name)!r}; choose one of {', '.join(known)}.")
         _ = self.grid()  # which has ranges of its own
@@ -90,5 +91,5 @@ class FieldConfig:
         return MarchOptions(self.steps, self.step_growth, self.nearest)
 
 
-PUBLISHED_FIELD = FieldConfig(log2_hashmap_size=16, kind="tiled", normals="differences", mirrored=True)
+PUBLISHED_FIELD = FieldConfig(log2_hashmap_size=16, kind="tiled", mirrored=True)
 """That of the authors' checkpoints."""

@@ -36,6 +36,8 @@ def unit(slope: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
 
 def normals(field: RealFusionField, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
     """Unit normals that point to where the density falls; differentiable in the field."""
+    if field.config.normals == "analytic":
+        return unit(-field.log_slope(points))  # the density's own slope has the same direction
     return unit(slope_by_differences(field, points))
 
 
