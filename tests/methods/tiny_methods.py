@@ -29,6 +29,7 @@ from tests.methods.pof3d.tiny import CONFIG as POF3D
 from tests.methods.pof3d.tiny import CRITIC
 from tests.methods.pof3d.tiny import networks as pof3d_networks
 from tests.methods.pof3d.tiny import pictures as photos_of_discs
+from tests.methods.realfusion.tiny_realfusion import ball_field as realfusion_ball
 from tests.methods.test_lift import TINY as TINY_LIFT
 from tests.pictures import disc, png
 from torch import Tensor, nn
@@ -44,6 +45,8 @@ from monoform.methods.list.model import build as build_list
 from monoform.methods.nerf import HashConfig, HashScene, load_scene
 from monoform.methods.pixelnerf import PixelNerfConfig, PixelNerfNet
 from monoform.methods.pof3d.networks import NetworksConfig, Pof3dNetworks
+from monoform.methods.realfusion.model import RealFusionField
+from monoform.methods.realfusion.network_config import FieldConfig
 from monoform.scene import Reconstruction
 from monoform.training import save_pretrained
 
@@ -256,6 +259,12 @@ TINY: dict[str, TinyMethod] = {
         settings={"network": POF3D, "discriminator": CRITIC, "batch": 4},
         bad=("truncation=99", "pof3d's truncation is 99.0"),
         bad_setting=("batch=0", "PoF3D's batch is 0"),
+    ),
+    "realfusion": TinyMethod(
+        net=realfusion_ball,
+        build=RealFusionField,
+        config_class=FieldConfig,
+        bad=("margin=9", "realfusion's margin is 9.0"),
     ),
 }
 

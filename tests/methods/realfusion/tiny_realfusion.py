@@ -10,6 +10,7 @@ from tests.guidance.priors import PointPrior
 
 from monoform import Photo, View
 from monoform.methods.realfusion.config import PhotoOptions, RealFusionOptions, Views
+from monoform.methods.realfusion.model import RealFusionField
 from monoform.methods.realfusion.network_config import FieldConfig
 from monoform.methods.realfusion.prompts import view_texts
 
@@ -35,6 +36,15 @@ def options(**more: Any) -> RealFusionOptions:
         "photo": PhotoOptions(size=32, rays=128),
     }
     return RealFusionOptions(**(own | more))
+
+
+def ball_field() -> RealFusionField:
+    """A field that has not learned anything: the bump around the origin, in cells that are known to be occupied."""
+    torch.manual_seed(0)
+    net = RealFusionField(NETWORK)
+    with torch.no_grad():
+        net.occupancy.update(net.density)
+    return net
 
 
 def ball(size: int = 48, radius: float = 0.3) -> np.ndarray:

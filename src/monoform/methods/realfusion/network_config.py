@@ -39,8 +39,8 @@ class FieldConfig:
         steps: of a ray, across the cube of side 2.
         step_growth: of the steps with the distance; 0 for equal ones.
         nearest: least distance at which rays begin, in world units.
-        normals: "differences": central differences of the density, as published, which even out what is finer; "analytic":
-            the exact slope, without their six further looks at the field.
+        normals: "differences": central differences of the density, as published, which even out what is finer;
+            "analytic": the exact slope, without their six further looks at the field.
         normal_epsilon: reach of those differences, in world units.
         mirrored: the world of the authors' checkpoints, which is a mirror image: x is negated.
     """

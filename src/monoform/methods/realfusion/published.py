@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...errors import InputError
-from ...nn.state_dict import fill
+from ...inputs import read_json_value
+from ...inputs.checkpoints import read_checkpoint
+from ...nn.state_dict import fill, named_tensors
+from ...training.card import converted_card
 from .model import RealFusionField
 from .network_config import PUBLISHED_FIELD, FieldConfig
 
@@ -26,6 +30,9 @@ NAMES = {
     "dt_gamma": "step_growth",
 }
 """Their options and ours."""
+KNOWN = (*NAMES, "bg_radius", "grid_levels_mask", "grid_levels_mask_iters")
+DEFAULT = "auto"
+USE = "monoform reconstruct PHOTO --method realfusion --set weights={folder} -o OUT"
 IGNORED = ("aabb_train", "aabb_infer", "step_counter")
 OCCUPANCY = ("density_grid", "density_bitfield")
 
@@ -58,3 +65,84 @@ def fill_field(field: RealFusionField, state: Mapping[str, Tensor], source: str)
         raise InputError(f"{source} has a grid of other levels than its options say: {ADVICE}.")
     fill(wanted, found, source, ADVICE)
     field.occupancy.unpack()
+
+
+def config_names() -> list[str]:
+    """Where the options of a checkpoint are; auto for config.json beside it or above."""
+    return [DEFAULT]
+
+
+def read_published(file: str | Path, config: str | FieldConfig = DEFAULT) -> tuple[RealFusionField, FieldConfig]:
+    """The field of a checkpoint of the authors, in evaluation mode, with its sizes.
+
+    Levels of the grid that are left out are not in the file: those of its step are, by the options.
+
+    Args:
+        file: a checkpoint, or a folder of a run, or of runs, whose last checkpoint by name is taken.
+        config: "auto", or the sizes.
+
+    Raises:
+        InputError: there is no checkpoint, it is damaged, or does not fit its options.
+    """
+    path = checkpoint_in(Path(file))
+    options = options_beside(path)
+    content = read_checkpoint(path, ADVICE)
+    step = content.get("global_step") if isinstance(content, dict) and "model" in content else None
+    state = named_tensors(content["model"] if step is not None else content, path, ADVICE)
+    chosen = field_config(options) if isinstance(config, str) else config
+    if "bg_net.net.0.weight" not in state:
+        chosen = replace(chosen, background_hidden=0)
+    field = RealFusionField(chosen)
+    fill_field(field, state, f"{path} does not fit its options")
+    hidden, until = options.get("grid_levels_mask", 8), options.get("grid_levels_mask_iters", 3000)
+    field.hide_levels(hidden if isinstance(step, int) and step <= until else 0)
+    return field.eval(), chosen
+
+
+def checkpoint_in(path: Path) -> Path:
+    """The checkpoint itself, or the last by name of a folder, of its checkpoints/, or of its runs'.
+
+    Raises:
+        InputError: there is none in the folder.
+    """
+    if not path.is_dir():
+        return path
+    found = [each for each in path.rglob("*.pth") if each.is_file()]
+    if not found:
+        raise InputError(f"{path} holds no checkpoint *.pth: {ADVICE}.")
+    return max(found, key=lambda each: (str(each.parent), each.name))
+
+
+def options_beside(path: Path) -> dict[str, Any]:
+    """What config.json beside a checkpoint, or in the folder above, says; nothing where there is none.
+
+    Raises:
+        InputError: it cannot be read, or an option is no number.
+    """
+    for folder in (path.parent, path.parent.parent):
+        file = folder / "config.json"
+        if file.is_file():
+            found = read_json_value(file)
+            if not isinstance(found, dict):
+                raise InputError(f"{file} holds no options: copy it again.")
+            wrong = [name for name in KNOWN if name in found and not _is_number(found[name])]
+            if wrong:
+                raise InputError(f"{file} has {wrong[0]} {found[wrong[0]]!r}, which is no number: copy it again.")
+            return found
+    return {}
+
+
+def card(file: str | Path, config: str, precision: str) -> str:
+    """What is known of a converted checkpoint."""
+    del config
+    return converted_card(
+        "RealFusion, a field of one object",
+        "A scene in the format of the RealFusion release (Melas-Kyriazi et al. 2023)",
+        file=file,
+        precision=precision,
+        fails="everything but its object.",
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -23,7 +23,7 @@ def slope_by_differences(field: RealFusionField, points: Float[Tensor, "n 3"]) -
         step = torch.zeros_like(points[:1])
         step[:, axis] = reach
         pair = torch.cat((points + step, points - step)).clamp(-bound, bound)
-        ahead, behind = field.density(pair).split(len(points))
+        ahead, behind = field.density(pair).reshape(2, len(points))
         columns.append((behind - ahead) * (0.5 / reach))
     return torch.stack(columns, dim=-1)
 
