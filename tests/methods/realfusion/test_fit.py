@@ -69,5 +69,7 @@ def test_photos_that_do_not_serve_are_refused_in_a_sentence() -> None:
         method.reconstruct([view(), view()], generator=seeded())
     with pytest.raises(InputError, match="needs the object's mask"):
         method.reconstruct([View(Photo.open(ball()[..., :3]))], generator=seeded())
+    with pytest.raises(InputError, match="hidden_levels is 4 of 4 levels; leave one to be seen"):
+        options(hidden_levels=4)
     with pytest.raises(InputError, match="lift works without"):
         RealFusion(options(prior="/nowhere/at/all")).reconstruct([view()], generator=seeded())

@@ -204,6 +204,10 @@ class FitOptions:
         require_ranges(self, whose, hidden_steps=(0, 10_000_000), occupancy_every=(1, 100_000), rate=(1e-8, 10.0))
         require_ranges(self, whose, weight_decay=(0.0, 10.0), ema_decay=(0.0, 0.999999), ema_every=(1, 1_000_000))
         require_ranges(self, whose, prior_scale=(0.0, 1e6))
+        if self.hidden_levels >= self.network.levels:
+            raise InputError(
+                f"{whose} hidden_levels is {self.hidden_levels} of {self.network.levels} levels; leave one to be seen."
+            )
         if self.optimizer not in ("adam", "adamw", "adan"):
             raise InputError(f"realfusion's optimizer is {self.optimizer!r}; choose adam, adamw or adan.")
 

@@ -87,8 +87,8 @@ class RealFusionField(nn.Module):
         self._hidden = 0
 
     def hide_levels(self, count: int) -> None:
-        """Leave the finest levels of the grid out: their features count as zeros."""
-        self._hidden = min(max(count, 0), self.config.levels)
+        """Leave the finest levels of the grid out, but never all: their features count as zeros."""
+        self._hidden = min(max(count, 0), self.config.levels - 1)
         self.hidden_levels.fill_(self._hidden)
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
