@@ -117,7 +117,7 @@ class RealFusion(Reconstructor):
             seed=seed,
             clip=clip_of(config.optimizer),
             checkpoint_every=config.checkpoint_every,
-            evaluate_every=config.checkpoint_every,
+            evaluate_every=config.checkpoint_every if config.run else 0,
             device="cuda" if self.device.type == "cuda" else "cpu",
         )
         place = nullcontext(config.run) if config.run else tempfile.TemporaryDirectory(prefix="monoform-")
@@ -139,10 +139,15 @@ class RealFusion(Reconstructor):
         return net.eval().requires_grad_(False)
 
     def level(self, net: RealFusionField) -> float:
-        """Density of the surface, per unit of the box: that of cells that count as occupied, where none is given."""
+        """Density of the surface, per unit of the box: the given one, or that from which cells are always occupied.
+
+        A field that is nowhere as dense has its surface at the mean density of the cells.
+        """
+        grid = net.occupancy
         if self.config.level:
             return self.config.level
-        return min(net.occupancy.mean_density, net.occupancy.density_threshold)
+        dense = float(grid.density_grid.max()) > grid.density_threshold
+        return grid.density_threshold if dense else grid.mean_density
 
 
 def camera_of(square: PhotoSquare, photo: Photo, field: PlacedField) -> Camera:
