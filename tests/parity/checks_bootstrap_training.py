@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -15,7 +17,8 @@ from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 from torch import Tensor, nn
 
-from monoform.methods.bootstrap import losses, schedules
+from monoform.methods.bootstrap import BootstrapGenerator, losses, regularizers, schedules
+from monoform.methods.bootstrap import steps as steps_module
 from monoform.methods.bootstrap.augment import Similarity
 from monoform.methods.bootstrap.config import BootstrapConfig, Training, preset
 from monoform.methods.bootstrap.discriminator import BootstrapDiscriminator, discriminator_of
@@ -248,6 +251,18 @@ class GivenChance(Chance):
         return "none"
 
 
+class NotedSteps(GanSteps):
+    """Steps that keep what only their sums are told of: scores in their order."""
+
+    def __init__(self, net: BootstrapGenerator, judge: BootstrapDiscriminator) -> None:
+        super().__init__(net, judge)
+        self.scores: list[Tensor] = []
+
+    def score(self, images: Tensor, views: Views) -> Tensor:
+        self.scores.append(super().score(images, views))
+        return self.scores[-1]
+
+
 @check("bootstrap-inversion", "gan-step")
 def gan_step(case: Case) -> None:
     config, ours = case.config, gan_config(case)
@@ -255,7 +270,7 @@ def gan_step(case: Case) -> None:
     net = generator_of(ours, case.manifest).train()
     judge = BootstrapDiscriminator(discriminator_of(ours))
     judge.load_state_dict(tensors(case.manifest["discriminator"]))
-    steps = GanSteps(net, judge)
+    steps = NotedSteps(net, judge)
     check_generator_step(case, steps)
     judge.zero_grad(set_to_none=True)
     check_discriminator_step(case, steps)
@@ -356,8 +371,16 @@ def check_generator_step(case: Case, steps: GanSteps) -> None:
     for average in ema.averages.values():
         average *= config["ema"]["before"]
     views = Views(case.tensor("g_cam2world"), case.tensor("g_focal"))
-    terms, mean = steps.generator_terms(z, views, iteration, before, chance)
-    assert mean is not None
+    lengths: list[Tensor] = []
+
+    def noted(*given: Any) -> Tensor:
+        lengths.append(regularizers.path_lengths(*given))
+        return lengths[-1]
+
+    with patch.object(steps_module, "path_lengths", noted):
+        terms, mean = steps.generator_terms(z, views, iteration, before, chance)
+    assert mean is not None and len(lengths) == 1
+    case.compare("out_g_path_length", lengths[0])
     case.compare("out_g_adv", terms["score"])
     case.compare("out_g_total", losses.total(terms))
     case.compare("out_g_sdf_eikonal_loss", terms["eikonal"] / training.eikonal)
@@ -373,7 +396,7 @@ def check_generator_step(case: Case, steps: GanSteps) -> None:
     compare_named(case, "out_g_ema", ema.averages)
 
 
-def check_discriminator_step(case: Case, steps: GanSteps) -> None:
+def check_discriminator_step(case: Case, steps: NotedSteps) -> None:
     config, net = case.config, steps.net
     iteration = config["iterations"]["discriminator"]
     coded = case.tensor("d_real_u8").float()
@@ -385,8 +408,12 @@ def check_discriminator_step(case: Case, steps: GanSteps) -> None:
     real = Views(case.tensor("d_real_cam2world"), case.tensor("d_real_focal"))
     config.one_of("fake_latents", "g_z reversed")
     chance = GivenChance(places_in(case, "d", net.config))
+    steps.scores.clear()
     terms, score = steps.discriminator_terms(case.tensor("g_z").flip(0), fake, images, real, iteration, chance)
+    told, made = steps.scores
+    assert torch.equal(told, score)
     case.compare("out_d_logit_real", score)
+    case.compare("out_d_logit_fake", made)
     case.compare("out_d_penalty", terms["penalty"] / (config["weights"]["r1"] / 2))
     case.compare("out_d_loss_real", terms["real"])
     case.compare("out_d_loss_fake", terms["fake"])
