@@ -25,7 +25,7 @@ def seeded() -> torch.Generator:
 
 @pytest.fixture(scope="module")
 def made() -> Reconstruction:
-    return RealFusion(options(steps=80), prior=prior()).reconstruct([view()], generator=seeded())
+    return RealFusion(options(steps=100), prior=prior()).reconstruct([view()], generator=seeded())
 
 
 def test_the_photo_is_shown_in_its_camera(made: Reconstruction) -> None:
@@ -35,7 +35,7 @@ def test_the_photo_is_shown_in_its_camera(made: Reconstruction) -> None:
     truth = ball()[..., 3] > 0
     overlap = (picture.mask & truth).sum() / (picture.mask | truth).sum()
     assert overlap > 0.8
-    assert np.abs(picture.rgb[truth].mean(axis=0) - COLOR).max() < 0.1
+    assert np.abs(picture.rgb[truth].mean(axis=0) - COLOR).max() < 0.15
     assert torch.allclose(torch.linalg.det(camera.world_from_camera[0, :3, :3]), torch.tensor(1.0), atol=1e-5)
 
 
