@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+from memory import peak_bytes
 from pof3d import plain_block
 from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool1d, conv2d, grid_sample, max_pool1d, max_pool2d, normalize
@@ -350,7 +350,7 @@ def main() -> None:
     works = {"twin": problem.twin} | {name: problem.ours(options) for name, options in OURS.items()}
     if asked.memory:
         works[asked.memory]()
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(peak_bytes() / 2**20)
         return
     print(f"{asked.batch} photos, {asked.threads} threads; the object covers {problem.covered:.2f} of the picture")
     if asked.steps:

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import resource
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from memory import peak_bytes
 from torch.nn import functional
 
 from monoform.camera import Camera, orbit
@@ -67,7 +67,7 @@ def main() -> None:
         pictures = pictures.to(asked.device)
         net = learned(config, pictures, distances, cameras, asked)
         measure(asked.mesh.stem, net, pictures, cameras, asked)
-    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2:.2f} GiB")
+    print(f"peak memory of this process: {peak_bytes() / 2**30:.2f} GiB")
 
 
 def drawn(config: PixelNerfConfig) -> PixelNerfNet:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
+from memory import peak_bytes
 
 from monoform.methods.pof3d.networks import Pof3dNetworks
 from monoform.methods.pof3d.published_steps import PublishedSteps
@@ -89,11 +89,8 @@ def measure(answer: Connection, asked: Any, published: bool) -> None:
             still.requires_grad_(False)
             parts[name] = min(parts[name], seconds_of(terms, asked.device))
             learning.zero_grad()
-    if asked.device == "cuda":
-        peak = torch.cuda.max_memory_allocated() / 1e9
-    else:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    answer.send((parts, peak))
+    peak = torch.cuda.max_memory_allocated() if asked.device == "cuda" else peak_bytes()
+    answer.send((parts, peak / 1e9))
 
 
 def seconds_of(terms: Callable[[], Iterator[Any]], device: str) -> float:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import time
 from pathlib import Path
 
 import torch
+from memory import peak_bytes
 
 from monoform.cli.settings import parse_settings
 from monoform.methods.nerf import load_scene
@@ -33,7 +33,7 @@ def main() -> None:
         f"{result.step} steps in {result.seconds:.0f} s ({1000 * result.seconds / result.step:.0f} ms each), ", end=""
     )
     print(f"{whole:.0f} s with reading, judging, mesh and film; {used:.0f} s of processor time")
-    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB at most")
+    print(f"{peak_bytes() / 1e9:.2f} GB at most")
     print("| what | held-out photos |\n| --- | ---: |")
     scores = asked.out / "weights" / "held_out.json"
     if scores.is_file():
