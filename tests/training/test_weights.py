@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import nn
 
 from monoform.errors import InputError
 from monoform.training import load_pretrained, save_pretrained
+from monoform.training.weights import architecture_of
 
 
 @dataclass(frozen=True)
@@ -199,3 +201,24 @@ def test_where_weights_are_looked_for(saved: Path, tmp_path: Path, monkeypatch: 
     assert asked[-1] == ("any/one", "v1", ["model.safetensors", "config.json", "README.md"])
     (saved / "model.safetensors").unlink()
     assert "the folder holds no weights" in sentence(saved)
+
+
+def test_weights_of_folders_within_are_named(saved: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+
+    def sentences() -> set[str]:
+        said = set()
+        for read in (lambda: load_pretrained(build, Config, run), lambda: architecture_of(run)):
+            with pytest.raises(InputError) as caught:
+                read()
+            said.add(str(caught.value))
+        return said
+
+    assert all(each.endswith("the folder holds no weights.") for each in sentences())
+    shutil.copytree(saved, run / "weights")
+    assert all(
+        each.endswith("the folder holds no weights; its folder weights does: give that.") for each in sentences()
+    )
+    shutil.copytree(saved, run / "best")
+    assert all(each.endswith("no weights; its folders best, weights do: give one.") for each in sentences())

@@ -19,7 +19,7 @@ from ..outputs import atomic_folder
 from ..ranges import LARGEST_SEED, require_range
 from ..scene.result_files import RECONSTRUCTED
 from ..text import printable
-from ..training.weights import CONFIG
+from ..training.weights import CONFIG, missing_weights
 from .batch import Outcome, kept_result, not_replaced, outcome_of, recorded_request
 from .reconstruct import ReconstructOptions, Timings, request, write_result
 from .sample_films import Stop, styles_of
@@ -84,7 +84,7 @@ def generator_of_weights(folder: str) -> str:
     """
     if not Path(folder).is_dir():
         raise InputError(f"There are no weights at {folder}: give a folder that exists, or name the METHOD.")
-    found = read_json(Path(folder) / CONFIG, advice="get the weights again", missing="the folder holds no weights")
+    found = read_json(Path(folder) / CONFIG, advice="get the weights again", missing=missing_weights(Path(folder)))
     made = found.get("architecture")
     for name, method in _generators().items():
         if made in method.architectures:

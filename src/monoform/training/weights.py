@@ -24,10 +24,10 @@ from ..inputs import read_json_value
 from ..inputs.tensors import read_tensors, tensor_shapes
 from ..outputs import Kind, atomic_folder
 from ..renamed import current_names
+from ..text import printable
 from .checkpoint import load_checkpoint, require_same_shapes
 from .options import TrainResult
 
-MISSING = "the folder holds no weights"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 OWN = frozenset({WEIGHTS, CARD, "transforms.json", "held_out.json", "held_out.md"})
 PICTURES = frozenset({"held_out"})
@@ -124,7 +124,7 @@ def load_pretrained(
     """
     folder = _local_folder(source, revision)
     config = _read_config(folder / CONFIG, config_class, _architectures(build))
-    shapes = tensor_shapes(folder / WEIGHTS, missing=MISSING)
+    shapes = tensor_shapes(folder / WEIGHTS, missing=missing_weights(folder))
     held = sum(tensor.numel() for tensor in shapes.values())
     try:
         with _Limit(BEYOND * held + SPARE, folder / WEIGHTS):
@@ -159,9 +159,21 @@ def architecture_of(source: str | Path) -> str:
     Raises:
         InputError: there are none, or what says so is damaged.
     """
-    content = read_json_value(_local_folder(source, None) / CONFIG, advice="get the weights again", missing=MISSING)
+    folder = _local_folder(source, None)
+    content = read_json_value(folder / CONFIG, advice="get the weights again", missing=missing_weights(folder))
     found = content.get("architecture") if isinstance(content, dict) else None
     return found if isinstance(found, str) else ""
+
+
+def missing_weights(folder: Path) -> str:
+    """What is told of a folder without weights; those of folders in it, as of a training or a category, are named."""
+    within = sorted(printable(each.parent.name) for each in folder.glob(f"*/{CONFIG}"))
+    where = (
+        f"; its folder {', '.join(within)} does: give that"
+        if len(within) == 1
+        else f"; its folders {', '.join(within)} do: give one"
+    )
+    return "the folder holds no weights" + (where if within else "")
 
 
 def weights_digest(source: str | Path) -> str:
@@ -207,7 +219,7 @@ def _local_folder(source: str | Path, revision: str | None) -> Path:
 
 def _read_tensors(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a file; names and shapes are compared before any is read."""
-    tensors = read_tensors(path, missing=MISSING)
+    tensors = read_tensors(path, missing=missing_weights(path.parent))
     require_same_shapes(tensors, wanted, path)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() != wanted[name].is_floating_point():
@@ -218,7 +230,7 @@ def _read_tensors(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _read_config(path: Path, config_class: type[Config], architectures: tuple[str, ...]) -> Config:
-    content = read_json_value(path, advice="get the weights again", missing=MISSING)
+    content = read_json_value(path, advice="get the weights again", missing=missing_weights(path.parent))
     values = content.get("config") if isinstance(content, dict) else None
     if not isinstance(values, dict):
         raise InputError(f"{path} cannot be read: it is no configuration of weights.")
