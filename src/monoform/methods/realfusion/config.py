@@ -29,8 +29,8 @@ class Weights:
         orient: of normals that turn away from the viewer.
         smooth: of normals that change from point to point, which costs as much as the rendering itself.
         smooth_2d: of normal maps that are not smooth.
-        depth: of the correlation with a depth map of the photo, where one is given.
-        normal: of the agreement with a normal map of the photo, where one is given.
+        depth: of the correlation with the depth map of the photo, where the option `depth` gives one.
+        normal: of the agreement with the normal map of the photo, where the option `normals` gives one.
     """
 
     prior: str = "1"
@@ -233,6 +233,10 @@ class RealFusionOptions(FitOptions):
         perp_neg: how much other sides must not look like the front, as far as that does not concern the object itself.
         precision: of the prior's numbers: "float32", or "bfloat16" and "float16", which take half the memory.
         offload: keep most of the prior on the CPU: for small GPUs.
+        depth: file of a depth map of the whole photo (.npy, .npz or a gray picture of 8 or 16 bits): depth along the
+            viewing axis, nearer is smaller, of any scale and shift; none: the weight losses.depth counts for nothing.
+        normals: file of a normal map of the whole photo: unit vectors (h, w, 3) in .npy or .npz, or a picture whose
+            RGB is (n + 1) / 2; x right, y down, z away from the viewer; none: losses.normal counts for nothing.
         run: folder of checkpoints, in which a fit that was stopped goes on; none: nothing is kept.
         weights: folder of a field that is already fitted: it is shown, and nothing is fitted.
         checkpoint_every: steps from checkpoint to checkpoint.
@@ -251,6 +255,8 @@ class RealFusionOptions(FitOptions):
     perp_neg: float = 0.0
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     offload: bool = False
+    depth: str | None = None
+    normals: str | None = None
     run: str | None = None
     weights: str | None = None
     checkpoint_every: int = 250
@@ -262,6 +268,9 @@ class RealFusionOptions(FitOptions):
         whose = "realfusion's"
         require_ranges(self, whose, guidance_scale=(0.0, 1e4), prior_size=(0, 2048), perp_neg=(0.0, 100.0))
         require_ranges(self, whose, checkpoint_every=(1, 10_000_000), margin=(0.0, 0.45), level=(0.0, 1e6))
+        for name in ("depth", "normals"):
+            if self.weights and getattr(self, name):
+                raise InputError(f"{whose} weights are shown as they are, and nothing is fitted: leave out {name}.")
         parts = self.timesteps.split("/")
         if len(parts) != 2:
             raise InputError(f"{whose} timesteps are {self.timesteps!r}; give the lowest / the highest: 0.02 / 0.98.")

@@ -25,6 +25,7 @@ from .guide import Guide, open_prior
 from .model import RealFusionField
 from .network_config import FieldConfig
 from .optimizing import clip_of
+from .photo_maps import with_maps
 from .photo_square import PhotoSquare, cut_square
 from .placed import PlacedField, PlacedRays
 from .task import FitTask
@@ -79,13 +80,14 @@ class RealFusion(Reconstructor):
             generator: the only source of randomness.
 
         Raises:
-            InputError: there is not exactly one view, it has no mask, the prior cannot be opened, or the fit was
-                stopped.
+            InputError: there is not exactly one view, it has no mask, a map of it cannot be used, the prior cannot be
+                opened, or the fit was stopped.
         """
         view, silhouette = single_view(views, "realfusion")
         seed = int(torch.randint(2**31, (), generator=generator))
         with torch.inference_mode(False), torch.enable_grad():
             square = cut_square(view.photo, view.camera, self.config, self.config.margin)
+            square = with_maps(square, view.photo, self.config.depth, self.config.normals)
             net = self.fitted(square, seed) if self.net is None else self.net
         photo = view.photo
         if square.reach(float(square.pose[:3, 3].norm())) * (1.0 - 2.0 * self.config.margin) > net.config.bound:

@@ -27,6 +27,8 @@ class PhotoSquare:
         pose: world-from-camera.
         fov: of the square, in degrees.
         window: left, top, width and height in pixels of the original photo.
+        depth: of the object, along the viewing axis, of any scale and shift; None where none is given.
+        normals: of the object, unit vectors in the field's world or zero; None where none are given.
     """
 
     rgb: Float[Tensor, "s s 3"]
@@ -34,6 +36,8 @@ class PhotoSquare:
     pose: Float[Tensor, "4 4"]
     fov: float
     window: tuple[float, float, float, float]
+    depth: Float[Tensor, "s s"] | None = None
+    normals: Float[Tensor, "s s 3"] | None = None
 
     def rays(self, size: int | None = None) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
         """Origins and directions through its pixels, or through those of another size."""

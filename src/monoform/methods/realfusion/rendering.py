@@ -28,6 +28,7 @@ class Look:
         noise: 0..1, by how much of a step each ray begins later; None for not at all.
         background: behind it, 0..1; None for the learned one.
         zero_depth_clock: depth begins at 0 where the ray enters the box, as in the published training.
+        shaped: distances are differentiable, too.
     """
 
     shading: Shading = "albedo"
@@ -36,6 +37,7 @@ class Look:
     noise: Float[Tensor, " r"] | None = None
     background: Float[Tensor, "r 3"] | float | None = None
     zero_depth_clock: bool = False
+    shaped: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +91,17 @@ def render(
     normal = normals(field, points)
     light = unit_light(origins) if look.light is None else look.light
     colors = shade(albedo, normal, light, look.shading, look.ambient)
-    # Colors and normals are sums with the same weights.
-    both = torch.cat((colors, normal), dim=1)
     ends = samples.distance + samples.length
-    seen = composite_packed(density, both, samples.length, ends, samples.counts)
+    # Colors, normals and distances are sums with the same weights.
+    sums = torch.cat((colors, normal, ends[:, None]) if look.shaped else (colors, normal), dim=1)
+    seen = composite_packed(density, sums, samples.length, ends, samples.counts)
     behind = field.background(directions) if look.background is None else look.background
     image = seen.rgb[:, :3] + (1.0 - seen.alpha)[:, None] * behind
     hit = near < far
     begin = 0.0 if not look.zero_depth_clock else _begin(samples, near)
     depth = (seen.depth - begin * seen.alpha.detach() - near).clamp_min(0.0) / (far - near)
-    found = Seen(image, seen.alpha, seen.depth, torch.where(hit, depth, 0.0), seen.rgb[:, 3:], hit)
+    distance = seen.rgb[:, 6] if look.shaped else seen.depth
+    found = Seen(image, seen.alpha, distance, torch.where(hit, depth, 0.0), seen.rgb[:, 3:6], hit)
     return found, Sampled(samples, points, directions.index_select(0, samples.ray), density, normal)
 
 

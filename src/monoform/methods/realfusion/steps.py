@@ -18,6 +18,7 @@ from .shading import Shading, normals
 
 AMBIENT = {"albedo": 1.0, "textureless": 0.1, "lambertian": 0.1, "normal": 1.0}
 ALBEDO_ABOVE, TEXTURELESS_ABOVE = 0.8, 0.4
+THIN = 1e-4  # coverage below which there is no surface whose depth could be told
 BLOCK = 128  # samples that the published renderer fills up
 
 
@@ -190,8 +191,9 @@ class PhotoRays:
         directions: of unit length.
         rgb: 0..1, straight.
         alpha: of the mask, 0..1.
-        depth: of any scale and shift; None where none is known.
-        normals: unit vectors in the world; None where none are known.
+        depth: along the viewing axis, of any scale and shift; None where none is known.
+        slant: cosine between each ray and the viewing axis, where there is depth.
+        normals: unit vectors in the world, zero where unknown; None where none are known.
     """
 
     origins: Float[Tensor, "r 3"]
@@ -199,6 +201,7 @@ class PhotoRays:
     rgb: Float[Tensor, "r 3"]
     alpha: Float[Tensor, " r"]
     depth: Float[Tensor, " r"] | None = None
+    slant: Float[Tensor, " r"] | None = None
     normals: Float[Tensor, "r 3"] | None = None
 
 
@@ -219,11 +222,18 @@ def photo_view(
     left = 1.0 - step / options.steps if options.photo.noise_annealed else 1.0
     origins, directions = moved(rays.origins, rays.directions, draws, options.photo.noise * left)
     background = None if options.photo.background == "learned" else 1.0
-    look = Look("albedo", 1.0, None, march, background, options.compat.zero_depth_clock)
+    shaped = rays.depth is not None
+    look = Look("albedo", 1.0, None, march, background, options.compat.zero_depth_clock, shaped)
     return render(field, origins, directions, look)[0]
 
 
 def add_photo_terms(terms: Terms, seen: Seen, rays: PhotoRays) -> None:
-    """How far the field is from the photo."""
+    """How far the field is from the photo, and from its depth and normals where both show something."""
     terms.add("image", losses.photo_color(seen.image, rays.rgb, rays.alpha))
     terms.add("mask", losses.photo_mask(seen.alpha, rays.alpha))
+    both = rays.alpha * seen.alpha.detach()
+    if rays.depth is not None and rays.slant is not None:
+        depth = rays.slant * seen.distance / seen.alpha.clamp_min(THIN)
+        terms.add("depth", losses.depth_correlation(depth, rays.depth, both))
+    if rays.normals is not None:
+        terms.add("normal", losses.normal_agreement(seen.normals, rays.normals, both))

@@ -99,7 +99,13 @@ class FitTask:
         centered = not options.compat.off_center
         poses, fov, labels = draw_views(options.views, generator, mirrored=network.mirrored, centered=centered)
         pick, square = pick.cpu(), self.square
+        shape: dict[str, Tensor] = {}
+        if square.depth is not None:
+            shape |= {"depth": square.depth.flatten()[pick], "slant": self.directions[pick] @ square.pose[:3, 2]}
+        if square.normals is not None:
+            shape["normals"] = square.normals.reshape(-1, 3)[pick]
         return {
+            **shape,
             "origins": self.origins[pick],
             "directions": self.directions[pick],
             "rgb": square.rgb.reshape(-1, 3)[pick],
@@ -135,7 +141,8 @@ class FitTask:
             yield self._view(batch, step, generator)
 
     def _photo(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Term:
-        seen_rays = PhotoRays(batch["origins"], batch["directions"], batch["rgb"], batch["alpha"])
+        shape = {name: batch.get(name) for name in ("depth", "slant", "normals")}
+        seen_rays = PhotoRays(batch["origins"], batch["directions"], batch["rgb"], batch["alpha"], **shape)
         place = generator.device
         march = torch.rand(len(seen_rays.origins), generator=generator, device=place)
         draws = torch.randn(2, 3, generator=generator, device=place)
