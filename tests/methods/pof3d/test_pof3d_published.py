@@ -370,7 +370,7 @@ def test_damaged_tensors_and_other_filters_are_refused(tmp_path: Path) -> None:
     other.attributes["_buffers"]["resample_filter"] = torch.ones(4, 4)
     for bad, sentence in (
         (other, "another filter"),
-        (Plain(_parameters={"weight": [1.0]}), "is a list and no tensor"),
+        (Plain(_parameters={"weight": [1.0]}), "its weight is no tensor"),
         (Plain(_buffers=3), "is no module"),
     ):
         data = written(made(NetworksConfig(CONFIG, JUDGE)), more={"D": bad})
