@@ -79,3 +79,11 @@ def test_the_first_pattern_that_fits_counts() -> None:
     assert tolerance_of(asked, "c", exact=True) == {"exact": True}
     with pytest.raises(AssertionError, match="no entry for c"):
         tolerance_of(asked, "c", exact=False)
+
+
+def test_single_words_are_compared_as_a_whole() -> None:
+    word = np.array("train")
+    assert differing_share("x", np.array("train"), word, {}) == 0
+    for other in ("test", "trains"):
+        with pytest.raises(AssertionError, match="1 of 1 entries differ"):
+            differing_share("x", np.array(other), word, {})

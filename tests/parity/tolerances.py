@@ -126,10 +126,11 @@ def _within(name: str, found: float, allowed: float, what: str) -> float:
     return float(found / allowed) if allowed > 0 else 0.0
 
 
-def _judged(name: str, differing: np.ndarray, allowed: float, what: str) -> float:
-    count = np.count_nonzero(differing)
-    assert count <= allowed * differing.size + 1e-9, f"{name}: {count} of {differing.size} {what} differ"
-    return count / (allowed * differing.size) if count else 0.0
+def _judged(name: str, differing: np.ndarray | bool, allowed: float, what: str) -> float:
+    """Single words are compared to a plain bool."""
+    count, size = np.count_nonzero(differing), np.size(differing)
+    assert count <= allowed * size + 1e-9, f"{name}: {count} of {size} {what} differ"
+    return count / (allowed * size) if count else 0.0
 
 
 def _bits(values: np.ndarray) -> np.ndarray:
