@@ -48,7 +48,7 @@ def _picture(number: int, cameras: Camera, view: int) -> np.ndarray:
     draw = np.random.default_rng(number)
     axes = np.array([draw.uniform(0.3, 0.45), draw.uniform(0.18, 0.3), draw.uniform(0.18, 0.3)])
     colors = draw.uniform(0, 220, (2, 3))
-    origins, directions = (each[view].double().numpy() for each in cameras.rays(cameras.pixel_centers()))
+    origins, directions = (each[view].double().numpy() for each in cameras.rays())
     o, d = origins / axes, directions / axes
     a, b, c = (d * d).sum(1), (o * d).sum(1), (o * o).sum(1) - 1
     inside = b * b - a * c
