@@ -11,7 +11,7 @@ from ...guidance import DiffusionPrior, Embeddings, GuidanceOptions, score_disti
 from ...guidance.words import read_word, with_word
 from .annealed import annealed
 from .cameras import FRONT
-from .config import RealFusionOptions
+from .options import RealFusionOptions
 from .prompts import view_texts
 
 

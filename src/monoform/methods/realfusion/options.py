@@ -1,0 +1,75 @@
+"""Options of a reconstruction: the fit, the prior that it goes by, and the files around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ...errors import InputError
+from ...ranges import require_ranges
+from .annealed import require_annealed
+from .config import FitOptions
+
+
+@dataclass(frozen=True)
+class RealFusionOptions(FitOptions):
+    """The fit, and the diffusion prior that it goes by.
+
+    Attributes:
+        prior: a folder with Stable Diffusion in the layout of diffusers, or OWNER/NAME on the Hugging Face hub.
+        text: what the photo shows; <token> stands for the learned word.
+        negative: what it does not.
+        embedding: file of the learned word, such as learned_embeds.bin; none: the text has no <token>.
+        guidance_scale: how much more of the text than of no text the prior sees.
+        timesteps: lowest and highest of the prior's timesteps that are drawn, as parts of its schedule, each "v", or
+            "a b" as weights are, separated by a slash.
+        prior_size: side in pixels at which the prior sees a view; 0 for its own.
+        suppress_face: what only the front has, such as "face": not wanted from other sides.
+        perp_neg: how much other sides must not look like the front, as far as that does not concern the object itself.
+        precision: of the prior's numbers: "float32", or "bfloat16" and "float16", which take half the memory.
+        offload: keep most of the prior on the CPU: for small GPUs.
+        depth: file of a depth map of the whole photo (.npy, .npz or a gray picture of 8 or 16 bits): depth along the
+            viewing axis, nearer is smaller, of any scale and shift; none: the weight losses.depth counts for nothing.
+        normals: file of a normal map of the whole photo: unit vectors (h, w, 3) in .npy or .npz, or a picture whose
+            RGB is (n + 1) / 2; x right, y down, z away from the viewer; none: losses.normal counts for nothing.
+        run: folder of checkpoints, in which a fit that was stopped goes on; none: nothing is kept.
+        weights: folder of a field that is already fitted: it is shown, and nothing is fitted.
+        checkpoint_every: steps from checkpoint to checkpoint.
+        margin: around the object, as a share of the square that is cut out of the photo.
+        level: density per unit of the box at which the surface lies; 0: found.
+    """
+
+    prior: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    text: str = "A high-resolution DSLR image of an object"
+    negative: str = ""
+    embedding: str | None = None
+    guidance_scale: float = 100.0
+    timesteps: str = "0.02 / 0.98"
+    prior_size: int = 0
+    suppress_face: str = ""
+    perp_neg: float = 0.0
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    offload: bool = False
+    depth: str | None = None
+    normals: str | None = None
+    run: str | None = None
+    weights: str | None = None
+    checkpoint_every: int = 250
+    margin: float = 0.2
+    level: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whose = "realfusion's"
+        require_ranges(self, whose, guidance_scale=(0.0, 1e4), prior_size=(0, 2048), perp_neg=(0.0, 100.0))
+        require_ranges(self, whose, checkpoint_every=(1, 10_000_000), margin=(0.0, 0.45), level=(0.0, 1e6))
+        for name in ("depth", "normals"):
+            if self.weights and getattr(self, name):
+                raise InputError(f"{whose} weights are shown as they are, and nothing is fitted: leave out {name}.")
+        parts = self.timesteps.split("/")
+        if len(parts) != 2:
+            raise InputError(f"{whose} timesteps are {self.timesteps!r}; give the lowest / the highest: 0.02 / 0.98.")
+        for part in parts:
+            require_annealed(f"{whose} timesteps", part)
+        if self.precision not in ("float32", "bfloat16", "float16"):
+            raise InputError(f"{whose} precision is {self.precision!r}; choose float32, bfloat16 or float16.")
