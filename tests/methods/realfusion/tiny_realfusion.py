@@ -39,10 +39,10 @@ def options(**more: Any) -> RealFusionOptions:
     return RealFusionOptions(**(own | more))
 
 
-def ball_field() -> RealFusionField:
+def ball_field(network: FieldConfig = NETWORK) -> RealFusionField:
     """A field that has not learned anything: the bump around the origin, in cells that are known to be occupied."""
     torch.manual_seed(0)
-    net = RealFusionField(NETWORK)
+    net = RealFusionField(network)
     with torch.no_grad():
         net.occupancy.update(net.density)
     return net
