@@ -53,12 +53,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except MemoryError:
-        code = _say("There is not enough memory: lower --resolution or --workers.", BAD_INPUT)
-    except Exception:
+    except Exception as error:
         if heard():  # compiled code that an interrupt broke into may raise what it likes
             _leave()
-        raise
+        from ..memory import ran_out
+
+        if not ran_out(error):
+            raise
+        code = _say("There is not enough memory: lower --resolution or --workers.", BAD_INPUT)
     sys.exit(code)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from .distillation import Distilled, GuidanceOptions, guided_noise, score_distillation
-from .prior import DiffusionPrior, Embeddings, ViewPrior, add_noise
+from .prior import DiffusionPrior, Embeddings, LatentPrior, ViewPrior, add_noise
 
 __all__ = [
     "DiffusionPrior",
     "Distilled",
     "Embeddings",
     "GuidanceOptions",
+    "LatentPrior",
     "ViewPrior",
     "add_noise",
     "guided_noise",

@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..errors import InputError
+from ..memory import Portions
 from ..ranges import require_ranges
-from .prior import DiffusionPrior, Embeddings, add_noise, kept_share
+from .prior import Embeddings, LatentPrior, add_noise, kept_share
 
 WEIGHTINGS = ("variance", "uniform", "product")
 
@@ -60,7 +61,7 @@ class Distilled:
 
 
 def score_distillation(
-    prior: DiffusionPrior,
+    prior: LatentPrior,
     latents: Float[Tensor, "b c i j"],
     conditional: Embeddings,
     unconditional: Embeddings,
@@ -70,6 +71,7 @@ def score_distillation(
     timesteps: Int[Tensor, " b"] | None = None,
     noise: Float[Tensor, "b c i j"] | None = None,
     negatives: tuple[Embeddings, Float[Tensor, "n b"]] | None = None,
+    portions: Portions | None = None,
 ) -> Distilled:
     """w(t) (e_hat - e) at a random timestep of each latent; the prior itself gets no gradient.
 
@@ -84,6 +86,7 @@ def score_distillation(
         noise: used instead of a draw.
         negatives: texts that the pictures must not be like, n for each (rows of the first text first), and how much:
             see `guided_noise`.
+        portions: of latents that the prior is asked of at once; None: all.
     """
     seen = latents.detach()
     if timesteps is None:
@@ -93,19 +96,21 @@ def score_distillation(
     timesteps, noise = timesteps.to(seen.device), noise.to(seen)
     with torch.no_grad():
         noisy = add_noise(prior, seen, noise, timesteps)
-        guided, predicted = guided_noise(prior, noisy, timesteps, conditional, unconditional, options.scale, negatives)
+        told = conditional, unconditional
+        guided, predicted = guided_noise(prior, noisy, timesteps, *told, options.scale, negatives, portions)
         gradient = torch.nan_to_num(weight_of(prior, timesteps, noisy, options.weighting) * (guided - noise))
     return Distilled(gradient, with_gradient(latents, gradient), timesteps, noisy, predicted)
 
 
 def guided_noise(
-    prior: DiffusionPrior,
+    prior: LatentPrior,
     noisy: Float[Tensor, "b c i j"],
     timesteps: Int[Tensor, " b"],
     conditional: Embeddings,
     unconditional: Embeddings,
     scale: float,
     negatives: tuple[Embeddings, Float[Tensor, "n b"]] | None = None,
+    portions: Portions | None = None,
 ) -> tuple[Float[Tensor, "b c i j"], tuple[Tensor, Tensor]]:
     """The noise by classifier-free guidance (Ho and Salimans 2022), and what was found without and with the text.
 
@@ -116,7 +121,11 @@ def guided_noise(
     told = [unconditional, conditional] + ([] if negatives is None else [negatives[0]])
     rows = _joined(*told)
     count = len(rows if isinstance(rows, Tensor) else rows[0]) // len(noisy)
-    found = prior.predict(noisy.repeat(count, 1, 1, 1), timesteps.repeat(count), rows)
+    asked, times = noisy.repeat(count, 1, 1, 1), timesteps.repeat(count)
+    parts = (portions or Portions("latents")).map(
+        lambda part: prior.predict(asked[part], times[part], _rows(rows, part)), len(asked)
+    )
+    found = torch.cat(parts)
     without, with_text, *others = found.chunk(count)
     toward = with_text - without
     if negatives is not None:
@@ -133,7 +142,7 @@ def perpendicular(vectors: Float[Tensor, "b c i j"], to: Float[Tensor, "b c i j"
 
 
 def draw_timesteps(
-    prior: DiffusionPrior, count: int, between: tuple[float, float], generator: torch.Generator | None
+    prior: LatentPrior, count: int, between: tuple[float, float], generator: torch.Generator | None
 ) -> Int[Tensor, " b"]:
     """Uniform timesteps between parts of the schedule, both ends included."""
     total = len(prior.alphas_cumprod)
@@ -147,7 +156,7 @@ def draw_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 def weight_of(
-    prior: DiffusionPrior, timesteps: Int[Tensor, " b"], like: Tensor, weighting: str
+    prior: LatentPrior, timesteps: Int[Tensor, " b"], like: Tensor, weighting: str
 ) -> Float[Tensor, "b 1 1 1"]:
     """w(t) of `GuidanceOptions.weighting`."""
     kept = kept_share(prior, timesteps, like)
@@ -176,6 +185,10 @@ def _joined(*embeddings: Embeddings) -> Embeddings:
     if all(isinstance(each, Tensor) for each in embeddings):
         return torch.cat(embeddings)  # type: ignore[arg-type]
     return tuple(torch.cat(parts) for parts in zip(*embeddings, strict=True))
+
+
+def _rows(embeddings: Embeddings, rows: slice) -> Embeddings:
+    return embeddings[rows] if isinstance(embeddings, Tensor) else tuple(each[rows] for each in embeddings)
 
 
 def _place(generator: torch.Generator | None) -> torch.device:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,22 @@ def part_kinds() -> dict[str, Any]:
     return dict(zip(PARTS, kinds, strict=True))
 
 
-def read_part(kind: Any, source: str | Path, name: str, dtype: torch.dtype) -> Any:
+def read_part(
+    kind: Any,
+    source: str | Path,
+    name: str,
+    dtype: torch.dtype,
+    *,
+    parts: Sequence[str] = PARTS,
+    model: str = "Stable Diffusion",
+    usual: str = USUAL,
+) -> Any:
     """One part of a model; what the libraries say of a failure becomes one sentence.
+
+    Args:
+        parts: names of all parts of such a model.
+        model: kind of model that it is.
+        usual: one on the hub.
 
     Raises:
         InputError: it is not there, or damaged.
@@ -46,12 +60,14 @@ def read_part(kind: Any, source: str | Path, name: str, dtype: torch.dtype) -> A
     if where.is_dir():
         if not (where / name).is_dir():
             raise InputError(
-                f"{source} has no folder {name}: give a Stable Diffusion in the layout of diffusers, with the folders "
-                f"{', '.join(PARTS)}."
+                f"{source} has no folder {name}: give a {model} in the layout of diffusers, with the folders "
+                f"{', '.join(parts)}."
             )
         source = str(where)
     elif str(source).count("/") != 1 or where.exists():
-        raise InputError(f"{source} is neither the folder of a diffusion model nor OWNER/NAME on the hub. {advice()}")
+        raise InputError(
+            f"{source} is neither the folder of a diffusion model nor OWNER/NAME on the hub. {advice(usual)}"
+        )
     options: dict[str, Any] = {"local_files_only": is_offline() or where.is_dir()}
     if isinstance(kind, type) and issubclass(kind, nn.Module):
         options["torch_dtype" if kind.__module__.startswith("diffusers") else "dtype"] = dtype
@@ -61,7 +77,7 @@ def read_part(kind: Any, source: str | Path, name: str, dtype: torch.dtype) -> A
     except Exception as error:  # of the network, the hub, damaged files: each library has its own
         reason = str(error).strip().split("\n")[0][:200]
         raise InputError(
-            f"The part {name} of the diffusion model {source} cannot be had ({reason}). {advice()}"
+            f"The part {name} of the diffusion model {source} cannot be had ({reason}). {advice(usual)}"
         ) from error
 
 
@@ -88,9 +104,9 @@ def quiet() -> Iterator[None]:
                 module.enable_progress_bar()
 
 
-def advice() -> str:
+def advice(usual: str = USUAL) -> str:
     """What to do where there is no model."""
-    return f"Where there is a network, `hf download {USUAL} --local-dir DIR` fetches one; give DIR."
+    return f"Where there is a network, `hf download {usual} --local-dir DIR` fetches one; give DIR."
 
 
 def offload_layers(unet: nn.Module, device: torch.device) -> None:

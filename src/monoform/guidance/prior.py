@@ -15,8 +15,8 @@ tensors where a view is told by more."""
 
 
 @runtime_checkable
-class DiffusionPrior(Protocol):
-    """A latent diffusion model that is told of pictures by texts; a field or a picture learns from it.
+class LatentPrior(Protocol):
+    """A latent diffusion model, whatever it is told of pictures by; a field or a picture learns from it.
 
     Attributes:
         alphas_cumprod: share of the picture's variance that is left at each timestep, falling from 1 towards 0.
@@ -50,10 +50,6 @@ class DiffusionPrior(Protocol):
         """
         ...
 
-    def embed(self, prompts: Sequence[str]) -> Embeddings:
-        """What texts say to the model, one row each."""
-        ...
-
     def predict(
         self, latents: Float[Tensor, "b c i j"], timesteps: Int[Tensor, " b"], embeddings: Embeddings
     ) -> Float[Tensor, "b c i j"]:
@@ -62,7 +58,16 @@ class DiffusionPrior(Protocol):
 
 
 @runtime_checkable
-class ViewPrior(DiffusionPrior, Protocol):
+class DiffusionPrior(LatentPrior, Protocol):
+    """A prior that is told of pictures by texts."""
+
+    def embed(self, prompts: Sequence[str]) -> Embeddings:
+        """What texts say to the model, one row each."""
+        ...
+
+
+@runtime_checkable
+class ViewPrior(LatentPrior, Protocol):
     """A prior that is told of a view by a photo of the object and the camera's way from it, as Zero-1-to-3 is."""
 
     def embed_view(
@@ -84,7 +89,7 @@ class ViewPrior(DiffusionPrior, Protocol):
 
 
 def add_noise(
-    prior: DiffusionPrior,
+    prior: LatentPrior,
     latents: Float[Tensor, "b c i j"],
     noise: Float[Tensor, "b c i j"],
     timesteps: Int[Tensor, " b"],
@@ -94,7 +99,7 @@ def add_noise(
     return kept.sqrt() * latents + (1 - kept).sqrt() * noise
 
 
-def kept_share(prior: DiffusionPrior, timesteps: Int[Tensor, " b"], like: Tensor) -> Float[Tensor, "b 1 1 1"]:
+def kept_share(prior: LatentPrior, timesteps: Int[Tensor, " b"], like: Tensor) -> Float[Tensor, "b 1 1 1"]:
     """alphas_cumprod at timesteps, in the type and on the device of `like`."""
     table = prior.alphas_cumprod.to(like.device)
     return table[timesteps.to(like.device)].to(like.dtype)[:, None, None, None]

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from ..errors import InputError
+from .latent_model import LatentModel
 from .parts import PARTS, offload_layers, part_kinds, read_part
-from .prior import Embeddings, kept_share
+from .prior import Embeddings
 from .words import Word, add_word, spelled_out
 
 
-class StableDiffusion:
+class StableDiffusion(LatentModel):
     """A latent diffusion model with its text encoder; see `DiffusionPrior`.
 
     Args:
@@ -33,15 +33,8 @@ class StableDiffusion:
     """
 
     def __init__(self, vae: Any, unet: Any, text_encoder: Any, tokenizer: Any, scheduler: Any, *, image_size: int = 0):
-        self.vae, self.unet, self.text_encoder = (
-            part.eval().requires_grad_(False) for part in (vae, unet, text_encoder)
-        )
-        self.tokenizer, self.scheduler = tokenizer, scheduler
-        self.alphas_cumprod = scheduler.alphas_cumprod.float()
-        self.latent_channels = int(vae.config.latent_channels)
-        self.reduction = 2 ** (len(vae.config.block_out_channels) - 1)
-        self.image_size = image_size or int(unet.config.sample_size) * self.reduction
-        self.predicts = str(scheduler.config.get("prediction_type", "epsilon"))
+        super().__init__(vae, unet, scheduler, image_size)
+        self.text_encoder, self.tokenizer = text_encoder.eval().requires_grad_(False), tokenizer
         self.words: dict[str, Word] = {}
         self.require_fit()
 
@@ -51,10 +44,6 @@ class StableDiffusion:
         Raises:
             InputError: they do not.
         """
-        if self.predicts not in ("epsilon", "v_prediction"):
-            raise InputError(
-                f"The diffusion model predicts {self.predicts!r}; give one that predicts epsilon or v_prediction."
-            )
         width, asked = int(self.text_encoder.config.hidden_size), int(self.unet.config.cross_attention_dim)
         if width != asked:
             raise InputError(
@@ -66,10 +55,6 @@ class StableDiffusion:
             raise InputError(
                 f"The diffusion model's U-Net takes {channels} channels where latents have {self.latent_channels}: "
                 "give one that is made for texts, not for inpainting or editing."
-            )
-        if self.image_size < self.reduction or self.image_size % self.reduction:
-            raise InputError(
-                f"image_size is {self.image_size}; the diffusion model takes multiples of {self.reduction}."
             )
 
     @classmethod
@@ -109,40 +94,6 @@ class StableDiffusion:
             part.to(device)
         return self
 
-    @property
-    def device(self) -> torch.device:
-        return self.vae.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.unet.dtype
-
-    def encode(
-        self,
-        images: Float[Tensor, "b h w 3"],
-        *,
-        generator: torch.Generator | None = None,
-        noise: Float[Tensor, "b c i j"] | None = None,
-    ) -> Float[Tensor, "b c i j"]:
-        """See `DiffusionPrior.encode`; latents are in single precision whatever that of the weights."""
-        mean, deviation = self.posterior(images)
-        if noise is None and generator is not None:
-            noise = torch.randn(mean.shape, generator=generator, device=generator.device)
-        return mean if noise is None else mean + deviation * noise.to(mean)
-
-    def posterior(self, images: Float[Tensor, "b h w 3"]) -> tuple[Float[Tensor, "b c i j"], Float[Tensor, "b c i j"]]:
-        """Mean and standard deviation of the latents of pictures, see `encode`."""
-        size = (self.image_size, self.image_size)
-        seen = functional.interpolate(images.permute(0, 3, 1, 2), size=size, mode="bilinear", align_corners=False)
-        found = self.vae.encode((2 * seen - 1).to(self.vae.dtype)).latent_dist
-        unit = float(self.vae.config.scaling_factor)
-        return unit * found.mean.float(), unit * found.std.float()
-
-    def decode(self, latents: Float[Tensor, "b c i j"]) -> Float[Tensor, "b h w 3"]:
-        """Pictures of latents, sRGB 0..1."""
-        plain = (latents / float(self.vae.config.scaling_factor)).to(self.vae.dtype)
-        return (self.vae.decode(plain).sample.float().permute(0, 2, 3, 1) / 2 + 0.5).clamp(0, 1)
-
     def add(self, word: Word) -> None:
         """Teach the model a word; prompts may then contain it.
 
@@ -180,13 +131,9 @@ class StableDiffusion:
     def predict(
         self, latents: Float[Tensor, "b c i j"], timesteps: Int[Tensor, " b"], embeddings: Embeddings
     ) -> Float[Tensor, "b c i j"]:
-        """See `DiffusionPrior.predict`; a velocity v gives the noise sqrt(abar) v + sqrt(1 - abar) z."""
+        """See `DiffusionPrior.predict`."""
         assert isinstance(embeddings, Tensor)
-        found = self.raw(latents, timesteps, embeddings)
-        if self.predicts == "epsilon":
-            return found
-        kept = kept_share(self, timesteps, latents)
-        return kept.sqrt() * found + (1 - kept).sqrt() * latents
+        return self.noise(self.raw(latents, timesteps, embeddings), latents, timesteps)
 
     def raw(
         self, latents: Float[Tensor, "b c i j"], timesteps: Int[Tensor, " b"], embeddings: Float[Tensor, "b n w"]

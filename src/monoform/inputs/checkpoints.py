@@ -24,13 +24,16 @@ LARGEST = 8 << 30
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
 
-def read_checkpoint(path: str | AnyPath, advice: str, *, largest: int = LARGEST, missing: str = "") -> Any:
+def read_checkpoint(
+    path: str | AnyPath, advice: str, *, largest: int = LARGEST, missing: str = "", strangers: bool = False
+) -> Any:
     """The content of a file of `torch.save`.
 
     Args:
         advice: what the user should give instead, the end of the sentence of an error.
         largest: bytes; a file beyond is not read.
         missing: what to do where there is none; the same by default.
+        strangers: objects of other kinds that a training kept beside the tensors become empty tables.
 
     Raises:
         InputError: the file is missing, too large, damaged, or holds more than tensors, arrays, numbers, words and
@@ -45,16 +48,16 @@ def read_checkpoint(path: str | AnyPath, advice: str, *, largest: int = LARGEST,
         with open_binary(path) as file:
             if file.read(4) != b"PK\x03\x04":
                 file.seek(0)
-                return from_stream(file, size)
+                return from_stream(file, size, strangers=strangers)
         with open_archive(path, limit=size, advice=advice) as archive:
-            return _from_archive(archive)
+            return _from_archive(archive, strangers)
     except InputError:
         raise
     except Exception as error:  # bytes that are no checkpoint make the reader stumble over anything
         raise damaged(path, error, advice) from error
 
 
-def _from_archive(archive: zipfile.ZipFile) -> Any:
+def _from_archive(archive: zipfile.ZipFile, strangers: bool) -> Any:
     """The format since PyTorch 1.6: a pickle, and a record for the numbers of each storage."""
     members = {member.filename: member for member in archive.infolist()}
     for member in members.values():
@@ -80,15 +83,18 @@ def _from_archive(archive: zipfile.ZipFile) -> Any:
         return torch.frombuffer(found, dtype=torch.uint8) if found else torch.empty(0, dtype=torch.uint8)
 
     pickle = record("data.pkl")
-    return _unpickler(len(pickle), numbers).read(io.BytesIO(pickle))
+    return _unpickler(len(pickle), numbers, strangers).read(io.BytesIO(pickle))
 
 
-def from_stream(file: io.BufferedIOBase, size: int, unpickler: Unpickler | None = None) -> Any:
+def from_stream(
+    file: io.BufferedIOBase, size: int, unpickler: Unpickler | None = None, *, strangers: bool = False
+) -> Any:
     """The format before: pickles that tell what it is, the pickle, the keys, then each storage's length and numbers.
 
     Args:
         size: bytes of the file.
         unpickler: whose steps are spent where the file is part of another one.
+        strangers: as of `read_checkpoint`.
 
     Raises:
         Exception: of any kind where the bytes are no such file.
@@ -105,7 +111,7 @@ def from_stream(file: io.BufferedIOBase, size: int, unpickler: Unpickler | None 
         storages[key] = torch.zeros(wanted, dtype=torch.uint8)
         return storages[key]
 
-    reader = _unpickler(size, numbers)
+    reader = _unpickler(size, numbers, strangers)
     reader.left = reader.left if unpickler is None else unpickler.left
     if reader.read(head) != _MAGIC or reader.read(head) != _PROTOCOL:
         raise ValueError("it is no file of PyTorch")
@@ -123,7 +129,7 @@ def from_stream(file: io.BufferedIOBase, size: int, unpickler: Unpickler | None 
     return content
 
 
-def _unpickler(size: int, numbers: Callable[[str, int], torch.Tensor]) -> Unpickler:
+def _unpickler(size: int, numbers: Callable[[str, int], torch.Tensor], strangers: bool) -> Unpickler:
     storages: dict[str, Storage] = {}
 
     def load(identifier: Any) -> Storage:
@@ -134,6 +140,6 @@ def _unpickler(size: int, numbers: Callable[[str, int], torch.Tensor]) -> Unpick
             raise ValueError(f"its storage {key[:40]} has two kinds")
         return storages[key]
 
-    unpickler = Unpickler({}, load)
+    unpickler = Unpickler({}, load, strangers=strangers)
     unpickler.names = allowed_names(unpickler.spend, size)
     return unpickler

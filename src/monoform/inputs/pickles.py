@@ -33,6 +33,13 @@ class Maker:
     fill: Callable[[Any, Any], None] | None = None
 
 
+class Stranger(str):
+    """The name of a class that is not in the table, where such are let through."""
+
+
+IGNORED = Maker(lambda *_: {}, lambda *_: None)  # what stands for an object of a stranger
+
+
 class Unpickler:
     """Reads pickles with one table of names and one bound on all steps.
 
@@ -40,12 +47,19 @@ class Unpickler:
         names: "module name" -> a `Maker`, or a value that stands for the name.
         load: what persistent identifiers stand for.
         steps: the bound; None for that of checkpoints.
+        strangers: names that are not in the table become words, and their objects empty tables; otherwise they are
+            refused.
     """
 
     def __init__(
-        self, names: Mapping[str, Any], load: Callable[[Any], Any] | None = None, *, steps: int | None = None
+        self,
+        names: Mapping[str, Any],
+        load: Callable[[Any], Any] | None = None,
+        *,
+        steps: int | None = None,
+        strangers: bool = False,
     ) -> None:
-        self.names, self.load = names, load
+        self.names, self.load, self.strangers = names, load, strangers
         self.steps = self.left = MAX_STEPS if steps is None else steps
         self.stack: list[Any] = []
         self.marks: list[int] = []
@@ -147,6 +161,8 @@ class Unpickler:
         return items
 
     def _named(self, name: str) -> Any:
+        if name not in self.names and self.strangers:
+            return Stranger(name)
         if name not in self.names:
             raise ValueError(
                 f"it holds {name[:80].replace(' ', '.')}, which is no tensor, number, word or container of them"
@@ -155,6 +171,7 @@ class Unpickler:
 
     def _made(self, maker: Any, arguments: Any) -> Any:
         self.spend(len(_of_kind(arguments, tuple)))
+        maker = IGNORED if isinstance(maker, Stranger) else maker
         made = _of_kind(maker, Maker).make(*arguments)
         if maker.fill is not None:
             self.fills[id(made)] = (made, maker)

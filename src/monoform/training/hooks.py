@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import torch
 
+from ..errors import InputError
 from .phase import Task
 from .randomness import seed_for, seed_globals
 
@@ -28,6 +29,15 @@ class AfterStep(Protocol):
 
     def after_step(self, step: int, generator: torch.Generator) -> None:
         """Called when the weights are those after `step` and buffers are those of the first process; see `Hooks`."""
+        ...
+
+
+@runtime_checkable
+class LessMemory(Protocol):
+    """A task that can compute its losses with less memory, with the same result."""
+
+    def less_memory(self) -> bool:
+        """Called when memory ran out; False where it cannot do with less."""
         ...
 
 
@@ -56,6 +66,15 @@ class Hooks:
             self._seed(step, "after")
             with torch.no_grad(), self.fabric.autocast():
                 self.task.after_step(step, self._generator)
+
+    def relieve(self) -> None:
+        """Let the task do with less memory.
+
+        Raises:
+            InputError: it cannot.
+        """
+        if not isinstance(self.task, LessMemory) or not self.task.less_memory():
+            raise InputError(f"There is not enough memory for a step of this training on {self.fabric.device}.")
 
     def _seed(self, step: int, when: Literal["before", "after"]) -> None:
         seed_globals(seed_for(self.seed, step, when, "globals"), self.fabric.device)

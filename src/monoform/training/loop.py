@@ -79,8 +79,8 @@ class Training:
         self.task, self.out, self.options, self.fabric = task, out, options, fabric
         self.module: nn.Module = fabric.to_device(task.module)
         self.states = prepare_phases(task.phases(), self.module)
-        self.optimizer_step = OptimizerStep(fabric, options)
         self.hooks = Hooks(task, fabric, options.seed)
+        self.optimizer_step = OptimizerStep(fabric, options, self.hooks.relieve)
         self.metrics = MetricAccumulator()
         self.step = 0
         self.seconds = 0.0

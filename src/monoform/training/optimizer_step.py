@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..memory import persistent
 from .options import Diverged, TrainOptions
 from .phase import Loss, Phase, Term
 from .processes import average
@@ -93,11 +94,13 @@ class OptimizerStep:
     Args:
         fabric: device, precision and processes.
         options: seed, clip, what to do about losses that are not finite.
+        relieve: makes losses take less memory, or raises; called when there is not enough.
     """
 
-    def __init__(self, fabric: Fabric, options: TrainOptions) -> None:
+    def __init__(self, fabric: Fabric, options: TrainOptions, relieve: Callable[[], None]) -> None:
         self.fabric = fabric
         self.options = options
+        self.relieve = relieve
         self._generator = torch.Generator(fabric.device)
 
     def update(self, state: PhaseState, batches: Sequence[tuple[int, Any]], step: int) -> dict[str, Tensor]:
@@ -106,9 +109,13 @@ class OptimizerStep:
         Raises:
             Diverged: the loss is not finite (found at once on a CPU, when metrics are read on an accelerator).
         """
-        state.optimizer.zero_grad()
+
+        def gradients() -> dict[str, Tensor]:
+            state.optimizer.zero_grad()  # also of what was computed before memory ran out
+            return self._gradients(state.phase, batches, step)
+
         with _frozen(state.others):
-            metrics = self._gradients(state.phase, batches, step)
+            metrics = persistent(gradients, self.relieve)
         metrics = dict(zip(metrics, average(self.fabric, state.parameters, _stacked(metrics)), strict=True))
         if self.options.nonfinite == "zero":
             metrics["nonfinite"] = zero_nonfinite(state.parameters)

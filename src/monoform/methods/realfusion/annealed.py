@@ -41,6 +41,11 @@ def require_annealed(what: str, value: str) -> None:
         raise InputError(f"{what} is {value!r}; {error}") from None
 
 
+def is_zero(value: str) -> bool:
+    """Whether a value is 0 at all steps."""
+    return _read(value)[:2] == (0.0, 0.0)
+
+
 def _read(value: str) -> tuple[float, float, float | None, str]:
     said = "give one number, two (from, to), or two with a count of steps and linear or log."
     words = str(value).replace(",", " ").split()

@@ -22,6 +22,7 @@ class Weights:
 
     Attributes:
         prior: of the diffusion prior's judgement of a view.
+        view: of the judgement of the prior that is told by the photo, where the option `view_prior` gives one.
         image: of the photo's colors.
         mask: of the photo's mask.
         entropy: of the coverage: rays that are neither through nor stopped.
@@ -34,6 +35,7 @@ class Weights:
     """
 
     prior: str = "1"
+    view: str = "1"
     image: str = "5"
     mask: str = "0.5"
     entropy: str = "1e-4"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -14,13 +15,13 @@ from torch import Tensor
 
 from ...camera import Camera
 from ...errors import InputError
-from ...guidance import DiffusionPrior
+from ...guidance import DiffusionPrior, ViewPrior
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.single_view import single_view
 from ...training import TrainOptions, load_pretrained, publish, train
 from ...training.card import weights_card
 from ..base import MethodCard, Reconstructor
-from .guide import Guide, open_prior
+from .guide import open_judges
 from .model import RealFusionField
 from .network_config import FieldConfig
 from .optimizing import clip_of
@@ -37,6 +38,7 @@ CITATION = """@inproceedings{melaskyriazi2023realfusion,
   year = {2023}
 }"""
 Kind = TypeVar("Kind", bound="RealFusion")
+SHARP = 256  # pixels of the photo that a view's prior is shown, at least
 BEYOND = "The object reaches beyond the box in which there is a field, and is cut there: raise margin."
 
 
@@ -46,6 +48,7 @@ class RealFusion(Reconstructor):
     Args:
         config: options.
         prior: the judge of views; None: the one that the options name, opened when it is needed.
+        view_prior: the judge that is told of views by the photo; None: the same.
     """
 
     config_class: ClassVar[type] = RealFusionOptions
@@ -59,8 +62,14 @@ class RealFusion(Reconstructor):
         citation=(CITATION,),
     )
 
-    def __init__(self, config: RealFusionOptions | None = None, *, prior: DiffusionPrior | None = None) -> None:
-        self.config, self.prior = config or RealFusionOptions(), prior
+    def __init__(
+        self,
+        config: RealFusionOptions | None = None,
+        *,
+        prior: DiffusionPrior | None = None,
+        view_prior: ViewPrior | None = None,
+    ) -> None:
+        self.config, self.prior, self.view_prior = config or RealFusionOptions(), prior, view_prior
         self.device = torch.device("cpu")
         self.net: RealFusionField | None = None
         if self.config.weights is not None:
@@ -88,7 +97,7 @@ class RealFusion(Reconstructor):
         with torch.inference_mode(False), torch.enable_grad():
             square = cut_square(view.photo, view.camera, self.config, self.config.margin)
             square = with_maps(square, view.photo, self.config.depth, self.config.normals)
-            net = self.fitted(square, seed) if self.net is None else self.net
+            net = self.fitted(square, seed, view) if self.net is None else self.net
         photo = view.photo
         if square.reach(float(square.pose[:3, 3].norm())) * (1.0 - 2.0 * self.config.margin) > net.config.bound:
             photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), (BEYOND,))
@@ -106,14 +115,15 @@ class RealFusion(Reconstructor):
             level=self.level(net) / field.scale,
         )
 
-    def fitted(self, square: PhotoSquare, seed: int) -> RealFusionField:
+    def fitted(self, square: PhotoSquare, seed: int, view: View) -> RealFusionField:
         """A field that shows the photo; with averaged weights, in evaluation mode."""
         config = self.config
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net = RealFusionField(config.network)
-        prior = self.prior if self.prior is not None else open_prior(config, self.device)
-        task = FitTask(net, square, config, Guide(prior, config))
+        sharp = replace(config, photo=replace(config.photo, size=max(SHARP, config.photo.size)))
+        photo = cut_square(view.photo, view.camera, sharp, config.margin).over_white()
+        task = FitTask(net, square, config, open_judges(config, photo, self.device, self.prior, self.view_prior))
         options = TrainOptions(
             steps=config.steps,
             seed=seed,

@@ -10,10 +10,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...memory import Portions
 from ...nn.encoding import FrequencyEncoding
 from ...nn.hashgrid import HashGrid
 from ...render.occupancy import OccupancyGrid
 from .network_config import FieldConfig
+
+RAYS = 4096  # of a picture that are drawn at once
 
 
 class _Exponential(torch.autograd.Function):
@@ -68,6 +71,7 @@ class RealFusionField(nn.Module):
 
     Attributes:
         config: sizes.
+        rays: that are drawn at once where there are no gradients.
     """
 
     hidden_levels: Tensor
@@ -85,6 +89,7 @@ class RealFusionField(nn.Module):
         self.occupancy = OccupancyGrid(config.bound, cells=config.cells, density_threshold=config.density_threshold)
         self.register_buffer("hidden_levels", torch.zeros((), dtype=torch.int64))
         self._hidden = 0
+        self.rays = Portions("rays of a picture", RAYS, smallest=16)
 
     def hide_levels(self, count: int) -> None:
         """Leave the finest levels of the grid out, but never all: their features count as zeros."""

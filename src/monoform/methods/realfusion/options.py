@@ -20,6 +20,16 @@ class RealFusionOptions(FitOptions):
         text: what the photo shows; <token> stands for the learned word.
         negative: what it does not.
         embedding: file of the learned word, such as learned_embeds.bin; none: the text has no <token>.
+        view_prior: Zero-1-to-3, which is told of a view by the photo and the camera's way from it: a folder in the
+            layout of diffusers, OWNER/NAME on the hub, or its authors' checkpoint (.ckpt); none: `prior` alone.
+            Where the weight losses.prior is 0, `view_prior` alone.
+        view_scale: how much more of the photo than of no photo this prior sees.
+        view_timesteps: as `timesteps`, of this prior.
+        view_size: side in pixels at which it sees a view; 0 for its own.
+        view_tells: what its fourth number says: "distance" of the view beyond the photo's, as of Zero-1-to-3, or
+            "polar" angle of the photo's camera, as of Stable Zero123.
+        view_by_angle: its gradient counts in proportion to the angle between the view and the photo's, half a turn in
+            full, as in Magic123.
         guidance_scale: how much more of the text than of no text the prior sees.
         timesteps: lowest and highest of the prior's timesteps that are drawn, as parts of its schedule, each "v", or
             "a b" as weights are, separated by a slash.
@@ -43,6 +53,12 @@ class RealFusionOptions(FitOptions):
     text: str = "A high-resolution DSLR image of an object"
     negative: str = ""
     embedding: str | None = None
+    view_prior: str | None = None
+    view_scale: float = 5.0
+    view_timesteps: str = "0.02 / 0.98"
+    view_size: int = 0
+    view_tells: Literal["distance", "polar"] = "distance"
+    view_by_angle: bool = False
     guidance_scale: float = 100.0
     timesteps: str = "0.02 / 0.98"
     prior_size: int = 0
@@ -62,14 +78,20 @@ class RealFusionOptions(FitOptions):
         super().__post_init__()
         whose = "realfusion's"
         require_ranges(self, whose, guidance_scale=(0.0, 1e4), prior_size=(0, 2048), perp_neg=(0.0, 100.0))
+        require_ranges(self, whose, view_scale=(0.0, 1e4), view_size=(0, 2048))
         require_ranges(self, whose, checkpoint_every=(1, 10_000_000), margin=(0.0, 0.45), level=(0.0, 1e6))
         for name in ("depth", "normals"):
             if self.weights and getattr(self, name):
                 raise InputError(f"{whose} weights are shown as they are, and nothing is fitted: leave out {name}.")
-        parts = self.timesteps.split("/")
-        if len(parts) != 2:
-            raise InputError(f"{whose} timesteps are {self.timesteps!r}; give the lowest / the highest: 0.02 / 0.98.")
-        for part in parts:
-            require_annealed(f"{whose} timesteps", part)
+        for name in ("timesteps", "view_timesteps"):
+            parts = getattr(self, name).split("/")
+            if len(parts) != 2:
+                raise InputError(
+                    f"{whose} {name} are {getattr(self, name)!r}; give the lowest / the highest: 0.02 / 0.98."
+                )
+            for part in parts:
+                require_annealed(f"{whose} {name}", part)
+        if self.view_tells not in ("distance", "polar"):
+            raise InputError(f"{whose} view_tells is {self.view_tells!r}; choose distance or polar.")
         if self.precision not in ("float32", "bfloat16", "float16"):
             raise InputError(f"{whose} precision is {self.precision!r}; choose float32, bfloat16 or float16.")

@@ -45,6 +45,11 @@ class PhotoSquare:
         origins, directions = rays(self.pose[None], self.fov, size, size)
         return origins[0], directions[0]
 
+    def over_white(self) -> Float[Tensor, "s s 3"]:
+        """What it shows, over white."""
+        alpha = self.alpha[..., None]
+        return self.rgb * alpha + 1.0 - alpha
+
     def reach(self, radius: float) -> float:
         """Half of what it shows at the origin, in world units."""
         return radius * math.tan(math.radians(0.5 * self.fov))

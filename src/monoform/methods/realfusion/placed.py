@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ...memory import Portions
 from ...nn.field import Field, FieldSamples
 from ...render.ray_renderer import RayColors
 from .model import RealFusionField
@@ -27,7 +28,7 @@ class PlacedField(Field):
     kind: Literal["density", "sdf"] = "density"
 
     def __init__(self, net: RealFusionField) -> None:
-        self.net = net
+        self.net, self.portions = net, Portions("points of a mesh", smallest=1024)
         self.scale = HALF / net.config.bound  # world units of a unit of the box
 
     @property
@@ -40,7 +41,8 @@ class PlacedField(Field):
         del directions
         inner = self.inner(points).reshape(-1, 3)
         inside = (inner.abs() <= self.net.config.bound).all(dim=-1)
-        density, albedo = self.net.query(inner)
+        found = self.portions.map(lambda part: self.net.query(inner[part]), len(inner))
+        density, albedo = (torch.cat(parts) for parts in zip(*found, strict=True))
         shape = points.shape[:-1]
         return FieldSamples((density * inside / self.scale).reshape(shape), albedo.reshape(*shape, 3))
 

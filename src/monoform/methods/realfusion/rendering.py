@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ...render.chunks import slices
 from ...render.march import MarchSamples, box_limits, march
 from ...render.packed import composite_packed
 from .model import RealFusionField
 from .shading import Shading, normals, shade
-
-RAYS = 4096  # that are drawn at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +108,12 @@ def render_chunks(
 ) -> Seen:
     """The same of any number of rays, some after the others, without noise."""
     light = unit_light(origins) if look.light is None else look.light
-    parts = []
-    for part in slices(len(origins), RAYS):
-        own = Look(look.shading, look.ambient, light, None, look.background)
-        parts.append(render(field, origins[part], directions[part], own)[0])
+    own = Look(look.shading, look.ambient, light, None, look.background)
+    return joined(field.rays.map(lambda part: render(field, origins[part], directions[part], own)[0], len(origins)))
+
+
+def joined(parts: Sequence[Seen]) -> Seen:
+    """What rays see that were drawn in several parts."""
     return Seen(**{name: torch.cat([getattr(one, name) for one in parts]) for name in Seen.__dataclass_fields__})
 
 

@@ -8,13 +8,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...memory import Portions
 from . import losses
 from .annealed import annealed
 from .cameras import FRONT
 from .config import FitOptions
 from .model import RealFusionField
-from .rendering import Look, Sampled, Seen, render, unit_light
+from .rendering import Look, Sampled, Seen, unit_light
 from .shading import Shading, normals
+from .view_parts import render_parts
 
 AMBIENT = {"albedo": 1.0, "textureless": 0.1, "lambertian": 0.1, "normal": 1.0}
 ALBEDO_ABOVE, TEXTURELESS_ABOVE = 0.8, 0.4
@@ -150,19 +152,26 @@ def orientation_of(sampled: Sampled, options: FitOptions) -> Float[Tensor, ""]:
 
 
 def smoothness_of(
-    field: RealFusionField, sampled: Sampled, draws: Float[Tensor, "m 3"], options: FitOptions
+    field: RealFusionField,
+    sampled: Sampled,
+    draws: Float[Tensor, "m 3"],
+    options: FitOptions,
+    portions: Portions | None = None,
 ) -> Float[Tensor, ""]:
     """Change of the normals by a small move of their points.
 
     Args:
         draws: normal, of each sample; of those that fill the last block, too, where these count.
+        portions: of points whose normals are found at once; None: all.
     """
     points, own = sampled.points, sampled.normals
     if options.compat.padded_means:
         rows = padded_rows(len(points)) - len(points)
         filling = points.new_zeros(rows, 3)
         points, own = torch.cat((points, filling)), torch.cat((own, normals(field, filling)))
-    return losses.smoothness(own, normals(field, points + losses.PERTURB * draws))
+    places = points + losses.PERTURB * draws
+    found = (portions or Portions("points")).checkpointed(lambda part: normals(field, places[part]), len(places))
+    return losses.smoothness(own, torch.cat(found))
 
 
 def prior_view(
@@ -172,14 +181,19 @@ def prior_view(
     choice: Choice,
     draws: PriorDraws,
     options: FitOptions,
+    portions: Portions | None = None,
 ) -> tuple[Seen, Sampled]:
-    """The view that the prior judges."""
+    """The view that the prior judges.
+
+    Args:
+        portions: of rays that are drawn at once; None: all.
+    """
     if choice.replaced or choice.own:
         origins, directions = moved(origins, directions, draws.moved, options.views.replace_noise)
     light = unit_light(origins, draws.light)
     clock = options.compat.zero_depth_clock
     look = Look(choice.shading, choice.ambient, light, draws.march, zero_depth_clock=clock)
-    return render(field, origins, directions, look)
+    return render_parts(field, origins, directions, look, portions or Portions("rays"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,19 +226,21 @@ def photo_view(
     draws: Float[Tensor, "2 3"],
     step: int,
     options: FitOptions,
+    portions: Portions | None = None,
 ) -> Seen:
     """What the field shows of the photo's rays.
 
     Args:
         march: 0..1, of each ray.
         draws: normal, by which all rays are moved.
+        portions: of rays that are drawn at once; None: all.
     """
     left = 1.0 - step / options.steps if options.photo.noise_annealed else 1.0
     origins, directions = moved(rays.origins, rays.directions, draws, options.photo.noise * left)
     background = None if options.photo.background == "learned" else 1.0
     shaped = rays.depth is not None
     look = Look("albedo", 1.0, None, march, background, options.compat.zero_depth_clock, shaped)
-    return render(field, origins, directions, look)[0]
+    return render_parts(field, origins, directions, look, portions or Portions("rays"))[0]
 
 
 def add_photo_terms(terms: Terms, seen: Seen, rays: PhotoRays) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ...memory import Portions
 from ...training import Ema, Phase
 from ...training.phase import Term
-from .cameras import FRONT, Jitter, angles_of, look_at, on_sphere, rays, upper_box, view_labels
+from .cameras import Jitter, angles_of, look_at, on_sphere, rays, upper_box, view_labels
 from .config import FitOptions, Views
 from .films import channels, orbit_poses
+from .guide import Judge
 from .model import RealFusionField
 from .optimizing import averages_of, groups_of, optimizer_of
 from .photo_square import PhotoSquare
+from .sides import Sides
 from .steps import (
     PhotoRays,
     PriorDraws,
@@ -33,11 +37,11 @@ from .steps import (
     smoothness_of,
 )
 
-Judge = Callable[[Tensor, Tensor, int, torch.Generator], Tensor]
-"""(pictures (b, h, w, 3), labels (b), step, generator) -> a scalar whose gradient is the prior's."""
 OF_VIEWS = ("entropy", "opacity", "orient", "smooth", "smooth_2d")
 """Losses of any view, whoever judges it."""
 SHOWN = 64  # pixels of the pictures of a fit's progress
+FEWEST = 16  # rays or points at once
+SMALLER = "lower views.size, network.steps or photo.rays"
 
 
 def draw_views(
@@ -72,15 +76,21 @@ class FitTask:
         field: that is fitted.
         square: the photo.
         options: of the fit.
-        judge: the prior; None: the photo alone counts.
+        judges: the priors, by the names of the losses' weights; none: the photo alone counts.
     """
 
     def __init__(
-        self, field: RealFusionField, square: PhotoSquare, options: FitOptions, judge: Judge | None = None
+        self,
+        field: RealFusionField,
+        square: PhotoSquare,
+        options: FitOptions,
+        judges: Mapping[str, Judge] = MappingProxyType({}),
     ) -> None:
         self.module: nn.Module = field
-        self.field, self.square, self.options, self.judge = field, square, options, judge
+        self.field, self.square, self.options, self.judges = field, square, options, judges
         self.origins, self.directions = square.rays()
+        self.rays = Portions("rays", smallest=FEWEST, advice=SMALLER)
+        self.points = Portions("points", smallest=FEWEST, advice=SMALLER)
 
     def phases(self) -> list[Phase]:
         """One, whose terms are the prior's view and the photo's rays."""
@@ -120,7 +130,15 @@ class FitTask:
         options = self.options
         self.field.hide_levels(options.hidden_levels if step <= options.hidden_steps else 0)
         if step % options.occupancy_every == 0 and (step > 0 or not options.compat.late_occupancy):
-            self.field.occupancy.update(self.field.density, generator=generator)
+            self.field.occupancy.update(self._density, generator=generator)
+
+    def less_memory(self) -> bool:
+        """Draw fewer rays, look at fewer points, and ask the priors of fewer pictures at once."""
+        portions = [self.rays, self.points, *(judge.portions for judge in self.judges.values())]
+        return sum(each.halve() for each in portions) > 0
+
+    def _density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
+        return torch.cat(self.points.map(lambda part: self.field.density(points[part]), len(points)))
 
     def pictures(self, module: nn.Module) -> Mapping[str, Float[Tensor, "h w 3"]]:
         """Colors and shape from four sides."""
@@ -136,7 +154,7 @@ class FitTask:
         if due:
             yield self._photo(batch, step, generator)
         terms = Terms(self.options, step)
-        judged = self.judge is not None and terms.weight("prior") > 0
+        judged = any(terms.weight(name) for name in self.judges)
         if judged or not due or any(terms.weight(name) for name in OF_VIEWS):
             yield self._view(batch, step, generator)
 
@@ -146,7 +164,7 @@ class FitTask:
         place = generator.device
         march = torch.rand(len(seen_rays.origins), generator=generator, device=place)
         draws = torch.randn(2, 3, generator=generator, device=place)
-        seen = photo_view(self.field, seen_rays, march, draws, step, self.options)
+        seen = photo_view(self.field, seen_rays, march, draws, step, self.options, self.rays)
         terms = Terms(self.options, step)
         add_photo_terms(terms, seen, seen_rays)
         return _term(terms)
@@ -157,25 +175,26 @@ class FitTask:
         draws = PriorDraws.draw(count * size * size, generator)
         choice = choose(step, draws.shading, options)
         origins, directions = (each.flatten(0, 1) for each in rays(batch["poses"], batch["fov"], size, size))
-        labels = prompt_of(batch["labels"], choice)
+        sides = Sides.of(batch["poses"], batch["fov"], prompt_of(batch["labels"], choice), self.square, options)
         if choice.own:
             origins, directions = (each.to(origins).repeat(count, 1) for each in self.square.rays(size))
-            labels = torch.full_like(labels, FRONT)
-        seen, sampled = prior_view(self.field, origins, directions, choice, draws, options)
+            sides = Sides.front(batch["labels"])
+        seen, sampled = prior_view(self.field, origins, directions, choice, draws, options, self.rays)
         terms = Terms(options, step)
         smooth = None
         if terms.weight("smooth"):
             points = len(sampled.points)
             rows = padded_rows(points) if options.compat.padded_means else points
             perturb = torch.randn(rows, 3, generator=generator, device=generator.device)
-            smooth = smoothness_of(self.field, sampled, perturb, options)
+            smooth = smoothness_of(self.field, sampled, perturb, options, self.points)
         maps = seen.normals.reshape(count, size, size, 3).permute(0, 3, 1, 2)
         add_view_terms(terms, seen.alpha.reshape(count, -1), maps, orientation_of(sampled, options), smooth)
-        weight = terms.weight("prior") * options.prior_scale
-        if self.judge is not None and weight:
-            judged = self.judge(seen.image.reshape(count, size, size, 3), labels, step, generator)
-            terms.values["prior"] = judged.detach()
-            terms.total = terms.total + weight * judged
+        image = seen.image.reshape(count, size, size, 3)
+        for name, judge in self.judges.items():
+            if weight := terms.weight(name) * options.prior_scale:
+                judged = judge(image, sides, step, generator)
+                terms.values[name] = judged.detach()
+                terms.total = terms.total + weight * judged
         return _term(terms)
 
 
