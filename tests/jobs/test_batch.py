@@ -14,6 +14,7 @@ from tests.pictures import disc, mug, png
 from monoform import InputError
 from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import is_complete, plan, run
+from monoform.jobs.engines import Local
 from monoform.jobs.reconstruct import DEFAULT_METHOD
 
 QUICK = ReconstructOptions(faces=600, texture=64, resolution=64, frames=4)
@@ -53,7 +54,7 @@ def test_masks_for_several_photos(photos, tmp_path):
 def test_a_batch_fails_alone_and_keeps_what_is_there(photos, tmp_path, workers):
     names = [str(photos / name) for name in ("ball.png", "text.png", "mug.png")]
     items = plan(names, tmp_path)
-    first = {outcome.name: outcome for outcome in run(items, QUICK, workers=workers)}
+    first = {outcome.name: outcome for outcome in run(items, QUICK, engine=Local(workers))}
     assert {name: outcome.status for name, outcome in first.items()} == {
         "ball": "done",
         "text": "failed",
@@ -65,7 +66,7 @@ def test_a_batch_fails_alone_and_keeps_what_is_there(photos, tmp_path, workers):
 
     (tmp_path / "mug" / "overlay.png").unlink()
     stamp = (tmp_path / "ball" / "mesh.glb").stat().st_mtime_ns
-    again = {outcome.name: outcome.status for outcome in run(items, QUICK, workers=workers)}
+    again = {outcome.name: outcome.status for outcome in run(items, QUICK, engine=Local(workers))}
     assert again == {"ball": "kept", "text": "failed", "mug": "done"}
     assert (tmp_path / "ball" / "mesh.glb").stat().st_mtime_ns == stamp
 
@@ -103,7 +104,7 @@ def test_the_same_photo_gives_the_same_bytes(photos, tmp_path):
 
 def test_no_workers_are_refused(photos, tmp_path):
     with pytest.raises(InputError, match="at least 1"):
-        next(run(plan([str(photos / "mug.png")], tmp_path), QUICK, workers=0))
+        next(run(plan([str(photos / "mug.png")], tmp_path), QUICK, engine=Local(0)))
 
 
 def test_a_worker_clears_up_once_however_often_it_is_told(tmp_path):

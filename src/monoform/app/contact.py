@@ -12,9 +12,10 @@ from ..outputs import atomic_file, require_ours
 from . import fragments as html
 from .page import fill, package_text, policy
 from .pictures import picture_uri
-from .words import fit_in_words, is_guessed
+from .words import figures_in_words, fit_in_words, is_guessed
 
 COLUMNS = ("name", "status", "message", "mask", "seconds", "iou", "faces", "watertight", "components", "folder")
+RANKED = ("psnr", "fog", "rank")  # of results of several seeds
 MARK = "<title>Results · monoform</title>"
 STATES = {"done": "done", "kept": "kept from before", "failed": "failed"}
 
@@ -24,15 +25,16 @@ def write_summary(out: Path, rows: Sequence[Mapping[str, Any]], unit: str = "pho
 
     Args:
         out: the folder that holds the results' folders.
-        rows: one mapping a photo with the keys of `COLUMNS`: `status` is "done", "kept" (made by an earlier run) or
-            "failed", `message` the sentence of a failure, `folder` the result's folder relative to `out`. Only
-            `name` and `status` are needed.
+        rows: one mapping a photo with the keys of `COLUMNS` and `RANKED`: `status` is "done", "kept" (made by an
+            earlier run) or "failed", `message` the sentence of a failure, `folder` the result's folder relative to
+            `out`. Only `name` and `status` are needed.
         unit: what a row is about.
     """
     for row in rows:
         if row.get("status") not in STATES:
             raise InputError(f"Row {row.get('name')!r} has status {row.get('status')!r}; use {', '.join(STATES)}.")
     out = Path(out)
+    columns = (*COLUMNS, *RANKED) if any(row.get("rank") is not None for row in rows) else COLUMNS
     style = package_text("page.css")
     page = fill(
         "contact.html",
@@ -45,9 +47,9 @@ def write_summary(out: Path, rows: Sequence[Mapping[str, Any]], unit: str = "pho
     with atomic_file(out / "index.html") as sheet, atomic_file(out / "summary.csv") as table:
         sheet.write_text(page, encoding="utf-8")
         with table.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
+            writer = csv.DictWriter(stream, columns, restval="", extrasaction="ignore")
             writer.writeheader()
-            writer.writerows({key: "" if row.get(key) is None else row[key] for key in COLUMNS} for row in rows)
+            writer.writerows({key: "" if row.get(key) is None else row[key] for key in columns} for row in rows)
     return out / "index.html"
 
 
@@ -111,6 +113,7 @@ def _thumbnail(folder: Path, name: str) -> str:
 def _facts(row: Mapping[str, Any]) -> str:
     iou, faces, components, seconds = (row.get(key) for key in ("iou", "faces", "components", "seconds"))
     facts = [
+        f"rank {row['rank']}: {figures_in_words(row)}" if isinstance(row.get("rank"), int) else "",
         f"{faces:,} faces" if isinstance(faces, int) else "",
         {True: "watertight", False: "not watertight"}.get(row.get("watertight", ""), ""),
         f"{components} pieces" if isinstance(components, int) and components != 1 else "",

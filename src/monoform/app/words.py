@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 GIVEN = {"file": "given", "alpha": "the photo's transparency"}  # by where a mask comes from
 
 
@@ -20,3 +23,9 @@ def origin_in_words(origin: object) -> str:
 def fit_in_words(iou: object) -> str:
     """The IoU of silhouette and mask in words that do not claim that the mask itself is right."""
     return f"mesh follows the mask: IoU {iou:.3f}" if isinstance(iou, int | float) else ""
+
+
+def figures_in_words(row: Mapping[str, Any]) -> str:
+    """What results of several seeds are ranked by."""
+    forms = (("psnr", "PSNR {:.2f} dB"), ("iou", "IoU {:.3f}"), ("fog", "fog {:.3f}"))
+    return ", ".join(form.format(row[name]) for name, form in forms if row.get(name) is not None)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from ..ranges import LARGEST_SEED, require_range
 from .options import parse
 from .result_options import ResultOptions
 
 if TYPE_CHECKING:
     from ..jobs.batch import Outcome
+    from ..jobs.engines import Engine
+
+MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,11 @@ class Reconstruct(ResultOptions):
     refine: int | None = None
     """Steps of refinement on the photo itself, 0 for none. Default: the method's own, 40 for lift."""
     seeds: int | None = None
-    """Hypotheses about the photo, ranked by how well they explain it. Default: 1."""
+    """Guesses at each photo, ranked: hypotheses of a method that has such (lift), all in one folder; else results from
+    --seed and the seeds after it, each in a folder of its own. Default: 1."""
+    rank_by: Literal["mean", "psnr", "iou", "fog"] = "mean"
+    """What results of several seeds are ranked by: the likeness to the photo (psnr), how the silhouette follows the
+    mask (iou), how far it is no solid thing (fog), or the mean of their ranks."""
     mask: str | None = None
     """Mask of the photo (white: object, the photo's own size); for several photos a folder with NAME.png or
     NAME_mask.png. Default: the photo's alpha, else found automatically."""
@@ -52,8 +60,14 @@ class Reconstruct(ResultOptions):
     """Focal length in pixels of the original photo. Default: from EXIF, else the method's assumption."""
     seed: int = 0
     """Seed of all randomness."""
-    workers: int = 1
-    """Photos at once, each in a process of its own."""
+    workers: int | None = None
+    """Photos at once, each in a process of its own. Default: 1; with --engine slurm as many as the cluster lets run."""
+    engine: Literal["local", "slurm"] = "local"
+    """Where the photos are computed: here, or as a job array of a SLURM cluster, which needs 'monoform[cluster]' and a
+    folder -o that all its machines see."""
+    slurm: tuple[str, ...] = ()
+    """What each job asks the cluster for, as NAME=VALUE: partition, account, qos, constraint, gpus, cpus, memory (GB),
+    minutes (90, then it is put into the queue again)."""
 
 
 def read(words: list[str]) -> Reconstruct:
@@ -74,11 +88,15 @@ def run(words: list[str]) -> int:
     from ..jobs.batch import run as run_batch
     from ..jobs.posed_photos import PosedPhotos
     from ..jobs.reconstruct import ReconstructOptions
+    from ..jobs.seeds import seeded
     from .main import begin
     from .settings import parse_overrides
 
-    device = begin(asked)
-    given = {name: value for name in ("weights", "refine", "seeds") if (value := getattr(asked, name)) is not None}
+    engine = _engine(asked)
+    device = begin(asked if asked.engine == "local" else replace(asked, device="cpu"))
+    many = _seeds_of_their_own(asked)
+    names = ("weights", "refine", *(() if many else ("seeds",)))
+    given = {name: value for name in names if (value := getattr(asked, name)) is not None}
     options = ReconstructOptions(
         method=asked.method,
         matting=asked.matting,
@@ -87,6 +105,7 @@ def run(words: list[str]) -> int:
         seed=asked.seed,
         device=device,
         overrides=parse_overrides(asked.method, asked.set) | given,
+        measured=many > 1,
     )
     if asked.views is None:
         items = plan(asked.photos, asked.out, asked.mask)
@@ -95,25 +114,83 @@ def run(words: list[str]) -> int:
     else:
         posed = PosedPhotos(asked.views, asked.frame, asked.up)
         items = [Item(posed, asked.out / safe_name(posed.name), asked.mask)]
+    items = seeded(items, many, asked.seed) if many > 1 else items
     if len(items) > 1:
         require_place(asked.out)
-    outcomes = run_batch(items, options, workers=asked.workers, overwrite=asked.overwrite, finish=write_report)
+    outcomes = run_batch(
+        items,
+        options,
+        engine=engine,
+        device=None if asked.engine == "local" else asked.device,
+        overwrite=asked.overwrite,
+        finish=write_report,
+    )
     if len(items) == 1:
-        outcome = next(outcomes)
+        (outcome,) = outcomes
         if outcome.status == "failed":
             raise InputError(outcome.message)
         _print_one(outcome, asked.out)
         return 0
-    done = _print_many(outcomes, len(items))
-    order = {item.folder.name: number for number, item in enumerate(items)}
-    rows = [outcome.row() for outcome in sorted(done, key=lambda outcome: order[outcome.name])]
-    write_summary(asked.out, rows)
+    unit = "result" if many > 1 else "photo"
+    found = {outcome.name: outcome for outcome in _print_many(outcomes, len(items), unit)}
+    done = [found[item.folder.name] for item in items]
+    if many > 1:
+        done = _ranked(done, many, asked)
+    write_summary(asked.out, [outcome.row() for outcome in done], unit)
     failed = sum(outcome.status == "failed" for outcome in done)
-    print(f"{len(done) - failed} of {len(done)} photos done; {asked.out / 'index.html'} shows them.")
+    print(f"{len(done) - failed} of {len(done)} {unit}s done; {asked.out / 'index.html'} shows them.")
     guessed = sum(outcome.status != "failed" and is_guessed(outcome.mask) for outcome in done)
     if guessed:
         print(f"{guessed} of the masks were found automatically: look at them first.")
     return 2 if failed else 0
+
+
+def _engine(asked: Reconstruct) -> Engine:
+    """Where it is computed.
+
+    Raises:
+        InputError: it cannot be computed there.
+    """
+    from ..errors import InputError
+    from ..jobs.engines import Cluster, JobOptions, Local
+    from .settings import parse_settings
+
+    if asked.engine == "local":
+        if asked.slurm:
+            raise InputError(f"--slurm {asked.slurm[0]} is for --engine slurm: add it, or leave this out.")
+        return Local(1 if asked.workers is None else asked.workers)
+    options = JobOptions(**parse_settings(JobOptions, asked.slurm, "a job", flag="--slurm"))
+    if asked.device == "cuda" and not options.gpus:
+        raise InputError("--device cuda: a job has no GPU unless it asks for one: add --slurm gpus=1.")
+    return Cluster(asked.out, options, asked.workers)
+
+
+def _seeds_of_their_own(asked: Reconstruct) -> int:
+    """How many results are made of each photo; 0 where the method itself has hypotheses, or none are asked for."""
+    from ..methods import method_class
+
+    if asked.seeds is None or any(each.name == "seeds" for each in fields(method_class(asked.method).config_class)):
+        return 0
+    require_range("--seeds", asked.seeds, 1, MOST_SEEDS)
+    require_range("--seed", asked.seed + asked.seeds - 1, 0, LARGEST_SEED)
+    return asked.seeds
+
+
+def _ranked(done: list[Outcome], many: int, asked: Reconstruct) -> list[Outcome]:
+    """The results, those of each photo the best first; which are the best is printed."""
+    from ..app.words import figures_in_words
+    from ..jobs.seeds import are_the_same, ranked
+
+    found: list[Outcome] = []
+    for first in range(0, len(done), many):
+        those = ranked(done[first : first + many], asked.rank_by)
+        found += those
+        for outcome in those:
+            if outcome.rank is not None:
+                print(f"{outcome.rank}. {outcome.name}: {figures_in_words(outcome.row())}")
+        if are_the_same(those, asked.out):
+            print(f"All seeds gave the same mesh: {asked.method} draws nothing here.")
+    return found
 
 
 def _print_one(outcome: Outcome, out: Path) -> None:
@@ -132,11 +209,11 @@ def _result(outcome: Outcome) -> str:
     return " ".join(part for part in (outcome.message, numbers and f"{numbers}.") if part)
 
 
-def _print_many(outcomes: Iterator[Outcome], count: int) -> list[Outcome]:
+def _print_many(outcomes: Iterator[Outcome], count: int, unit: str) -> list[Outcome]:
     from ..progress import work
 
     done = []
-    with work("reconstructing photos", count, unit="photo") as show:
+    with work("reconstructing photos", count, unit=unit) as show:
         for outcome in outcomes:
             done.append(outcome)
             show(len(done))

@@ -22,7 +22,9 @@ from .options import is_flag, value_fault, value_shape
 YES_AND_NO = {"true": True, "false": False}
 
 
-def parse_settings(kind: type, words: Sequence[str], what: str, start: Any = None) -> dict[str, Any]:
+def parse_settings(
+    kind: type, words: Sequence[str], what: str, start: Any = None, *, flag: str = "--set"
+) -> dict[str, Any]:
     """NAME=VALUE words as values of the types that a dataclass gives its fields.
 
     Several values are parted by spaces or commas; fields of a nested dataclass are named with a dot.
@@ -30,6 +32,7 @@ def parse_settings(kind: type, words: Sequence[str], what: str, start: Any = Non
     Args:
         what: whose options these are, for the error's sentence.
         start: the options that hold where a word says nothing; None for the dataclass's own defaults.
+        flag: before the words, for the error's sentence.
 
     Returns:
         Values by the names of the dataclass's own fields.
@@ -44,10 +47,10 @@ def parse_settings(kind: type, words: Sequence[str], what: str, start: Any = Non
         old, equals, text = word.partition("=")
         name = _current(start, old)
         if name != old:
-            _say_renamed(f"--set {old}", name)
+            _say_renamed(f"{flag} {old}", name)
         if not equals or name not in known:
-            raise InputError(f"--set {word}: give NAME=VALUE with a NAME of {what}: {', '.join(known)}.")
-        values[name] = _value(name, known[name], text)
+            raise InputError(f"{flag} {word}: give NAME=VALUE with a NAME of {what}: {', '.join(known)}.")
+        values[name] = _value(name, known[name], text, flag)
     return _changed(start, values)
 
 
@@ -176,13 +179,13 @@ def _changed(owner: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
-def _value(name: str, hint: Any, text: str) -> Any:
+def _value(name: str, hint: Any, text: str, flag: str) -> Any:
     """The text as a value of the type.
 
     Raises:
         InputError: it is none.
     """
-    flag = f"--set {name}"
+    flag = f"{flag} {name}"
     if NoneType in get_args(hint) and text.lower() in ("", "none"):
         return None
     if hint is bool:

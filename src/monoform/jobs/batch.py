@@ -6,23 +6,22 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from ..errors import InputError, WriteError
 from ..inputs.photo_folders import named_photos
 from ..outputs import distinct, made_parents
 from ..scene.result_files import MESH, read_summary
 from ..text import printable
-from ..workers import map_unordered
+from .engines import Engine, Local
 from .posed_photos import PosedPhotos, masks_of
 from .reconstruct import OVERLAY, ReconstructOptions, reconstruct_to_folder, request
 
 Finish = Callable[[Path], object]
+RUN = "run"  # what methods call the option that names a folder of checkpoints
 TAKEN = ("index.html", "summary.csv", "poses.json")  # what batches write beside the folders
 
 
@@ -34,11 +33,24 @@ class Item:
         photo: file or URL of its photo, or its posed photos.
         folder: of its result.
         mask: file of its mask, or the folder of its masks; None where it has none.
+        seed: of its randomness; None: that of the batch.
     """
 
     photo: str | PosedPhotos
     folder: Path
     mask: str | None = None
+    seed: int | None = None
+
+    def options(self, options: ReconstructOptions, *, alone: bool = True) -> ReconstructOptions:
+        """Those of the batch as they are for this item.
+
+        Args:
+            alone: the folder of checkpoints that they name is for this item alone; else it has one for each item.
+        """
+        overrides = dict(options.overrides)
+        if not alone and overrides.get(RUN):
+            overrides[RUN] = str(Path(overrides[RUN]) / self.folder.name)
+        return replace(options, seed=options.seed if self.seed is None else self.seed, overrides=overrides)
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,9 @@ class Outcome:
         components: of the mesh.
         mask: where the mask came from.
         folder: of the result.
+        psnr: in dB, of its picture and the photo; where results are ranked.
+        fog: how far it is no solid thing, 0..1; where results are ranked.
+        rank: among the results of one photo, from 1.
     """
 
     name: str
@@ -68,6 +83,9 @@ class Outcome:
     components: int | None = None
     mask: str | None = None
     folder: str | None = None
+    psnr: float | None = None
+    fog: float | None = None
+    rank: int | None = None
 
     def row(self) -> dict[str, Any]:
         """The outcome as plain values."""
@@ -105,32 +123,33 @@ def run(
     items: Sequence[Item],
     options: ReconstructOptions,
     *,
-    workers: int = 1,
+    engine: Engine | None = None,
+    device: str | None = None,
     overwrite: bool = False,
     finish: Finish | None = None,
 ) -> Iterator[Outcome]:
     """Reconstruct every item that has no complete result yet; yield each outcome as it comes.
 
     Args:
-        workers: processes at once; each takes the memory of a whole reconstruction.
+        engine: what computes them; None: this process, one after the other.
+        device: where it computes, "auto" too, looked for where the item is; None: that of the options.
         overwrite: reconstruct finished items anew.
     """
-    if workers < 1:
-        raise InputError(f"--workers is {workers}; it must be at least 1.")
+    alone = len(items) == 1
     waiting = []
     for item in items:
-        if not overwrite and is_complete(item, options):
+        own = item.options(options, alone=alone)
+        if not overwrite and is_complete(item, own):
             yield _kept(item)
         elif not overwrite and (other := _made_of_another(item)) is not None:
             yield Outcome(item.folder.name, "failed", str(not_replaced(item.folder, other)))
         else:
-            waiting.append(item)
-    each = partial(run_one, options=options, finish=finish)
-    threads = max(1, torch.get_num_threads() // workers)
+            waiting.append((item, own))
     with ExitStack() as stack:
-        if workers > 1 and len(waiting) > 1:  # one of them would make it, and leave it to the others
-            stack.enter_context(made_parents(waiting[0].folder))
-        for _, outcome in map_unordered(each, waiting, workers=workers, threads=threads, lost=_lost):
+        if len(waiting) > 1:  # one of several workers would make it, and leave it to the others
+            stack.enter_context(made_parents(waiting[0][0].folder))
+        each = partial(_run_each, device=device, finish=finish)
+        for _, outcome in (engine or Local())(each, waiting, _lost):
             yield outcome
 
 
@@ -195,14 +214,26 @@ def _is_sound(summary: dict[str, Any]) -> bool:
     )
 
 
-def run_one(item: Item, options: ReconstructOptions, finish: Finish | None = None) -> Outcome:
+def _run_each(
+    asked: tuple[Item, ReconstructOptions], *, device: str | None = None, finish: Finish | None = None
+) -> Outcome:
+    return run_one(*asked, finish, device=device)
+
+
+def run_one(
+    item: Item, options: ReconstructOptions, finish: Finish | None = None, *, device: str | None = None
+) -> Outcome:
     """Reconstruct one item; bad input becomes a failed outcome with its sentence.
+
+    Args:
+        device: where it computes, looked for now; None: that of the options.
 
     Raises:
         WriteError: the disk is full.
     """
     start = time.perf_counter()
     try:
+        options = options if device is None else replace(options, device=device)
         saved = reconstruct_to_folder(item.photo, item.folder, mask=item.mask, options=options, finish=finish)
     except InputError as error:
         if isinstance(error, WriteError) and error.is_full:
@@ -212,8 +243,8 @@ def run_one(item: Item, options: ReconstructOptions, finish: Finish | None = Non
     return outcome_of(item.folder, "done", saved.summary, seconds)
 
 
-def _lost(item: Item) -> Outcome:
-    return Outcome(item.folder.name, "failed", "Its process was ended from outside: is there enough memory?")
+def _lost(asked: tuple[Item, ReconstructOptions], why: str) -> Outcome:
+    return Outcome(asked[0].folder.name, "failed", printable(why))
 
 
 def _kept(item: Item) -> Outcome:
@@ -223,6 +254,7 @@ def _kept(item: Item) -> Outcome:
 def outcome_of(folder: Path, status: str, summary: Mapping[str, Any], seconds: float) -> Outcome:
     """What became of the object of a result folder."""
     mesh, iou = summary.get("mesh") or {}, (summary.get("overlay") or {}).get("iou")
+    figures = summary.get("figures") or {}
     return Outcome(
         name=folder.name,
         status=status,
@@ -234,4 +266,6 @@ def outcome_of(folder: Path, status: str, summary: Mapping[str, Any], seconds: f
         components=mesh.get("components"),
         mask=(summary.get("mask") or {}).get("origin"),
         folder=folder.name,
+        psnr=figures.get("psnr"),
+        fog=figures.get("fog"),
     )

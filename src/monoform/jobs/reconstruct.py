@@ -27,6 +27,7 @@ from ..render.video import write_video
 from ..scene import Photo, Reconstruction, SavedResult, View, versions
 from ..scene.meshing import MeshingOptions
 from ..scene.result_files import RECONSTRUCTED, write_files, write_summary
+from .figures import figures_of
 from .hypotheses import write_hypotheses
 from .pictures import four_views, overlay, own_turntable, turntable
 from .posed_photos import PosedPhotos
@@ -63,6 +64,7 @@ class ReconstructOptions:
         seed: of all randomness.
         overrides: options of the method, by name.
         device: where networks compute: "cpu", "cuda", "mps", or "auto".
+        measured: whether result.json has the figures by which results of several seeds are ranked.
     """
 
     method: str = DEFAULT_METHOD
@@ -76,6 +78,7 @@ class ReconstructOptions:
     seed: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
+    measured: bool = False
 
     def __post_init__(self) -> None:
         require_range("--frames", self.frames, 0, 10_000)
@@ -196,6 +199,8 @@ def request(photo: object, mask: object, options: ReconstructOptions) -> dict[st
     shown = [shown_url(each) if isinstance(each, str) else each for each in (photo, mask)]
     asked = {"photo": shown[0], "mask": shown[1]} | asdict(options)
     del asked["device"]
+    if not options.measured:  # results of before measured nothing
+        del asked["measured"]
     return {name: value if isinstance(value, Plain) else str(value) for name, value in asked.items()}
 
 
@@ -270,6 +275,8 @@ def _write(
         hypotheses = write_hypotheses(reconstruction, mesh, place, **sizes) if mesh is not None else None
         if hypotheses:
             summary["hypotheses"] = hypotheses
+    if options.measured and mesh is not None:
+        summary["figures"] = figures_of(reconstruction, mesh)
     return summary | {
         "monoform": versions()["monoform"],
         "seed": options.seed,

@@ -1,0 +1,69 @@
+"""How well a result explains its photo, and whether it is a solid thing: what seeds are ranked by."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from ..camera import Camera
+from ..mesh import Mesh
+from ..metrics import psnr
+from ..progress import work
+from ..render import render_mesh
+from ..render.camera_render import CameraRender
+from ..scene import Reconstruction
+from ..scene.photo_camera import working_camera
+from .pictures import around
+
+LONGEST = 128  # pixels of the photo's longer side, as it is compared
+VIEWS, SIZE, ELEVATION = 4, 64, math.radians(15)  # of the views in which fog is looked for
+SEEN = 0.02  # coverage from which a ray has met something
+
+
+def figures_of(reconstruction: Reconstruction, mesh: Mesh) -> dict[str, float]:
+    """Figures of one result, as the method itself draws it where it does, else of its mesh.
+
+    Returns:
+        psnr: in dB, of its picture in the photo's camera against the photo's object, both on white, 128 pixels; where
+            there are a photo, its mask and its camera.
+        fog: mean entropy of the coverage in bits, over the rays of four views around the object that meet something:
+            0 of a solid thing, 1 where each ray is half covered; where it draws itself.
+    """
+    found = {}
+    with work("measuring the result"):
+        if reconstruction.can_be_overlaid:
+            found["psnr"] = round(min(_likeness(reconstruction, mesh), 100.0), 3)
+        if reconstruction.draws_itself:
+            cameras = around(VIEWS, SIZE, ELEVATION)
+            alphas = [reconstruction.render(camera, what="field").alpha for camera in cameras]
+            found["fog"] = round(fog(np.stack(alphas)), 4)
+    return found
+
+
+def fog(coverage: Float[np.ndarray, "*rays"]) -> float:
+    """Mean entropy in bits, 0..1, of the coverage 0..1 of the rays that meet something; 1 where none does."""
+    met = coverage[coverage > SEEN].astype(np.float64).clip(1e-6, 1 - 1e-6)
+    if met.size == 0:
+        return 1.0
+    return float(-(met * np.log2(met) + (1 - met) * np.log2(1 - met)).mean())
+
+
+def _likeness(reconstruction: Reconstruction, mesh: Mesh) -> float:
+    photo = reconstruction.photo
+    assert photo.mask is not None
+    mask = photo.mask[..., None]
+    wanted = photo.rgb * mask + 1 - mask
+    scale = min(1.0, LONGEST / max(photo.size))
+    width, height = (max(1, round(side * scale)) for side in photo.size)
+    camera = working_camera(reconstruction.camera, photo).resized(width, height)
+    small = cv2.resize(wanted.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    return psnr(_drawn(reconstruction, mesh, camera).rgb, small)
+
+
+def _drawn(reconstruction: Reconstruction, mesh: Mesh, camera: Camera) -> CameraRender:
+    if reconstruction.draws_itself:
+        return reconstruction.render(camera, what="field", background=(1.0, 1.0, 1.0))
+    return render_mesh(mesh, camera, samples=2)
