@@ -104,6 +104,27 @@ def test_score_distillation_of_a_velocity_is_that_of_its_noise() -> None:
     torch.testing.assert_close(found.gradient, true, rtol=1e-4, atol=1e-4)
 
 
+def test_score_distillation_of_an_exact_velocity_leads_to_the_picture() -> None:
+    """A U-Net that knows the one picture x says v = (sqrt(abar) z - x) / sqrt(1 - abar), which makes the gradient
+    (1 - abar) sqrt(abar / (1 - abar)) (z0 - x) whatever the noise.
+    """
+    prior, only = tiny_prior(prediction="v_prediction"), torch.rand(2, 4, 8, 8, generator=seeded(5))
+
+    class Exact(torch.nn.Module):
+        dtype = torch.float32
+
+        def forward(self, latents, timesteps, encoder_hidden_states):
+            kept, picture = prior.alphas_cumprod[timesteps][:, None, None, None], only.repeat(2, 1, 1, 1)
+            return type("Output", (), {"sample": (kept.sqrt() * latents - picture) / (1 - kept).sqrt()})
+
+    prior.unet = Exact()
+    latents, times = torch.rand(2, 4, 8, 8, generator=seeded(6)), torch.tensor([100, 900])
+    told = prior.embed(["a cat"] * 2), prior.embed([""] * 2)
+    found = score_distillation(prior, latents, *told, timesteps=times, generator=seeded())
+    kept = prior.alphas_cumprod[times][:, None, None, None]
+    torch.testing.assert_close(found.gradient, (kept * (1 - kept)).sqrt() * (latents - only), rtol=1e-3, atol=1e-4)
+
+
 def test_weights_in_bfloat16_answer_nearly_the_same(folder: Path) -> None:
     single, half = (StableDiffusion.from_pretrained(folder, dtype=kind) for kind in (torch.float32, torch.bfloat16))
     assert half.dtype == torch.bfloat16 and half.vae.dtype == torch.bfloat16

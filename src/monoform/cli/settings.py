@@ -62,7 +62,13 @@ def parse_overrides(method: str, words: Sequence[str]) -> dict[str, Any]:
     """
     from ..methods import method_class
 
-    return parse_settings(method_class(method).config_class, words, method)
+    kind = method_class(method).config_class
+    named = [word for word in words if word.startswith("preset=")]
+    if not named or not hasattr(kind, "preset"):
+        return parse_settings(kind, words, method)
+    name = named[-1].partition("=")[2]
+    left = [word for word in words if word not in named]
+    return {"preset": name, **parse_settings(kind, left, method, kind.preset(name))}
 
 
 def flags_of_options(kind: type) -> dict[str, tuple[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -80,9 +80,12 @@ def make(name: str, *, device: str = "cpu", **overrides: Any) -> Method:
         InputError: no such method, or no such option.
     """
     chosen = method_class(name)
+    kind: Any = chosen.config_class
+    start = kind.preset(overrides.pop("preset")) if "preset" in overrides and hasattr(kind, "preset") else None
     known = {item.name: item.default for item in fields(chosen.config_class)}
     unknown = sorted(set(overrides) - set(known))
     if unknown:
         raise InputError(f"{name} has no option {', '.join(unknown)}: it takes {', '.join(known)}.")
     values = {key: float(value) if isinstance(known[key], float) else value for key, value in overrides.items()}
-    return chosen(chosen.config_class(**values)).to(device)  # type: ignore[call-arg]
+    config = kind(**values) if start is None else replace(start, **values)
+    return chosen(config).to(device)  # type: ignore[call-arg]

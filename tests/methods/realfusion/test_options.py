@@ -20,6 +20,7 @@ from torch import Tensor
 from monoform.errors import InputError
 from monoform.guidance.stable_diffusion import StableDiffusion
 from monoform.guidance.words import Word
+from monoform.guidance.zero123 import Zero123
 from monoform.methods.realfusion.config import PUBLISHED, Compat
 from monoform.methods.realfusion.infer import RealFusion
 from monoform.methods.realfusion.options import RealFusionOptions
@@ -40,12 +41,14 @@ BASE: dict[str, Any] = {
 }
 SHAPED = {"depth": FILES + "depth.npy", "normals": FILES + "normals.npy"}
 MANY = {"views.count": 8}
+VIEW = {"view_prior": "a/zero123", "prior_scale": 1.0}
 DRAWN = ("draws", "clock")
 """What is known without a fit."""
 TABLE: dict[str, tuple[str, Any] | tuple[str, Any, dict[str, Any]]] = {
     # option: what it changes, a value of it, and what else holds with and without it
     "steps": ("field", 2),
     "albedo_steps": ("judged", 0),
+    "normal_steps": ("judged", 1),
     "hidden_levels": ("field", 2),
     "hidden_steps": ("field", 3),
     "occupancy_every": ("judged", 1),
@@ -78,6 +81,7 @@ TABLE: dict[str, tuple[str, Any] | tuple[str, Any, dict[str, Any]]] = {
     "photo.noise_annealed": ("field", False, {"photo.noise": 0.5}),
     "photo.background": ("field", "learned"),
     "losses.prior": ("field", "1000"),
+    "losses.view": ("field", "1000", VIEW),
     "losses.image": ("field", "1"),
     "losses.mask": ("field", "5"),
     "losses.entropy": ("field", "1"),
@@ -120,6 +124,12 @@ TABLE: dict[str, tuple[str, Any] | tuple[str, Any, dict[str, Any]]] = {
     "text": ("told", "two <token>"),
     "negative": ("told", "blurred"),
     "embedding": ("told", FILES + "egg.bin"),
+    "view_prior": ("told", "a/zero123"),
+    "view_scale": ("field", 50.0, VIEW),
+    "view_timesteps": ("told", "0.5 / 0.6", VIEW),
+    "view_size": ("opened", 64, VIEW),
+    "view_tells": ("opened", "polar", VIEW),
+    "view_by_angle": ("field", True, VIEW),
     "guidance_scale": ("field", 1.0, {"prior_scale": 1.0}),
     "timesteps": ("told", "0.5 / 0.6"),
     "prior_size": ("opened", 64),
@@ -160,6 +170,7 @@ class Recorder(PointPrior):
         super().__init__({"": torch.zeros(4, 8, 8)})
         self.shown: list[Tensor] = []
         self.told: list[Tensor] = []
+        self.photo_elevation: float | None = None
 
     def add(self, word: Word) -> None:
         pass
@@ -171,6 +182,11 @@ class Recorder(PointPrior):
     def embed(self, prompts: Sequence[str]) -> Tensor:
         seeds = [torch.Generator().manual_seed(zlib.crc32(text.encode())) for text in prompts]
         return torch.stack([torch.rand(1, 256, generator=seed) for seed in seeds])
+
+    def embed_view(self, photo: Tensor, *way: Tensor) -> tuple[Tensor, Tensor]:
+        self.told += [photo, *way]
+        told = photo.mean() * torch.ones(len(way[0]), 1, 256)
+        return told, torch.zeros_like(told)
 
     def predict(self, latents: Tensor, timesteps: Tensor, embeddings: Any) -> Tensor:
         self.told += [timesteps.float(), embeddings.detach().clone()]
@@ -200,7 +216,11 @@ def outcome(asked: RealFusionOptions) -> dict[str, object]:
         opened.update({"name": name} | more)
         return judge
 
-    with patch.object(StableDiffusion, "from_pretrained", open_it):
+    def open_view(name: str, **more: Any) -> Recorder:
+        opened["view"] = {"name": name} | more
+        return judge
+
+    with patch.object(StableDiffusion, "from_pretrained", open_it), patch.object(Zero123, "from_pretrained", open_view):
         made = RealFusion(asked).reconstruct([view()], generator=torch.Generator().manual_seed(3))
     found = made.field.query(torch.rand(200, 3, generator=torch.Generator().manual_seed(5)) - 0.5)
     run = Path(asked.run) if asked.run else None
@@ -210,7 +230,7 @@ def outcome(asked: RealFusionOptions) -> dict[str, object]:
         "field": flat([found.geometry, found.rgb]),
         "camera": flat([made.camera.world_from_camera, made.camera.intrinsics]),
         "level": made.level,
-        "opened": opened,
+        "opened": opened | {"elevation": judge.photo_elevation},
         "kept": sorted(path.name for path in run.rglob("*")) if run else [],
     }
 

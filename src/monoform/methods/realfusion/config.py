@@ -167,6 +167,7 @@ class FitOptions:
     Attributes:
         steps: of the fit.
         albedo_steps: first steps whose views show no light.
+        normal_steps: first steps whose views show normals instead of colors, as in Magic123.
         hidden_levels: finest levels of the grid that are left out at first.
         hidden_steps: steps for which they are.
         occupancy_every: steps from one look for empty space to the next.
@@ -185,6 +186,7 @@ class FitOptions:
 
     steps: int = 5000
     albedo_steps: int = 1000
+    normal_steps: int = 0
     hidden_levels: int = 8
     hidden_steps: int = 3000
     occupancy_every: int = 16
@@ -204,6 +206,7 @@ class FitOptions:
         whose = "realfusion's"
         require_ranges(self, whose, steps=(1, 10_000_000), albedo_steps=(0, 10_000_000), hidden_levels=(0, 32))
         require_ranges(self, whose, hidden_steps=(0, 10_000_000), occupancy_every=(1, 100_000), rate=(1e-8, 10.0))
+        require_ranges(self, whose, normal_steps=(0, 10_000_000))
         require_ranges(self, whose, weight_decay=(0.0, 10.0), ema_decay=(0.0, 0.999999), ema_every=(1, 1_000_000))
         require_ranges(self, whose, prior_scale=(0.0, 1e6))
         if self.hidden_levels >= self.network.levels:

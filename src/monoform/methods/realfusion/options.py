@@ -8,7 +8,8 @@ from typing import Literal
 from ...errors import InputError
 from ...ranges import require_ranges
 from .annealed import require_annealed
-from .config import FitOptions
+from .config import PUBLISHED, FitOptions, PhotoOptions, Views, Weights
+from .network_config import FieldConfig
 
 
 @dataclass(frozen=True)
@@ -95,3 +96,41 @@ class RealFusionOptions(FitOptions):
             raise InputError(f"{whose} view_tells is {self.view_tells!r}; choose distance or polar.")
         if self.precision not in ("float32", "bfloat16", "float16"):
             raise InputError(f"{whose} precision is {self.precision!r}; choose float32, bfloat16 or float16.")
+
+    @classmethod
+    def preset(cls, name: str) -> RealFusionOptions:
+        """Options of a name: "published", the defaults of the published program; "magic123", the weights of Magic123.
+
+        Raises:
+            InputError: there is no such name.
+        """
+        if name not in PRESETS:
+            raise InputError(f"realfusion has no preset {name!r}: choose one of {', '.join(PRESETS)}.")
+        return PRESETS[name]
+
+
+MAGIC123 = RealFusionOptions(
+    normal_steps=1000,
+    albedo_steps=0,
+    optimizer="adam",
+    views=Views(
+        elevation=0.0,
+        size=128,
+        radius_range=(1.8, 1.8),
+        fov_range=(40.0, 40.0),
+        polar_range=(45.0, 135.0),
+        azimuth_range=(-180.0, 180.0),
+        replace_every=0,
+    ),
+    photo=PhotoOptions(size=192),
+    losses=Weights(view="40", entropy="1e-3", depth="1e-3", normal="0"),
+    network=FieldConfig(background_hidden=0, blob_density=10.0),
+    timesteps="0.2 / 0.6",
+    view_timesteps="0.2 / 0.6",
+    view_by_angle=True,
+)
+"""First stage of Magic123 (Qian et al. 2024): its weights, scales, timesteps, cameras and shading."""
+PRESETS = {
+    "published": RealFusionOptions(photo=PUBLISHED.photo, network=PUBLISHED.network, compat=PUBLISHED.compat),
+    "magic123": MAGIC123,
+}

@@ -79,7 +79,9 @@ def choose(step: int, draw: float, options: FitOptions) -> Choice:
     due = every > 0 and step % every == 0
     inverted = options.compat.inverted_replacement
     shading: Shading = "albedo"
-    if step >= options.albedo_steps and draw <= ALBEDO_ABOVE:
+    if step < options.normal_steps:
+        shading = "normal"
+    elif step >= options.albedo_steps and draw <= ALBEDO_ABOVE:
         shading = "textureless" if draw > TEXTURELESS_ABOVE else "lambertian"
     return Choice(inverted and every > 0 and not due, due and not inverted, shading, AMBIENT[shading])
 
