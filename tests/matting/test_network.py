@@ -20,6 +20,7 @@ from monoform.data.packs.pack import PackOptions, pack_meshes
 from monoform.data.packs.views import ViewOptions
 from monoform.matting import network, network_mask, network_probability, segment, unsure_sides
 from monoform.matting.composites import batch
+from monoform.matting.lite import LiteMattingConfig, LiteMattingNet
 from monoform.matting.network import WEIGHTS, Letterbox, MattingConfig, MattingNet, has_weights
 from monoform.matting.train import MattingTask, MattingTraining, mask_loss, overlap
 from monoform.metrics import mask_iou
@@ -249,3 +250,28 @@ def test_a_mask_that_keeps_off_the_frame_needs_no_network(monkeypatch):
     photo, mask = disc()
     monkeypatch.setattr(network, "network_probability", lambda *_, **__: pytest.fail("the network is not needed"))
     assert unsure_sides(photo, mask) == ()
+
+
+def test_the_network_over_a_backbone_finds_a_mask_by_its_own_weights(tmp_path):
+    config = LiteMattingConfig(image_size=64, widths=(8, 8, 8, 8))
+    torch.manual_seed(0)
+    net = LiteMattingNet(config).eval()
+    assert net(torch.zeros(2, 5, 64, 64)).shape == (2, 64, 64)
+    with torch.no_grad():
+        net.leave.weight.zero_()
+        net.leave.bias.fill_(2.0)
+    folder = save_pretrained(net, config, tmp_path / "lite", card="# lite")
+    found = network_probability(np.full((40, 50, 3), 0.5, np.float32), weights=folder)
+    assert np.allclose(found, 1 / (1 + np.exp(-2)), atol=1e-3)
+
+
+def test_pixels_near_an_outline_weigh_more_where_that_is_asked_for():
+    masks = torch.zeros(1, 32, 32)
+    masks[:, :, 16:] = 1
+    logits, inside = torch.where(masks > 0, 4.0, -4.0), torch.ones(1, 32, 32)
+    logits[:, :, 15] = 4.0
+    plain = mask_loss(logits, masks, inside)[1]["entropy"]
+    weighted = mask_loss(logits, masks, inside, edges=3.0)[1]["entropy"]
+    right, wrong = torch.log1p(torch.exp(torch.tensor(-4.0))), torch.log1p(torch.exp(torch.tensor(4.0)))
+    assert torch.allclose(plain, (31 * right + wrong) / 32)
+    assert torch.allclose(weighted, (26 * right + 4 * (5 * right + wrong)) / (26 + 24))

@@ -14,9 +14,11 @@ from torch import Tensor
 from ..scene.silhouette import mask_box
 from .backgrounds import Picture, background, color, noise
 from .network import Letterbox
+from .staging import lit, with_blades, with_hand, with_thin_part
 
 Generator = np.random.Generator
 Source = Callable[[Generator], UInt8[np.ndarray, "h w 4"]]
+Backdrop = Callable[[Generator, int, int], tuple[Picture, bool]]
 EMPTY = 0.03  # share of pictures without any object: a photo of a wall has an empty mask
 
 
@@ -50,36 +52,50 @@ class Cutout:
         return self.covered + (1 - self.alpha[..., None]) * picture
 
 
-def compose(rng: Generator, source: Source, *, size: int, camera: bool = True) -> Composite:
+def compose(
+    rng: Generator, source: Source, *, size: int, camera: bool = True, backdrop: Backdrop | None = None
+) -> Composite:
     """One training picture with its longer side `size`.
 
     Args:
         source: gives sRGB and coverage of a random object, colour not multiplied by coverage.
         camera: apply blur, noise, exposure and compression; they move colours, never the mask.
+        backdrop: gives backgrounds that are photographs; the object then is lit by them, may have thin parts, and may
+            have grass or a hand before it. None for drawn backgrounds alone.
     """
     width, height = _shape(rng, size)
-    picture, grounded = background(rng, width, height)
+    picture, grounded = (backdrop or background)(rng, width, height)
     if rng.random() < EMPTY:
         return Composite(photographed(rng, picture) if camera else picture, np.zeros((height, width), np.float32))
     if rng.random() < 0.3:
         picture = _with_bystanders(rng, picture, source)
-    cutout = _object(rng, source, picture)
+    cutout = _object(rng, source if backdrop is None else _lit_source(source, picture), picture)
+    if backdrop is not None and rng.random() < 0.25:
+        cutout = Cutout(*with_thin_part(rng, cutout.covered, cutout.alpha))
     if rng.random() < (0.8 if grounded else 0.15):
         picture = _with_shadow(rng, picture, cutout.alpha)
     if grounded and rng.random() < 0.08:
         picture = _with_reflection(rng, picture, cutout)
-    rgb = cutout.over(np.clip(picture, 0, 1))
-    return Composite(photographed(rng, rgb) if camera else rgb, cutout.alpha)
+    rgb, alpha = cutout.over(np.clip(picture, 0, 1)), cutout.alpha
+    if backdrop is not None and grounded and rng.random() < 0.15:
+        rgb, alpha = with_blades(rng, rgb, alpha, picture)
+    if backdrop is not None and rng.random() < 0.06:
+        rgb, alpha = with_hand(rng, rgb, alpha)
+    return Composite(photographed(rng, rgb) if camera else rgb, alpha)
+
+
+def _lit_source(source: Source, picture: Picture) -> Source:
+    return lambda rng: lit(rng, source(rng), picture)
 
 
 def batch(
-    generator: torch.Generator, source: Source, count: int, size: int
+    generator: torch.Generator, source: Source, count: int, size: int, backdrop: Backdrop | None = None
 ) -> tuple[Float[Tensor, "b 5 s s"], Float[Tensor, "b s s"], Float[Tensor, "b s s"]]:
     """Inputs of the network, true masks, and 1 where the photo is, 0 where the square is filled up."""
     inputs = np.empty((count, 5, size, size), np.float32)
     masks, inside = np.zeros((count, size, size), np.float32), np.zeros((count, size, size), np.float32)
     for index, seed in enumerate(torch.randint(2**62, (count,), generator=generator).tolist()):
-        made = compose(np.random.default_rng(seed), source, size=size)
+        made = compose(np.random.default_rng(seed), source, size=size, backdrop=backdrop)
         box = Letterbox.around(made.alpha.shape[1], made.alpha.shape[0], size)
         inputs[index] = box.inputs(box.put(made.rgb))
         at = np.s_[box.top : box.top + box.height, box.left : box.left + box.width]

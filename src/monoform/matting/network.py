@@ -15,10 +15,11 @@ from torch.nn import functional
 
 from ..devices import device_of, on_device
 from ..scene.silhouette import SIDES, cut_sides
-from ..training.weights import pretrained
+from ..training.weights import architecture_of, pretrained
 from ..weights import shipped
 from ..workers import one_thread
 from .grabcut import border_saliency, content_box, mask_by_cut
+from .lite import LiteMattingConfig, LiteMattingNet, unit
 
 WEIGHTS = shipped()["matting"].folder
 SURE = 0.95  # evidence from which a pixel is a fixed seed of GrabCut; below 1 - SURE it is fixed background
@@ -59,11 +60,11 @@ class MattingNet(nn.Module):
         self.config = config = config or MattingConfig()
         channels = (config.stem, *config.widths)
         steps = list(pairwise(channels))
-        self.stem = _unit(INPUTS, config.stem, kernel=5, stride=2)
-        self.down = nn.ModuleList([nn.Sequential(_unit(a, b, stride=2), _unit(b, b)) for a, b in steps])
-        self.coarse = _unit(channels[-1], channels[-1])
+        self.stem = unit(INPUTS, config.stem, kernel=5, stride=2)
+        self.down = nn.ModuleList([nn.Sequential(unit(a, b, stride=2), unit(b, b)) for a, b in steps])
+        self.coarse = unit(channels[-1], channels[-1])
         self.whole = nn.Linear(channels[-1], channels[-1])
-        self.up = nn.ModuleList([nn.Sequential(_unit(a + b, a, kernel=1), _unit(a, a)) for a, b in reversed(steps)])
+        self.up = nn.ModuleList([nn.Sequential(unit(a + b, a, kernel=1), unit(a, a)) for a, b in reversed(steps)])
         self.leave = nn.Conv2d(config.stem, 4, 3, 1, 1)
 
     def forward(self, inputs: Float[Tensor, "b 5 s s"]) -> Float[Tensor, "b s s"]:
@@ -77,11 +78,6 @@ class MattingNet(nn.Module):
             larger = functional.interpolate(hidden, size=level.shape[2:], mode="bilinear", align_corners=False)
             hidden = block(torch.cat((larger, level), dim=1))
         return functional.pixel_shuffle(self.leave(hidden), 2)[:, 0]
-
-
-def _unit(channels_in: int, channels: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(channels_in, channels, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU())
 
 
 @dataclass(frozen=True)
@@ -160,7 +156,7 @@ def network_probability(
     return full
 
 
-def _probability(rgb: np.ndarray, net: MattingNet) -> np.ndarray:
+def _probability(rgb: np.ndarray, net: MattingNet | LiteMattingNet) -> np.ndarray:
     height, width = rgb.shape[:2]
     box = Letterbox.around(width, height, net.config.image_size)
     square = box.put(np.ascontiguousarray(rgb, dtype=np.float32))
@@ -170,7 +166,9 @@ def _probability(rgb: np.ndarray, net: MattingNet) -> np.ndarray:
     return box.take(((probability[0] + probability[1].flip(1)) / 2).numpy(), width, height)
 
 
-def _net(weights: str | Path, device: str) -> MattingNet:
+def _net(weights: str | Path, device: str) -> MattingNet | LiteMattingNet:
+    if architecture_of(weights) == LiteMattingNet.__name__:
+        return on_device(pretrained(LiteMattingNet, LiteMattingConfig, str(weights)), torch.device(device))
     return on_device(pretrained(MattingNet, MattingConfig, str(weights)), torch.device(device))
 
 

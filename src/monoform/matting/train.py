@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional
 from ..data.objects.splits import excluded_names, validation_names
 from ..data.packs.dataset import PackedObjects
 from ..devices import device_of
+from ..nn.efficientnet_lite import load_imagenet
 from ..ranges import require_ranges
 from ..renamed import renamed
 from ..training import (
@@ -28,8 +30,12 @@ from ..training import (
     train,
 )
 from ..training.card import SCANS, weights_card
-from .composites import Source, batch
+from .composites import Backdrop, Source, batch
+from .lite import LiteMattingNet
 from .network import MattingNet
+from .staging import PhotoBackgrounds
+
+BACKBONE_RATE = 0.3  # of the rate of what is new
 
 
 @renamed(judged="validation_images")
@@ -42,16 +48,23 @@ class MattingTraining(LoopSettings):
         rate: highest learning rate.
         warmup: steps up to the highest rate; at most a tenth of all.
         validation_images: pictures of an evaluation.
+        backbone: file of ImageNet weights of EfficientNet-Lite0, from which the larger network is then fine-tuned; ""
+            for the small network.
+        backgrounds: folder of photographs that objects are laid over; "" for drawn backgrounds.
+        edges: how much more a pixel counts in the cross entropy that lies near an outline.
     """
 
     pictures: int = 16
     rate: float = 2e-3
     warmup: int = 100
     validation_images: int = 128
+    backbone: str = ""
+    backgrounds: str = ""
+    edges: float = 0.0
 
     def __post_init__(self) -> None:
         require_ranges(self, "matting's", pictures=(1, 4096), rate=(1e-9, 10.0), warmup=(0, 1_000_000_000))
-        require_ranges(self, "matting's", validation_images=(1, 1_000_000))
+        require_ranges(self, "matting's", validation_images=(1, 1_000_000), edges=(0.0, 1000.0))
 
 
 class PackSource:
@@ -79,7 +92,7 @@ class MattingTask:
 
     def __init__(
         self,
-        module: MattingNet,
+        module: MattingNet | LiteMattingNet,
         source: Source,
         options: MattingTraining,
         held_out: Source | None = None,
@@ -89,17 +102,26 @@ class MattingTask:
         self.module: nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.size, self.source, self.options, self.held_out = module.config.image_size, source, options, held_out
         self.steps = steps
+        self.backdrop: Backdrop | None = PhotoBackgrounds(options.backgrounds) if options.backgrounds else None
 
     def phases(self) -> list[Phase]:
         """One phase over all parameters."""
         schedule = Cosine(self.steps, warmup=min(self.options.warmup, self.steps // 10))
         optimizer = Optimizer(rate=self.options.rate, weight_decay=0.02)
-        return [Phase("matting", self.module.parameters, self._loss, optimizer=optimizer, schedule=schedule)]
+        return [Phase("matting", self._parameters(), self._loss, optimizer=optimizer, schedule=schedule)]
+
+    def _parameters(self) -> Any:
+        """All that learn: what a backbone knows already moves more slowly than what is new."""
+        if not isinstance(self.module, LiteMattingNet):
+            return self.module.parameters
+        known = [each for each in self.module.backbone.parameters() if each.requires_grad]
+        new = [each for name, each in self.module.named_parameters() if not name.startswith("backbone.")]
+        return [{"params": known, "lr": BACKBONE_RATE * self.options.rate}, {"params": new}]
 
     def batch(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs, true masks, and where they count."""
         del step
-        return batch(generator, self.source, self.options.pictures, self.size)
+        return batch(generator, self.source, self.options.pictures, self.size, self.backdrop)
 
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
         """Mean IoU and calibration on pictures of held-out objects, the same at each step."""
@@ -110,7 +132,7 @@ class MattingTask:
         device = next(module.parameters()).device
         ious, errors = [], []
         for _ in range(max(1, self.options.validation_images // 16)):
-            inputs, masks, inside = batch(generator, self.held_out, 16, self.size)
+            inputs, masks, inside = batch(generator, self.held_out, 16, self.size, self.backdrop)
             with torch.no_grad():
                 probability = torch.sigmoid(module(inputs.to(device)).float()).cpu()
             ious.append(overlap(probability, masks, inside))
@@ -120,7 +142,7 @@ class MattingTask:
     def pictures(self, module: nn.Module) -> dict[str, Tensor]:
         """A composite, the probability that is found in it, and its true mask, side by side."""
         generator = torch.Generator().manual_seed(1)
-        inputs, masks, _ = batch(generator, self.held_out or self.source, 1, self.size)
+        inputs, masks, _ = batch(generator, self.held_out or self.source, 1, self.size, self.backdrop)
         probability = torch.sigmoid(module(inputs.to(device_of(module))).float()).cpu()
         composite = (inputs[0, :3].permute(1, 2, 0) + 2) / 4
         gray = [maps[0, ..., None].expand_as(composite) for maps in (probability, masks)]
@@ -132,16 +154,26 @@ class MattingTask:
         del step, generator
         inputs, masks, inside = made
         logits = self.module(inputs.contiguous(memory_format=torch.channels_last)).float()
-        total, parts = mask_loss(logits, masks, inside)
+        total, parts = mask_loss(logits, masks, inside, edges=self.options.edges)
         iou = overlap(torch.sigmoid(logits.detach()), masks, inside).mean()
         return total, {name: value.detach() for name, value in parts.items()} | {"iou": iou}
 
 
 def mask_loss(
-    logits: Float[Tensor, "b h w"], masks: Float[Tensor, "b h w"], inside: Float[Tensor, "b h w"]
+    logits: Float[Tensor, "b h w"],
+    masks: Float[Tensor, "b h w"],
+    inside: Float[Tensor, "b h w"],
+    *,
+    edges: float = 0.0,
 ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-    """Cross entropy plus soft Dice (Milletari et al. 2016, eq. 2 with the L1 denominator), where `inside` is 1."""
-    entropy = functional.binary_cross_entropy_with_logits(logits, masks, weight=inside, reduction="sum") / inside.sum()
+    """Cross entropy plus soft Dice (Milletari et al. 2016, eq. 2 with the L1 denominator), where `inside` is 1.
+
+    Args:
+        edges: what is added to a pixel's weight in the cross entropy where the mask changes within three pixels of it.
+    """
+    near = functional.max_pool2d(masks, 7, 1, 3) + functional.max_pool2d(-masks, 7, 1, 3)
+    weight = inside * (1 + edges * near)
+    entropy = functional.binary_cross_entropy_with_logits(logits, masks, weight=weight, reduction="sum") / weight.sum()
     probability, true = torch.sigmoid(logits) * inside, masks * inside
     shared = 2 * (probability * true).sum(dim=(1, 2)) + 1
     dice = (1 - shared / (probability.sum(dim=(1, 2)) + true.sum(dim=(1, 2)) + 1)).mean()
@@ -171,7 +203,10 @@ def train_matting(
     validation_images = [name for name in PackedObjects(data).names if name in known]
     held_out = PackSource(PackedObjects(data, validation_images)) if validation_images else None
     torch.manual_seed(options.seed)
-    module = MattingNet()
+    module: MattingNet | LiteMattingNet = MattingNet()
+    if sizes.backbone:
+        module = LiteMattingNet()
+        load_imagenet(module.backbone, sizes.backbone)
     result = train(MattingTask(module, PackSource(packed), sizes, held_out, steps=options.steps), out, options=options)
     publish(module, module.config, result, Path(out) / "weights", card=_card(packed, sizes, result))
     return result
@@ -188,13 +223,19 @@ TRAINING = Training(
 
 def _card(packed: PackedObjects, sizes: MattingTraining, result: TrainResult) -> str:
     columns = ("evaluate/iou", "evaluate/absolute", "matting/iou", "matting/entropy", "matting/dice")
+    behind = "photographs and drawn backgrounds" if sizes.backgrounds else "drawn backgrounds"
+    network = "a decoder over EfficientNet-Lite0, fine-tuned" if sizes.backbone else "a small U-shaped network"
+    notice = (
+        " The backbone was fine-tuned from ImageNet weights of EfficientNet-Lite0 (Google, Apache-2.0, converted by ML "
+        "Illustrated, 2020); they were changed."
+    )
     return weights_card(
         "matting",
-        "The mask of the object in a photo, by a small U-shaped network of monoform.",
-        data=f"{packed.sentence()}, rendered by monoform and laid over drawn backgrounds. {SCANS}",
-        license="Apache-2.0.",
+        f"The mask of the object in a photo, by {network} of monoform.",
+        data=f"{packed.sentence()}, rendered by monoform and laid over {behind}. {SCANS}",
+        license=f"Apache-2.0.{notice if sizes.backbone else ''}",
         training=f"{result.step} steps of {sizes.pictures} pictures. Of the figures, evaluate is of validation meshes "
-        "over drawn backgrounds, iou of the network alone, absolute the mean error of the probability.",
+        f"over {behind}, iou of the network alone, absolute the mean error of the probability.",
         fails="several objects of which one is meant, objects that fill the frame or lie at its edge, thin parts such "
         "as wires and stems, glass and mirrors, hair and fur, an object of the colours of what it stands on; a strong "
         "shadow or the plate under the food may be taken for the object.",
