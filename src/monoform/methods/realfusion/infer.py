@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from ...camera import Camera
 from ...errors import InputError
@@ -29,6 +27,7 @@ from .options import RealFusionOptions
 from .photo_maps import with_maps
 from .photo_square import PhotoSquare, cut_square
 from .placed import PlacedField, PlacedRays
+from .start import begin_with, open_start
 from .task import FitTask
 
 CITATION = """@inproceedings{melaskyriazi2023realfusion,
@@ -121,6 +120,8 @@ class RealFusion(Reconstructor):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net = RealFusionField(config.network)
+        if config.start:
+            begin_with(net.to(self.device), open_start(config.start, view.photo, square), config.hidden_levels, seed)
         sharp = replace(config, photo=replace(config.photo, size=max(SHARP, config.photo.size)))
         photo = cut_square(view.photo, view.camera, sharp, config.margin).over_white()
         task = FitTask(net, square, config, open_judges(config, photo, self.device, self.prior, self.view_prior))
@@ -164,14 +165,9 @@ class RealFusion(Reconstructor):
 
 def camera_of(square: PhotoSquare, photo: Photo, field: PlacedField) -> Camera:
     """The camera of the whole photo in the world: that of the square, whose middle it looks through."""
-    left, top, side, _ = square.window
     pose = square.pose.detach().cpu().clone()
     if field.net.config.mirrored:
         pose[0] = -pose[0]
         # The image's right is the world's right again.
     pose[:3, 3] *= field.scale
-    focal = 0.5 * side / float(torch.deg2rad(torch.tensor(0.5 * square.fov)).tan())
-    matrix: Float[Tensor, "3 3"] = torch.tensor(
-        [[focal, 0.0, left + 0.5 * side], [0.0, focal, top + 0.5 * side], [0.0, 0.0, 1.0]]
-    )
-    return Camera(pose[None].float(), matrix[None].float(), photo.width, photo.height)
+    return Camera(pose[None].float(), square.intrinsics()[None], photo.width, photo.height)

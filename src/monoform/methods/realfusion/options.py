@@ -43,6 +43,8 @@ class RealFusionOptions(FitOptions):
             viewing axis, nearer is smaller, of any scale and shift; none: the weight losses.depth counts for nothing.
         normals: file of a normal map of the whole photo: unit vectors (h, w, 3) in .npy or .npz, or a picture whose
             RGB is (n + 1) / 2; x right, y down, z away from the viewer; none: losses.normal counts for nothing.
+        start: result folder of this photo, such as lift's, whose shape and colors the field has before the first step;
+            none: it begins with a bump around the origin.
         run: folder of checkpoints, in which a fit that was stopped goes on; none: nothing is kept.
         weights: folder of a field that is already fitted: it is shown, and nothing is fitted.
         checkpoint_every: steps from checkpoint to checkpoint.
@@ -69,6 +71,7 @@ class RealFusionOptions(FitOptions):
     offload: bool = False
     depth: str | None = None
     normals: str | None = None
+    start: str | None = None
     run: str | None = None
     weights: str | None = None
     checkpoint_every: int = 250
@@ -81,7 +84,7 @@ class RealFusionOptions(FitOptions):
         require_ranges(self, whose, guidance_scale=(0.0, 1e4), prior_size=(0, 2048), perp_neg=(0.0, 100.0))
         require_ranges(self, whose, view_scale=(0.0, 1e4), view_size=(0, 2048))
         require_ranges(self, whose, checkpoint_every=(1, 10_000_000), margin=(0.0, 0.45), level=(0.0, 1e6))
-        for name in ("depth", "normals"):
+        for name in ("depth", "normals", "start"):
             if self.weights and getattr(self, name):
                 raise InputError(f"{whose} weights are shown as they are, and nothing is fitted: leave out {name}.")
         for name in ("timesteps", "view_timesteps"):
