@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import torch
 from tests.guidance.priors import PointPrior
+from tests.mesh.mesh_shapes import icosphere
 from tests.methods.realfusion.tiny_realfusion import ball_field, options, prior, view
 from torch import Tensor
 
+from monoform.camera import orbit
 from monoform.errors import InputError
 from monoform.guidance.stable_diffusion import StableDiffusion
 from monoform.guidance.words import Word
@@ -27,6 +29,8 @@ from monoform.methods.realfusion.options import RealFusionOptions
 from monoform.methods.realfusion.photo_square import cut_square
 from monoform.methods.realfusion.steps import PriorDraws, choose, prior_view
 from monoform.methods.realfusion.task import FitTask, rays
+from monoform.scene import Reconstruction, View
+from monoform.scene.mesh_field import MeshField
 
 FILES = "@"
 """Begins values that are files of the test."""
@@ -139,6 +143,7 @@ TABLE: dict[str, tuple[str, Any] | tuple[str, Any, dict[str, Any]]] = {
     "offload": ("opened", True),
     "depth": ("field", SHAPED["depth"]),
     "normals": ("field", SHAPED["normals"]),
+    "start": ("field", FILES + "result"),
     "run": ("kept", FILES + "run"),
     "weights": ("field", FILES + "weights"),
     "checkpoint_every": ("kept", 1, {"run": FILES + "run"}),
@@ -252,6 +257,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     RealFusion(options(steps=1, run=str(folder / "fitted")), prior=prior()).reconstruct(
         [view()], generator=torch.Generator().manual_seed(9)
     )
+    camera = orbit(1, elevation=0.0, distance=2.0, fov_y=0.7, width=48, height=48)
+    begun = icosphere(0.4, 2)
+    Reconstruction(MeshField(begun), (View(view().photo, camera),), surface=begun).save(folder / "result")
     (folder / "fitted" / "weights").rename(folder / "weights")
     return folder
 

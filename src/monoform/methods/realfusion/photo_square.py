@@ -45,18 +45,16 @@ class PhotoSquare:
         origins, directions = rays(self.pose[None], self.fov, size, size)
         return origins[0], directions[0]
 
-<<<<<<< HEAD
     def over_white(self) -> Float[Tensor, "s s 3"]:
         """What it shows, over white."""
         alpha = self.alpha[..., None]
         return self.rgb * alpha + 1.0 - alpha
-=======
+
     def intrinsics(self) -> Float[Tensor, "3 3"]:
         """Of the camera in pixels of the original photo."""
         left, top, side, _ = self.window
         focal = 0.5 * side / math.tan(math.radians(0.5 * self.fov))
         return torch.tensor([[focal, 0.0, left + 0.5 * side], [0.0, focal, top + 0.5 * side], [0.0, 0.0, 1.0]])
->>>>>>> cde2bb7 (wip start)
 
     def reach(self, radius: float) -> float:
         """Half of what it shows at the origin, in world units."""

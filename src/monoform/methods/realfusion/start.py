@@ -19,8 +19,9 @@ from .model import RealFusionField
 from .optimizing import BETAS, EPSILON
 from .photo_square import PhotoSquare
 
-POINTS = 1 << 16  # of which half are near the surface
-BATCH, STEPS, RATE = 4096, 250, 1e-2
+POINTS = 1 << 15  # of which half are near the surface
+BATCH, STEPS, RATE = 4096, 300, 1e-2
+COLOR = 10.0  # weight of the squared difference of the colors, beside that of the logarithm of the density
 NEAR = 0.05  # shares of the box's half side: spread of the points near the surface,
 SOFT = 0.02  # and the way over which the density changes by a factor of e
 REACH = (-5.0, 3.0)  # logarithm of the density far outside and deep inside, from that of the surface
@@ -127,6 +128,6 @@ def begin_with(net: RealFusionField, start: Start, hidden_levels: int, seed: int
         shape = functional.smooth_l1_loss(density.clamp_min(1e-30).log(), wanted[pick])
         color = ((albedo - colors[pick]).square().sum(dim=1) * near[pick]).mean()
         optimizer.zero_grad(set_to_none=True)
-        (shape + color).backward()
+        (shape + COLOR * color).backward()
         optimizer.step()
         schedule.step()
