@@ -12,12 +12,14 @@ import pytest
 import torch
 from tests.command_line import monoform
 from tests.pictures import disc, png
+from tests.tiny_diffusion import save_clip
 
 from monoform import InputError
 from monoform.cli.reconstruct import run as command
+from monoform.guidance.clip import open_clip
 from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import Item, Outcome
-from monoform.jobs.figures import fog
+from monoform.jobs.figures import clip_similarity, fog
 from monoform.jobs.seeds import ranked, seeded
 from monoform.mesh import Mesh
 from monoform.methods.inflate import Inflate
@@ -114,6 +116,34 @@ def test_ranks_are_the_means_of_those_by_each_figure():
     unfogged = [replace(first, fog=None), second]
     assert [outcome.name for outcome in ranked(unfogged)] == ["first", "second"]
     assert [outcome.name for outcome in ranked([_outcome("b"), _outcome("a")])] == ["b", "a"]
+
+
+def test_clip_compares_the_other_sides_with_the_photo(photo, tmp_path, capsys):
+    clip = save_clip(tmp_path / "clip")
+    words = [str(photo), "-o", str(tmp_path / "out"), "--method", "inflate", *SMALL, "--seeds", "2"]
+    assert command([*words, "--clip", str(clip), "--rank-by", "clip"]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("1. ", "2. "))]
+    model, _ = open_clip(str(clip), "")
+    similarity = clip_similarity(tmp_path / "out/ball_seed_0", model)
+    assert len(told) == 2 and all(line.endswith(f"CLIP {similarity:.3f}") for line in told)
+
+    # Where the other sides are the photo's own picture, the cosine is one; of another color they are less like it.
+    class Twin:
+        config, device = model.config, model.device
+
+        @staticmethod
+        def get_image_features(pixel_values: torch.Tensor) -> torch.Tensor:
+            return torch.ones(len(pixel_values), 3)
+
+    assert clip_similarity(tmp_path / "out/ball_seed_0", Twin()) == 1.0
+    assert abs(similarity) < 1.0
+
+    with pytest.raises(InputError, match=r"cannot be had .*leave out --clip"):
+        command([*words, "--clip", str(tmp_path / "nothing")])
+    with pytest.raises(InputError, match="--rank-by clip needs a model"):
+        command([*words, "--rank-by", "clip"])
+    with pytest.raises(InputError, match="add --seeds 2 or more"):
+        command([*words[:-2], "--clip", str(clip)])
 
 
 def test_fog_is_the_entropy_of_rays_that_meet_something():

@@ -15,7 +15,7 @@ from .pictures import picture_uri
 from .words import figures_in_words, fit_in_words, is_guessed
 
 COLUMNS = ("name", "status", "message", "mask", "seconds", "iou", "faces", "watertight", "components", "folder")
-RANKED = ("psnr", "fog", "rank")  # of results of several seeds
+RANKED = ("psnr", "fog", "clip", "rank")  # of results of several seeds
 MARK = "<title>Results · monoform</title>"
 STATES = {"done": "done", "kept": "kept from before", "failed": "failed"}
 

@@ -27,5 +27,5 @@ def fit_in_words(iou: object) -> str:
 
 def figures_in_words(row: Mapping[str, Any]) -> str:
     """What results of several seeds are ranked by."""
-    forms = (("psnr", "PSNR {:.2f} dB"), ("iou", "IoU {:.3f}"), ("fog", "fog {:.3f}"))
+    forms = (("psnr", "PSNR {:.2f} dB"), ("iou", "IoU {:.3f}"), ("fog", "fog {:.3f}"), ("clip", "CLIP {:.3f}"))
     return ", ".join(form.format(row[name]) for name, form in forms if row.get(name) is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -48,9 +48,13 @@ class Reconstruct(ResultOptions):
     seeds: int | None = None
     """Guesses at each photo, ranked: hypotheses of a method that has such (lift), all in one folder; else results from
     --seed and the seeds after it, each in a folder of its own. Default: 1."""
-    rank_by: Literal["mean", "psnr", "iou", "fog"] = "mean"
+    rank_by: Literal["mean", "psnr", "iou", "fog", "clip"] = "mean"
     """What results of several seeds are ranked by: the likeness to the photo (psnr), how the silhouette follows the
-    mask (iou), how far it is no solid thing (fog), or the mean of their ranks."""
+    mask (iou), how far it is no solid thing (fog), how its other sides are like the photo (clip, with --clip), or the
+    mean of their ranks."""
+    clip: str | None = None
+    """Folder or hub id of a CLIP model, by which the other sides of results of several seeds are compared to the
+    photo."""
     mask: str | None = None
     """Mask of the photo (white: object, the photo's own size); for several photos a folder with NAME.png or
     NAME_mask.png. Default: the photo's alpha, else found automatically."""
@@ -96,6 +100,7 @@ def run(words: list[str]) -> int:
     device = begin(asked if asked.engine == "local" else replace(asked, device="cpu"))
     many = _seeds_of_their_own(asked)
     names = ("weights", "refine", *(() if many else ("seeds",)))
+    model = _clip(asked, many)
     given = {name: value for name in names if (value := getattr(asked, name)) is not None}
     options = ReconstructOptions(
         method=asked.method,
@@ -135,7 +140,7 @@ def run(words: list[str]) -> int:
     found = {outcome.name: outcome for outcome in _print_many(outcomes, len(items), unit)}
     done = [found[item.folder.name] for item in items]
     if many > 1:
-        done = _ranked(done, many, asked)
+        done = _ranked(done, many, asked, model)
     write_summary(asked.out, [outcome.row() for outcome in done], unit)
     failed = sum(outcome.status == "failed" for outcome in done)
     print(f"{len(done) - failed} of {len(done)} {unit}s done; {asked.out / 'index.html'} shows them.")
@@ -176,12 +181,28 @@ def _seeds_of_their_own(asked: Reconstruct) -> int:
     return asked.seeds
 
 
-def _ranked(done: list[Outcome], many: int, asked: Reconstruct) -> list[Outcome]:
+def _clip(asked: Reconstruct, many: int) -> Any:
+    """The model of --clip, before anything is computed; None where none is asked for."""
+    from ..errors import InputError
+
+    if asked.clip is None:
+        if asked.rank_by == "clip":
+            raise InputError("--rank-by clip needs a model: add --clip, the folder of a CLIP model.")
+        return None
+    if many < 2:
+        raise InputError("--clip ranks the results of several seeds: add --seeds 2 or more, or leave it out.")
+    from ..guidance.clip import open_clip
+
+    return open_clip(asked.clip, "leave out --clip")[0]
+
+
+def _ranked(done: list[Outcome], many: int, asked: Reconstruct, model: Any) -> list[Outcome]:
     """The results, those of each photo the best first; which are the best is printed."""
     from ..app.words import figures_in_words
-    from ..jobs.seeds import are_the_same, ranked
+    from ..jobs.seeds import are_the_same, ranked, with_clip
 
     found: list[Outcome] = []
+    done = done if model is None else with_clip(done, asked.out, model)
     for first in range(0, len(done), many):
         those = ranked(done[first : first + many], asked.rank_by)
         found += those

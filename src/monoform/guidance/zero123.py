@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import InputError
+from .clip import DEVIATION, MEAN
 from .parts import offload_layers
 from .prior import Embeddings
 from .stable_diffusion import LatentModel
 from .zero123_parts import PARTS, is_checkpoint, part_kinds, read_checkpoint_parts, read_zero123_part
 
-MEAN, DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """Of the pictures that CLIP has learned from."""
 NUMBERS = 4  # that tell the camera's way
 

@@ -70,6 +70,7 @@ class Outcome:
         folder: of the result.
         psnr: in dB, of its picture and the photo; where results are ranked.
         fog: how far it is no solid thing, 0..1; where results are ranked.
+        clip: likeness of its other sides to the photo, -1..1; where results are ranked with CLIP.
         rank: among the results of one photo, from 1.
     """
 
@@ -85,6 +86,7 @@ class Outcome:
     folder: str | None = None
     psnr: float | None = None
     fog: float | None = None
+    clip: float | None = None
     rank: int | None = None
 
     def row(self) -> dict[str, Any]:

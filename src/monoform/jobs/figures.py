@@ -1,25 +1,32 @@
-"""How well a result explains its photo, and whether it is a solid thing: what seeds are ranked by."""
+"""How a result explains its photo, whether it is solid, and like the photo all around: what seeds are ranked by."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import Float
+from PIL import Image
 
 from ..camera import Camera
+from ..data.images.fitting import padded
+from ..guidance.clip import picture_features
 from ..mesh import Mesh
+from ..mesh.texture import to_bytes
 from ..metrics import psnr
 from ..progress import work
 from ..render import render_mesh
 from ..render.camera_render import CameraRender
-from ..scene import Reconstruction
+from ..scene import Photo, Reconstruction, load
 from ..scene.photo_camera import working_camera
 from .pictures import around
 
 LONGEST = 128  # pixels of the photo's longer side, as it is compared
 VIEWS, SIZE, ELEVATION = 4, 64, math.radians(15)  # of the views in which fog is looked for
+NOVEL, NOVEL_SIZE = 8, 224  # views of the mesh, all but the first of a turn of nine, that CLIP sees
 SEEN = 0.02  # coverage from which a ray has met something
 
 
@@ -53,14 +60,40 @@ def fog(coverage: Float[np.ndarray, "*rays"]) -> float:
 
 def _likeness(reconstruction: Reconstruction, mesh: Mesh) -> float:
     photo = reconstruction.photo
-    assert photo.mask is not None
-    mask = photo.mask[..., None]
-    wanted = photo.rgb * mask + 1 - mask
+    wanted = _on_white(photo)
     scale = min(1.0, LONGEST / max(photo.size))
     width, height = (max(1, round(side * scale)) for side in photo.size)
     camera = working_camera(reconstruction.camera, photo).resized(width, height)
-    small = cv2.resize(wanted.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(wanted, (width, height), interpolation=cv2.INTER_AREA)
     return psnr(_drawn(reconstruction, mesh, camera).rgb, small)
+
+
+def _on_white(photo: Photo) -> Float[np.ndarray, "h w 3"]:
+    assert photo.mask is not None
+    mask = photo.mask[..., None]
+    return (photo.rgb * mask + 1 - mask).astype(np.float32)
+
+
+def clip_similarity(folder: Path, model: Any) -> float | None:
+    """Mean cosine of CLIP's features of a result's mesh, seen from around, and of the photo's object, on white.
+
+    Args:
+        folder: of the result.
+        model: see `open_clip`.
+
+    Returns:
+        It, -1..1; None where there are no photo and mask.
+    """
+    result = load(folder)
+    if not result.has_photo or result.photo.mask is None:
+        return None
+    rows, columns = np.nonzero(result.photo.mask > 0.5)
+    object_only = _on_white(result.photo)[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    cameras = around(NOVEL + 1, NOVEL_SIZE, ELEVATION)
+    views = [render_mesh(result.mesh(), cameras[index]).rgb for index in range(1, NOVEL + 1)]
+    pictures = [padded(Image.fromarray(to_bytes(each))) for each in (object_only, *views)]
+    features = picture_features(model, pictures)
+    return round(float((features[1:] @ features[0]).mean()), 4)
 
 
 def _drawn(reconstruction: Reconstruction, mesh: Mesh, camera: Camera) -> CameraRender:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import filecmp
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from ..errors import InputError
+from ..progress import work
 from ..scene.result_files import MESH
 from .batch import Item, Outcome
+from .figures import clip_similarity
 
-BETTER = {"psnr": 1, "iou": 1, "fog": -1}  # which way each figure is better
+BETTER = {"psnr": 1, "iou": 1, "fog": -1, "clip": 1}  # which way each figure is better
 MEAN = "mean"
 
 
@@ -36,6 +41,19 @@ def ranked(outcomes: Sequence[Outcome], by: str = MEAN) -> list[Outcome]:
     order = sorted(range(len(good)), key=places.__getitem__)
     best = [replace(good[index], rank=rank) for rank, index in enumerate(order, start=1)]
     return best + [outcome for outcome in outcomes if outcome.status == "failed"]
+
+
+def with_clip(outcomes: Sequence[Outcome], out: Path, model: Any) -> list[Outcome]:
+    """The outcomes, each result's other sides compared to its photo by a model that `open_clip` gives."""
+    found = []
+    with work("comparing all sides to the photo", len(outcomes), unit="result") as show:
+        for number, each in enumerate(outcomes, start=1):
+            if each.status != "failed":
+                with suppress(InputError):  # a kept result that cannot be read has no such figure
+                    each = replace(each, clip=clip_similarity(out / str(each.folder), model))
+            found.append(each)
+            show(number)
+    return found
 
 
 def are_the_same(outcomes: Sequence[Outcome], out: Path) -> bool:

@@ -6,24 +6,19 @@ import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from ...computing import is_offline
 from ...data.images.fitting import center_cropped
 from ...errors import InputError
 from ...inputs.tensors import read_tensors
 from ...outputs import atomic_stream
-from ..parts import EXTRA, quiet
+from ..clip import open_clip, picture_features, plain
 
-USUAL = "openai/clip-vit-large-patch14"
 TEXT = "an image of a {}"
-MEAN, DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's training
 
 
 def known_nouns() -> tuple[str, ...]:
@@ -53,7 +48,7 @@ class NounRanking:
         nouns: Sequence[str] | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.model, self.tokenizer = _clip(source)
+        self.model, self.tokenizer = open_clip(source, "name the object by --initializer WORD")
         self.model.to(device)
         asked = known_nouns() if nouns is None else nouns
         self.nouns = tuple(noun for noun in dict.fromkeys(asked) if self._is_one_token(noun))
@@ -67,13 +62,7 @@ class NounRanking:
 
     def best(self, image: Image.Image, count: int = 5) -> list[tuple[str, float]]:
         """The nouns that are nearest to a photo, with the cosines between their features and its."""
-        side = int(self.model.config.vision_config.image_size)
-        small = center_cropped(image).resize((side, side), Image.Resampling.BICUBIC)
-        values = torch.from_numpy(np.asarray(small, dtype=np.float32) / 255)
-        values = ((values - torch.tensor(MEAN)) / torch.tensor(DEVIATION)).permute(2, 0, 1)[None]
-        with torch.no_grad():
-            seen = _plain(self.model.get_image_features(pixel_values=values.to(self.model.device)))
-        cosines = self.features @ torch.nn.functional.normalize(seen[0].float().cpu(), dim=0)
+        cosines = self.features @ picture_features(self.model, [center_cropped(image)])[0]
         order = cosines.argsort(descending=True)[:count].tolist()
         return [(self.nouns[place], float(cosines[place])) for place in order]
 
@@ -92,32 +81,9 @@ class NounRanking:
             tokens = self.tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
             with torch.no_grad():
                 told = self.model.get_text_features(**{name: ids.to(self.model.device) for name, ids in tokens.items()})
-            made.append(torch.nn.functional.normalize(_plain(told).float().cpu(), dim=1))
+            made.append(plain(told))
         features = torch.cat(made)
         if file is not None:
             with atomic_stream(file) as stream:
                 stream.write(save({key: features.contiguous()}))
         return features
-
-
-def _plain(found: Any) -> Tensor:
-    """Features, which newer versions of transformers wrap."""
-    return found if isinstance(found, Tensor) else found.pooler_output
-
-
-def _clip(source: str) -> tuple[Any, Any]:
-    try:
-        from transformers import CLIPModel, CLIPTokenizer
-    except ImportError as error:
-        raise InputError(EXTRA) from error
-    options: Any = {"local_files_only": is_offline() or Path(source).is_dir()}
-    try:
-        with quiet():
-            model = CLIPModel.from_pretrained(source, **options).eval().requires_grad_(False)
-            return model, CLIPTokenizer.from_pretrained(source, **options)
-    except Exception as error:  # of the network, the hub, damaged files: each has its own
-        reason = str(error).strip().split("\n")[0][:200]
-        raise InputError(
-            f"The CLIP model {source} cannot be had ({reason}): name the object by --initializer WORD, or give the "
-            f"folder of a CLIP model, which `hf download {USUAL} --local-dir DIR` fetches where there is a network."
-        ) from error

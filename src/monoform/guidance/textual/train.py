@@ -27,12 +27,12 @@ from ...training import (
     train,
 )
 from ...training.processes import process_count
+from ..clip import USUAL as USUAL_CLIP
 from ..distillation import draw_noise
 from ..parts import USUAL
 from ..stable_diffusion import StableDiffusion
 from ..words import Word, write_word
 from .augment import FILTERS, Augmentation, augmented, in_range, plain
-from .initializer import USUAL as USUAL_CLIP
 from .initializer import NounRanking
 from .learned import LearnedWord, first_vectors, inversion_loss, learn
 from .photos import read_photos
