@@ -57,6 +57,17 @@ def test_a_folder_and_a_checkpoint_are_the_model_that_was_saved(made: Zero123, f
             torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)
 
 
+def test_the_averaged_weights_of_a_training_are_taken(made: Zero123, tmp_path: Path) -> None:
+    tensors = original_tensors(made)
+    averaged, unet = {"model_ema.decay": torch.zeros(())}, "model.diffusion_model."
+    for name in [each for each in tensors if each.startswith(unet)]:
+        averaged["model_ema." + name.removeprefix("model.").replace(".", "")] = tensors[name]
+        tensors[name] = torch.zeros_like(tensors[name])
+    torch.save({"state_dict": tensors | averaged}, tmp_path / "zero.ckpt")
+    read = Zero123.from_pretrained(tmp_path / "zero.ckpt")
+    torch.testing.assert_close(answers(read)[3], answers(made)[3], rtol=1e-4, atol=1e-5)
+
+
 class Callback:
     """Of a training library, as checkpoints keep them: no tensor."""
 

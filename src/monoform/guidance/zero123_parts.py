@@ -82,7 +82,9 @@ def read_checkpoint_parts(path: Path, dtype: torch.dtype) -> dict[str, Any]:
         unet, vae = unet_sizes(tensors), vae_sizes(tensors)
         with quiet():
             made = {
-                "unet": _filled(kinds["unet"](**unet), convert_ldm_unet_checkpoint(dict(tensors), dict(unet))),
+                "unet": _filled(
+                    kinds["unet"](**unet), convert_ldm_unet_checkpoint(dict(tensors), dict(unet), extract_ema=True)
+                ),
                 "vae": _filled(kinds["vae"](**vae), convert_ldm_vae_checkpoint(dict(tensors), dict(vae))),
                 "image_encoder": _image_encoder(kinds["image_encoder"], tensors),
                 "projection": _projection(tensors),
