@@ -74,6 +74,7 @@ CASES: dict[str, tuple[Callable[[], object], list[str]]] = {
     "faces": (mug, ["mug.png", "--faces", "3"]),
     "focal": (mug, ["mug.png", "--focal", "2"]),
     "workers": (mug, ["mug.png", "--workers", "0"]),
+    "gpu of a job": (mug, ["mug.png", "--engine", "slurm", "--device", "cuda"]),
     "seed": (mug, ["mug.png", "--seed", str(2**63)]),
     "out is the user's": (lambda: (mug(), Path("out/mug").mkdir(parents=True), Path("out/mug/a").touch()), ["mug.png"]),
     "out is a link": (lambda: (mug(), Path("out").mkdir(), Path("out/mug").symlink_to("nowhere")), ["mug.png"]),

@@ -15,7 +15,7 @@ from monoform import InputError
 from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import is_complete, plan, run
 from monoform.jobs.engines import Local
-from monoform.jobs.reconstruct import DEFAULT_METHOD
+from monoform.jobs.reconstruct import DEFAULT_METHOD, request
 
 QUICK = ReconstructOptions(faces=600, texture=64, resolution=64, frames=4)
 
@@ -149,3 +149,13 @@ def test_a_result_of_another_photo_of_the_same_name_is_kept(photos, tmp_path):
     assert again.status == "done"
     (replaced,) = run(plan([str(tmp_path / "second/cup.png")], out), QUICK, overwrite=True)
     assert replaced.status == "done" and (out / "cup/mesh.glb").read_bytes() != before
+
+
+def test_options_of_several_values_are_the_same_when_they_are_read_again(photos, tmp_path):
+    from monoform.methods.realfusion.config import Views
+
+    views = Views(radius_range=(1.7, 1.9))
+    options = replace(QUICK, method="realfusion", overrides={"views": views})
+    asked = request(str(photos / "ball.png"), None, options)
+    assert json.loads(json.dumps(asked)) == asked and asked["overrides"]["views"]["radius_range"] == [1.7, 1.9]
+    assert asked != request(str(photos / "ball.png"), None, replace(options, overrides={"views": Views()}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,7 +36,6 @@ from .posed_photos import PosedPhotos
 OVERLAY, TURNTABLE, SHEET = "overlay.png", "turntable.mp4", "views.jpg"
 FPS = 24.0
 DEFAULT_METHOD = "lift"
-Plain = str | int | float | bool | dict | None
 DOING = {  # what is said while a step is taken
     "open": "opening the photo",
     "mask": "finding the object in the photo",
@@ -201,7 +201,7 @@ def request(photo: object, mask: object, options: ReconstructOptions) -> dict[st
     del asked["device"]
     if not options.measured:  # results of before measured nothing
         del asked["measured"]
-    return {name: value if isinstance(value, Plain) else str(value) for name, value in asked.items()}
+    return json.loads(json.dumps(asked, default=str))  # tuples become lists, as they are read again
 
 
 class Timings(dict[str, float]):
