@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -149,6 +150,8 @@ TABLE: dict[str, tuple[str, Any] | tuple[str, Any, dict[str, Any]]] = {
     "checkpoint_every": ("kept", 1, {"run": FILES + "run"}),
     "margin": ("camera", 0.3),
     "level": ("level", 3.0),
+    "films": ("files", 2),
+    "film_size": ("files", 16, {"films": 2}),
 }
 
 
@@ -229,12 +232,17 @@ def outcome(asked: RealFusionOptions) -> dict[str, object]:
         made = RealFusion(asked).reconstruct([view()], generator=torch.Generator().manual_seed(3))
     found = made.field.query(torch.rand(200, 3, generator=torch.Generator().manual_seed(5)) - 0.5)
     run = Path(asked.run) if asked.run else None
+    with TemporaryDirectory() as place:
+        if made.own_files is not None:
+            made.own_files(Path(place), None)
+        files = {path.name: path.stat().st_size for path in Path(place).iterdir()}
     return {
         "judged": flat(judge.shown),
         "told": flat(judge.told),
         "field": flat([found.geometry, found.rgb]),
         "camera": flat([made.camera.world_from_camera, made.camera.intrinsics]),
         "level": made.level,
+        "files": files,
         "opened": opened | {"elevation": judge.photo_elevation},
         "kept": sorted(path.name for path in run.rglob("*")) if run else [],
     }

@@ -1,8 +1,11 @@
-"""The six channels of the published films: what one camera sees, as numbers and as pictures."""
+"""The six films of the published program: what cameras around the object see, as numbers and as pictures."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,11 +13,23 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from ...camera import Camera
+from ...progress import work
+from ...render.video import write_video
 from .cameras import look_at, on_sphere, rays
 from .model import RealFusionField
+from .photo_square import PhotoSquare
 from .rendering import Look, render_chunks, unit_light
 
 CHANNELS = ("rgb", "opacity", "depth", "normals", "textureless")
+ABOUT = {
+    "rgb": "the field from all around, without light",
+    "opacity": "how much of the white behind is covered",
+    "depth": "where the light ends, from the box's near side to its far side",
+    "normals": "directions of the surface in the world, (n + 1) / 2",
+    "textureless": "the shape alone, lit from the camera",
+    "grid": "the photo and all films side by side",
+}
 COLUMNS = 3  # of the sheet, whose first tile is the photo
 FPS, QUALITY = 25.0, 8.0  # of the published films
 LIT = 0.1  # ambient share of the channel without colors
@@ -71,3 +86,44 @@ def pictures(
     rows = [torch.cat(tiles[start : start + COLUMNS], dim=1) for start in range(0, len(tiles), COLUMNS)]
     shown["grid"] = torch.cat(rows, dim=0)
     return {name: (values.clamp(0.0, 1.0) * 255.0).to(torch.uint8).numpy() for name, values in shown.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Films:
+    """Writes film_CHANNEL.mp4 into a result's folder; see `OwnFiles`.
+
+    Attributes:
+        field: in evaluation mode.
+        square: of the photo, whose camera the films begin with.
+        elevation: of this camera, in degrees.
+        frames: of each film.
+        size: their side in pixels.
+    """
+
+    field: RealFusionField
+    square: PhotoSquare
+    elevation: float
+    frames: int
+    size: int
+
+    def __call__(self, folder: Path, camera: Camera | None) -> Mapping[str, str]:
+        del camera
+        radius, photo = float(self.square.pose[:3, 3].norm()), self.square.over_white()
+        mirrored = self.field.config.mirrored
+        poses = orbit_poses(self.frames, self.elevation, radius, mirrored=mirrored)
+        flip = torch.tensor([-1.0 if mirrored else 1.0, 1.0, 1.0])
+        if mirrored:  # the other way round in the field is the same way round in the world
+            poses = torch.cat((poses[:1], poses[1:].flip(0)))
+        seen: dict[str, list[np.ndarray]] = {name: [] for name in ABOUT}
+        with work("filming the field", len(poses), unit="frame") as show:
+            for number, pose in enumerate(poses.to(self.field.encoder.embeddings), start=1):
+                found = channels(self.field, pose, self.square.fov, self.size)
+                found = {name: values.cpu() for name, values in found.items()}
+                found["normals"] = found["normals"] * flip
+                for name, picture in pictures(found, photo).items():
+                    seen[name].append(picture)
+                show(number)
+        files = {name: f"film_{name}.mp4" for name in ABOUT}
+        for name, file in files.items():
+            write_video(seen[name], folder / file, fps=FPS, quality=QUALITY)
+        return {file: ABOUT[name] for name, file in files.items()}

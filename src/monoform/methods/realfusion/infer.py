@@ -19,6 +19,7 @@ from ...scene.single_view import single_view
 from ...training import TrainOptions, load_pretrained, publish, train
 from ...training.card import weights_card
 from ..base import MethodCard, Reconstructor
+from .films import Films
 from .guide import open_judges
 from .model import RealFusionField
 from .network_config import FieldConfig
@@ -112,7 +113,13 @@ class RealFusion(Reconstructor):
             ),
             renderer=PlacedRays(field),
             level=self.level(net) / field.scale,
+            own_files=self.films(net, square),
         )
+
+    def films(self, net: RealFusionField, square: PhotoSquare) -> Films | None:
+        """What writes the films that the options ask for; None for none."""
+        asked = self.config
+        return Films(net, square, asked.views.elevation, asked.films, asked.film_size) if asked.films else None
 
     def fitted(self, square: PhotoSquare, seed: int, view: View) -> RealFusionField:
         """A field that shows the photo; with averaged weights, in evaluation mode."""

@@ -50,6 +50,9 @@ class RealFusionOptions(FitOptions):
         checkpoint_every: steps from checkpoint to checkpoint.
         margin: around the object, as a share of the square that is cut out of the photo.
         level: density per unit of the box at which the surface lies; 0: found.
+        films: frames of the published program's six films (film_rgb.mp4 ...), which the result then has, beginning at
+            the photo's camera; 100 as published; 0 for none.
+        film_size: their side in pixels.
     """
 
     prior: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -77,6 +80,8 @@ class RealFusionOptions(FitOptions):
     checkpoint_every: int = 250
     margin: float = 0.2
     level: float = 0.0
+    films: int = 0
+    film_size: int = 128
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,6 +89,7 @@ class RealFusionOptions(FitOptions):
         require_ranges(self, whose, guidance_scale=(0.0, 1e4), prior_size=(0, 2048), perp_neg=(0.0, 100.0))
         require_ranges(self, whose, view_scale=(0.0, 1e4), view_size=(0, 2048))
         require_ranges(self, whose, checkpoint_every=(1, 10_000_000), margin=(0.0, 0.45), level=(0.0, 1e6))
+        require_ranges(self, whose, films=(0, 1000), film_size=(8, 512))
         for name in ("depth", "normals", "start"):
             if self.weights and getattr(self, name):
                 raise InputError(f"{whose} weights are shown as they are, and nothing is fitted: leave out {name}.")
