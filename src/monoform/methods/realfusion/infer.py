@@ -39,6 +39,7 @@ CITATION = """@inproceedings{melaskyriazi2023realfusion,
 }"""
 Kind = TypeVar("Kind", bound="RealFusion")
 SHARP = 256  # pixels of the photo that a view's prior is shown, at least
+EVEN = 1.001  # of the densest cell to the mean of all: without a surface
 BEYOND = "The object reaches beyond the box in which there is a field, and is cut there: raise margin."
 
 
@@ -161,13 +162,20 @@ class RealFusion(Reconstructor):
     def level(self, net: RealFusionField) -> float:
         """Density of the surface, per unit of the box: the given one, or that from which cells are always occupied.
 
-        A field that is nowhere as dense has its surface at the mean density of the cells.
+        A field that is nowhere as dense has its surface at the mean density of the cells, if these differ at all.
+
+        Raises:
+            InputError: the given one is more than there is anywhere.
         """
-        grid = net.occupancy
-        if self.config.level:
-            return self.config.level
-        dense = float(grid.density_grid.max()) > grid.density_threshold
-        return grid.density_threshold if dense else grid.mean_density
+        grid, given = net.occupancy, self.config.level
+        highest, mean = float(grid.density_grid.max()), grid.mean_density
+        if 0.0 < highest < given:
+            raise InputError(
+                f"realfusion's level is {given:g} and the field is nowhere denser than {highest:.4g}: give a lower "
+                "one, or 0 to have it found."
+            )
+        fog = highest <= grid.density_threshold and highest > EVEN * mean
+        return given or (mean if fog else grid.density_threshold)
 
 
 def camera_of(square: PhotoSquare, photo: Photo, field: PlacedField) -> Camera:
