@@ -6,7 +6,7 @@ A method that is installed and has no entry in `TINY` fails the tests of all met
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,14 @@ def mesh_words(folder: Path, weights: str) -> tuple[str, ...]:
     return (str(folder), "--weights", weights, "--refine", "0", "--views", "1")
 
 
+def result_words(folder: Path, weights: str) -> tuple[str, ...]:
+    rgb, mask = disc(64, 48, 17.0)
+    view = View(Photo.open(rgb, mask=mask))
+    result = make("realfusion", weights=weights).reconstruct([view], generator=torch.Generator())
+    replace(result, surface=result.mesh(faces=300, texture=64, resolution=32)).save(folder)
+    return (str(folder), "--size", "32")
+
+
 def shape_words(folder: Path, weights: str) -> tuple[str, ...]:
     shapenet(folder, "a")
     (folder / "splits" / "1_test.lst").write_text("a")
@@ -264,6 +272,7 @@ TINY: dict[str, TinyMethod] = {
         net=realfusion_ball,
         build=RealFusionField,
         config_class=FieldConfig,
+        evaluated=result_words,
         bad=("margin=9", "realfusion's margin is 9.0"),
     ),
 }

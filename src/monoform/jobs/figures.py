@@ -27,6 +27,7 @@ from .pictures import around
 LONGEST = 128  # pixels of the photo's longer side, as it is compared
 VIEWS, SIZE, ELEVATION = 4, 64, math.radians(15)  # of the views in which fog is looked for
 NOVEL, NOVEL_SIZE = 8, 224  # views of the mesh, all but the first of a turn of nine, that CLIP sees
+PERFECT = 100.0  # dB that stand for equal pictures
 SEEN = 0.02  # coverage from which a ray has met something
 
 
@@ -42,7 +43,7 @@ def figures_of(reconstruction: Reconstruction, mesh: Mesh) -> dict[str, float]:
     found = {}
     with work("measuring the result"):
         if reconstruction.can_be_overlaid:
-            found["psnr"] = round(min(_likeness(reconstruction, mesh), 100.0), 3)
+            found["psnr"] = round(min(psnr(*at_photo(reconstruction, mesh, LONGEST)), PERFECT), 3)
         if reconstruction.draws_itself:
             cameras = around(VIEWS, SIZE, ELEVATION)
             alphas = [reconstruction.render(camera, what="field").alpha for camera in cameras]
@@ -58,14 +59,20 @@ def fog(coverage: Float[np.ndarray, "*rays"]) -> float:
     return float(-(met * np.log2(met) + (1 - met) * np.log2(1 - met)).mean())
 
 
-def _likeness(reconstruction: Reconstruction, mesh: Mesh) -> float:
+def at_photo(
+    reconstruction: Reconstruction, mesh: Mesh, longest: int
+) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w 3"]]:
+    """What the photo's camera sees of a result that has photo, mask and camera, and the photo's object, on white.
+
+    Args:
+        longest: pixels of the longer side, at most those of the photo.
+    """
     photo = reconstruction.photo
-    wanted = _on_white(photo)
-    scale = min(1.0, LONGEST / max(photo.size))
+    scale = min(1.0, longest / max(photo.size))
     width, height = (max(1, round(side * scale)) for side in photo.size)
     camera = working_camera(reconstruction.camera, photo).resized(width, height)
-    small = cv2.resize(wanted, (width, height), interpolation=cv2.INTER_AREA)
-    return psnr(_drawn(reconstruction, mesh, camera).rgb, small)
+    wanted = cv2.resize(_on_white(photo), (width, height), interpolation=cv2.INTER_AREA)
+    return _drawn(reconstruction, mesh, camera).rgb, wanted
 
 
 def _on_white(photo: Photo) -> Float[np.ndarray, "h w 3"]:
