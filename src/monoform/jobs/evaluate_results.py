@@ -1,4 +1,4 @@
-"""`monoform evaluate realfusion`: result folders of any method, by the protocols of RealFusion and Magic123."""
+"""`monoform evaluate realfusion`: result folders of any method against their photos."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEFT_OUT = "LPIPS needs --vgg and --lpips, similarity to CLIP needs --clip: "
 class ResultEvaluation(EvaluationOptions):
     """Measure result folders of any method against their photos.
 
-    PSNR and LPIPS at the photo's view, and CLIP similarity of views all around to the photo, as Magic123 prints them.
+    PSNR and LPIPS at the photo's view, and CLIP similarity of views all around to the photo.
     The meshes of the results are measured; figures whose networks are not given are left out. Writes metrics.json,
     metrics.md and metrics.csv. Interrupted, the same line goes on.
     """
