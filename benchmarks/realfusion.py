@@ -5,8 +5,9 @@
 The field has its published size and first weights, and the view 96 x 96 rays from 1.25 units; a fixed gradient of the
 picture stands for that of the diffusion prior, whose network is left out. The twin computes what the paper and its
 program say, in their order and with PyTorch's own gradients: all levels of the grid corner by corner and the hidden
-ones times zero, six further looks at the field for the normals one after the other, samples of all rays in a dense
-table of steps, and the smoothness of normals, which has no weight. All have the same field, rays and draws, and take
+ones times zero, six further looks at the field for the normals one after the other, and samples of all rays in a dense
+table of steps. The smoothness of normals, which the program finds at each step and gives no weight, is left out of
+both. All have the same field, rays and draws, and take
 their turns in the same run. Wall and processor seconds are the medians of the rounds; ratios are medians of those of
 each round. Differences are those of the loss, and of the gradient of the grid as a share of its length: analytic
 normals are other normals. `--step` is that of the fit: 0 hides half of the levels, 3001 none.
@@ -119,8 +120,6 @@ def plain_view(net: RealFusionField, origins: Tensor, directions: Tensor, draws:
     normal = plain_normals(net, points)
     light = normalize(origins[0] + draws.light, dim=0)
     colors = albedo * (0.1 + 0.9 * (normal @ light).clamp_min(0)[:, None])
-    moved = plain_normals(net, points + 0.01 * torch.randn_like(points))
-    smooth = (normal - moved).abs().mean()
 
     dense = torch.zeros(mask.shape).masked_scatter(mask, density)
     share = 1 - torch.exp(-dense * step)
@@ -139,8 +138,7 @@ def plain_view(net: RealFusionField, origins: Tensor, directions: Tensor, draws:
     line = line / line.sum()
     kernel = (line[:, None] * line).expand(3, 1, 9, 9)
     flat = mse_loss(maps, conv2d(pad(maps.detach(), (4,) * 4, mode="reflect"), kernel, groups=3))
-    opacity = alpha.square().mean()
-    return image, 1e-4 * entropy + 1e-2 * orient + 0.5 * flat + 0.0 * opacity + 0.0 * smooth.detach()
+    return image, 1e-4 * entropy + 1e-2 * orient + 0.5 * flat
 
 
 class Problem:

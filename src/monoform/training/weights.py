@@ -136,9 +136,7 @@ def load_pretrained(
     wanted = module.state_dict()
     require_same_shapes(shapes, wanted, folder / WEIGHTS)
     found = _read_tensors(folder / WEIGHTS, wanted)
-    with torch.no_grad():
-        for name, tensor in wanted.items():
-            tensor.copy_(found[name])
+    module.load_state_dict(found)  # a module may have more to do with its state than to copy it
     return module.to(device).eval(), config
 
 

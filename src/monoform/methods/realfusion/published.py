@@ -32,6 +32,7 @@ NAMES = {
 """Their options and ours."""
 KNOWN = (*NAMES, "bg_radius", "grid_levels_mask", "grid_levels_mask_iters")
 DEFAULT = "auto"
+LATEST = ("latest", "latest_model", "best")
 USE = "monoform reconstruct PHOTO --method realfusion --set weights={folder} -o OUT"
 IGNORED = ("aabb_train", "aabb_infer", "step_counter")
 OCCUPANCY = ("density_grid", "density_bitfield")
@@ -100,21 +101,29 @@ def read_published(file: str | Path, config: str | FieldConfig = DEFAULT) -> tup
 
 
 def checkpoint_in(path: Path) -> Path:
-    """The checkpoint itself, or the last by name of a folder, of its checkpoints/, or of its runs'.
+    """The checkpoint itself, or the last by name of a run's folder; of a folder of runs, that of the last run.
+
+    RUN/latest, as the authors' program has it, is the last of RUN.
 
     Raises:
         InputError: there is none in the folder.
     """
+    if path.name in LATEST and not path.exists() and path.parent.is_dir():
+        path = path.parent
     if not path.is_dir():
         return path
-    found = [each for each in path.rglob("*.pth") if each.is_file()]
-    if not found:
-        raise InputError(f"{path} holds no checkpoint *.pth: {ADVICE}.")
-    return max(found, key=lambda each: (str(each.parent), each.name))
+    of_runs = [path, *sorted((each for each in path.rglob("*") if each.is_dir()), reverse=True)]
+    for run in of_runs:
+        # Beside its checkpoints/ a run has folders with other files.
+        for folder in (run / "checkpoints", run):
+            found = [each for each in folder.glob("*.pth") if each.is_file()]
+            if found and (folder != run or run == path or not (run.parent / "checkpoints").is_dir()):
+                return max(found)
+    raise InputError(f"{path} holds no checkpoint *.pth: {ADVICE}.")
 
 
 def options_beside(path: Path) -> dict[str, Any]:
-    """What config.json beside a checkpoint, or in the folder above, says; nothing where there is none.
+    """What config.json beside a checkpoint, or in the folder above, says; nothing where there is none of theirs.
 
     Raises:
         InputError: it cannot be read, or an option is no number.
@@ -125,6 +134,8 @@ def options_beside(path: Path) -> dict[str, Any]:
             found = read_json_value(file)
             if not isinstance(found, dict):
                 raise InputError(f"{file} holds no options: copy it again.")
+            if not any(name in found for name in KNOWN):
+                continue  # of another program
             wrong = [name for name in KNOWN if name in found and not _is_number(found[name])]
             if wrong:
                 raise InputError(f"{file} has {wrong[0]} {found[wrong[0]]!r}, which is no number: copy it again.")
