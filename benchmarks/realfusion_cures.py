@@ -4,8 +4,9 @@
 
 A head has a face in front and hair elsewhere. The prior is the exact denoiser of two pictures, the face and the hair:
 told that it sees the front it knows the face; told of any other side it holds the face for as likely as `--wrong` says,
-which is the fault of real models. Two faces: where between hair (0) and face (1) the picture from behind lies. Fog: share
-of the covered rays, from eight sides, whose coverage is between 0.1 and 0.9. Mean and standard deviation over seeds.
+which is the fault of real models. Two faces: where between hair (0) and face (1) the picture from behind lies. Fog:
+share of the covered rays, from eight sides, whose coverage is between 0.1 and 0.9. Mean and standard deviation over
+seeds.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def ball(radius: float, rings: int = 24) -> Mesh:
     return Mesh(points, np.array(faces), vertex_colors=(255 * paint).astype(np.uint8))
 
 
-def variants(folder: Path, steps: int) -> dict[str, dict[str, Any]]:
+def variants(folder: Path) -> dict[str, dict[str, Any]]:
     """Options of each cure."""
     return {
         "none": {},
@@ -138,6 +139,7 @@ def variants(folder: Path, steps: int) -> dict[str, dict[str, Any]]:
 
 
 def options(steps: int, own: dict[str, Any], scale: float) -> RealFusionOptions:
+    views = Views(elevation=0.0, size=SIDE, radius_range=(1.8, 1.8), fov_range=(55.0, 55.0), polar_range=(60.0, 100.0))
     base: dict[str, Any] = {
         "steps": steps,
         "text": TEXT,
@@ -150,9 +152,7 @@ def options(steps: int, own: dict[str, Any], scale: float) -> RealFusionOptions:
         "prior_scale": scale,
         "guidance_scale": 10.0,
         "network": NETWORK,
-        "views": Views(
-            size=SIDE, radius_range=(1.8, 1.8), fov_range=(55.0, 55.0), polar_range=(60.0, 100.0), elevation=0.0
-        ),
+        "views": views,
         "photo": PhotoOptions(size=32, rays=128),
     }
     weights = Weights(**own.get("losses", {}))
@@ -191,7 +191,7 @@ def main() -> None:
     print(f"{'cure':34} {'two faces':>14} {'fog':>14} {'s':>6}")
     with tempfile.TemporaryDirectory() as place:
         write_maps(Path(place))
-        for name, own in variants(Path(place), asked.steps).items():
+        for name, own in variants(Path(place)).items():
             if asked.only and name not in asked.only:
                 continue
             found, begun = [], time.perf_counter()
