@@ -81,7 +81,7 @@ class TwoPictures:
         return torch.stack((share, 1.0 - share), dim=-1)[:, None].log()
 
     def predict(self, latents: Tensor, timesteps: Tensor, embeddings: Any) -> Tensor:
-        kept = kept_share(self, timesteps, latents)  # type: ignore[arg-type]
+        kept = kept_share(self, timesteps, latents)
         away = (latents[:, None] - kept[:, None].sqrt() * self.pictures[None]).square().sum((2, 3, 4))
         odds = torch.softmax(embeddings[:, 0] - away / (2.0 * (1.0 - kept[:, 0, 0])), dim=1)
         clean = torch.einsum("bk,kcij->bcij", odds, self.pictures)
