@@ -18,7 +18,8 @@ class Convert:
 
     checkpoints: tyro.conf.Positional[tuple[Path, ...]]
     """The published file, for bootstrap several: of the generator, its encoder, VGG-16 and the linear layers of LPIPS,
-    of which one folder is made; or a folder of weights, which is written back in its authors' format (list)."""
+    of which one folder is made; for realfusion also the folder of a run, or of runs, whose last checkpoint is taken; or
+    a folder of weights, which is written back in its authors' format (list, realfusion)."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for the weights, or the file to write back."""
     method: str
@@ -46,14 +47,14 @@ def read(words: list[str]) -> Convert:
 def run(words: list[str]) -> int:
     """Convert, and say what was written."""
     asked = read(words)
-    from ..jobs.convert import convert, export
+    from ..jobs.convert import convert, export, is_export
     from ..progress import work
     from .main import interruptible
 
     interruptible()
     if not asked.checkpoints:
         raise InputError("There is nothing to convert: give the published file.")
-    if len(asked.checkpoints) == 1 and asked.checkpoints[0].is_dir():
+    if is_export(asked.checkpoints, asked.method):
         with work("writing the authors' format"):
             files = export(asked.checkpoints[0], asked.out, method=asked.method, overwrite=asked.overwrite)
         print("\n".join(map(str, files)))

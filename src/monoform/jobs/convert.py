@@ -99,6 +99,13 @@ def export(folder: str | Path, file: str | Path, *, method: str, overwrite: bool
     return published.write_weights(folder, file)
 
 
+def is_export(checkpoints: Sequence[Path], method: str) -> bool:
+    """Whether weights are to be written back: one folder, which is none of the method's authors' own."""
+    if len(checkpoints) != 1 or not checkpoints[0].is_dir():
+        return False
+    return not getattr(_published(method), "reads_folder", lambda _: False)(checkpoints[0])
+
+
 def convertible() -> list[str]:
     """The methods that read their authors' checkpoints."""
     return [name for name, method in every_method().items() if method.published() is not None]

@@ -8,15 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
+from tests.methods.realfusion.tiny_realfusion import NETWORK
 
+from monoform.cli.convert import run
 from monoform.errors import InputError
 from monoform.methods.realfusion.model import RealFusionField
 from monoform.methods.realfusion.network_config import FieldConfig
 from monoform.methods.realfusion.published import checkpoint_in, field_config, read_published
-from monoform.training import load_pretrained
+from monoform.render.occupancy import pack_bits
+from monoform.training import load_pretrained, save_pretrained
 
 OPTIONS = {"bound": 0.75, "grid_levels": 3, "grid_resolution": 48, "grid_levels_mask": 2, "bg_radius": 1.4}
 OPTIONS |= {"grid_levels_mask_iters": 3000, "max_steps": 64}
@@ -27,8 +31,9 @@ def written(folder: Path, *, step: int | None, options: dict[str, Any] = OPTIONS
     torch.manual_seed(len(options))
     field = RealFusionField(field_config(options))
     field.encoder.embeddings.data.normal_()
-    with torch.no_grad():
-        field.occupancy.update(field.density)
+    grid = field.occupancy.density_grid.uniform_(0.0, 20.0)
+    field.occupancy.density_bitfield.copy_(pack_bits(grid, field.config.density_threshold))
+    field.occupancy.unpack()
     state = {
         name.removeprefix("occupancy."): one for name, one in field.state_dict().items() if name != "hidden_levels"
     }
@@ -108,3 +113,74 @@ def test_hidden_levels_survive_our_own_weights_and_are_the_command_s(tmp_path: P
     field.hide_levels(2)
     there = torch.rand(20, 3) - 0.5
     assert torch.equal(found.density(there), field.density(there))
+
+
+def convert(source: Path, out: Path) -> None:
+    """The command."""
+    with patch("monoform.cli.main.interruptible"):
+        assert run([str(source), "--method", "realfusion", "-o", str(out)]) == 0
+
+
+def same_density(one: RealFusionField, other: RealFusionField) -> bool:
+    there = torch.rand(50, 3) - 0.5
+    return torch.equal(one.density(there), other.density(there))
+
+
+@pytest.mark.parametrize(
+    ("spelling", "bare"),
+    [
+        ("runs/a--seed-1/checkpoints/df.pth", False),
+        ("runs/a--seed-1/checkpoints/df.pth", True),
+        ("runs/a--seed-1/checkpoints/latest", False),
+        ("runs/a--seed-1/checkpoints", False),
+        ("runs/a--seed-1/latest", False),
+        ("runs/a--seed-1", True),
+        ("runs", False),
+    ],
+)
+def test_the_command_takes_a_run_in_every_spelling(tmp_path: Path, spelling: str, bare: bool) -> None:
+    _, field = written(tmp_path / "runs" / "a--seed-1", step=None if bare else 3000)
+    field.hide_levels(0 if bare else 2)
+    convert(tmp_path / spelling, tmp_path / "fish")
+    shown, config = load_pretrained(RealFusionField, FieldConfig, tmp_path / "fish")
+    assert config.bound == 0.75 and config.levels == 3 and shown.shown_levels == field.shown_levels
+    assert same_density(shown, field) and torch.equal(shown.occupancy.occupied, field.occupancy.occupied)
+
+
+def test_of_several_runs_the_last_is_taken(tmp_path: Path) -> None:
+    written(tmp_path / "2023-01", step=1)
+    _, last = written(tmp_path / "2023-02", step=1, options=OPTIONS | {"dt_gamma": 0.0})
+    last.hide_levels(2)
+    assert same_density(read_published(tmp_path)[0], last)
+
+
+@pytest.mark.parametrize("step", [3000, 3001])
+def test_weights_are_written_back_with_the_levels_that_are_left_out(tmp_path: Path, step: int) -> None:
+    folder, _ = written(tmp_path / "run", step=step)
+    weights, back, again = tmp_path / "weights", tmp_path / "back" / "df.pth", tmp_path / "again"
+    back.parent.mkdir()
+    for source, out in ((folder, weights), (weights, back), (back, again)):
+        convert(source, out)
+    stored = torch.load(back, weights_only=True)["model"]
+    given = torch.load(folder / "checkpoints" / "df.pth", weights_only=True)["model"]
+    assert {name: one.shape for name, one in stored.items()} == {name: one.shape for name, one in given.items()}
+    one, other = (load_pretrained(RealFusionField, FieldConfig, each)[0] for each in (weights, again))
+    assert one.shown_levels == other.shown_levels == (1 if step == 3000 else 3)
+    assert all(torch.equal(tensor, other.state_dict()[name]) for name, tensor in one.state_dict().items())
+
+
+def test_a_field_that_the_authors_do_not_have_is_not_written_back(tmp_path: Path) -> None:
+    save_pretrained(RealFusionField(NETWORK), NETWORK, tmp_path / "weights", card="A ball.")
+    with pytest.raises(InputError, match="a field that RealFusion's program does not have"):
+        convert(tmp_path / "weights", tmp_path / "df.pth")
+    assert not (tmp_path / "df.pth").exists() and not (tmp_path / "config.json").exists()
+
+
+def test_files_that_are_there_stay(tmp_path: Path) -> None:
+    folder, _ = written(tmp_path / "run", step=1)
+    convert(folder, tmp_path / "weights")
+    (tmp_path / "back").mkdir()
+    (tmp_path / "back" / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"config\.json"):
+        convert(tmp_path / "weights", tmp_path / "back" / "df.pth")
+    assert (tmp_path / "back" / "config.json").read_text() == "{}" and not (tmp_path / "back" / "df.pth").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from ...errors import InputError
 from ...inputs import read_json_value
 from ...inputs.checkpoints import read_checkpoint
 from ...nn.state_dict import fill, named_tensors
+from ...outputs import atomic_file
+from ...training import load_pretrained
 from ...training.card import converted_card
 from .model import RealFusionField
 from .network_config import PUBLISHED_FIELD, FieldConfig
@@ -31,6 +34,8 @@ NAMES = {
 }
 """Their options and ours."""
 KNOWN = (*NAMES, "bg_radius", "grid_levels_mask", "grid_levels_mask_iters")
+HIDDEN, UNTIL, BEHIND = 8, 3000, 1.4  # of these options, where nothing is said
+OPTIONS = "config.json"
 DEFAULT = "auto"
 LATEST = ("latest", "latest_model", "best")
 USE = "monoform reconstruct PHOTO --method realfusion --set weights={folder} -o OUT"
@@ -79,7 +84,7 @@ def read_published(file: str | Path, config: str | FieldConfig = DEFAULT) -> tup
     Levels of the grid that are left out are not in the file: those of its step are, by the options.
 
     Args:
-        file: a checkpoint, or a folder of a run, or of runs, whose last checkpoint by name is taken.
+        file: as `checkpoint_in` takes it.
         config: "auto", or the sizes.
 
     Raises:
@@ -95,9 +100,48 @@ def read_published(file: str | Path, config: str | FieldConfig = DEFAULT) -> tup
         chosen = replace(chosen, background_hidden=0)
     field = RealFusionField(chosen)
     fill_field(field, state, f"{path} does not fit its options")
-    hidden, until = options.get("grid_levels_mask", 8), options.get("grid_levels_mask_iters", 3000)
+    hidden, until = options.get("grid_levels_mask", HIDDEN), options.get("grid_levels_mask_iters", UNTIL)
     field.hide_levels(hidden if isinstance(step, int) and step <= until else 0)
     return field.eval(), chosen
+
+
+def reads_folder(folder: str | Path) -> bool:
+    """Whether it is a run of the authors' program, or holds such."""
+    return any(each.is_file() for each in Path(folder).rglob("*.pth"))
+
+
+def write_weights(folder: str | Path, file: str | Path) -> list[Path]:
+    """Write a folder of weights as the authors' program reads them, with its options in config.json beside it.
+
+    The step that it tells is one at which as many levels of the grid are left out.
+
+    Raises:
+        InputError: the folder holds no field, or one that these options cannot describe.
+    """
+    field, config = load_pretrained(RealFusionField, FieldConfig, folder)
+    options: dict[str, Any] = {theirs: getattr(config, ours) for theirs, ours in NAMES.items()}
+    hidden = int(field.hidden_levels)
+    options |= {"bg_radius": BEHIND if config.background_hidden else -1.0, "grid_levels_mask_iters": UNTIL}
+    options["grid_levels_mask"] = hidden or HIDDEN
+    if field_config(options) != config:
+        raise InputError(f"{folder} is a field that RealFusion's program does not have: it reads only published ones.")
+    state = {name: one for name, one in field.state_dict().items() if name != "hidden_levels"}
+    state = {name.removeprefix("occupancy."): one for name, one in state.items()}
+    box = torch.tensor([-config.bound] * 3 + [config.bound] * 3)
+    state |= {"aabb_train": box, "aabb_infer": box, "step_counter": torch.zeros(16, 2, dtype=torch.int32)}
+    counts = {"epoch": 1, "global_step": UNTIL + (not hidden), "mean_count": 0}
+    content = counts | {"mean_density": field.occupancy.mean_density, "model": state}
+    beside = written_beside(folder, file)[0]
+    with atomic_file(file) as draft, atomic_file(beside) as text:  # both or none
+        torch.save(content, draft)
+        text.write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+    return [Path(file), beside]
+
+
+def written_beside(folder: str | Path, file: str | Path) -> tuple[Path, ...]:
+    """The file of the options."""
+    del folder
+    return (Path(file).parent / OPTIONS,)
 
 
 def checkpoint_in(path: Path) -> Path:
@@ -129,7 +173,7 @@ def options_beside(path: Path) -> dict[str, Any]:
         InputError: it cannot be read, or an option is no number.
     """
     for folder in (path.parent, path.parent.parent):
-        file = folder / "config.json"
+        file = folder / OPTIONS
         if file.is_file():
             found = read_json_value(file)
             if not isinstance(found, dict):
