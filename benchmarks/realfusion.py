@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, embedding, mse_loss, normalize, pad
 
 from monoform.methods.realfusion.cameras import look_at, on_sphere, rays
-from monoform.methods.realfusion.config import FitOptions
+from monoform.methods.realfusion.fit_options import FitOptions
 from monoform.methods.realfusion.model import RealFusionField
 from monoform.methods.realfusion.network_config import PUBLISHED_FIELD, FieldConfig
 from monoform.methods.realfusion.steps import (

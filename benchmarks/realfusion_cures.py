@@ -28,10 +28,10 @@ from monoform import Photo, View
 from monoform.camera import Camera, orbit
 from monoform.guidance.prior import kept_share
 from monoform.mesh import Mesh
-from monoform.methods.realfusion.config import PhotoOptions, Views, Weights
+from monoform.methods.realfusion.config import RealFusionOptions
+from monoform.methods.realfusion.fit_options import PhotoOptions, Views, Weights
 from monoform.methods.realfusion.infer import RealFusion
 from monoform.methods.realfusion.network_config import FieldConfig
-from monoform.methods.realfusion.options import RealFusionOptions
 from monoform.scene import Provenance, Reconstruction
 from monoform.scene.mesh_field import MeshField
 

@@ -27,6 +27,7 @@ EVALUATED = {
     "lift": ["d"],
     "nerf": ["--scene", "d"],
     "pof3d": ["--data", "d", "--weights", "w"],
+    "realfusion": ["d"],
 }
 VERBS = {
     "reconstruct": (reconstruct.Reconstruct, ["a.png", "-o", "x"]),

@@ -152,7 +152,7 @@ def test_a_result_of_another_photo_of_the_same_name_is_kept(photos, tmp_path):
 
 
 def test_options_of_several_values_are_the_same_when_they_are_read_again(photos, tmp_path):
-    from monoform.methods.realfusion.config import Views
+    from monoform.methods.realfusion.fit_options import Views
 
     views = Views(radius_range=(1.7, 1.9))
     options = replace(QUICK, method="realfusion", overrides={"views": views})

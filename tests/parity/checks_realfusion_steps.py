@@ -13,7 +13,7 @@ from torch import nn
 
 from monoform.methods.realfusion import losses
 from monoform.methods.realfusion.cameras import FRONT, LABELS
-from monoform.methods.realfusion.config import PUBLISHED, FitOptions, Views, Weights
+from monoform.methods.realfusion.fit_options import PUBLISHED, FitOptions, Views, Weights
 from monoform.methods.realfusion.optimizing import ADAN_CLIP, BETAS, EPSILON, clip_of, optimizer_of, published_decay
 from monoform.methods.realfusion.steps import (
     ALBEDO_ABOVE,

@@ -20,10 +20,10 @@ from monoform.errors import InputError
 from monoform.memory import Portions
 from monoform.methods import create
 from monoform.methods.realfusion.cameras import BACK, FRONT, LABELS, look_at, on_sphere
-from monoform.methods.realfusion.config import Weights
+from monoform.methods.realfusion.config import MAGIC123, RealFusionOptions
+from monoform.methods.realfusion.fit_options import Weights
 from monoform.methods.realfusion.guide import Guide, ViewGuide, encoded
 from monoform.methods.realfusion.infer import RealFusion
-from monoform.methods.realfusion.options import MAGIC123, RealFusionOptions
 from monoform.methods.realfusion.photo_square import PhotoSquare, cut_square
 from monoform.methods.realfusion.prompts import view_texts
 from monoform.methods.realfusion.sides import Sides

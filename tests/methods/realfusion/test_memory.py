@@ -12,11 +12,11 @@ from tests.tiny_diffusion import tiny_prior
 
 from monoform import Photo
 from monoform.errors import InputError
-from monoform.methods.realfusion.config import Views, Weights
+from monoform.methods.realfusion.config import RealFusionOptions
+from monoform.methods.realfusion.fit_options import Views, Weights
 from monoform.methods.realfusion.guide import Guide
 from monoform.methods.realfusion.infer import RealFusion
 from monoform.methods.realfusion.model import RealFusionField
-from monoform.methods.realfusion.options import RealFusionOptions
 from monoform.methods.realfusion.photo_square import cut_square
 from monoform.methods.realfusion.placed import PlacedField
 from monoform.methods.realfusion.task import FitTask

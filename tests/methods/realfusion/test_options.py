@@ -24,9 +24,9 @@ from monoform.errors import InputError
 from monoform.guidance.stable_diffusion import StableDiffusion
 from monoform.guidance.words import Word
 from monoform.guidance.zero123 import Zero123
-from monoform.methods.realfusion.config import PUBLISHED, Compat
+from monoform.methods.realfusion.config import RealFusionOptions
+from monoform.methods.realfusion.fit_options import PUBLISHED, Compat
 from monoform.methods.realfusion.infer import RealFusion
-from monoform.methods.realfusion.options import RealFusionOptions
 from monoform.methods.realfusion.photo_square import cut_square
 from monoform.methods.realfusion.steps import PriorDraws, choose, prior_view
 from monoform.methods.realfusion.task import FitTask, rays

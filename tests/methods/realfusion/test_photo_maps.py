@@ -16,7 +16,7 @@ from tests.methods.realfusion.tiny_realfusion import NETWORK, ball, ball_field, 
 from monoform import Photo
 from monoform.errors import InputError
 from monoform.jobs.reconstruct import ReconstructOptions, reconstruct_to_folder
-from monoform.methods.realfusion.config import Weights
+from monoform.methods.realfusion.fit_options import Weights
 from monoform.methods.realfusion.infer import RealFusion
 from monoform.methods.realfusion.model import RealFusionField
 from monoform.methods.realfusion.photo_maps import with_maps

@@ -15,7 +15,7 @@ from monoform import Photo, View
 from monoform.camera import Camera, orbit
 from monoform.errors import InputError
 from monoform.mesh import Mesh
-from monoform.methods.realfusion.config import Weights
+from monoform.methods.realfusion.fit_options import Weights
 from monoform.methods.realfusion.infer import RealFusion
 from monoform.methods.realfusion.model import RealFusionField
 from monoform.methods.realfusion.photo_square import PhotoSquare, cut_square

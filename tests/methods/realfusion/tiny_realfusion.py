@@ -9,10 +9,10 @@ import torch
 from tests.guidance.priors import PointPrior
 
 from monoform import Photo, View
-from monoform.methods.realfusion.config import PhotoOptions, Views
+from monoform.methods.realfusion.config import RealFusionOptions
+from monoform.methods.realfusion.fit_options import PhotoOptions, Views
 from monoform.methods.realfusion.model import RealFusionField
 from monoform.methods.realfusion.network_config import FieldConfig
-from monoform.methods.realfusion.options import RealFusionOptions
 from monoform.methods.realfusion.prompts import view_texts
 
 NETWORK = FieldConfig(levels=4, resolution=64, log2_hashmap_size=12, hidden=16, background_hidden=8, cells=16, steps=48)

@@ -1,221 +1,145 @@
-"""Options of a fit: views, weights of the losses, the optimizer, and what of the published code is kept."""
+"""Options of a reconstruction: the fit, the prior that it goes by, and the files around it."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from ...errors import InputError
 from ...ranges import require_ranges
 from .annealed import require_annealed
-from .network_config import PUBLISHED_FIELD, FieldConfig
-
-Range = tuple[float, float]
-PUBLISHED_SCALE = 1.0 / 65536.0
-"""What the published mixed precision divides the prior's gradient by, while it multiplies and divides all others."""
+from .fit_options import PUBLISHED, FitOptions, PhotoOptions, Views, Weights
+from .network_config import FieldConfig
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Weights of the losses: "v"; "a b", from a to b over the fit; or "a b n linear" (or log), over its first n steps.
+class RealFusionOptions(FitOptions):
+    """The fit, and the diffusion prior that it goes by.
 
     Attributes:
-        prior: of the diffusion prior's judgement of a view.
-        view: of the judgement of the prior that is told by the photo, where the option `view_prior` gives one.
-        image: of the photo's colors.
-        mask: of the photo's mask.
-        entropy: of the coverage: rays that are neither through nor stopped.
-        opacity: of the coverage itself: what is there at all.
-        orient: of normals that turn away from the viewer.
-        smooth: of normals that change from point to point, which costs as much as the rendering itself.
-        smooth_2d: of normal maps that are not smooth.
-        depth: of the correlation with the depth map of the photo, where the option `depth` gives one.
-        normal: of the agreement with the normal map of the photo, where the option `normals` gives one.
+        prior: a folder with Stable Diffusion in the layout of diffusers, or OWNER/NAME on the Hugging Face hub.
+        text: what the photo shows; <token> stands for the learned word.
+        negative: what it does not.
+        embedding: file of the learned word, such as learned_embeds.bin; none: the text has no <token>.
+        view_prior: Zero-1-to-3, which is told of a view by the photo and the camera's way from it: a folder in the
+            layout of diffusers, OWNER/NAME on the hub, or its authors' checkpoint (.ckpt); none: `prior` alone.
+            Where the weight losses.prior is 0, `view_prior` alone.
+        view_scale: how much more of the photo than of no photo this prior sees.
+        view_timesteps: as `timesteps`, of this prior.
+        view_size: side in pixels at which it sees a view; 0 for its own.
+        view_tells: what its fourth number says: "distance" of the view beyond the photo's, as of Zero-1-to-3, or
+            "polar" angle of the photo's camera, as of Stable Zero123.
+        view_by_angle: its gradient counts in proportion to the angle between the view and the photo's, half a turn in
+            full, as in Magic123.
+        guidance_scale: how much more of the text than of no text the prior sees.
+        timesteps: lowest and highest of the prior's timesteps that are drawn, as parts of its schedule, each "v", or
+            "a b" as weights are, separated by a slash.
+        prior_size: side in pixels at which the prior sees a view; 0 for its own.
+        suppress_face: what only the front has, such as "face": not wanted from other sides.
+        perp_neg: how much other sides must not look like the front, as far as that does not concern the object itself.
+        precision: of the prior's numbers: "float32", or "bfloat16" and "float16", which take half the memory.
+        offload: keep most of the prior on the CPU: for small GPUs.
+        depth: file of a depth map of the whole photo (.npy, .npz or a gray picture of 8 or 16 bits): depth along the
+            viewing axis, nearer is smaller, of any scale and shift; none: the weight losses.depth counts for nothing.
+        normals: file of a normal map of the whole photo: unit vectors (h, w, 3) in .npy or .npz, or a picture whose
+            RGB is (n + 1) / 2; x right, y down, z away from the viewer; none: losses.normal counts for nothing.
+        start: result folder of this photo, such as lift's, whose shape and colors the field has before the first step;
+            none: it begins with a bump around the origin.
+        run: folder of checkpoints, in which a fit that was stopped goes on; none: nothing is kept.
+        weights: folder of a field that is already fitted: it is shown, and nothing is fitted.
+        checkpoint_every: steps from checkpoint to checkpoint.
+        margin: around the object, as a share of the square that is cut out of the photo.
+        level: density per unit of the box at which the surface lies; 0: found.
+        films: frames of the published program's six films (film_rgb.mp4 ...), which the result then has, beginning at
+            the photo's camera; 100 as published; 0 for none.
+        film_size: their side in pixels.
     """
 
-    prior: str = "1"
-    view: str = "1"
-    image: str = "5"
-    mask: str = "0.5"
-    entropy: str = "1e-4"
-    opacity: str = "0"
-    orient: str = "1e-2"
-    smooth: str = "0"
-    smooth_2d: str = "0.5"
-    depth: str = "0.1"
-    normal: str = "0.1"
+    prior: str = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    text: str = "A high-resolution DSLR image of an object"
+    negative: str = ""
+    embedding: str | None = None
+    view_prior: str | None = None
+    view_scale: float = 5.0
+    view_timesteps: str = "0.02 / 0.98"
+    view_size: int = 0
+    view_tells: Literal["distance", "polar"] = "distance"
+    view_by_angle: bool = False
+    guidance_scale: float = 100.0
+    timesteps: str = "0.02 / 0.98"
+    prior_size: int = 0
+    suppress_face: str = ""
+    perp_neg: float = 0.0
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    offload: bool = False
+    depth: str | None = None
+    normals: str | None = None
+    start: str | None = None
+    run: str | None = None
+    weights: str | None = None
+    checkpoint_every: int = 250
+    margin: float = 0.2
+    level: float = 0.0
+    films: int = 0
+    film_size: int = 128
 
     def __post_init__(self) -> None:
-        for item in dataclasses.fields(self):
-            require_annealed(f"realfusion's losses.{item.name}", getattr(self, item.name))
-
-
-@dataclass(frozen=True)
-class Views:
-    """Cameras of the photo and of the views that the prior judges.
-
-    Attributes:
-        elevation: of the photo's camera above the horizon, in degrees.
-        radius: distance of the photo's camera from the origin, in world units.
-        count: views that the prior judges at a step.
-        size: their side in pixels.
-        radius_range: of their distance.
-        fov_range: of their vertical field of view, in degrees; the photo has the middle of it where it says nothing.
-        polar_range: of their polar angle from straight above, in degrees.
-        azimuth_range: of their azimuth from the photo's, in degrees.
-        sphere_share: of them that come from the upper half space evenly instead.
-        jitter: moves and turns them a little.
-        front: degrees of the sectors that are called front and back.
-        overhead: degrees around the poles that are called overhead and bottom.
-        directions: say "front view", "side view" ... at the end of the prompt.
-        replace_every: at one step of so many the view is the photo's own; 0 for never.
-        replace_noise: by which this view's rays are moved, of a normal draw.
-    """
-
-    elevation: float = 15.0
-    radius: float = 1.8
-    count: int = 1
-    size: int = 96
-    radius_range: Range = (1.0, 1.5)
-    fov_range: Range = (40.0, 70.0)
-    polar_range: Range = (0.0, 120.0)
-    azimuth_range: Range = (0.0, 360.0)
-    sphere_share: float = 0.5
-    jitter: bool = False
-    front: float = 60.0
-    overhead: float = 30.0
-    directions: bool = True
-    replace_every: int = 10
-    replace_noise: float = 0.02
-
-    def __post_init__(self) -> None:
-        whose = "realfusion's views."
-        limits = {"elevation": (-89.0, 89.0), "radius": (0.1, 100.0), "count": (1, 64), "size": (8, 1024)}
-        limits |= {"radius_range": (0.1, 100.0), "fov_range": (1.0, 150.0), "polar_range": (0.0, 180.0)}
-        limits |= {"azimuth_range": (-360.0, 360.0), "sphere_share": (0.0, 1.0), "front": (1.0, 179.0)}
-        limits |= {"overhead": (0.0, 89.0), "replace_every": (0, 1_000_000), "replace_noise": (0.0, 1.0)}
-        for name, (low, high) in limits.items():
-            require_ranges(self, whose.rstrip("."), **{name: (low, high)})
-        for name in ("radius_range", "fov_range", "polar_range", "azimuth_range"):
-            low, high = getattr(self, name)
-            if low > high:
-                raise InputError(f"{whose}{name} is {low} {high}; give the lower one first.")
-
-
-@dataclass(frozen=True)
-class PhotoOptions:
-    """The photo's own view.
-
-    Attributes:
-        size: its side in pixels, as it is compared.
-        rays: that are drawn of it at a step.
-        every: steps from one to the next that look at it.
-        start: the first step that does.
-        noise: by which its rays are moved, of a normal draw.
-        noise_annealed: this noise falls to 0 in the course of the fit.
-        background: what is behind the object there: "white", or "learned" for each direction, as published.
-    """
-
-    size: int = 128
-    rays: int = 4096
-    every: int = 1
-    start: int = 0
-    noise: float = 0.001
-    noise_annealed: bool = True
-    background: Literal["white", "learned"] = "white"
-
-    def __post_init__(self) -> None:
-        whose = "realfusion's photo"
-        require_ranges(self, whose, size=(8, 2048), rays=(1, 1 << 20), every=(1, 1_000_000), start=(0, 1_000_000_000))
-        require_ranges(self, whose, noise=(0.0, 1.0))
-        if self.background not in ("white", "learned"):
-            raise InputError(f"{whose} background is {self.background!r}; choose white or learned.")
-
-
-@dataclass(frozen=True)
-class Compat:
-    """Faults of the published code, each of which its checkpoints or figures were made with.
-
-    Attributes:
-        off_center: the sector "front" begins at the photo's view and is not centered on it.
-        inverted_replacement: the prompt is that of the front at all steps but one of `replace_every`, and the view's
-            rays are moved and not replaced.
-        late_occupancy: nothing is known to be occupied before the first update is due, at step `occupancy_every`.
-        padded_means: means over samples count those that fill the last block of 128, too.
-        constant_annealing: weights of four words do not change.
-        zero_depth_clock: depth of training views is counted from where a ray enters the box.
-    """
-
-    off_center: bool = False
-    inverted_replacement: bool = False
-    late_occupancy: bool = False
-    padded_means: bool = False
-    constant_annealing: bool = False
-    zero_depth_clock: bool = False
+        super().__post_init__()
+        whose = "realfusion's"
+        require_ranges(self, whose, guidance_scale=(0.0, 1e4), prior_size=(0, 2048), perp_neg=(0.0, 100.0))
+        require_ranges(self, whose, view_scale=(0.0, 1e4), view_size=(0, 2048))
+        require_ranges(self, whose, checkpoint_every=(1, 10_000_000), margin=(0.0, 0.45), level=(0.0, 1e6))
+        require_ranges(self, whose, films=(0, 1000), film_size=(8, 512))
+        for name in ("depth", "normals", "start"):
+            if self.weights and getattr(self, name):
+                raise InputError(f"{whose} weights are shown as they are, and nothing is fitted: leave out {name}.")
+        for name in ("timesteps", "view_timesteps"):
+            parts = getattr(self, name).split("/")
+            if len(parts) != 2:
+                raise InputError(
+                    f"{whose} {name} are {getattr(self, name)!r}; give the lowest / the highest: 0.02 / 0.98."
+                )
+            for part in parts:
+                require_annealed(f"{whose} {name}", part)
+        if self.view_tells not in ("distance", "polar"):
+            raise InputError(f"{whose} view_tells is {self.view_tells!r}; choose distance or polar.")
+        if self.precision not in ("float32", "bfloat16", "float16"):
+            raise InputError(f"{whose} precision is {self.precision!r}; choose float32, bfloat16 or float16.")
 
     @classmethod
-    def published(cls) -> Compat:
-        """All of them."""
-        return cls(**{item.name: True for item in dataclasses.fields(cls)})
+    def preset(cls, name: str) -> RealFusionOptions:
+        """Options of a name: "published", the defaults of the published program; "magic123", the weights of Magic123.
+
+        Raises:
+            InputError: there is no such name.
+        """
+        if name not in PRESETS:
+            raise InputError(f"realfusion has no preset {name!r}: choose one of {', '.join(PRESETS)}.")
+        return PRESETS[name]
 
 
-@dataclass(frozen=True)
-class FitOptions:
-    """How a field is fitted to a photo and a prior.
-
-    Attributes:
-        steps: of the fit.
-        albedo_steps: first steps whose views show no light.
-        normal_steps: first steps whose views show normals instead of colors, as in Magic123.
-        hidden_levels: finest levels of the grid that are left out at first.
-        hidden_steps: steps for which they are.
-        occupancy_every: steps from one look for empty space to the next.
-        optimizer: "adam", "adamw", or "adan", which takes five times the rate.
-        rate: of the networks; the grid learns ten times as fast.
-        weight_decay: of adamw.
-        ema_decay: of the averaged weights that are shown; 0 for none.
-        ema_every: steps from one average to the next.
-        prior_scale: on the prior's gradient; 1/65536 is what the published mixed precision came to.
-        views: cameras.
-        photo: the photo's view.
-        losses: their weights.
-        network: sizes of the radiance field.
-        compat: faults of the published code that are kept.
-    """
-
-    steps: int = 5000
-    albedo_steps: int = 1000
-    normal_steps: int = 0
-    hidden_levels: int = 8
-    hidden_steps: int = 3000
-    occupancy_every: int = 16
-    optimizer: Literal["adam", "adamw", "adan"] = "adamw"
-    rate: float = 1e-3
-    weight_decay: float = 0.0
-    ema_decay: float = 0.95
-    ema_every: int = 100
-    prior_scale: float = PUBLISHED_SCALE
-    views: Views = field(default_factory=Views)
-    photo: PhotoOptions = field(default_factory=PhotoOptions)
-    losses: Weights = field(default_factory=Weights)
-    network: FieldConfig = field(default_factory=FieldConfig)
-    compat: Compat = field(default_factory=Compat)
-
-    def __post_init__(self) -> None:
-        whose = "realfusion's"
-        require_ranges(self, whose, steps=(1, 10_000_000), albedo_steps=(0, 10_000_000), hidden_levels=(0, 32))
-        require_ranges(self, whose, hidden_steps=(0, 10_000_000), occupancy_every=(1, 100_000), rate=(1e-8, 10.0))
-        require_ranges(self, whose, normal_steps=(0, 10_000_000))
-        require_ranges(self, whose, weight_decay=(0.0, 10.0), ema_decay=(0.0, 0.999999), ema_every=(1, 1_000_000))
-        require_ranges(self, whose, prior_scale=(0.0, 1e6))
-        if self.hidden_levels >= self.network.levels:
-            raise InputError(
-                f"{whose} hidden_levels is {self.hidden_levels} of {self.network.levels} levels; leave one to be seen."
-            )
-        if self.optimizer not in ("adam", "adamw", "adan"):
-            raise InputError(f"realfusion's optimizer is {self.optimizer!r}; choose adam, adamw or adan.")
-
-
-PUBLISHED = FitOptions(photo=PhotoOptions(background="learned"), network=PUBLISHED_FIELD, compat=Compat.published())
-"""The published defaults, with their faults."""
+MAGIC123 = RealFusionOptions(
+    normal_steps=1000,
+    albedo_steps=0,
+    optimizer="adam",
+    views=Views(
+        elevation=0.0,
+        size=128,
+        radius_range=(1.8, 1.8),
+        fov_range=(40.0, 40.0),
+        polar_range=(45.0, 135.0),
+        azimuth_range=(-180.0, 180.0),
+        replace_every=0,
+    ),
+    photo=PhotoOptions(size=192),
+    losses=Weights(view="40", entropy="1e-3", depth="1e-3", normal="0"),
+    network=FieldConfig(background_hidden=0, blob_density=10.0),
+    timesteps="0.2 / 0.6",
+    view_timesteps="0.2 / 0.6",
+    view_by_angle=True,
+)
+"""First stage of Magic123 (Qian et al. 2024): its weights, scales, timesteps, cameras and shading."""
+PRESETS = {
+    "published": RealFusionOptions(photo=PUBLISHED.photo, network=PUBLISHED.network, compat=PUBLISHED.compat),
+    "magic123": MAGIC123,
+}

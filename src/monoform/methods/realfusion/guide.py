@@ -23,7 +23,7 @@ from ...guidance.words import read_word, with_word
 from ...memory import Portions, ran_out
 from .annealed import annealed, is_zero
 from .cameras import FRONT
-from .options import RealFusionOptions
+from .config import RealFusionOptions
 from .prompts import view_texts
 from .sides import Sides
 

@@ -19,12 +19,12 @@ from ...scene.single_view import single_view
 from ...training import TrainOptions, load_pretrained, publish, train
 from ...training.card import weights_card
 from ..base import MethodCard, Reconstructor
+from .config import RealFusionOptions
 from .films import Films
 from .guide import open_judges
 from .model import RealFusionField
 from .network_config import FieldConfig
 from .optimizing import clip_of
-from .options import RealFusionOptions
 from .photo_maps import with_maps
 from .photo_square import PhotoSquare, cut_square
 from .placed import PlacedField, PlacedRays

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...training import Ema, EveryNth, Optimizer
-from .config import FitOptions
+from .fit_options import FitOptions
 from .model import RealFusionField
 
 GRID = 10.0  # how much faster the grid learns

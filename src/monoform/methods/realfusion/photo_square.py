@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...scene import Photo
 from ...scene.silhouette import mask_box
 from .cameras import look_at, on_sphere, rays
-from .config import FitOptions
+from .fit_options import FitOptions
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .cameras import FRONT, angles_of
-from .config import FitOptions
+from .fit_options import FitOptions
 from .photo_square import PhotoSquare
 
 

@@ -12,7 +12,7 @@ from ...memory import Portions
 from . import losses
 from .annealed import annealed
 from .cameras import FRONT
-from .config import FitOptions
+from .fit_options import FitOptions
 from .model import RealFusionField
 from .rendering import Look, Sampled, Seen, unit_light
 from .shading import Shading, normals

@@ -15,8 +15,8 @@ from ...memory import Portions
 from ...training import Ema, Phase
 from ...training.phase import Term
 from .cameras import Jitter, angles_of, look_at, on_sphere, rays, upper_box, view_labels
-from .config import FitOptions, Views
 from .films import channels, orbit_poses
+from .fit_options import FitOptions, Views
 from .guide import Judge
 from .model import RealFusionField
 from .optimizing import averages_of, groups_of, optimizer_of
