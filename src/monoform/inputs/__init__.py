@@ -9,6 +9,7 @@ from .files import read_text as read_text
 from .files import require_folder as require_folder
 from .files import require_regular_file as require_regular_file
 from .json_files import read_json as read_json
+from .json_files import read_json_entries as read_json_entries
 from .json_files import read_json_value as read_json_value
 from .json_files import require_finite as require_finite
 from .listing import is_clutter as is_clutter

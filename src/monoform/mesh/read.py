@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from ..errors import InputError
+from ..inputs import read_bytes
 from .formats.gltf_read import read_gltf
 from .formats.neighbors import Neighbors
 from .formats.obj_read import read_obj
-from .formats.ply_read import read_ply
+from .formats.ply_read import read_ply, read_ply_points
 from .formats.stl_read import read_stl
 from .mesh import Mesh
 from .texture_stack import Part, stack_parts
@@ -52,6 +54,21 @@ def load(path: str | Path, *, root: str | Path | None = None, appearance: bool =
     except Exception as error:  # damaged files fail in many ways; the user needs one sentence
         raise InputError(f"{path} cannot be read as a mesh ({_reason(error)}); export it again.") from error
     raise InputError(f"{path} holds no triangles; give a file with a surface, not points or lines.")
+
+
+def load_points(path: str | Path) -> Float[np.ndarray, "n 3"]:
+    """The points of a PLY file: a cloud, or the vertices of a mesh.
+
+    Raises:
+        InputError: the file is missing, damaged, or has no points or such as are not finite.
+    """
+    data = read_bytes(path)
+    try:
+        return read_ply_points(data)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except Exception as error:  # as above
+        raise InputError(f"{path} cannot be read as points ({_reason(error)}); export it again.") from error
 
 
 def _parts(data: bytes, suffix: str, files: Neighbors, appearance: bool) -> list[Part]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from ...errors import InputError
 from ..mesh import Mesh, repeats_a_vertex
@@ -42,18 +42,15 @@ def read_ply(data: bytes, files: Neighbors, *, appearance: bool) -> list[Part]:
     """
     header = read_header(data)
     tables = _read_tables(data, header)
-    vertex, face = tables.get("vertex", {}), tables.get("face", {})
+    vertices, face = _places(tables), tables.get("face", {})
     corners = next((face[name] for name in _CORNERS if name in face and face[name].counts is not None), None)
     if "tristrips" in tables and corners is None:
         raise InputError("its surface is stored as triangle strips, which are not read; export it as faces.")
-    if corners is None or corners.counts is None or not all(axis in vertex for axis in "xyz"):
+    if corners is None or corners.counts is None or vertices is None:
         return []
-    vertices = np.stack([vertex[axis].values.astype(np.float64) for axis in "xyz"], axis=1)
     indices = corners.values.astype(np.int64)
     if len(indices) and (indices.min() < 0 or indices.max() >= len(vertices)):
         raise InputError(f"A face names vertex {indices.max()} of {len(vertices)}; the face list is damaged.")
-    if not np.isfinite(vertices).all():
-        raise InputError("Some vertices are not finite numbers; remove them or export the mesh again.")
     Count().add(len(vertices), int((corners.counts - 2).clip(0).sum()))
     triangles, owner = triangulate(vertices, indices, corners.counts)
     good = ~repeats_a_vertex(indices[triangles])
@@ -62,6 +59,29 @@ def read_ply(data: bytes, files: Neighbors, *, appearance: bool) -> list[Part]:
         return []
     mesh = Mesh(vertices, indices[triangles])
     return [_painted(mesh, tables, header, files, triangles, owner) if appearance else Part(mesh, None, None)]
+
+
+def read_ply_points(data: bytes) -> Float[np.ndarray, "n 3"]:
+    """The vertices of a PLY file, with or without faces.
+
+    Raises:
+        InputError: they are too many, or not finite.
+        ValueError: the file is damaged, or has none.
+    """
+    vertices = _places(_read_tables(data, read_header(data)))
+    if vertices is None or len(vertices) == 0:
+        raise ValueError("it has no vertices")
+    return vertices
+
+
+def _places(tables: dict[str, _Table]) -> Float[np.ndarray, "n 3"] | None:
+    vertex = tables.get("vertex", {})
+    if not all(axis in vertex and vertex[axis].counts is None for axis in "xyz"):
+        return None
+    vertices = np.stack([vertex[axis].values.astype(np.float64) for axis in "xyz"], axis=1)
+    if not np.isfinite(vertices).all():
+        raise InputError("Some vertices are not finite numbers; remove them or export the mesh again.")
+    return vertices
 
 
 def _painted(

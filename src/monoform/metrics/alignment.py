@@ -1,0 +1,61 @@
+"""Shapes without a common frame: brought together by a similarity, then compared."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial import cKDTree
+
+from ..mesh.solid.alignment import similarity
+from .shape import nearest
+
+ROUNDS, MATCHED, SETTLED = 30, 2_000, 1e-4
+
+
+def apply(transform: Float[np.ndarray, "4 4"], points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    """Points after an affine 4 x 4 transform."""
+    return points @ transform[:3, :3].T + transform[:3, 3]
+
+
+def aligned(
+    points: Float[np.ndarray, "n 3"], reference: Float[np.ndarray, "m 3"], *, placed: bool = False
+) -> Float[np.ndarray, "4 4"]:
+    """The similarity that iterative closest points find from the identity.
+
+    Two thousand points of each side look for their nearest on the other (Besl and McKay 1992, both directions).
+
+    Args:
+        placed: the points have their place and size already; else centers and sizes are matched first.
+    """
+    scale, turn, shift = 1.0, np.eye(3), np.zeros(3)
+    if not placed:
+        spread = np.sqrt(((reference - reference.mean(0)) ** 2).sum(1).mean())
+        scale = spread / np.sqrt(((points - points.mean(0)) ** 2).sum(1).mean())
+        shift = reference.mean(0) - scale * points.mean(0)
+    some, marks = points[:: max(1, len(points) // MATCHED)], reference[:: max(1, len(reference) // MATCHED)]
+    own, other = cKDTree(points), cKDTree(reference)
+    for _ in range(ROUNDS):
+        there = other.query(scale * some @ turn.T + shift)[1]
+        back = own.query((marks - shift) @ turn / scale)[1]
+        before = (scale, turn, shift)
+        scale, turn, shift = similarity(np.r_[some, points[back]], np.r_[reference[there], marks])
+        if max(np.abs(a - b).max() for a, b in zip(before, (scale, turn, shift), strict=True)) < SETTLED:
+            break
+    result = np.eye(4)
+    result[:3, :3], result[:3, 3] = scale * turn, shift
+    return result
+
+
+def shape_scores(points: Float[np.ndarray, "n 3"], reference: Float[np.ndarray, "m 3"]) -> dict[str, float]:
+    """F-scores and Chamfer-L1 in the frame where the sphere around the reference's box has radius 1.
+
+    The same as `monoform.metrics.f_score` and `chamfer`, with each direction's nearest distances found once.
+    """
+    center = 0.5 * (reference.min(0) + reference.max(0))
+    radius = np.linalg.norm(reference - center, axis=1).max()
+    there, back = nearest(points, reference)[0] / radius, nearest(reference, points)[0] / radius
+    result = {}
+    for threshold in (0.05, 0.1):
+        precision, recall = np.mean(there < threshold), np.mean(back < threshold)
+        result[f"f_{threshold}"] = float(2 * precision * recall / max(precision + recall, 1e-12))
+    return result | {"chamfer": float(0.5 * (there.mean() + back.mean()))}
