@@ -71,11 +71,12 @@ def at_photo(
     scale = min(1.0, longest / max(photo.size))
     width, height = (max(1, round(side * scale)) for side in photo.size)
     camera = working_camera(reconstruction.camera, photo).resized(width, height)
-    wanted = cv2.resize(_on_white(photo), (width, height), interpolation=cv2.INTER_AREA)
+    wanted = cv2.resize(on_white(photo), (width, height), interpolation=cv2.INTER_AREA)
     return _drawn(reconstruction, mesh, camera).rgb, wanted
 
 
-def _on_white(photo: Photo) -> Float[np.ndarray, "h w 3"]:
+def on_white(photo: Photo) -> Float[np.ndarray, "h w 3"]:
+    """The object of a photo that has a mask, on white, sRGB 0..1."""
     assert photo.mask is not None
     mask = photo.mask[..., None]
     return (photo.rgb * mask + 1 - mask).astype(np.float32)
@@ -95,7 +96,7 @@ def clip_similarity(folder: Path, model: Any) -> float | None:
     if not result.has_photo or result.photo.mask is None:
         return None
     rows, columns = np.nonzero(result.photo.mask > 0.5)
-    object_only = _on_white(result.photo)[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    object_only = on_white(result.photo)[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     cameras = around(NOVEL + 1, NOVEL_SIZE, ELEVATION)
     views = [render_mesh(result.mesh(), cameras[index]).rgb for index in range(1, NOVEL + 1)]
     pictures = [padded(Image.fromarray(to_bytes(each))) for each in (object_only, *views)]

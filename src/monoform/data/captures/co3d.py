@@ -147,7 +147,7 @@ def _place(path: str, folder: Path) -> Path:
     parts = PurePosixPath(path).parts
     if folder.name in parts:
         parts = parts[len(parts) - 1 - parts[::-1].index(folder.name) + 1 :]
-    elif not parts[:1] == ("/",):
+    elif parts[:1] != ("/",):
         parts = parts[1:]
     if not parts or ".." in parts or PurePosixPath(*parts).is_absolute():
         raise ValueError(f"the path {path[:60]}")
@@ -185,7 +185,7 @@ def co3d_camera(viewpoint: Mapping[str, Any], width: int, height: int) -> Camera
     return Camera(rigid_inverse(pose)[None], intrinsics[None], width, height)
 
 
-def _numbers(viewpoint: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Float[Tensor, "..."]:
+def _numbers(viewpoint: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Float[Tensor, "*shape"]:
     values = torch.tensor(viewpoint[name], dtype=torch.float64)
     if values.shape != shape:
         raise ValueError(f"{name} has shape {tuple(values.shape)}")

@@ -1,0 +1,175 @@
+"""Results against a tiny CO3D of known shape."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.pictures import mug
+from tests.tiny_diffusion import save_clip
+
+import monoform
+from monoform import InputError
+from monoform.camera import Camera
+from monoform.data.captures.co3d import co3d_camera
+from monoform.jobs.evaluate import evaluation_of
+from monoform.jobs.evaluate_co3d import through_photo
+from monoform.jobs.evaluate_results import ResultEvaluation
+from monoform.mesh import sample_surface
+from monoform.metrics.alignment import apply, shape_scores
+
+NAME = "12_34_56"
+
+
+def viewpoint(camera: Camera, form: str | None) -> dict:
+    """What CO3D says of a camera, from the definition: projected by PyTorch3D, +x is left and +y up."""
+    pose, k = camera.camera_from_world[0].double(), camera.intrinsics[0].double()
+    turn = torch.diag(torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64))
+    w, h = camera.width, camera.height
+    half = np.array([w, h]) / 2 if form != "ndc_isotropic" else np.full(2, min(w, h) / 2)
+    told = {
+        "R": (turn @ pose[:3, :3]).T.tolist(),
+        "T": (turn @ pose[:3, 3]).tolist(),
+        "focal_length": [float(k[0, 0] / half[0]), float(k[1, 1] / half[1])],
+        "principal_point": [float((w / 2 - k[0, 2]) / half[0]), float((h / 2 - k[1, 2]) / half[1])],
+    }
+    return told if form is None else told | {"intrinsics_format": form}
+
+
+def write_entries(file: Path, entries: list) -> None:
+    file.write_bytes(gzip.compress(json.dumps(entries).encode()))
+
+
+def write_cloud(file: Path, points: np.ndarray) -> None:
+    head = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n"
+    head += "".join(f"property float {axis}\n" for axis in "xyz") + "end_header\n"
+    file.write_bytes(head.encode() + points.astype("<f4").tobytes())
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> tuple[Path, Path]:
+    """A result, and the CO3D whose cloud is the result's own surface, five times as large."""
+    root = tmp_path_factory.mktemp("co3d")
+    rgb, mask = mug()
+    folder = root / "data" / "cup" / NAME
+    for name, picture in (("images", rgb), ("masks", mask)):
+        (folder / name).mkdir(parents=True)
+        values = np.asarray(picture)
+        values = values if values.dtype == np.uint8 else (values * 255).astype(np.uint8)
+        for number in (1, 2, 3):
+            Image.fromarray(values).save(folder / name / f"frame{number:06d}.png")
+    photo = folder / "images" / "frame000001.png"
+    result = monoform.reconstruct(photo, mask=folder / "masks" / photo.name, method="inflate")
+    result = replace(result, surface=result.mesh(faces=300, resolution=48, texture=64))
+    result.save(root / "results" / "one")
+    camera = result.camera
+    if camera.model != "pinhole":
+        raise AssertionError("the test needs a pinhole camera")
+    pose = camera.world_from_camera.clone()
+    pose[:, :3, 3] *= 5
+    seen = replace(camera, world_from_camera=pose)
+    write_cloud(folder / "pointcloud.ply", 5 * sample_surface(result.mesh(), 20_000, seed=7)[0])
+    size = [camera.height, camera.width]
+    frames = [
+        {
+            "sequence_name": NAME,
+            "frame_number": number,
+            "image": {"path": f"cup/{NAME}/images/frame{number:06d}.png", "size": size},
+            "mask": {"path": f"cup/{NAME}/masks/frame{number:06d}.png"},
+            "viewpoint": viewpoint(seen, "ndc_isotropic"),
+        }
+        for number in (1, 2, 3)
+    ]
+    write_entries(root / "data" / "cup" / "frame_annotations.jgz", frames)
+    cloud = {"path": f"/of/the/authors/cup/{NAME}/pointcloud.ply", "quality_score": 1.0}
+    write_entries(
+        root / "data" / "cup" / "sequence_annotations.jgz",
+        [{"sequence_name": NAME, "category": "cup", "point_cloud": cloud}],
+    )
+    return root / "results", root / "data"
+
+
+def run(asked: ResultEvaluation) -> tuple[str, dict]:
+    evaluation = evaluation_of("realfusion")
+    assert evaluation is not None
+    return evaluation.run(asked), json.loads((asked.out / "metrics.json").read_text())
+
+
+def test_the_truth_scores_a_hundred(made: tuple[Path, Path], tmp_path: Path) -> None:
+    results, data = made
+    clip = save_clip(tmp_path / "clip")
+    for number, root in enumerate((data, data / "cup")):
+        asked = ResultEvaluation(results=results, out=tmp_path / str(number), size=64, data=root, clip=str(clip))
+        scores = run(asked)[1]["each"]["cup/one"]
+        assert scores["f_0.05_percent"] == pytest.approx(100, abs=0.1)
+        assert scores["chamfer"] < 0.03
+        assert -1 <= scores["clip_held_out"] <= 1
+
+
+@pytest.mark.parametrize("form", [None, "ndc_norm_image_bounds", "ndc_isotropic"])
+def test_a_camera_of_co3d_sees_what_pytorch3d_says(form: str | None) -> None:
+    told = {
+        "R": [[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]],
+        "T": [0.1, -0.2, 4.0],
+        "focal_length": [2.0, 3.0],
+        "principal_point": [0.1, -0.3],
+    } | ({} if form is None else {"intrinsics_format": form})
+    camera = co3d_camera(told, 200, 100)
+    point = np.array([0.3, 0.5, -0.4])
+    x, y, z = point @ np.array(told["R"]) + told["T"]
+    u, v = 2.0 * x / z + 0.1, 3.0 * y / z - 0.3  # +1 is the left and upper border of the shorter side, or of each
+    pixels, depth = camera.project(torch.tensor(point)[None, None])
+    across = 50 if form == "ndc_isotropic" else 100
+    assert pixels[0, 0].tolist() == pytest.approx([100 - u * across, 50 - v * 50])
+    assert float(depth) == pytest.approx(z)
+
+
+def test_another_focal_length_moves_the_result_as_far_as_it_looks_as_large() -> None:
+    generator = np.random.default_rng(0)
+    ball = generator.normal(size=(4000, 3))
+    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    pose = torch.eye(4, dtype=torch.float64)[None].clone()
+    pose[0, 2, 3] = -10
+    near = Camera.from_fov(pose, 0.4, 100, 100)
+    pose = pose.clone()
+    pose[0, 2, 3] = -20
+    far = replace(Camera.from_fov(pose, 0.4, 100, 100), world_from_camera=pose)
+    far = replace(far, intrinsics=far.intrinsics * torch.tensor([[2.0], [2.0], [1.0]]))
+    far.intrinsics[0, :2, 2] = 50
+    moved = apply(through_photo(ball, ball, near, far), ball)
+    assert np.abs(moved - ball).max() < 0.1
+
+
+def test_a_shift_is_scored_as_by_hand() -> None:
+    corners = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
+    shifted = corners + [0.07 * np.sqrt(3), 0, 0]  # the sphere around the box has radius sqrt 3
+    scores = shape_scores(shifted, corners)
+    assert scores["f_0.05"] == 0 and scores["f_0.1"] == 1 and scores["chamfer"] == pytest.approx(0.07)
+
+
+def test_what_cannot_be_measured_is_one_sentence(made: tuple[Path, Path], tmp_path: Path) -> None:
+    results, data = made
+    entry = json.loads(gzip.decompress((data / "cup" / "frame_annotations.jgz").read_bytes()))[0]
+    for number, (content, said) in enumerate(
+        (
+            (b"no gzip", "cannot be unpacked"),
+            (gzip.compress(b'[{"a": 1}, '), "cannot be read as a list"),
+            (gzip.compress(json.dumps([entry | {"viewpoint": {"R": [[1]]}}]).encode()), "no 'focal_length'"),
+            (gzip.compress(json.dumps([entry | {"image": {"path": "../x", "size": [4, 4]}}]).encode()), "the path"),
+            (gzip.compress(b"[]"), "none of CO3D's"),
+            (None, "holds no frame_annotations"),
+        )
+    ):
+        folder = tmp_path / str(number) / "cup"
+        folder.mkdir(parents=True)
+        if content is not None:
+            (folder / "frame_annotations.jgz").write_bytes(content)
+        with pytest.raises(InputError, match=said):
+            run(ResultEvaluation(results=results, out=tmp_path / "out", data=folder.parent))
+    assert not (tmp_path / "out").exists()
