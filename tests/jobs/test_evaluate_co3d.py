@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,7 +149,7 @@ def test_another_focal_length_moves_the_result_as_far_as_it_looks_as_large() -> 
 
 def test_a_shift_is_scored_as_by_hand() -> None:
     corners = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
-    shifted = corners + [0.07 * np.sqrt(3), 0, 0]  # the sphere around the box has radius sqrt 3
+    shifted = corners + np.array([0.07 * np.sqrt(3), 0, 0])  # the sphere around the box has radius sqrt 3
     scores = shape_scores(shifted, corners)
     assert scores["f_0.05"] == 0 and scores["f_0.1"] == 1 and scores["chamfer"] == pytest.approx(0.07)
 
@@ -173,3 +174,9 @@ def test_what_cannot_be_measured_is_one_sentence(made: tuple[Path, Path], tmp_pa
         with pytest.raises(InputError, match=said):
             run(ResultEvaluation(results=results, out=tmp_path / "out", data=folder.parent))
     assert not (tmp_path / "out").exists()
+    for cloud, said in ((b"ply\nformat", "cannot be read as points"), (b"", "cannot be read as points")):
+        damaged = tmp_path / "damaged"
+        shutil.copytree(data, damaged, dirs_exist_ok=True)
+        (damaged / "cup" / NAME / "pointcloud.ply").write_bytes(cloud)
+        with pytest.raises(InputError, match=said):
+            run(ResultEvaluation(results=results, out=tmp_path / "cloud", data=damaged))

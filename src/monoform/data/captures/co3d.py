@@ -145,11 +145,13 @@ def _cloud(entry: Mapping[str, Any], folder: Path) -> Path:
 def _place(path: str, folder: Path) -> Path:
     """A file that is told from CO3D's folder; some of its paths begin at the root of its authors' machine."""
     parts = PurePosixPath(path).parts
+    if ".." in parts:
+        raise ValueError(f"the path {path[:60]}")
     if folder.name in parts:
-        parts = parts[len(parts) - 1 - parts[::-1].index(folder.name) + 1 :]
+        parts = parts[len(parts) - parts[::-1].index(folder.name) :]
     elif parts[:1] != ("/",):
         parts = parts[1:]
-    if not parts or ".." in parts or PurePosixPath(*parts).is_absolute():
+    if not parts or parts[0] == "/":
         raise ValueError(f"the path {path[:60]}")
     return folder.joinpath(*parts)
 
