@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,8 +20,9 @@ import monoform
 from monoform import InputError
 from monoform.camera import Camera
 from monoform.data.captures.co3d import co3d_camera
+from monoform.guidance.clip import DEVIATION, MEAN
 from monoform.jobs.evaluate import evaluation_of
-from monoform.jobs.evaluate_co3d import through_photo
+from monoform.jobs.evaluate_co3d import against_sequence, matches, through_photo
 from monoform.jobs.evaluate_results import ResultEvaluation
 from monoform.mesh import sample_surface
 from monoform.metrics.alignment import apply, shape_scores
@@ -70,8 +72,7 @@ def made(tmp_path_factory) -> tuple[Path, Path]:
     result = replace(result, surface=result.mesh(faces=300, resolution=48, texture=64))
     result.save(root / "results" / "one")
     camera = result.camera
-    if camera.model != "pinhole":
-        raise AssertionError("the test needs a pinhole camera")
+    assert camera.model == "pinhole"
     pose = camera.world_from_camera.clone()
     pose[:, :3, 3] *= 5
     seen = replace(camera, world_from_camera=pose)
@@ -111,6 +112,32 @@ def test_the_truth_scores_a_hundred(made: tuple[Path, Path], tmp_path: Path) -> 
         assert scores["f_0.05_percent"] == pytest.approx(100, abs=0.1)
         assert scores["chamfer"] < 0.03
         assert -1 <= scores["clip_held_out"] <= 1
+
+
+class Pixels:
+    """In CLIP's place: where a picture is not white, from -1 to 1, is its feature."""
+
+    config = SimpleNamespace(vision_config=SimpleNamespace(image_size=32))
+    device = torch.device("cpu")
+
+    def get_image_features(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        white = (1 - torch.tensor(MEAN)) / torch.tensor(DEVIATION)
+        differs = (pixel_values - white[:, None, None]).abs().amax(1) > 0.1
+        return (2.0 * differs - 1).flatten(1)
+
+
+def test_held_out_photos_are_compared_in_their_cameras(made: tuple[Path, Path]) -> None:
+    results, data = made
+    result = monoform.load(results / "one")
+    match = matches(data, {"one": str(data / "cup" / NAME / "images" / "frame000001.png")})["one"]
+    asked = {"clip": Pixels(), "held_out": 8, "seed": 0}
+    right = against_sequence(result, result.mesh(), match, **asked)["clip_held_out"]
+    assert right > 0.9
+    aside = replace(match.frame.camera, intrinsics=match.frame.camera.intrinsics.clone())
+    aside.intrinsics[0, 0, 2] += 0.25 * aside.width
+    moved = [each if each is match.frame else replace(each, camera=aside) for each in match.sequence.frames]
+    wrong = replace(match, sequence=replace(match.sequence, frames=moved))
+    assert against_sequence(result, result.mesh(), wrong, **asked)["clip_held_out"] < right - 0.3
 
 
 @pytest.mark.parametrize("form", [None, "ndc_norm_image_bounds", "ndc_isotropic"])
