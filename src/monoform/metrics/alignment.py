@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial import cKDTree
@@ -37,7 +39,7 @@ def aligned(
     for _ in range(ROUNDS):
         there = other.query(scale * some @ turn.T + shift)[1]
         back = own.query((marks - shift) @ turn / scale)[1]
-        before = (scale, turn, shift)
+        before: tuple[Any, ...] = (scale, turn, shift)
         scale, turn, shift = similarity(np.r_[some, points[back]], np.r_[reference[there], marks])
         if max(np.abs(a - b).max() for a, b in zip(before, (scale, turn, shift), strict=True)) < SETTLED:
             break
