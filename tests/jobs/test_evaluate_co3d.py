@@ -25,7 +25,7 @@ from monoform.jobs.evaluate import evaluation_of
 from monoform.jobs.evaluate_co3d import against_sequence, matches, through_photo
 from monoform.jobs.evaluate_results import ResultEvaluation
 from monoform.mesh import sample_surface
-from monoform.metrics.alignment import apply, shape_scores
+from monoform.metrics.alignment import apply, shape_scores, without_strays
 
 NAME = "12_34_56"
 
@@ -181,6 +181,55 @@ def test_a_shift_is_scored_as_by_hand() -> None:
     assert scores["f_0.05"] == 0 and scores["f_0.1"] == 1 and scores["chamfer"] == pytest.approx(0.07)
 
 
+def test_stray_points_change_neither_unit_nor_scores(made: tuple[Path, Path]) -> None:
+    results, data = made
+    result = monoform.load(results / "one")
+    match = matches(data, {"one": str(data / "cup" / NAME / "images" / "frame000001.png")})["one"]
+    generator = np.random.default_rng(0)
+    cloud = match.sequence.points()
+    strays = generator.normal(size=(len(cloud) // 200, 3)) * 1000
+    kept, radius = without_strays(np.r_[cloud, strays])
+    assert np.array_equal(kept, cloud) and radius == without_strays(cloud)[1]
+    ball = generator.normal(size=(50_000, 3))
+    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    assert without_strays(3 * ball + 7)[1] == pytest.approx(3, rel=0.01)
+    scores = []
+    for number, points in enumerate((cloud, np.r_[cloud, strays])):
+        file = data / f"{number}.ply"
+        write_cloud(file, points)
+        given = replace(match, sequence=replace(match.sequence, cloud=file))
+        scores.append(against_sequence(result, result.mesh(), given, clip=None, held_out=8, seed=0))
+    assert scores[1]["f_0.05_percent"] > 99.9
+    assert scores[1]["chamfer"] == pytest.approx(scores[0]["chamfer"], rel=0.1)
+
+
+def test_a_photo_from_elsewhere_is_found_by_the_folder_of_its_result(made: tuple[Path, Path]) -> None:
+    data = made[1]
+    sources = {
+        f"{NAME}/one": "/elsewhere/frame000002.jpg",
+        f"{NAME}/two": "",
+        f"{NAME}/three": "frame000009.png",
+        "four": "/elsewhere/frame000002.png",
+    }
+    found = matches(data, sources)
+    assert set(found) == {f"{NAME}/one"}
+    assert found[f"{NAME}/one"].frame.number == 2 and found[f"{NAME}/one"].sequence.name == NAME
+
+
+def test_an_orthographic_result_goes_where_the_annotated_camera_sees_it_as_large() -> None:
+    generator = np.random.default_rng(0)
+    ball = generator.normal(size=(4000, 3))
+    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    pose = torch.eye(4, dtype=torch.float64)[None].clone()
+    pose[0, 2, 3] = -50
+    seen = Camera.from_fov(pose, 0.1, 200, 100)
+    flat = replace(seen, model="orthographic", intrinsics=seen.intrinsics.clone())
+    flat.intrinsics[0, [0, 1], [0, 1]] = 2 * seen.intrinsics[0, 1, 1] / 50
+    half = 0.5 * ball  # twice as many pixels for a unit, so that half the size looks the same
+    moved = apply(through_photo(half, ball, flat, seen), half)
+    assert np.abs(moved - ball).max() < 0.05
+
+
 def test_what_cannot_be_measured_is_one_sentence(made: tuple[Path, Path], tmp_path: Path) -> None:
     results, data = made
     entry = json.loads(gzip.decompress((data / "cup" / "frame_annotations.jgz").read_bytes()))[0]
@@ -201,7 +250,10 @@ def test_what_cannot_be_measured_is_one_sentence(made: tuple[Path, Path], tmp_pa
         with pytest.raises(InputError, match=said):
             run(ResultEvaluation(results=results, out=tmp_path / "out", data=folder.parent))
     assert not (tmp_path / "out").exists()
-    for cloud, said in ((b"ply\nformat", "cannot be read as points"), (b"", "cannot be read as points")):
+    write_cloud(tmp_path / "flat.ply", np.ones((50, 3)))
+    flat = (tmp_path / "flat.ply").read_bytes()
+    unread = "cannot be read as points"
+    for cloud, said in ((b"ply\nformat", unread), (b"", unread), (flat, "all its points in one place")):
         damaged = tmp_path / "damaged"
         shutil.copytree(data, damaged, dirs_exist_ok=True)
         (damaged / "cup" / NAME / "pointcloud.ply").write_bytes(cloud)

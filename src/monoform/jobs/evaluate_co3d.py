@@ -16,10 +16,11 @@ from ..camera import Camera
 from ..data.captures.co3d import Co3dSequence, Frame, read_sequences
 from ..data.captures.photos import camera_of_size
 from ..data.images.fitting import padded
+from ..errors import InputError
 from ..guidance.clip import picture_features
 from ..mesh import Mesh, sample_surface
 from ..mesh.texture import to_bytes
-from ..metrics.alignment import aligned, apply, shape_scores
+from ..metrics.alignment import aligned, apply, shape_scores, without_strays
 from ..render import render_mesh
 from ..scene import Photo, Reconstruction
 from ..scene.photo_camera import working_camera
@@ -80,21 +81,24 @@ def against_sequence(
         seed: of the points.
 
     Returns:
-        f_0.05_percent, f_0.1_percent: F-scores times 100, where the sphere around the cloud's box has radius 1.
-        chamfer: mean of both directions' mean distances, there.
+        f_0.05_percent, f_0.1_percent: F-scores times 100, in the unit of `without_strays`.
+        chamfer: mean of both directions' mean distances, in that unit.
         clip_held_out: mean cosine of CLIP's features of held-out photos' objects and of the mesh in their cameras.
 
     Raises:
-        InputError: the cloud or a held-out photo cannot be read, or the photo has another shape than the frame.
+        InputError: the cloud or a held-out photo cannot be read, the cloud is one place, or the photo has another shape
+            than the frame.
     """
-    cloud = match.sequence.points()
+    cloud, radius = without_strays(match.sequence.points())
+    if radius == 0:
+        raise InputError(f"{match.sequence.cloud} has all its points in one place; copy it again from the data set.")
     chosen = np.random.default_rng(seed).permutation(len(cloud))[:POINTS]
     cloud, points = cloud[np.sort(chosen)], sample_surface(mesh, POINTS, seed=seed)[0]
     photo = result.photo
     seen = camera_of_size(match.frame.camera, (photo.width, photo.height), match.frame.image)
     world = through_photo(points, cloud, result.camera, seen)
     world = aligned(apply(world, points), cloud, placed=True) @ world
-    shape = shape_scores(apply(world, points), cloud)
+    shape = shape_scores(apply(world, points), cloud, radius=radius)
     found = {f"{name}_percent": 100 * shape[name] for name in ("f_0.05", "f_0.1")} | {"chamfer": shape["chamfer"]}
     others = _held_out(match, held_out)
     if clip is not None and others:

@@ -12,6 +12,7 @@ from ..mesh.solid.alignment import similarity
 from .shape import nearest
 
 ROUNDS, MATCHED, SETTLED = 30, 2_000, 1e-4
+STRAY_PERCENT, STRAY_FACTOR = 1.0, 1.5  # what a cloud may hold of points far from its object; how far, in radii
 
 
 def apply(transform: Float[np.ndarray, "4 4"], points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
@@ -48,13 +49,36 @@ def aligned(
     return result
 
 
-def shape_scores(points: Float[np.ndarray, "n 3"], reference: Float[np.ndarray, "m 3"]) -> dict[str, float]:
-    """F-scores and Chamfer-L1 in the frame where the sphere around the reference's box has radius 1.
+def without_strays(cloud: Float[np.ndarray, "n 3"]) -> tuple[Float[np.ndarray, "m 3"], float]:
+    """A measured cloud without its stray points, and its radius, of which they have no part.
+
+    The radius is that of the sphere around the middle of the box between the cloud's percentiles 1 and 99 of each axis,
+    that holds 99 % of the points. Points farther than 1.5 radii from the middle are left out, then it is found again.
+    """
+    distances, radius = _sphere(cloud)
+    kept = cloud[distances <= STRAY_FACTOR * radius]
+    return kept, _sphere(kept)[1]
+
+
+def _sphere(cloud: Float[np.ndarray, "n 3"]) -> tuple[Float[np.ndarray, " n"], float]:
+    """Distances from the middle, and the radius."""
+    low, high = np.percentile(cloud, (STRAY_PERCENT, 100 - STRAY_PERCENT), axis=0)
+    distances = np.linalg.norm(cloud - 0.5 * (low + high), axis=1)
+    return distances, float(np.percentile(distances, 100 - STRAY_PERCENT))
+
+
+def shape_scores(
+    points: Float[np.ndarray, "n 3"], reference: Float[np.ndarray, "m 3"], *, radius: float | None = None
+) -> dict[str, float]:
+    """F-scores and Chamfer-L1 in the unit of a radius.
 
     The same as `monoform.metrics.f_score` and `chamfer`, with each direction's nearest distances found once.
+
+    Args:
+        radius: by default that of the sphere around the reference's box.
     """
-    center = 0.5 * (reference.min(0) + reference.max(0))
-    radius = np.linalg.norm(reference - center, axis=1).max()
+    if radius is None:
+        radius = float(np.linalg.norm(reference - 0.5 * (reference.min(0) + reference.max(0)), axis=1).max())
     there, back = nearest(points, reference)[0] / radius, nearest(reference, points)[0] / radius
     result = {}
     for threshold in (0.05, 0.1):
