@@ -60,6 +60,13 @@ class Reconstruct(ResultOptions):
     NAME_mask.png. Default: the photo's alpha, else found automatically."""
     matting: str = "auto"
     """How a mask is found: auto, rembg (optional package), network or grabcut."""
+    box: str | None = None
+    """X,Y,W,H: left, top, width and height of a box with the whole object of a single photo in it, in pixels of the
+    upright photo; helps to find its mask."""
+    point: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """X,Y of a pixel that is the object's and is to be kept in the mask; may be given several times."""
+    not_: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="not")] = ()
+    """X,Y of a pixel that is not the object's and is to be left out of the mask; may be given several times."""
     focal: float | None = None
     """Focal length in pixels of the original photo. Default: from EXIF, else the method's assumption."""
     seed: int = 0
@@ -93,6 +100,7 @@ def run(words: list[str]) -> int:
     from ..jobs.posed_photos import PosedPhotos
     from ..jobs.reconstruct import ReconstructOptions
     from ..jobs.seeds import seeded
+    from ..matting import Hints
     from .main import begin
     from .settings import parse_overrides
 
@@ -105,6 +113,7 @@ def run(words: list[str]) -> int:
     options = ReconstructOptions(
         method=asked.method,
         matting=asked.matting,
+        hints=Hints.read(asked.box, asked.point, asked.not_),
         focal=asked.focal,
         **asked.of_results(),
         seed=asked.seed,
@@ -119,6 +128,8 @@ def run(words: list[str]) -> int:
     else:
         posed = PosedPhotos(asked.views, asked.frame, asked.up)
         items = [Item(posed, asked.out / safe_name(posed.name), asked.mask)]
+    if options.hints and len(items) > 1:
+        raise InputError(f"--box, --point and --not are for a single photo, and {len(items)} are given.")
     items = seeded(items, many, asked.seed) if many > 1 else items
     if len(items) > 1:
         require_place(asked.out)

@@ -17,7 +17,7 @@ from ..camera import Camera
 from ..devices import device_named
 from ..errors import InputError
 from ..inputs.download import shown_url
-from ..matting import segment
+from ..matting import Hints, segment
 from ..mesh import Mesh
 from ..mesh.texture import to_bytes
 from ..methods import create
@@ -55,6 +55,7 @@ class ReconstructOptions:
     Attributes:
         method: name of the method; see `monoform models`.
         matting: how a mask is found where none is given: "auto", "rembg", "network" or "grabcut".
+        hints: where the object is, for finding its mask.
         focal: focal length in pixels of the original photo; None: from EXIF, else the method's assumption.
         faces: number of triangles of the mesh.
         texture: side of the texture in pixels.
@@ -69,6 +70,7 @@ class ReconstructOptions:
 
     method: str = DEFAULT_METHOD
     matting: str = "auto"
+    hints: Hints = Hints()
     focal: float | None = None
     faces: int = 20_000
     texture: int = 1024
@@ -101,6 +103,9 @@ def reconstruct(
     mask: object = None,
     method: str = DEFAULT_METHOD,
     matting: str = "auto",
+    box: Sequence[float] | None = None,
+    points: Sequence[Sequence[float]] = (),
+    not_points: Sequence[Sequence[float]] = (),
     focal: float | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -114,6 +119,9 @@ def reconstruct(
         mask: the same kinds, white where the object is; None: the photo's alpha, else found by `matting`.
         method: name of the method.
         matting: "auto", "rembg", "network" or "grabcut".
+        box: left, top, width and height of a box with the whole object in it, in pixels of the upright photo.
+        points: on the object, each across and down in pixels of the upright photo.
+        not_points: on what is not the object.
         focal: focal length in pixels of the original photo, where known.
         seed: of all randomness.
         device: where networks compute: "cpu", "cuda", "mps", or "auto", the first of the others that is there.
@@ -123,7 +131,13 @@ def reconstruct(
         InputError: the photo, the mask or an option cannot be used; the sentence says why.
     """
     options = ReconstructOptions(
-        method=method, matting=matting, focal=focal, seed=seed, overrides=overrides, device=device
+        method=method,
+        matting=matting,
+        hints=Hints.given(box, points, not_points),
+        focal=focal,
+        seed=seed,
+        overrides=overrides,
+        device=device,
     )
     return _reconstruct(photo, mask, options, Timings())
 
@@ -201,6 +215,8 @@ def request(photo: object, mask: object, options: ReconstructOptions) -> dict[st
     del asked["device"]
     if not options.measured:  # results of before measured nothing
         del asked["measured"]
+    if not options.hints:  # nor had any hints
+        del asked["hints"]
     return json.loads(json.dumps(asked, default=str))  # tuples become lists, as they are read again
 
 
@@ -226,6 +242,8 @@ def _reconstruct(photo: object, mask: object, options: ReconstructOptions, timin
 
 def _views(photo: object, mask: object, options: ReconstructOptions, timings: Timings) -> list[View]:
     if isinstance(photo, PosedPhotos):
+        if options.hints:
+            raise InputError("A box and points are for one photo: with several views, give masks instead.")
         if mask is not None and not Path(str(mask)).is_dir():
             raise InputError(f"{mask} is no folder: several views need a folder with a mask for each.")
         with timings("open"):
@@ -233,7 +251,7 @@ def _views(photo: object, mask: object, options: ReconstructOptions, timings: Ti
     with timings("open"):
         opened = photo if isinstance(photo, Photo) else Photo.open(photo, mask=mask)
     with timings("mask"):
-        masked = segment(opened, backend=options.matting, device=options.device)
+        masked = segment(opened, backend=options.matting, device=options.device, hints=options.hints)
     return [View(masked, _known_camera(masked, options.focal))]
 
 

@@ -8,16 +8,26 @@ from functools import partial
 from ..errors import InputError
 from ..scene import Photo
 from .grabcut import grabcut_mask
+from .hints import Hints
 from .network import has_weights, network_mask, network_probability, unsure_sides
 from .rembg import rembg_mask
 
-__all__ = ["BACKENDS", "grabcut_mask", "network_mask", "network_probability", "rembg_mask", "segment", "unsure_sides"]
+__all__ = [
+    "BACKENDS",
+    "Hints",
+    "grabcut_mask",
+    "network_mask",
+    "network_probability",
+    "rembg_mask",
+    "segment",
+    "unsure_sides",
+]
 
 FOUND = "The mask was found automatically: look at mask.png."
 BACKENDS = ("auto", "rembg", "grabcut", "network")
 
 
-def segment(photo: Photo, *, backend: str = "auto", device: str = "cpu") -> Photo:
+def segment(photo: Photo, *, backend: str = "auto", device: str = "cpu", hints: Hints | None = None) -> Photo:
     """The photo with a mask: its own where it has one, else one found by `backend`.
 
     Args:
@@ -25,27 +35,38 @@ def segment(photo: Photo, *, backend: str = "auto", device: str = "cpu") -> Phot
         backend: "rembg" (the optional package), "network" (monoform's own, with its weights), "grabcut" (no network),
             or "auto": the first of these that is there.
         device: where monoform's own network computes.
+        hints: where the object is, in pixels of the original.
 
     Raises:
-        InputError: no object can be told from the background, or the backend is not known or not installed.
+        InputError: hints are given that do not fit the photo, or that nothing can use; no object can be told from the background, or the backend is not known or not installed.
     """
     if backend not in BACKENDS:
         raise InputError(f"There is no matting backend {backend!r}: choose one of {', '.join(BACKENDS)}.")
+    hints = hints or Hints()
     if photo.mask is not None:
+        if hints:
+            raise InputError(f"A box and points help to find a mask, and {photo.source} has one: leave them out.")
         return photo
+    if backend == "rembg" and hints:
+        raise InputError("rembg takes no box and no points: choose --matting network or grabcut.")
     if backend == "auto":
-        backend = _first_there()
-    finders = {"rembg": rembg_mask, "network": partial(network_mask, device=device), "grabcut": grabcut_mask}
+        backend = _first_there(hinted=bool(hints))
+    placed = hints.on(photo)
+    finders = {
+        "rembg": rembg_mask,
+        "network": partial(network_mask, device=device, hints=placed),
+        "grabcut": partial(grabcut_mask, hints=placed),
+    }
     mask = finders[backend](photo.rgb)  # type: ignore[operator]
     if not 0.002 < float((mask > 0.5).mean()) < 0.98:
         raise InputError(
             f"No object can be told from the background in {photo.source}: give a mask with --mask FILE, "
-            "or a photo whose background is plainer."
+            "say where it is with --box or --point, or give a photo whose background is plainer."
         )
     return photo.with_mask(mask, backend, (FOUND,), unsure=unsure_sides(photo.rgb, mask, device=device))
 
 
-def _first_there() -> str:
-    if importlib.util.find_spec("rembg"):
+def _first_there(*, hinted: bool) -> str:
+    if not hinted and importlib.util.find_spec("rembg"):
         return "rembg"
     return "network" if has_weights() else "grabcut"

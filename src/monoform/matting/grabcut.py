@@ -12,6 +12,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from .guided import guided_filter
+from .hints import DOT_BESIDE, Hints
 
 SIDE = 320
 GEODESIC_SIDE = 96
@@ -20,18 +21,25 @@ PLAIN = 0.012
 LAB_RANGE = np.array([100, 128, 128], np.float32)
 
 
-def grabcut_mask(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+def grabcut_mask(rgb: Float[np.ndarray, "h w 3"], *, hints: Hints | None = None) -> Float[np.ndarray, "h w"]:
     """Coverage of the object, 0..1; the object is taken to differ from what lies along the photo's borders.
 
     Bars of one colour around the picture are recognised and left out. Deterministic.
+
+    Args:
+        rgb: colours, 0..1.
+        hints: where the object is, in pixels of `rgb`.
     """
-    return mask_by_cut(rgb, content_box(rgb), lambda small: _saliency_labels(border_saliency(small)))
+    hints = hints or Hints()
+    region = hints.region(content_box(rgb), rgb.shape)
+    return mask_by_cut(rgb, region, lambda small: _saliency_labels(border_saliency(small)), hints)
 
 
 def mask_by_cut(
     rgb: Float[np.ndarray, "h w 3"],
     box: tuple[int, int, int, int],
     labels: Callable[[Float[np.ndarray, "hs ws 3"]], UInt8[np.ndarray, "hs ws"]],
+    hints: Hints,
 ) -> Float[np.ndarray, "h w"]:
     """Coverage of the object, 0..1: GrabCut at a working size from first labels, then the photo's own edges.
 
@@ -39,13 +47,16 @@ def mask_by_cut(
         rgb: colours, 0..1.
         box: left, top, right and bottom of the part that may hold the object.
         labels: gives GrabCut's first labels (cv2.GC_*) of that part, reduced to at most 320 pixels.
+        hints: where the object is, in pixels of `rgb`; they stand above the labels.
     """
     x0, y0, x1, y1 = box
     content = rgb[y0:y1, x0:x1]
     scale = min(1.0, SIDE / max(content.shape[:2]))
     size = (max(8, round(content.shape[1] * scale)), max(8, round(content.shape[0] * scale)))
     small = cv2.resize(content, size, interpolation=cv2.INTER_AREA)
-    coarse = _object_parts(_cut(small, labels(small))) & ~_plain_background(small)
+    seeds = hints.seeds(box, small.shape)
+    cut = _object_parts(_cut(small, hints.labels(labels(small), small, box)), seeds)
+    coarse = cut & ~(_plain_background(small) & (seeds <= 0))
     mask = cv2.resize(coarse.astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
     full = np.zeros(rgb.shape[:2], np.float32)
     full[y0:y1, x0:x1] = _sharpened(content, mask, scale)
@@ -179,15 +190,39 @@ def _plain_background(rgb: np.ndarray) -> Bool[np.ndarray, "h w"]:
     return ndimage.binary_propagation(ndimage.binary_opening(plain), mask=plain)
 
 
-def _object_parts(inside: np.ndarray) -> Bool[np.ndarray, "h w"]:
-    """The largest part, and others of at least a fifth of its size; thin bridges to the background are cut."""
+def _object_parts(inside: np.ndarray, seeds: np.ndarray) -> Bool[np.ndarray, "h w"]:
+    """The largest part, and others of at least a fifth of its size; thin bridges to the background are cut.
+
+    With seeds of the object the parts that hold one, thin ones too; holes that hold a seed of what is not the object
+    stay open, and a part all around such a dot goes where another one is left.
+    """
     opened = ndimage.binary_opening(inside, iterations=1)
     labels, count = ndimage.label(opened)
-    if count == 0:
+    named = seeds > 0
+    if named.any():
+        kept = named | (opened & ndimage.binary_propagation(named & inside, mask=inside))
+    elif count == 0:
         return inside
-    sizes = np.bincount(labels.ravel())[1:]
-    kept = np.isin(labels, np.flatnonzero(sizes >= 0.2 * sizes.max()) + 1)
+    else:
+        sizes = _without_refused(np.bincount(labels.ravel())[1:], labels, seeds == DOT_BESIDE)
+        kept = np.isin(labels, np.flatnonzero(sizes >= 0.2 * sizes.max()) + 1)
     kept = ndimage.binary_propagation(kept, mask=inside & ndimage.binary_dilation(kept, iterations=4))
     holes, hole_count = ndimage.label(~kept)
     hole_sizes = np.bincount(holes.ravel(), minlength=hole_count + 1)
+    hole_sizes[np.unique(holes[seeds < 0])] = inside.size
     return kept | ((holes > 0) & (hole_sizes[holes] < 0.004 * kept.sum()))
+
+
+def _without_refused(sizes: np.ndarray, labels: np.ndarray, dots: np.ndarray) -> np.ndarray:
+    """Sizes of the labelled parts, 0 for those that surround a dot, unless little else is there."""
+    if not dots.any():
+        return sizes
+    spots, count = ndimage.label(dots)
+    left = sizes.copy()
+    for spot in range(1, count + 1):
+        inner = spots == spot
+        ring = labels[ndimage.binary_dilation(inner, iterations=3) & ~ndimage.binary_dilation(inner, iterations=2)]
+        part = int(np.bincount(ring).argmax()) if len(ring) else 0
+        if part and (ring == part).mean() > 0.7:
+            left[part - 1] = 0
+    return left if left.max() >= 0.2 * sizes.max() else sizes

@@ -19,6 +19,7 @@ from ..training.weights import architecture_of, pretrained
 from ..weights import shipped
 from ..workers import one_thread
 from .grabcut import border_saliency, content_box, mask_by_cut
+from .hints import Hints
 from .lite import LiteMattingConfig, LiteMattingNet, unit
 
 WEIGHTS = shipped()["matting"].folder
@@ -177,7 +178,11 @@ def _mirrored(box: Letterbox) -> Letterbox:
 
 
 def network_mask(
-    rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGHTS, device: str = "cpu"
+    rgb: Float[np.ndarray, "h w 3"],
+    *,
+    weights: str | Path = WEIGHTS,
+    device: str = "cpu",
+    hints: Hints | None = None,
 ) -> Float[np.ndarray, "h w"]:
     """Coverage of the object, 0..1: the network and the borders say where, GrabCut and the guided filter how far.
 
@@ -189,11 +194,13 @@ def network_mask(
         rgb: colours, 0..1.
         weights: folder, or OWNER/NAME on the Hugging Face hub.
         device: where the network computes.
+        hints: where the object is, in pixels of `rgb`; with a box, the network looks at it and a margin alone.
 
     Raises:
         InputError: the weights are not there, damaged, or of another architecture.
     """
-    x0, y0, x1, y1 = content_box(rgb)
+    hints = hints or Hints()
+    x0, y0, x1, y1 = hints.region(content_box(rgb), rgb.shape)
     probability = _probability(rgb[y0:y1, x0:x1], _net(weights, device))
 
     def labels(small: np.ndarray) -> np.ndarray:
@@ -204,7 +211,7 @@ def network_mask(
         found[evidence < 1 - SURE] = cv2.GC_BGD
         return found
 
-    return mask_by_cut(rgb, (x0, y0, x1, y1), labels)
+    return mask_by_cut(rgb, (x0, y0, x1, y1), labels, hints)
 
 
 def unsure_sides(

@@ -1,0 +1,113 @@
+"""Boxes and points that help to find a mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.command_line import monoform
+from tests.pictures import disc, png
+
+import monoform as package
+from monoform import InputError, Photo
+from monoform.jobs.reconstruct import ReconstructOptions, request
+from monoform.matting import Hints, segment
+from monoform.metrics import mask_iou
+
+LEFT, RIGHT = (70.0, 60.0), (170.0, 60.0)
+
+
+def two_balls():
+    """Two equal balls beside each other: colors, and the mask of each."""
+    rgb, left = disc(240, 120, 36, LEFT)
+    other, right = disc(240, 120, 36, RIGHT)
+    return np.where(right[..., None] > 0, other, rgb), left > 0.5, right > 0.5
+
+
+def found(backend: str, hints: Hints) -> np.ndarray:
+    mask = segment(Photo.open(two_balls()[0]), backend=backend, hints=hints).mask
+    assert mask is not None
+    return mask > 0.5
+
+
+@pytest.mark.parametrize("backend", ["grabcut", "network"])
+@pytest.mark.parametrize(
+    "hints",
+    [
+        Hints(box=(128, 18, 84, 84)),
+        Hints(points=(RIGHT,)),
+        Hints(points=(RIGHT,), not_points=(LEFT,)),
+        Hints(not_points=(LEFT,)),
+    ],
+)
+def test_the_ball_that_is_meant_is_found_alone(backend, hints):
+    _, _, right = two_balls()
+    assert mask_iou(found(backend, hints), right) > 0.9
+
+
+@pytest.mark.parametrize("backend", ["grabcut", "network"])
+def test_nothing_is_taken_outside_a_box(backend):
+    mask = found(backend, Hints(box=(128, 18, 84, 66)))  # the ball reaches down to 96
+    assert mask[40:70, 155:185].all()
+    mask[16:87, 126:215] = False
+    assert not mask.any()
+
+
+def test_a_point_is_kept_in_the_size_of_the_original():
+    rgb, _, right = two_balls()
+    photo = Photo.open(rgb, working_side=120)
+    mask = segment(photo, backend="grabcut", hints=Hints(points=(RIGHT,))).original_mask()
+    assert mask_iou(mask > 0.5, right) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("hints", "said"),
+    [
+        (Hints(points=((241, 3),)), "point 241,3 lies outside the photo of 240 x 120"),
+        (Hints(not_points=((3, -1),)), "point 3,-1 lies outside"),
+        (Hints(box=(200, 0, 41, 20)), "box 200,0,41,20 .* reaches outside"),
+        (Hints(box=(20, 0, 0, 20)), "box 20,0,0,20 is empty"),
+        (Hints(box=(0, 0, 20, 20), points=(RIGHT,)), "point 170,60 lies outside the box 0,0,20,20"),
+    ],
+)
+def test_hints_that_do_not_fit_the_photo_are_refused(hints, said):
+    with pytest.raises(InputError, match=said):
+        segment(Photo.open(two_balls()[0]), backend="grabcut", hints=hints)
+
+
+def test_hints_that_nothing_can_use_are_refused():
+    rgb, left, _ = two_balls()
+    with pytest.raises(InputError, match="has one: leave them out"):
+        segment(Photo.open(rgb, mask=left), hints=Hints(points=(LEFT,)))
+    with pytest.raises(InputError, match="rembg takes no box"):
+        segment(Photo.open(rgb), backend="rembg", hints=Hints(points=(LEFT,)))
+
+
+def test_a_rerun_notices_other_hints():
+    plain = request("photo.jpg", None, ReconstructOptions())
+    assert "hints" not in plain
+    hinted = request("photo.jpg", None, ReconstructOptions(hints=Hints(points=(LEFT,))))
+    assert hinted["hints"] == {"box": None, "points": [[70.0, 60.0]], "not_points": []}
+
+
+def test_python_takes_them():
+    rgb, _, right = two_balls()
+    made = package.reconstruct(rgb, method="inflate", matting="grabcut", points=[RIGHT], not_points=[LEFT])
+    assert mask_iou(made.photo.mask > 0.5, right) > 0.9
+    with pytest.raises(InputError, match=r"box is 1,2,3; give X,Y,W,H"):
+        package.reconstruct(rgb, method="inflate", box=(1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--point", "3;4"), "--point is 3;4; give X,Y, 2 numbers"),
+        (("--box", "1,2,3"), "--box is 1,2,3; give X,Y,W,H, 4 numbers"),
+        (("--not", "1,inf"), "--not is 1,inf; give X,Y"),
+        (("--point", "170,60", "--point", "999,60"), "The point 999,60 lies outside the photo"),
+    ],
+)
+def test_the_command_refuses_in_a_sentence(tmp_path, words, said):
+    (tmp_path / "balls.png").write_bytes(png(two_balls()[0]))
+    done = monoform("reconstruct", tmp_path / "balls.png", "-o", tmp_path / "out", "--method", "inflate", *words)
+    assert done.returncode == 2 and said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
