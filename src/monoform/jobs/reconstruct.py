@@ -70,7 +70,7 @@ class ReconstructOptions:
 
     method: str = DEFAULT_METHOD
     matting: str = "auto"
-    hints: Hints = Hints()
+    hints: Hints = field(default_factory=Hints)
     focal: float | None = None
     faces: int = 20_000
     texture: int = 1024
