@@ -38,7 +38,8 @@ def segment(photo: Photo, *, backend: str = "auto", device: str = "cpu", hints: 
         hints: where the object is, in pixels of the original.
 
     Raises:
-        InputError: hints are given that do not fit the photo, or that nothing can use; no object can be told from the background, or the backend is not known or not installed.
+        InputError: hints are given that do not fit the photo, or that nothing can use;
+            no object can be told from the background, or the backend is not known or not installed.
     """
     if backend not in BACKENDS:
         raise InputError(f"There is no matting backend {backend!r}: choose one of {', '.join(BACKENDS)}.")
