@@ -65,6 +65,7 @@ CASES: dict[str, tuple[Callable[[], object], list[str]]] = {
     "one mask for two": (lambda: (mug(), picture("mask.png")), ["mug.png", "mug.png", "--mask", "mask.png"]),
     "method": (mug, ["mug.png", "--method", "inflat"]),
     "matting": (mug, ["mug.png", "--matting", "magic"]),
+    "point outside": (lambda: picture("wall.png"), ["wall.png", "--point", "999,60"]),
     "option": (mug, ["mug.png", "--method", "inflate", "--set", "depth=2"]),
     "option type": (mug, ["mug.png", "--method", "inflate", "--set", "thickness=fat"]),
     "option range": (mug, ["mug.png", "--method", "inflate", "--set", "thickness=9"]),
