@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from functools import partial
+
+import numpy as np
+from jaxtyping import Float
 
 from ..errors import InputError
 from ..scene import Photo
@@ -53,12 +57,12 @@ def segment(photo: Photo, *, backend: str = "auto", device: str = "cpu", hints: 
     if backend == "auto":
         backend = _first_there(hinted=bool(hints))
     placed = hints.on(photo)
-    finders = {
+    finders: dict[str, Callable[[Float[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]] = {
         "rembg": rembg_mask,
         "network": partial(network_mask, device=device, hints=placed),
         "grabcut": partial(grabcut_mask, hints=placed),
     }
-    mask = finders[backend](photo.rgb)  # type: ignore[operator]
+    mask = finders[backend](photo.rgb)
     if not 0.002 < float((mask > 0.5).mean()) < 0.98:
         raise InputError(
             f"No object can be told from the background in {photo.source}: give a mask with --mask FILE, "

@@ -49,9 +49,9 @@ class Hints:
             InputError: one has not the numbers that it needs.
         """
         return cls(
-            None if box is None else _numbers("box", box, 4),  # type: ignore[arg-type]
-            tuple(_numbers("points", each, 2) for each in points),  # type: ignore[misc]
-            tuple(_numbers("not_points", each, 2) for each in not_points),  # type: ignore[misc]
+            None if box is None else _box("box", box),
+            tuple(_point("points", each) for each in points),
+            tuple(_point("not_points", each) for each in not_points),
         )
 
     @classmethod
@@ -62,9 +62,9 @@ class Hints:
             InputError: one is not the numbers that it should be.
         """
         return cls(
-            None if box is None else _numbers("--box", box.split(","), 4),  # type: ignore[arg-type]
-            tuple(_numbers("--point", each.split(","), 2) for each in points),  # type: ignore[misc]
-            tuple(_numbers("--not", each.split(","), 2) for each in not_points),  # type: ignore[misc]
+            None if box is None else _box("--box", box.split(",")),
+            tuple(_point("--point", each.split(",")) for each in points),
+            tuple(_point("--not", each.split(",")) for each in not_points),
         )
 
     def on(self, photo: Photo) -> Hints:
@@ -93,7 +93,8 @@ class Hints:
 
         box = None
         if self.box is not None:
-            box = (*moved((self.box[:2],))[0], self.box[2] * sx, self.box[3] * sy)
+            left, top, width, height = self.box
+            box = (left - x0) * sx, (top - y0) * sy, width * sx, height * sy
         return Hints(box, moved(self.points), moved(self.not_points))
 
     def region(self, content: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
@@ -167,14 +168,25 @@ def _radius(shape: tuple[int, ...]) -> int:
     return max(1, round(DOT * min(shape[:2])))
 
 
-def _numbers(what: str, values: Sequence[object], count: int) -> tuple[float, ...]:
+def _point(what: str, values: object) -> Point:
+    x, y = _numbers(what, values, "X,Y")
+    return x, y
+
+
+def _box(what: str, values: object) -> Box:
+    left, top, width, height = _numbers(what, values, "X,Y,W,H")
+    return left, top, width, height
+
+
+def _numbers(what: str, values: object, form: str) -> list[float]:
+    given = values.tolist() if isinstance(values, np.ndarray) else values
+    count = len(form.split(","))
     try:
-        found = tuple(float(each) for each in values)  # type: ignore[arg-type]
+        found = [float(each) for each in given] if isinstance(given, list | tuple) else []
     except (TypeError, ValueError):
-        found = ()
+        found = []
     if len(found) != count or not all(map(math.isfinite, found)):
-        shown = ",".join(map(str, values)) if isinstance(values, (list, tuple)) else values
-        form = "X,Y" if count == 2 else "X,Y,W,H"
+        shown = ",".join(map(str, given)) if isinstance(given, list | tuple) else given
         raise InputError(f"{what} is {shown}; give {form}, {count} numbers in pixels of the photo.")
     return found
 
