@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,7 @@ from torch import Tensor
 from monoform.camera import orbit
 from monoform.errors import InputError
 from monoform.guidance.stable_diffusion import StableDiffusion
-from monoform.guidance.words import Word
+from monoform.guidance.words import Word, read_word
 from monoform.guidance.zero123 import Zero123
 from monoform.methods.realfusion.config import RealFusionOptions
 from monoform.methods.realfusion.fit_options import PUBLISHED, Compat
@@ -32,6 +33,7 @@ from monoform.methods.realfusion.steps import PriorDraws, choose, prior_view
 from monoform.methods.realfusion.task import FitTask, rays
 from monoform.scene import Reconstruction, View
 from monoform.scene.mesh_field import MeshField
+from monoform.training.checkpoint import Checkpoint
 
 FILES = "@"
 """Begins values that are files of the test."""
@@ -155,6 +157,20 @@ TABLE: dict[str, tuple[str, Any] | tuple[str, Any, dict[str, Any]]] = {
 }
 
 
+def own_checkpoint(path: Path) -> Checkpoint:
+    """A checkpoint of this test, as torch reads one."""
+    content = torch.load(path, weights_only=True)
+    return Checkpoint(**{name: content[name] for name in Checkpoint.__dataclass_fields__})
+
+
+QUICK = {
+    "monoform.training.weights.load_checkpoint": own_checkpoint,
+    "monoform.methods.realfusion.guide.read_word": lru_cache(read_word),
+    "monoform.methods.realfusion.start.STEPS": 30,
+}
+"""What a hundred fits of three steps spend most of their time on, made quick; other tests look at it."""
+
+
 def leaves(asked: Any, before: str = "") -> Iterator[str]:
     """Names of all options, those within others after a dot."""
     for item in dataclasses.fields(asked):
@@ -228,7 +244,11 @@ def outcome(asked: RealFusionOptions) -> dict[str, object]:
         opened["view"] = {"name": name} | more
         return judge
 
-    with patch.object(StableDiffusion, "from_pretrained", open_it), patch.object(Zero123, "from_pretrained", open_view):
+    with ExitStack() as stack:
+        for kind, opener in ((StableDiffusion, open_it), (Zero123, open_view)):
+            stack.enter_context(patch.object(kind, "from_pretrained", opener))
+        for name, instead in QUICK.items():
+            stack.enter_context(patch(name, instead))
         made = RealFusion(asked).reconstruct([view()], generator=torch.Generator().manual_seed(3))
     found = made.field.query(torch.rand(200, 3, generator=torch.Generator().manual_seed(5)) - 0.5)
     run = Path(asked.run) if asked.run else None
