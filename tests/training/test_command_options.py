@@ -137,7 +137,8 @@ def test_flags_and_settings_are_the_same(run: Run) -> None:
 
 def test_pictures_are_written_while_it_trains(run: Run) -> None:
     folder = run("--evaluate-every", "4")
-    assert sorted(path.name for path in (folder / "pictures").iterdir()) == ["ramp_0000004.png", "ramp_0000006.png"]
+    names = ["index.html", "ramp_0000004.png", "ramp_0000006.png"]
+    assert sorted(path.name for path in (folder / "pictures").iterdir()) == names
     pixels = np.asarray(Image.open(folder / "pictures" / "ramp_0000004.png"))
     assert pixels.shape == (2, 5, 3) and pixels[0, :, 0].tolist() == [0, 0, 128, 255, 255]
     assert not (run("--no-write-pictures", name="without") / "pictures").exists()

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..outputs import atomic_file, explained_errors, save_picture, write_error
 from ..progress import Work, shown, work
+from .progress_page import write_page
 
 PICTURES = "pictures"
 
@@ -40,6 +41,7 @@ class MetricLogger:
         self.path, self.pictures = out / "metrics.jsonl", out / PICTURES
         self.active = active
         self.latest: dict[str, float] = {}
+        self._step, self._steps, self._note = first_step, steps, ""
         self._begun = time.perf_counter()
         self._board: Any = _board(out / "tensorboard", first_step) if tensorboard and active else None
         self._open = ExitStack()
@@ -47,6 +49,7 @@ class MetricLogger:
         if not active:
             return
         self.latest = _drop_later_lines(self.path, first_step)
+        self._page()
         if progress:
             self._open.enter_context(shown())
             self._work = self._open.enter_context(work("training", steps, first=first_step, unit="step"))
@@ -66,11 +69,14 @@ class MetricLogger:
         if self._board is not None:
             for name, value in metrics.items():
                 self._board.add_scalar(name, value, step)
-        if self._work is not None and kind == "train":
-            self._work.note = _losses(metrics)
+        if kind == "train":
+            self._note = _losses(metrics)
+            if self._work is not None:
+                self._work.note = self._note
+            self._page()
 
     def show(self, step: int, pictures: Mapping[str, Float[Tensor, "h w 3"]]) -> None:
-        """Write pictures, sRGB 0..1, as NAME_STEP.png."""
+        """Write pictures, sRGB 0..1, as NAME_STEP.png, and a page that shows the latest."""
         for name, picture in pictures.items() if self.active else ():
             pixels = (255 * picture.detach().float().cpu().clamp(0, 1)).round().byte().numpy()
             with explained_errors(self.pictures):
@@ -78,17 +84,25 @@ class MetricLogger:
             save_picture(Image.fromarray(pixels), self.pictures / f"{name}_{step:07d}.png", marked=True)
             if self._board is not None:
                 self._board.add_image(name, pixels, step, dataformats="HWC")
+        self._page()
 
     def advance(self, step: int) -> None:
         """Say how far it is."""
+        self._step = step
         if self._work is not None:
             self._work(step)
 
     def close(self) -> None:
         """Say no more and flush TensorBoard."""
+        with suppress(InputError):  # what has ended the training is what is said
+            self._page(running=False)
         self._open.close()
         if self._board is not None:
             self._board.close()
+
+    def _page(self, *, running: bool = True) -> None:
+        if self.active and self.pictures.is_dir():
+            write_page(self.pictures, step=self._step, steps=self._steps, note=self._note, running=running)
 
 
 def _losses(metrics: dict[str, float]) -> str:

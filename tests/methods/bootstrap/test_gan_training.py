@@ -56,7 +56,7 @@ def test_what_a_training_leaves(cars: Path, tmp_path: Path, capsys: pytest.Captu
     told = " ".join(capsys.readouterr().out.split())
     assert "configuration p3d_car" in told and "training.r1 5.0" in told and "network.palette 3" in told
     shown = ("reals", "fakes", "fakes_alpha", "fakes_depth", "fakes_coordinates", "fakes_normals")
-    names = {path.name for path in (tmp_path / "run" / "pictures").iterdir()}
+    names = {path.name for path in (tmp_path / "run" / "pictures").glob("*.png")}
     assert names == {f"{name}_{step:07}.png" for name in shown for step in (4, 8)}
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     known = {name for line in lines for name in line}

@@ -147,7 +147,7 @@ def test_what_a_training_leaves(tmp_path: Path) -> None:
     photos = photo_folder(tmp_path / "photos")
     options = changed(snapshots=True, evaluate_every=2)
     result = train_pof3d(photos, tmp_path / "run", options.loop(steps=2, device="cpu", progress=False), options)
-    names = {path.name for path in (tmp_path / "run" / "pictures").iterdir()}
+    names = {path.name for path in (tmp_path / "run" / "pictures").glob("*.png")}
     shown = ("reals", "fakes", "fakes_raw", "fakes_depth", "fakes_normals", "poses")
     assert names == {f"{name}_0000002.png" for name in shown}
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
