@@ -21,7 +21,7 @@ class PointPrior:
     """
 
     def __init__(self, pictures: Mapping[str, Float[Tensor, "c i j"]], steps: int = 1000) -> None:
-        self.pictures = dict(pictures)
+        self.known = dict(pictures)
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, steps, dtype=torch.float64) ** 2
         self.alphas_cumprod = (1 - betas).cumprod(0).float()
         self.latent_channels, self.side = next(iter(pictures.values())).shape[:2]
@@ -41,7 +41,7 @@ class PointPrior:
 
     def embed(self, prompts: Sequence[str]) -> Float[Tensor, "b n w"]:
         black = torch.zeros(self.latent_channels, self.side, self.side)
-        return torch.stack([self.pictures.get(text, black).flatten()[None] for text in prompts])
+        return torch.stack([self.known.get(text, black).flatten()[None] for text in prompts])
 
     def predict(
         self, latents: Float[Tensor, "b c i j"], timesteps: Int[Tensor, " b"], embeddings: Tensor

@@ -22,7 +22,7 @@ class Models:
     method: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[METHOD]")] = None
     """Name of a method."""
     config: str = ""
-    """Print this published configuration of the method, by its name."""
+    """Print this published configuration, or preset, of the method, by its name."""
 
 
 def read(words: list[str]) -> Models:
@@ -78,12 +78,16 @@ def run(words: list[str]) -> int:
         Console().print(table)
     measured = () if evaluation_of(asked.method) is None else ("evaluate",)
     if published_config is not None:
-        print(f"configurations, which --config prints: {', '.join(known)}")
+        what = "presets, of which --set preset=NAME takes one and" if hasattr(chosen.config_class, "preset") else ""
+        print(f"{what or 'configurations, which'} --config prints: {', '.join(known)}")
     print(f"verbs: {', '.join(dict.fromkeys((*chosen.capabilities(), *measured)))}")
     return 0
 
 
 def configurations(method: type[Method]) -> tuple[Sequence[str], Callable[[str], Any] | None]:
-    """Names of the published configurations of a method, and what gives one by its name; None where nothing does."""
+    """Names of the presets or published configurations of a method, and what gives one by its name, if anything."""
+    options: Any = method.config_class
+    if hasattr(options, "preset"):
+        return options.preset_names(), options.preset
     published = method.published()
     return (() if published is None else published.config_names()), getattr(published, "published_config", None)

@@ -150,6 +150,8 @@ TABLE: dict[str, tuple[str, Any] | tuple[str, Any, dict[str, Any]]] = {
     "run": ("kept", FILES + "run"),
     "weights": ("field", FILES + "weights"),
     "checkpoint_every": ("kept", 1, {"run": FILES + "run"}),
+    "preview_every": ("kept", 1, {"run": FILES + "run"}),
+    "pretrain_check": ("files", 1),
     "margin": ("camera", 0.3),
     "level": ("level", 3.0),
     "films": ("files", 2),
@@ -211,6 +213,9 @@ class Recorder(PointPrior):
         self.told += [photo, *way]
         told = photo.mean() * torch.ones(len(way[0]), 1, 256)
         return told, torch.zeros_like(told)
+
+    def pictures(self, prompts: Sequence[str], *, generator: torch.Generator, negative: str = "") -> Tensor:
+        return torch.rand(len(prompts), 8, 8, 3, generator=generator)
 
     def predict(self, latents: Tensor, timesteps: Tensor, embeddings: Any) -> Tensor:
         self.told += [timesteps.float(), embeddings.detach().clone()]

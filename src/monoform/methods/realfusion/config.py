@@ -7,7 +7,7 @@ from typing import Literal
 
 from ...errors import InputError
 from ...ranges import require_ranges
-from .annealed import require_annealed
+from .annealed import is_zero, require_annealed
 from .fit_options import PUBLISHED, FitOptions, PhotoOptions, Views, Weights
 from .network_config import FieldConfig
 
@@ -48,6 +48,10 @@ class RealFusionOptions(FitOptions):
         run: folder of checkpoints, in which a fit that was stopped goes on; none: nothing is kept.
         weights: folder of a field that is already fitted: it is shown, and nothing is fitted.
         checkpoint_every: steps from checkpoint to checkpoint.
+        preview_every: steps from picture to picture in RUN/pictures, whose page index.html shows the latest; 0: with
+            each checkpoint.
+        pretrain_check: pictures that `prior` paints for the text before the fit, into the result and RUN/pictures: they
+            tell whether it knows the word; 3 as published; 0 for none.
         margin: around the object, as a share of the square that is cut out of the photo.
         level: density per unit of the box at which the surface lies; 0: found.
         films: frames of the published program's six films (film_rgb.mp4 ...), which the result then has, beginning at
@@ -78,6 +82,8 @@ class RealFusionOptions(FitOptions):
     run: str | None = None
     weights: str | None = None
     checkpoint_every: int = 250
+    preview_every: int = 0
+    pretrain_check: int = 0
     margin: float = 0.2
     level: float = 0.0
     films: int = 0
@@ -90,9 +96,15 @@ class RealFusionOptions(FitOptions):
         require_ranges(self, whose, view_scale=(0.0, 1e4), view_size=(0, 2048))
         require_ranges(self, whose, checkpoint_every=(1, 10_000_000), margin=(0.0, 0.45), level=(0.0, 1e6))
         require_ranges(self, whose, films=(0, 1000), film_size=(8, 512))
-        for name in ("depth", "normals", "start"):
+        require_ranges(self, whose, preview_every=(0, 10_000_000), pretrain_check=(0, 64))
+        for name in ("depth", "normals", "start", "pretrain_check"):
             if self.weights and getattr(self, name):
                 raise InputError(f"{whose} weights are shown as they are, and nothing is fitted: leave out {name}.")
+        if self.pretrain_check and is_zero(self.losses.prior):
+            raise InputError(
+                f"{whose} pretrain_check shows what prior paints, and prior has no weight: give losses.prior one, or "
+                "leave out pretrain_check."
+            )
         for name in ("timesteps", "view_timesteps"):
             parts = getattr(self, name).split("/")
             if len(parts) != 2:
@@ -105,6 +117,11 @@ class RealFusionOptions(FitOptions):
             raise InputError(f"{whose} view_tells is {self.view_tells!r}; choose distance or polar.")
         if self.precision not in ("float32", "bfloat16", "float16"):
             raise InputError(f"{whose} precision is {self.precision!r}; choose float32, bfloat16 or float16.")
+
+    @classmethod
+    def preset_names(cls) -> tuple[str, ...]:
+        """Names that `preset` takes."""
+        return tuple(PRESETS)
 
     @classmethod
     def preset(cls, name: str) -> RealFusionOptions:

@@ -133,14 +133,18 @@ class Guide:
     Args:
         prior: the judge.
         options: texts, scale and timesteps.
+
+    Attributes:
+        text: what the photo shows, with the learned word.
+        negative: what it does not.
     """
 
     def __init__(self, prior: DiffusionPrior, options: RealFusionOptions) -> None:
         self.prior, self.options = prior, options
         self.portions = Portions("pictures of the prior", advice=SMALLER)
         word = read_word(options.embedding) if options.embedding is not None else None
-        text, negative = with_word(options.text, word), with_word(options.negative, word)
-        texts = view_texts(text, negative, directions=options.views.directions, face=options.suppress_face)
+        self.text, self.negative = (with_word(each, word) for each in (options.text, options.negative))
+        texts = view_texts(self.text, self.negative, directions=options.views.directions, face=options.suppress_face)
         with torch.no_grad():
             self.wanted, self.unwanted = (prior.embed(each) for each in texts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -15,19 +15,21 @@ from ...camera import Camera
 from ...errors import InputError
 from ...guidance import DiffusionPrior, ViewPrior
 from ...scene import Photo, Provenance, Reconstruction, View
+from ...scene.reconstructed import OwnFiles
 from ...scene.single_view import single_view
-from ...training import TrainOptions, load_pretrained, publish, train
+from ...training import TrainOptions, load_pretrained, publish, run_folder, train
 from ...training.card import weights_card
 from ..base import MethodCard, Reconstructor
 from .config import RealFusionOptions
 from .films import Films
-from .guide import open_judges
+from .guide import Guide, open_judges
 from .model import RealFusionField
 from .network_config import FieldConfig
 from .optimizing import clip_of
 from .photo_maps import with_maps
 from .photo_square import PhotoSquare, cut_square
 from .placed import PlacedField, PlacedRays
+from .pretrain import PretrainCheck, paint
 from .start import begin_with, open_start
 from .task import FitTask
 
@@ -98,7 +100,7 @@ class RealFusion(Reconstructor):
         with torch.inference_mode(False), torch.enable_grad():
             square = cut_square(view.photo, view.camera, self.config, self.config.margin)
             square = with_maps(square, view.photo, self.config.depth, self.config.normals)
-            net = self.fitted(square, seed, view) if self.net is None else self.net
+            net, painted = self.fitted(square, seed, view) if self.net is None else (self.net, None)
         photo = view.photo
         if square.reach(float(square.pose[:3, 3].norm())) * (1.0 - 2.0 * self.config.margin) > net.config.bound:
             photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), (BEYOND,))
@@ -114,7 +116,7 @@ class RealFusion(Reconstructor):
             ),
             renderer=PlacedRays(field),
             level=self.level(net) / field.scale,
-            own_files=self.films(net, square),
+            own_files=together([each for each in (painted, self.films(net, square)) if each is not None]),
         )
 
     def films(self, net: RealFusionField, square: PhotoSquare) -> Films | None:
@@ -122,8 +124,8 @@ class RealFusion(Reconstructor):
         asked = self.config
         return Films(net, square, asked.views.elevation, asked.films, asked.film_size) if asked.films else None
 
-    def fitted(self, square: PhotoSquare, seed: int, view: View) -> RealFusionField:
-        """A field that shows the photo; with averaged weights, in evaluation mode."""
+    def fitted(self, square: PhotoSquare, seed: int, view: View) -> tuple[RealFusionField, PretrainCheck | None]:
+        """A field that shows the photo, with averaged weights, in evaluation mode; and what its prior paints."""
         config = self.config
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -132,18 +134,22 @@ class RealFusion(Reconstructor):
             begin_with(net.to(self.device), open_start(config.start, view.photo, square), config.hidden_levels, seed)
         sharp = replace(config, photo=replace(config.photo, size=max(SHARP, config.photo.size)))
         photo = cut_square(view.photo, view.camera, sharp, config.margin).over_white()
-        task = FitTask(net, square, config, open_judges(config, photo, self.device, self.prior, self.view_prior))
         options = TrainOptions(
             steps=config.steps,
             seed=seed,
             clip=clip_of(config.optimizer),
             checkpoint_every=config.checkpoint_every,
-            evaluate_every=config.checkpoint_every if config.run else 0,
+            evaluate_every=(config.preview_every or config.checkpoint_every) if config.run else 0,
             device="cuda" if self.device.type == "cuda" else "cpu",
         )
         place = nullcontext(config.run) if config.run else tempfile.TemporaryDirectory(prefix="monoform-")
-        with place as folder:
-            result = train(task, folder, options=options)
+        with place as folder, run_folder(folder):
+            judges = open_judges(config, photo, self.device, self.prior, self.view_prior)
+            painted, guide = None, judges.get("prior")
+            if config.pretrain_check and isinstance(guide, Guide):
+                painted = paint(guide, config.pretrain_check, seed)
+                painted.show(Path(folder))
+            result = train(FitTask(net, square, config, judges), folder, options=options)
             if not result.finished:
                 kept = f"; give the same command again to go on from {config.run}" if config.run else ""
                 raise InputError(f"The fit was stopped ({result.stopped}) at step {result.step}{kept}.")
@@ -157,7 +163,7 @@ class RealFusion(Reconstructor):
             )
             publish(net, config.network, result, Path(folder) / "weights", card=text)
         net.occupancy.unpack()
-        return net.eval().requires_grad_(False)
+        return net.eval().requires_grad_(False), painted
 
     def level(self, net: RealFusionField) -> float:
         """Density of the surface, per unit of the box: the given one, or that from which cells are always occupied.
@@ -176,6 +182,15 @@ class RealFusion(Reconstructor):
             )
         fog = highest <= grid.density_threshold and highest > EVEN * mean
         return given or (mean if fog else grid.density_threshold)
+
+
+def together(parts: Sequence[OwnFiles]) -> OwnFiles | None:
+    """All that is to be written into the result's folder, as one; None for nothing."""
+
+    def write(folder: Path, camera: Camera | None) -> Mapping[str, str]:
+        return {name: about for part in parts for name, about in part(folder, camera).items()}
+
+    return write if parts else None
 
 
 def camera_of(square: PhotoSquare, photo: Photo, field: PlacedField) -> Camera:
