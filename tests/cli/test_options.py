@@ -67,6 +67,16 @@ def test_wrong_words_are_one_sentence(words, sentence, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["--set a=1 b=2 c=3", "--set a=1 --set b=2 c=3", "--set=a=1 --method inflate --set b=2 --set=c=3"],
+)
+def test_all_values_count_of_an_option_that_is_given_several_times(words):
+    reconstruct = import_module("monoform.cli.reconstruct")
+    asked = reconstruct.read(["photo.png", "-o", "out", *words.split()])
+    assert asked.set == ("a=1", "b=2", "c=3") and asked.photos == ("photo.png",)
+
+
 def test_help_is_still_printed(capsys):
     with pytest.raises(SystemExit) as left:
         parse(Bake, "bake", ["--help"])

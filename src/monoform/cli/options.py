@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
+from math import inf
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -67,6 +68,8 @@ RANGES: dict[str, tuple[float, float]] = {  # of options by their fields' names,
 def parse(kind: type[T], verb: str, words: Sequence[str], *, also: Iterable[str] = ()) -> T:
     """Words as the options of a verb; `--help` prints them and leaves.
 
+    Of an option that takes any number of values, all count that are given, after one flag or after several.
+
     Args:
         kind: dataclass of the options, documented for tyro.
         verb: words before them, as in "prepare sdf".
@@ -76,7 +79,7 @@ def parse(kind: type[T], verb: str, words: Sequence[str], *, also: Iterable[str]
     Raises:
         InputError: the words do not fit; the sentence says which and what does.
     """
-    box = io.StringIO()
+    box, words = io.StringIO(), _gathered(kind, words)
     if any(not word or word.endswith("=") for word in words) and (fault := _fault(kind, verb, words, also)):
         raise InputError(fault)
     try:
@@ -92,6 +95,29 @@ def parse(kind: type[T], verb: str, words: Sequence[str], *, also: Iterable[str]
         refused = end.__context__  # by the options' own check, where that was it
     fault = _fault(kind, verb, words, also) or (str(refused) if isinstance(refused, InputError) else None)
     raise InputError(fault or _unboxed(box.getvalue(), verb))
+
+
+def _gathered(kind: type, words: Sequence[str]) -> list[str]:
+    """The words, all values of an option that takes any number of them after one flag."""
+    open_ended = {flag: option.field.name for option in _options(kind) for flag in option.flags if option.most == inf}
+    groups: list[list[str]] = []
+    first: dict[str, list[str]] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        flag = flag if flag in open_ended else flag.replace("_", "-")
+        if flag not in open_ended or not is_flag(word):
+            groups.append([word])
+            continue
+        values = [value] if equals else []
+        while not equals and rest and not is_flag(rest[0]):
+            values.append(rest.pop(0))
+        if open_ended[flag] not in first:
+            first[open_ended[flag]] = [flag]
+            groups.append(first[open_ended[flag]])
+        first[open_ended[flag]] += values
+    return [word for group in groups for word in group]
 
 
 def _require_numbers(kind: type, asked: Any) -> None:
@@ -209,7 +235,7 @@ def _fault(kind: type, verb: str, words: Sequence[str], also: Iterable[str] = ()
 
 
 def _taken(words: list[str], option: _Option) -> tuple[list[str], list[str]]:
-    count = len(words) if option.most == float("inf") else int(option.most)
+    count = len(words) if option.most == inf else int(option.most)
     return words[:count], words[count:]
 
 
@@ -248,7 +274,7 @@ def _shape(hint: Any, *, named: bool) -> tuple[tuple[Any, ...], int, float]:
         return (bool,), 0, 0
     if get_origin(hint) is tuple:
         parts = get_args(hint)
-        return ((parts[0],), 0, float("inf")) if parts[-1] is Ellipsis else (parts, len(parts), len(parts))
+        return ((parts[0],), 0, inf) if parts[-1] is Ellipsis else (parts, len(parts), len(parts))
     return (hint,), 1, 1
 
 
