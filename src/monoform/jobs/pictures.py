@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..mesh import Mesh
 from ..metrics import mask_iou
 from ..render import render_mesh
+from ..render.mesh import lit_picture
 from ..render.video import drawn
 from ..scene import Reconstruction
 from ..scene.photo_camera import working_camera
@@ -58,9 +59,9 @@ def turntable(
         samples: each pixel is the mean of samples x samples rays.
     """
     cameras = around(frames, size, elevation)
-    render_mesh(mesh, cameras[0].resized(2, 2))  # builds what all views share, once
+    yield lit_picture(mesh, cameras[0], samples=samples)  # builds what all views share, once
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        yield from pool.map(lambda camera: render_mesh(mesh, camera, shading="lit", samples=samples).rgb, cameras)
+        yield from pool.map(lambda camera: lit_picture(mesh, camera, samples=samples), list(cameras)[1:])
 
 
 def own_turntable(

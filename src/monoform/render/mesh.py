@@ -1,4 +1,4 @@
-"""Pictures of meshes by casting one ray through each pixel centre."""
+"""Pictures of meshes: what is seen at each pixel center, colored and lit."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from jaxtyping import Float
 from ..camera import Camera
 from ..errors import InputError
 from ..mesh.mesh import Mesh
-from ..mesh.raycast import Hits, caster_of
-from ..mesh.texture import surface_colors
+from ..mesh.texture import sample_texture, surface_colors
 from .camera_render import CameraRender
+from .visible import Visible, directions_at, visible
 
 Shading = Literal["texture", "lit", "shaded", "normal", "depth", "silhouette"]
 SHADINGS: tuple[Shading, ...] = ("texture", "lit", "shaded", "normal", "depth", "silhouette")
@@ -59,94 +59,75 @@ def _render(mesh: Mesh, camera: Camera, background: np.ndarray, shading: Shading
     mask = np.zeros(shape, bool)
     depth = np.full(shape, np.inf, np.float32)
     normal = np.zeros((*shape, 3), np.float32)
-    x0, y0, x1, y1 = _window(mesh, camera)
-    if x1 > x0 and y1 > y0:
-        origins, directions = _window_rays(camera, x0, y0, x1, y1)
-        hits = caster_of(mesh).cast(origins, directions)
-        window = (slice(y0, y1), slice(x0, x1))
-        found = hits.hit.reshape(y1 - y0, x1 - x0)
-        forward = camera.world_from_camera[0, :3, 2].numpy()
-        mask[window] = found
-        depth[window][found] = hits.t[hits.hit] * (directions[hits.hit] @ forward)
-        normals = _normals(mesh, hits)
-        normal[window][found] = normals
-        rgb[window][found] = _colors(mesh, camera, hits, normals, directions[hits.hit], depth[window][found], shading)
+    seen = visible(mesh, camera)
+    if len(seen.face):
+        place = seen.rows, seen.columns
+        normals = _normals(mesh, seen)
+        mask[place], depth[place], normal[place] = True, seen.depth, normals.T
+        rgb[place] = _colors(mesh, camera, seen, normals, shading)
     return CameraRender(rgb, mask, mask.astype(np.float32), depth, normal)
 
 
-def _window(mesh: Mesh, camera: Camera) -> tuple[int, int, int, int]:
-    """The part of the image that the mesh can cover: x0, y0, x1, y1 in whole pixels."""
-    if len(mesh.faces) == 0:
-        return 0, 0, 0, 0
-    projected = camera.project(torch.from_numpy(mesh.used_vertices)[None])
-    pixels, depth = (values[0].numpy() for values in projected)
-    if camera.model == "pinhole" and depth.min() < 1e-6:
-        return (0, 0, camera.width, camera.height) if depth.max() > 0 else (0, 0, 0, 0)
-    size = np.array([camera.width, camera.height])
-    low = np.floor(pixels.min(axis=0)).clip(0, size).astype(int)
-    high = np.ceil(pixels.max(axis=0)).clip(0, size).astype(int)
-    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+def lit_picture(mesh: Mesh, camera: Camera, *, samples: int = 1) -> Float[np.ndarray, "h w 3"]:
+    """The colors alone of `render_mesh` with shading "lit" on white, in half its time."""
+    fine = camera.resized(camera.width * samples, camera.height * samples).to("cpu", torch.float64)
+    rgb = np.ones((fine.height * fine.width, 3), np.float32)
+    seen = visible(mesh, fine)
+    if len(seen.face):
+        colors = _colors(mesh, fine, seen, _normals(mesh, seen), "lit")
+        rgb[seen.rows * fine.width + seen.columns] = colors
+    picture = rgb.reshape(fine.height, fine.width, 3)
+    return picture if samples == 1 else _block_mean(picture, samples)
 
 
-def _window_rays(camera: Camera, x0: int, y0: int, x1: int, y1: int) -> tuple[np.ndarray, np.ndarray]:
-    """Origins and directions of the window's rays, row-major; directions have length 1 along the camera's z axis.
-
-    A pixel's point in the plane z = 1 is linear in its column and its row, so that whole images are one sum of a row
-    and a column of vectors (`Camera.rays` is the plain form).
-    """
-    pose, inverse = camera.world_from_camera[0].numpy(), np.linalg.inv(camera.intrinsics[0].numpy())
-    across, down, center = (pose[:3, :3] @ inverse).T if camera.model == "pinhole" else _parallel(pose, inverse)
-    columns, rows = np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5
-    plane = (rows[:, None, None] * down + center) + columns[None, :, None] * across
-    plane = plane.reshape(-1, 3)
-    if camera.model == "pinhole":
-        return np.broadcast_to(pose[:3, 3], plane.shape), plane
-    return plane, np.broadcast_to(pose[:3, 2], plane.shape)
+def _normals(mesh: Mesh, seen: Visible) -> Float[np.ndarray, "3 m"]:
+    """Corner normals interpolated where the surface is seen."""
+    corners = mesh.__dict__.get("_normal_channels")
+    if corners is None:
+        corners = mesh.__dict__["_normal_channels"] = _channels(mesh.corner_normals)
+    smooth = seen.interpolated(corners)
+    return smooth / np.maximum(_length(smooth), 1e-12)
 
 
-def _parallel(pose: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps in the world of one column and one row of an orthographic image, and where pixel (0, 0) begins."""
-    x, y = pose[:3, 0], pose[:3, 1]
-    across, down = inverse[0, 0] * x + inverse[1, 0] * y, inverse[0, 1] * x + inverse[1, 1] * y
-    return across, down, inverse[0, 2] * x + inverse[1, 2] * y + pose[:3, 3]
+def _texture_places(mesh: Mesh, seen: Visible) -> Float[np.ndarray, "2 m"]:
+    corners = mesh.__dict__.get("_uv_channels")
+    if corners is None:
+        assert mesh.uv is not None
+        corners = mesh.__dict__["_uv_channels"] = _channels(mesh.uv[mesh.faces])
+    return seen.interpolated(corners)
 
 
-def _normals(mesh: Mesh, hits: Hits) -> Float[np.ndarray, "m 3"]:
-    """Corner normals interpolated at the hits."""
-    corners = mesh.corner_normals[hits.face[hits.hit]].astype(np.float32)
-    smooth = np.einsum("nk,nkc->nc", hits.barycentric[hits.hit].astype(np.float32), corners)
-    length = np.linalg.norm(smooth, axis=1, keepdims=True)
-    return smooth / np.maximum(length, 1e-12)
+def _channels(corners: Float[np.ndarray, "f 3 c"]) -> Float[np.ndarray, "c 3 f"]:
+    return np.ascontiguousarray(corners.transpose(2, 1, 0), dtype=np.float32)
+
+
+def _length(vectors: Float[np.ndarray, "3 m"]) -> Float[np.ndarray, " m"]:
+    return np.sqrt((vectors * vectors).sum(axis=0))
 
 
 def _colors(
-    mesh: Mesh,
-    camera: Camera,
-    hits: Hits,
-    normals: np.ndarray,
-    directions: np.ndarray,
-    depth: np.ndarray,
-    shading: Shading,
+    mesh: Mesh, camera: Camera, seen: Visible, normals: Float[np.ndarray, "3 m"], shading: Shading
 ) -> Float[np.ndarray, "m 3"]:
     if shading == "silhouette":
-        return np.zeros((len(normals), 3), np.float32)
+        return np.zeros((len(seen.face), 3), np.float32)
     if shading == "depth":
-        near, far = float(depth.min()), float(depth.max())
-        bright = 1.0 - 0.8 * (depth - near) / max(far - near, 1e-12)
+        near, far = float(seen.depth.min()), float(seen.depth.max())
+        bright = 1.0 - 0.8 * (seen.depth - near) / max(far - near, 1e-12)
         return np.repeat(bright[:, None], 3, axis=1).astype(np.float32)
     if shading == "normal":
-        in_camera = normals @ camera.world_from_camera[0, :3, :3].numpy().astype(np.float32)
+        in_camera = normals.T @ camera.world_from_camera[0, :3, :3].numpy().astype(np.float32)
         return 0.5 + 0.5 * in_camera * np.array([1, -1, -1], np.float32)
     if shading == "shaded":
-        color = np.full((len(normals), 3), _CLAY, np.float32)
+        color = np.full((len(seen.face), 3), _CLAY, np.float32)
+    elif mesh.uv is not None and mesh.texture is not None:
+        color = sample_texture(mesh.texture, _texture_places(mesh, seen).T)
     else:
-        color = surface_colors(mesh, hits.face[hits.hit], hits.barycentric[hits.hit])
+        color = surface_colors(mesh, seen.face, seen.weights.T)
     if shading == "texture":
         return color
-    length = np.sqrt(np.einsum("ij,ij->i", directions, directions))
-    facing = np.abs(np.einsum("ij,ij->i", normals, directions) / length).astype(np.float32)
-    light = _AMBIENT + (1.0 - _AMBIENT) * facing[:, None]
-    return color * light
+    sight = directions_at(camera, seen.columns, seen.rows).astype(np.float32)
+    facing = np.abs((normals * sight).sum(axis=0)) / _length(sight)
+    return color * (_AMBIENT + (1.0 - _AMBIENT) * facing)[:, None]
 
 
 def _reduced(render: CameraRender, samples: int) -> CameraRender:
