@@ -16,7 +16,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from quality.answers import Retrieval, picture_features, retrievable
-from quality.report import lines, summary
 from quality.run import all_rows, write
 
 from monoform import InputError
@@ -24,6 +23,7 @@ from monoform.data import Source, mesh_sources, validation_names
 from monoform.methods import Reconstructor
 from monoform.methods.inflate import Inflate
 from monoform.methods.lift.answers import Answerer, answers_of
+from monoform.methods.lift.compared import comparison, markdown
 
 BASELINES = ("inflate", "nearest")
 
@@ -100,10 +100,10 @@ def main() -> None:
         if "nearest" in chosen:
             picture_features(retrievable(asked.pack, mesh_sources(asked.meshes)), cache)
         rows = all_rows(settings, validation_names()[: asked.objects], asked.workers, told="f_0.05")
-    result = summary(rows, settings.labels, settings.pairs)
+    result = comparison(rows, settings.labels, settings.pairs)
     plain = {"weights": asked.weights, "views": asked.views, "seed": asked.seed, "refine": asked.refine}
     write(asked.out, plain, result, rows)
-    print("\n".join(lines(result)))
+    print(markdown(result))
 
 
 def arguments() -> argparse.Namespace:

@@ -22,7 +22,6 @@ from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).parent))
 from quality.answers import Retrieval, picture_features, retrievable
-from quality.report import lines, summary
 from quality.run import all_rows, write
 
 from monoform import Mesh, Photo
@@ -33,6 +32,7 @@ from monoform.mesh import sample_surface
 from monoform.mesh.sdf_grid import GridValues, surface_of
 from monoform.mesh.topology import volume
 from monoform.methods.lift.answers import Answer, Answerer, answers_of, inside_of
+from monoform.methods.lift.compared import comparison, markdown
 from monoform.methods.lift.truth import SURFACE_POINTS, Truth
 from monoform.methods.list import List, ListOptions
 from monoform.methods.list.config import ListConfig
@@ -119,10 +119,10 @@ def main() -> None:
     picture_features(retrievable(asked.pack, mesh_sources(asked.meshes)), asked.cache)
     rows = all_rows(settings, validation_names()[: asked.objects], asked.workers, told="iou")
     pairs = [(label, NEAREST) for label in settings.labels[:-1]]
-    result = summary(rows, settings.labels, pairs)
+    result = comparison(rows, settings.labels, pairs)
     plain = {"weights": asked.weights, "first": asked.first, "views": asked.views, "seed": asked.seed}
     write(asked.out, plain, result, rows)
-    print("\n".join(lines(result)))
+    print(markdown(result))
 
 
 def arguments() -> argparse.Namespace:

@@ -68,7 +68,11 @@ def _sphere(cloud: Float[np.ndarray, "n 3"]) -> tuple[Float[np.ndarray, " n"], f
 
 
 def shape_scores(
-    points: Float[np.ndarray, "n 3"], reference: Float[np.ndarray, "m 3"], *, radius: float | None = None
+    points: Float[np.ndarray, "n 3"],
+    reference: Float[np.ndarray, "m 3"],
+    *,
+    radius: float | None = None,
+    thresholds: tuple[float, ...] = (0.05, 0.1),
 ) -> dict[str, float]:
     """F-scores and Chamfer-L1 in the unit of a radius.
 
@@ -76,12 +80,13 @@ def shape_scores(
 
     Args:
         radius: by default that of the sphere around the reference's box.
+        thresholds: of the F-scores.
     """
     if radius is None:
         radius = float(np.linalg.norm(reference - 0.5 * (reference.min(0) + reference.max(0)), axis=1).max())
     there, back = nearest(points, reference)[0] / radius, nearest(reference, points)[0] / radius
     result = {}
-    for threshold in (0.05, 0.1):
-        precision, recall = np.mean(there < threshold), np.mean(back < threshold)
-        result[f"f_{threshold}"] = float(2 * precision * recall / max(precision + recall, 1e-12))
+    for threshold in thresholds:
+        precision, recall = float(np.mean(there < threshold)), float(np.mean(back < threshold))
+        result[f"f_{threshold}"] = 2 * precision * recall / max(precision + recall, 1e-12)
     return result | {"chamfer": float(0.5 * (there.mean() + back.mean()))}

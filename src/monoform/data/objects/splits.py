@@ -13,7 +13,7 @@ from jaxtyping import Float
 from ...errors import InputError
 from ...mesh.solid.alignment import Shape, aligned_chamfer, shape_descriptor
 
-SCAN_PREFIXES = ("gso_", "ycb_")
+SCAN_PREFIXES = ("gso_", "vgso_", "ycb_")
 SCANS, OTHERS = 12, 48
 NEAR = 0.02  # Chamfer-L1 in a frame where objects have radius 0.5
 _SPACING = 0.0022  # what the spacing of 8,192 points over an area of 3 adds to a distance of NEAR
@@ -79,10 +79,10 @@ def choose_validation(
 ) -> tuple[list[str], list[str]]:
     """The validation list, and the names to be left out of training because they are like one of it.
 
-    Names are put in the order of the SHA-256 of "SEED NAME". The scans (names starting with gso_ or ycb_) are dealt
-    over their categories in turns, then the others: one of each category first, then by the square root of the
-    category's size. An object is passed over when it is a near-duplicate of one that is chosen, or when it has more
-    than 12 near-duplicates.
+    Names are put in the order of the SHA-256 of "SEED NAME". The scans (`SCAN_PREFIXES`) are dealt over their
+    categories in turns, then the others: one of each category first, then by the square root of the category's size.
+    An object is passed over when it is a near-duplicate of one that is chosen, or when it has more than 12
+    near-duplicates.
 
     Raises:
         InputError: there are too few objects.

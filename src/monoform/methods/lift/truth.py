@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Real, UInt8
 
 from ...camera import Camera, orbit
 from ...data import Solid, Source, ViewOptions, load_source, render_views
@@ -22,7 +22,8 @@ PROBES = 20_000
 INPUT_SIZE = 256
 UNSEEN_SIZE = 128
 UNSEEN_COUNT = 8
-FORMAT = 1
+SAMPLES = 2  # rays a pixel of the frozen measures, across and down
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class Truth:
         points: on the outer surface.
         probes: uniform in the object's box.
         inside: which of the probes the object holds.
-        pictures: from the unseen cameras, sRGB bytes.
+        pictures: from the unseen cameras, sRGB bytes, twice `UNSEEN_SIZE` wide: what the frozen measures look at are
+            the means over blocks of 2 x 2.
     """
 
     images: UInt8[np.ndarray, "v h w 4"]
@@ -100,12 +102,19 @@ def unseen_cameras() -> Camera:
         elevation=math.radians(20.0),
         distance=0.5 / math.sin(0.5 * fov),
         fov_y=fov,
-        width=UNSEEN_SIZE,
-        height=UNSEEN_SIZE,
+        width=SAMPLES * UNSEEN_SIZE,
+        height=SAMPLES * UNSEEN_SIZE,
         start=math.pi / UNSEEN_COUNT,
     )
 
 
-def unseen_pictures(mesh: Mesh) -> np.ndarray:
-    """The plain colours of a mesh on white, sRGB 0..1, from every unseen camera."""
-    return np.stack([render_mesh(mesh, camera, samples=2).rgb for camera in unseen_cameras()])
+def unseen_pictures(mesh: Mesh) -> Float[np.ndarray, "u p p 3"]:
+    """The plain colours of a mesh on white, sRGB 0..1, from every unseen camera, one ray a pixel."""
+    return np.stack([render_mesh(mesh, camera).rgb for camera in unseen_cameras()])
+
+
+def reduced(pictures: Real[np.ndarray, "u p p 3"]) -> Float[np.ndarray, "u q q 3"]:
+    """Means over blocks of 2 x 2 pixels."""
+    count, side = pictures.shape[0], pictures.shape[1] // SAMPLES
+    blocks = pictures.reshape(count, side, SAMPLES, side, SAMPLES, 3)
+    return blocks.mean(axis=(2, 4), dtype=np.float32)
