@@ -14,7 +14,6 @@ from tests.parity.checks_pixelnerf import per_camera, principal_point
 from tests.parity.fill import fill_state
 from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
-from tests.parity.pixelnerf_config_tree import network_from_published, sampling_from_published
 from torch import Tensor
 
 from monoform.methods.pixelnerf import from_published
@@ -24,6 +23,7 @@ from monoform.methods.pixelnerf.encoder import latent_scaling, look_up
 from monoform.methods.pixelnerf.mlp import ResnetFC
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.published import PUBLISHED
+from monoform.methods.pixelnerf.published_tree import network_from_published, sampling_from_published
 from monoform.nn import FieldSamples
 
 _REMEMBERED: dict[str, tuple[str, Any]] = {}

@@ -15,13 +15,13 @@ from tests.parity.checks_pixelnerf import per_camera, principal_point
 from tests.parity.checks_pixelnerf_model import as_published, digest, network_of, poses_of, remembered, unit
 from tests.parity.parity_case import Case
 from tests.parity.parity_checks import check
-from tests.parity.pixelnerf_config_tree import sampling_from_published
 from torch import Tensor
 
 from monoform.mesh import extract
 from monoform.methods.pixelnerf import from_published, published_rays, truncate_to_8_bit
 from monoform.methods.pixelnerf.config import Sampling
 from monoform.methods.pixelnerf.model import PixelNerfNet
+from monoform.methods.pixelnerf.published_tree import sampling_from_published
 from monoform.methods.pixelnerf.render import render, render_query
 from monoform.nn import Field, FieldSamples
 from monoform.render import RayRender, RaySampleNoise

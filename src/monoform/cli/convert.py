@@ -19,7 +19,7 @@ class Convert:
     checkpoints: tyro.conf.Positional[tuple[Path, ...]]
     """The published file, for bootstrap several: of the generator, its encoder, VGG-16 and the linear layers of LPIPS,
     of which one folder is made; for realfusion also the folder of a run, or of runs, whose last checkpoint is taken; or
-    a folder of weights, which is written back in its authors' format (list, realfusion)."""
+    a folder of weights, which is written back in its authors' format (list, pixelnerf, realfusion)."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for the weights, or the file to write back."""
     method: str
@@ -30,6 +30,9 @@ class Convert:
     list shapenet, or coarse for the first stage alone; for pof3d it stands in the file, and ffhq, cats, shapenetcars,
     afhq, compcars or compcars_white tell the focal length where it does not; for bootstrap the set it was trained on,
     p3d_car, imagenet_NAME, cub, shapenet_cars, shapenet_chairs or carla."""
+    conf: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The authors' own file of options that it was trained with, where it is none of the published configurations; for
+    pixelnerf HOCON, with the files that it includes."""
     precision: str = "float32"
     """float32 keeps every number; float16 takes half the space."""
     data: str = ""
@@ -61,6 +64,7 @@ def run(words: list[str]) -> int:
         return 0
     with work("converting the checkpoint"):
         told = {"method": asked.method, "config": asked.config, "precision": asked.precision, "data": asked.data}
+        told |= {"conf": asked.conf}
         made = convert(asked.checkpoints, asked.out, **told)
     print(f"{made.folder}: {made.tensors} tensors, {made.parameters:,} parameters, {made.size / 1e6:.1f} MB")
     print(f"  use it: {made.use}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from ..methods import PublishedFormat, every_method, method_class
@@ -40,6 +41,7 @@ def convert(
     config: str,
     precision: str = "float32",
     data: str = "",
+    conf: str | Path | None = None,
 ) -> Converted:
     """Write the weights of a published checkpoint to a folder that the method loads.
 
@@ -50,26 +52,35 @@ def convert(
         config: name of the published configuration that the checkpoint was trained with; empty where it says so itself.
         precision: float32 keeps every number as it is; float16 takes half the space and rounds.
         data: folder of the training set, for what checkpoints lack, of a method that takes it from there.
+        conf: the authors' own file of options that the checkpoint was trained with, where it is none of the published
+            configurations; `config` then names the pictures it was trained on, where the file does not.
 
     Raises:
         InputError: the method reads no checkpoints, has no such configuration, or the checkpoint cannot be used.
     """
     published = _published(method)
     names: Sequence[str] = published.config_names()
+    from_file = getattr(published, "config_from_file", None)
+    if conf is not None and from_file is None:
+        raise InputError(f"{method} takes no file of options: leave --conf out.")
     config = config or getattr(published, "DEFAULT", "")
-    if config.partition("=")[0] not in names:
+    if config.partition("=")[0] not in names and (config or conf is None):
         raise InputError(f"{method} has no configuration {config!r}: choose one of {', '.join(names)} with --config.")
     if precision not in ("float32", "float16"):
         raise InputError(f"Weights are stored as float32 or float16, not as {precision!r}.")
     files = [checkpoint] if isinstance(checkpoint, (str, Path)) else list(checkpoint)
-    require_replaceable(Path(folder), weights_kind(CONVERTED), inputs=(*files, data))
+    require_replaceable(
+        Path(folder), weights_kind(CONVERTED), inputs=(*files, data, *(() if conf is None else (conf,)))
+    )
     if hasattr(published, "read_files"):
         found: PublishedWeights = published.read_files(files, config, data, precision)
     elif len(files) != 1 or data:
         raise InputError(f"{method} reads one checkpoint, and no training set: give a single file, and no --data.")
     else:
-        net, configuration = published.read_published(files[0], config)
-        found = PublishedWeights(net, configuration, published.card(files[0], config, precision))
+        chosen: Any = config if conf is None or from_file is None else from_file(conf, config)
+        net, configuration = published.read_published(files[0], chosen)
+        label = config if conf is None else Path(conf).name
+        found = PublishedWeights(net, configuration, published.card(files[0], label, precision))
     exact = precision == "float32"
     save_pretrained(found.module, found.config, folder, card=found.card, writer=CONVERTED, exact=exact)
     state = found.module.state_dict()

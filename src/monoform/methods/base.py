@@ -79,6 +79,7 @@ class PublishedFormat(Protocol):
     `published_config(name)`, a configuration as a dataclass, which `monoform models METHOD --config NAME` prints;
     `read_files(files, config, data, precision)` to `PublishedWeights`, where weights lie in several files or lack what
     the training set (a folder, "" for none) tells;
+    `config_from_file(file, name)`, the configuration in the authors' own file of options, for `convert --conf`;
     `write_weights(folder, file)`, which writes weights as the authors' programs read them;
     `written_beside(folder, file)`, the further files that this writes; and
     `reads_folder(folder)`, whether a folder is one of theirs, to be read, and not weights to be written.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.methods.pixelnerf.tiny import SAMPLING, cameras_around, config, encode, net_of, points_in_view, rays_of
 
 from monoform import InputError
-from monoform.methods.pixelnerf.config import Sampling
+from monoform.methods.pixelnerf.config import Perceptron, Sampling
 from monoform.methods.pixelnerf.fast import EVERYTHING, FastOptions, render_image
 from monoform.methods.pixelnerf.fast_field import ROWS, FastField
 from monoform.methods.pixelnerf.render import render
@@ -29,6 +29,15 @@ NETWORKS = {
     "nearest features": {"lookup": "nearest"},
     "zeros beyond": {"padding": "zeros"},
     "not centred": {"centered": False, "feature_scale": 0.5},
+    "another fine network": {"fine": Perceptron(width=40, blocks=3, pooled_block=1)},
+    "one network for both": {"share_perceptron": True},
+    "features of the whole image": {"encoder_features": 12},
+    "no features": {"use_features": False},
+    "only a global vector": {"use_features": False, "global_features": 8, "global_backbone": "resnet18"},
+    "bicubic": {"upsampling": "bicubic", "lookup": "bicubic"},
+    "plain positions": {"encode_positions": False},
+    "encoding alone": {"keep_positions": False},
+    "depth alone": {"use_xyz": False, "use_directions": False},
 }
 
 

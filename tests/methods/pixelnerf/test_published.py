@@ -12,7 +12,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.methods.pixelnerf.tiny import NETWORK, SAMPLING, net_of
-from tests.parity.pixelnerf_config_tree import network_from_published, sampling_from_published
 
 from monoform import InputError
 from monoform.methods.pixelnerf.config import PRESETS, PixelNerfConfig, for_evaluation, preset
@@ -44,22 +43,6 @@ def test_tensors_are_those_of_the_published_checkpoint():
     floats = {name: tensor for name, tensor in state.items() if tensor.is_floating_point()}
     parameters = [v.numel() for k, v in floats.items() if "running" not in k and not k.startswith("code")]
     assert sum(parameters) == 28_161_864
-
-
-def test_the_published_tree_says_what_the_presets_say():
-    tree = json.loads(MANIFEST.read_text())["config"]
-    car = published_config("srn_car")
-    assert network_from_published(tree["model"]) == car.network
-    assert sampling_from_published(tree["renderer"]) == car.sampling
-    small = tree["model"] | {"encoder": tree["model"]["encoder"] | {"use_first_pool": False}}
-    assert network_from_published(small) == published_config("sn64").network
-    for wrong in (
-        {"encoder": {"backbone": "custom"}},
-        {"mlp_coarse": {"type": "mlp"}},
-        {"encoder": {"upsample_interp": "nearest"}},
-    ):
-        with pytest.raises(InputError, match="cannot be run"):
-            network_from_published(tree["model"] | wrong)
 
 
 def test_presets():

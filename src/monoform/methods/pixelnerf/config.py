@@ -15,33 +15,57 @@ Looking = Literal["camera", "average"]
 Precision = Literal["float32", "bfloat16"]
 
 
+@dataclass(frozen=True)
+class Perceptron:
+    """A multilayer perceptron of residual blocks (Yu et al. 2021, figure 3 and supplement B.1).
+
+    Attributes:
+        width: of its layers.
+        blocks: of two layers each.
+        pooled_block: views are pooled before this block; features enter in those before it.
+        pooling: how views are pooled.
+        beta: of softplus as activation; 0 for ReLU.
+        spade: whether features also scale what they are added to.
+    """
+
+    width: int = 512
+    blocks: int = 5
+    pooled_block: int = 3
+    pooling: Literal["average", "max"] = "average"
+    beta: float = 0.0
+    spade: bool = False
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "pixelNeRF's", width=(1, 4096), blocks=(1, 64), beta=(0.0, 1e4), pooled_block=(0, 1000))
+
+
 @renamed(centred="centered")
 @dataclass(frozen=True)
-class Network:
-    """The network (Yu et al. 2021, section 4 and supplement B.1).
+class Network(Perceptron):
+    """The network (Yu et al. 2021, section 4 and supplement B.1); what it inherits is its coarse perceptron.
 
     Attributes:
         backbone: of the image encoder.
         maps: how many of its maps make the features, 1 to 5: stem, then layers.
         first_pool: whether the stem's map is halved before the first layer; off for images of 64 pixels.
         feature_scale: by what images are resized before they are encoded.
+        upsampling: how maps are brought to the size of the first.
         lookup: how features between two pixels of a map are found.
         padding: what is found beyond the border of a map.
         frequencies: of the positional encoding.
         factor: lowest frequency of the positional encoding in radians per unit.
         use_xyz: whether the network sees positions, or only their depth.
         encode_positions: whether what it sees of them is encoded.
+        keep_positions: whether the positions themselves stand before their encoding.
         use_directions: whether it sees view directions.
         encode_directions: whether view directions are encoded with positions.
         centered: positions are turned into a source camera's axes but stay centred on the world's origin.
         global_features: length of a vector that describes the whole image; 0 for none.
         global_backbone: of the encoder of that vector.
-        width: of the multilayer perceptrons.
-        blocks: of two layers each in the multilayer perceptrons.
-        pooled_block: views are pooled before this block; features enter in those before it.
-        pooling: how views are pooled.
-        beta: of softplus as activation; 0 for ReLU.
-        spade: whether features also scale what they are added to.
+        use_features: whether it sees what the encoder finds at the points' pixels.
+        encoder_features: length of one vector that the encoder makes of the whole image, in place of maps; 0 for maps.
+        fine: the fine perceptron; None for one of the coarse one's shape.
+        share_perceptron: whether the coarse perceptron makes the fine picture, too, and there is no other.
         stop_encoder_gradient: whether the encoder stays as it is in training.
         keep_unused_layers: whether the layers of the encoder that make none of the maps are kept, never run.
     """
@@ -50,32 +74,36 @@ class Network:
     maps: int = 4
     first_pool: bool = True
     feature_scale: float = 1.0
-    lookup: Literal["bilinear", "nearest"] = "bilinear"
+    upsampling: Literal["bilinear", "bicubic"] = "bilinear"
+    lookup: Literal["bilinear", "nearest", "bicubic"] = "bilinear"
     padding: Literal["border", "zeros", "reflection"] = "border"
     frequencies: int = 6
     factor: float = 1.5
     use_xyz: bool = True
     encode_positions: bool = True
+    keep_positions: bool = True
     use_directions: bool = True
     encode_directions: bool = False
     centered: bool = True
     global_features: int = 0
     global_backbone: Backbone = "resnet34"
-    width: int = 512
-    blocks: int = 5
-    pooled_block: int = 3
-    pooling: Literal["average", "max"] = "average"
-    beta: float = 0.0
-    spade: bool = False
+    use_features: bool = True
+    encoder_features: int = 0
+    fine: Perceptron | None = None
+    share_perceptron: bool = False
     stop_encoder_gradient: bool = False
     keep_unused_layers: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_ranges(
             self, "pixelNeRF's", maps=(1, 5), feature_scale=(0.05, 8.0), frequencies=(1, 32), factor=(1e-3, 1e3)
         )
-        require_ranges(self, "pixelNeRF's", global_features=(0, 4096), width=(1, 4096), blocks=(1, 64), beta=(0.0, 1e4))
-        require_ranges(self, "pixelNeRF's", pooled_block=(1, 1000))
+        require_ranges(self, "pixelNeRF's", global_features=(0, 4096), encoder_features=(0, 4096))
+        if self.fine is not None and self.share_perceptron:
+            raise InputError("pixelNeRF's fine perceptron is the coarse one, or has a shape of its own, not both.")
+        if not (self.use_features or self.use_xyz):
+            raise InputError("pixelNeRF's network sees neither features nor positions: it needs one of them.")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...nn.resnet import CHANNELS, ResNet
+from ...nn.resnet import CHANNELS, Backbone, ResNet
 from .config import Network
 
 
@@ -30,17 +30,23 @@ class SpatialEncoder(nn.Module):
             images = functional.interpolate(images, scale_factor=scale, mode="bilinear", align_corners=True)
         maps = self.model.maps(images, count=self.config.maps, pool=self.config.first_pool)
         size = maps[0].shape[2:]
-        resized = [functional.interpolate(one, size, mode="bilinear", align_corners=True) for one in maps]
+        mode = self.config.upsampling
+        resized = [functional.interpolate(one, size, mode=mode, align_corners=True) for one in maps]
         return torch.cat(resized, dim=1)
 
 
 class GlobalEncoder(nn.Module):
-    """Images to one vector each."""
+    """Images to one vector each.
 
-    def __init__(self, config: Network) -> None:
+    Args:
+        features: length of the vector.
+    """
+
+    def __init__(self, backbone: Backbone, features: int) -> None:
         super().__init__()
-        self.model = ResNet(config.global_backbone)
-        self.fc = nn.Identity() if config.global_features == 512 else nn.Linear(512, config.global_features)
+        self.model = ResNet(backbone)
+        self.channels = features
+        self.fc = nn.Identity() if features == 512 else nn.Linear(512, features)
 
     def forward(self, images: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n g"]:
         """A vector for each image in -1..1."""

@@ -56,12 +56,12 @@ class FastField:
             raise InputError(f"FastField holds one object, not {encoded.objects}: choose one, for instance encoded[0].")
         self.net, self.encoded = net, encoded
         self.views = encoded.views
-        network = net.config.network
-        self.plain = network.spade or network.lookup != "bilinear" or network.padding != "border"
+        network, both = net.config.network, [net.perceptron(fine) for fine in (False, True)]
+        looked_up = network.use_features and network.lookup == "bilinear" and network.padding == "border"
+        self.plain = not looked_up or any(mlp.config.spade or not len(mlp.lin_z) for mlp in both)
         if not self.plain:
             with torch.no_grad():
-                self.coarse = _Perceptron(net.mlp_coarse, encoded, DTYPES[precision])
-                self.fine = _Perceptron(net.mlp_fine, encoded, DTYPES[precision])
+                self.coarse, self.fine = (_Perceptron(mlp, encoded, DTYPES[precision]) for mlp in both)
 
     @torch.no_grad()
     def query(self, points: Float[Tensor, "p 3"], directions: Float[Tensor, "p 3"], *, fine: bool) -> FieldSamples:
@@ -87,8 +87,7 @@ class FastField:
         pixels = self.encoded.pixels(local)
         if self.plain:
             features = self.net.features(self.encoded, pixels)
-            network = self.net.mlp_fine if fine else self.net.mlp_coarse
-            return network(features, inputs, views=self.views)[0]
+            return self.net.perceptron(fine)(features, inputs, views=self.views)[0]
         perceptron = self.fine if fine else self.coarse
         return perceptron(inputs, bilinear_pixels(self.encoded, pixels))
 

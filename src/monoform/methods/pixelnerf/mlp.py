@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .config import Network
+from .config import Perceptron
 from .pixels import pool_views
 
 OUTPUTS = 4
@@ -34,22 +34,22 @@ class ResnetFC(nn.Module):
     """Residual blocks; image features enter before the first ones, views are pooled between them and the rest.
 
     Args:
-        features: length of the image features.
+        features: length of the image features; 0 for none.
         inputs: of what describes a point and its direction.
     """
 
-    def __init__(self, features: int, inputs: int, config: Network) -> None:
+    def __init__(self, features: int, inputs: int, config: Perceptron) -> None:
         super().__init__()
         self.config = config
         self.features = features
-        width, entered = config.width, min(config.pooled_block, config.blocks)
+        width, entered = config.width, min(config.pooled_block, config.blocks) if features else 0
         self.lin_in = nn.Linear(inputs, width)
         self.lin_out = nn.Linear(width, OUTPUTS)
         self.blocks = nn.ModuleList([Residual(width, config.beta) for _ in range(config.blocks)])
         self.lin_z = nn.ModuleList([nn.Linear(features, width) for _ in range(entered)])
-        if config.spade:
+        if config.spade and entered:
             self.scale_z = nn.ModuleList([nn.Linear(features, width) for _ in range(entered)])
-        for layer in (self.lin_in, self.lin_out, *self.lin_z, *(self.scale_z if config.spade else ())):
+        for layer in (self.lin_in, self.lin_out, *self.lin_z, *(self.scale_z if config.spade and entered else ())):
             _begin(layer)
 
     def forward(

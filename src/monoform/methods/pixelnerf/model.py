@@ -25,19 +25,23 @@ class PixelNerfNet(nn.Module):
         super().__init__()
         self.config = config or PixelNerfConfig()
         network = self.config.network
-        self.encoder = SpatialEncoder(network)
-        features = self.encoder.channels + network.global_features
+        whole = network.encoder_features
+        self.encoder = GlobalEncoder(network.backbone, whole) if whole else SpatialEncoder(network)
+        features = network.global_features + (self.encoder.channels if network.use_features else 0)
         seen = 3 if network.use_xyz else 1
         if network.use_directions and network.encode_directions:
             seen += 3
-        self.code = FrequencyEncoding(network.frequencies, seen, factor=network.factor)
-        inputs = self.code.output_dimensions if network.encode_positions else seen
+        inputs = seen
+        if network.encode_positions:
+            kept = network.keep_positions
+            self.code = FrequencyEncoding(network.frequencies, seen, factor=network.factor, include_input=kept)
+            inputs = self.code.output_dimensions
         if network.use_directions and not network.encode_directions:
             inputs += 3
         self.mlp_coarse = ResnetFC(features, inputs, network)
-        self.mlp_fine = ResnetFC(features, inputs, network)
+        self.mlp_fine = None if network.share_perceptron else ResnetFC(features, inputs, network.fine or network)
         if network.global_features:
-            self.global_encoder = GlobalEncoder(network)
+            self.global_encoder = GlobalEncoder(network.global_backbone, network.global_features)
 
     def encode(self, images: Float[Tensor, "b v h w 3"], cameras: Camera) -> Encoded:
         """Encode the source views of b objects.
@@ -55,12 +59,16 @@ class PixelNerfNet(nn.Module):
                 f"pixelNeRF got {objects * views} images of {width} x {height} and {len(cameras)} cameras of "
                 f"{cameras.width} x {cameras.height}: give one camera of the same size for each image."
             )
-        if views > 1 and self.config.network.pooled_block >= self.config.network.blocks:
+        if views > 1 and any(
+            mlp.config.pooled_block >= mlp.config.blocks for mlp in map(self.perceptron, (False, True))
+        ):
             raise InputError(f"This network pools no views: give one view of each object, not {views}.")
         if cameras.model != "pinhole" or min(height, width) < SMALLEST:
             raise InputError(f"pixelNeRF takes pinhole images of at least {SMALLEST} pixels, not {width} x {height}.")
         batch = as_batch(images)
         latent = self.encoder(batch)
+        if latent.ndim == 2:  # one vector for the whole image is the same at all its pixels
+            latent = latent[:, :, None, None].expand(-1, -1, 2, 2)
         if self.config.network.stop_encoder_gradient:
             latent = latent.detach()
         vectors = self.global_encoder(batch) if self.config.network.global_features else None
@@ -77,8 +85,11 @@ class PixelNerfNet(nn.Module):
         """Density per world unit and sRGB 0..1 at world points, seen along unit directions."""
         inputs, local = self.inputs(encoded, points, directions)
         features = self.features(encoded, encoded.pixels(local))
-        network = self.mlp_fine if fine else self.mlp_coarse
-        return heads(network(features, inputs, views=encoded.views))
+        return heads(self.perceptron(fine)(features, inputs, views=encoded.views))
+
+    def perceptron(self, fine: bool) -> ResnetFC:
+        """The fine or the coarse network."""
+        return self.mlp_fine if fine and self.mlp_fine is not None else self.mlp_coarse
 
     def inputs(
         self, encoded: Encoded, points: Float[Tensor, "b p 3"], directions: Float[Tensor, "b p 3"]
@@ -99,10 +110,12 @@ class PixelNerfNet(nn.Module):
 
     def features(self, encoded: Encoded, pixels: Float[Tensor, "n p 2"]) -> Float[Tensor, "n p z"]:
         """Image features at pixels of the source views, after the vectors of the whole images where there are any."""
-        found = look_up(encoded.latent, pixels, encoded.width, encoded.height, self.config.network)
-        if encoded.vectors is None:
-            return found
-        return torch.cat((encoded.vectors[:, None].expand(-1, pixels.shape[1], -1), found), dim=-1)
+        network, parts = self.config.network, []
+        if encoded.vectors is not None:
+            parts.append(encoded.vectors[:, None].expand(-1, pixels.shape[1], -1))
+        if network.use_features:
+            parts.append(look_up(encoded.latent, pixels, encoded.width, encoded.height, network))
+        return torch.cat(parts, dim=-1) if parts else encoded.latent.new_zeros(*pixels.shape[:2], 0)
 
     def begin_step(self, step: int) -> PixelNerfNet:
         """Set the mode for a training step: training, or evaluation for the first one under `Compat`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
+from ...inputs.hocon import read_hocon
 from ...nn.state_dict import fill, named_tensors
-from ...outputs import atomic_stream
+from ...outputs import atomic_file, atomic_stream
 from ...training.card import converted_card
+from ...training.weights import load_pretrained
 from .config import Compat, PixelNerfConfig, preset
 from .model import PixelNerfNet
+from .published_tree import branch, data_from_published, network_from_published, published_from, sampling_from_published
 
 PUBLISHED = Compat(
     shifted_center=True, random_rendering=True, depth_gradient=True, truncate=True, first_step_in_evaluation=True
@@ -57,6 +61,55 @@ def read_published(file: str | Path, config: str | PixelNerfConfig) -> tuple[Pix
     _require_code(found, net.state_dict(), source, advice)
     fill(net.state_dict(), found, source, advice, may_be_left_out=_is_left_out)
     return net.eval(), chosen
+
+
+def config_from_file(file: str | Path, name: str) -> PixelNerfConfig:
+    """The network and the sampling of a HOCON file of the release, with what it includes.
+
+    Args:
+        name: of the published configuration for the pictures it was trained on; "" for the one that `data.format` of
+            the file names.
+
+    Raises:
+        InputError: the file cannot be read, describes what the release cannot run, or nothing tells the pictures.
+    """
+    tree = read_hocon(file)
+    chosen = name or data_from_published(tree)
+    if not chosen:
+        raise InputError(
+            f"{file} has no data.format: say what it was trained on (--config, one of {', '.join(NAMES)})."
+        )
+    network = network_from_published(branch(tree, "model"))
+    sampling = sampling_from_published(branch(tree, "renderer"))
+    return replace(published_config(chosen), network=network, sampling=sampling)
+
+
+def write_weights(folder: str | Path, file: str | Path) -> list[Path]:
+    """Write a folder of weights as the authors' programs read it, and beside it the configuration that they need.
+
+    Layers of the encoder that our own trainings leave out are there, since those programs ask for them; nothing runs
+    them.
+
+    Raises:
+        InputError: the folder holds no pixelNeRF, or a file cannot be written.
+    """
+    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, folder)
+    whole = replace(config, network=replace(config.network, keep_unused_layers=True))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        written = PixelNerfNet(whole)
+    written.load_state_dict(net.state_dict(), strict=False)
+    [beside] = written_beside(folder, file)
+    with atomic_file(file) as draft:  # both files or none
+        write_published(written, draft)
+        with atomic_file(beside) as conf:
+            conf.write_text(json.dumps(published_from(whole), indent=2) + "\n", encoding="utf-8")
+    return [Path(file), beside]
+
+
+def written_beside(folder: str | Path, file: str | Path) -> list[Path]:
+    """The configuration that `write_weights` writes: JSON, which is HOCON, too."""
+    return [Path(file).with_name(f"{Path(file).name}.conf")]
 
 
 def write_published(net: PixelNerfNet, file: str | Path) -> None:
