@@ -107,6 +107,8 @@ def test_batches(packed: Path) -> None:
         "normals": (3, 2, 32, 32, 3),
         "back_depth": (3, 2, 32, 32),
         "back_colors": (3, 2, 32, 32, 3),
+        "hollows": (3, 2, 32, 32, 2),
+        "mirrors": (3, 24),
         "points": (3, 100, 3),
         "sdf": (3, 100),
         "surface_points": (3, 50, 3),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -118,12 +119,18 @@ class EfficientNetLite0(nn.Module):
     def _norms(self) -> list[nn.BatchNorm2d]:
         return [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
 
-    def forward(self, rgb: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b c h2 w2"]]:
-        """Feature maps of 16, 24, 40, 112 and 192 channels at strides 2, 4, 8, 16 and 32, from colours 0..1."""
-        hidden = functional.relu6(self.bn0(self.conv_stem((255 * rgb - 127) / 128)))
-        levels = []
+    def forward(self, rgb: Float[Tensor, "b 3 h w"], *, fixed: int = 0) -> list[Float[Tensor, "b c h2 w2"]]:
+        """Feature maps of 16, 24, 40, 112 and 192 channels at strides 2, 4, 8, 16 and 32, from colours 0..1.
+
+        Args:
+            fixed: levels, from the finest, that do not learn: most of the time of a step goes there.
+        """
+        levels: list[Tensor] = []
+        with torch.set_grad_enabled(torch.is_grad_enabled() and fixed == 0):
+            hidden = functional.relu6(self.bn0(self.conv_stem((255 * rgb - 127) / 128)))
         for index, block in enumerate(self.blocks):
-            hidden = block(hidden)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and len(levels) >= fixed):
+                hidden = block(hidden)
             if index in LEVELS:
                 levels.append(hidden)
         return levels

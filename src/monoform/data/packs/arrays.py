@@ -16,12 +16,14 @@ from ...errors import InputError
 from ...inputs import read_json
 from ...inputs.arrays import Mapped, read_array
 from ...ranges import require_range
+from .hollows import MIRRORS
 from .labels import LabelOptions
 from .views import ViewOptions
 
 INDEX = "pack.json"
 AGAIN = "prepare the data again"
 MAPS = ("depth", "back_depth", "normals", "back_colors")
+NEWER = ("hollows", "mirrors")  # packs of earlier versions, and small ones, lack them
 _SIZES = {
     "views": ("views", "count"),
     "size": ("views", "size"),
@@ -56,6 +58,8 @@ def array_specs(views: ViewOptions, labels: LabelOptions) -> tuple[ArraySpec, ..
         ArraySpec("normals", "int8", (v, s, s, 3)),
         ArraySpec("back_depth", "float16", (v, s, s)),
         ArraySpec("back_colors", "uint8", (v, s, s, 3)),
+        ArraySpec("hollows", "float16", (v, s, s, 2)),
+        ArraySpec("mirrors", "float16", (MIRRORS,)),
         ArraySpec("world_from_camera", "float32", (v, 4, 4)),
         ArraySpec("intrinsics", "float32", (v, 3, 3)),
         ArraySpec("points", "float16", (labels.points, 3)),
@@ -159,7 +163,7 @@ def require_layout(arrays: Mapping[str, np.ndarray], index: Mapping[str, Any], f
     rows = 1 + max((entry["row"] for entry in index["objects"]), default=-1)
     for spec in array_specs(sizes, LabelOptions(points=counts[0], surface=counts[1])):
         array = arrays.get(spec.name)
-        if array is None and small and spec.name in MAPS:
+        if array is None and (spec.name in NEWER or (small and spec.name in MAPS)):
             continue
         place = folder if small else array_path(folder, spec.name)
         if array is None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...camera import Camera
 from ...errors import InputError
-from .arrays import open_array, read_index, require_layout
+from .arrays import NEWER, array_path, open_array, read_index, require_layout
 from .small import SMALL, read_small
 
 _SURFACE = ("surface_points", "surface_normals", "surface_colors")
@@ -23,6 +23,7 @@ _MAPPED = (
     "normals",
     "back_depth",
     "back_colors",
+    *NEWER,
     "world_from_camera",
     "intrinsics",
     "points",
@@ -77,10 +78,12 @@ class PackedObjects:
 
     def _open(self) -> None:
         small = self.index.get("codec") == SMALL
-        arrays = read_small(self.folder) if small else {name: open_array(self.folder, name) for name in _MAPPED}
+        names = [name for name in _MAPPED if name not in NEWER or array_path(self.folder, name).is_file()]
+        arrays = read_small(self.folder) if small else {name: open_array(self.folder, name) for name in names}
         require_layout(arrays, self.index, self.folder, small=small)
         self._images, self._depth, self._normals = arrays["images"], arrays.get("depth"), arrays.get("normals")
         self._back_depth, self._back_colors = arrays.get("back_depth"), arrays.get("back_colors")
+        self._hollows, self._mirrors = arrays.get("hollows"), arrays.get("mirrors")
         self._world_from_camera = np.array(arrays["world_from_camera"])
         self._intrinsics = np.array(arrays["intrinsics"])
         self._points, self._sdf = arrays["points"], arrays["sdf"]
@@ -115,6 +118,11 @@ class PackedObjects:
     def view_count(self) -> int:
         """Views of each object."""
         return int(self._world_from_camera.shape[1])
+
+    @property
+    def has_hollows(self) -> bool:
+        """Whether what lies between front and back is known, and which planes mirror the objects."""
+        return self._hollows is not None and self._mirrors is not None
 
     @property
     def image_size(self) -> int:
@@ -158,7 +166,9 @@ class PackedObjects:
             surface_points, surface_normals (outward, unit), surface_colors (0..1), each (b s 3);
             with `maps`, where the pack has them, also depth (b v h w) along the camera's z axis, inf off the
             object, normals (b v h w 3) in the camera frame (x right, y down, z forward), 0 off the object, and of the
-            last surface along each pixel's ray back_depth (b v h w) and back_colors (b v h w 3) in 0..1.
+            last surface along each pixel's ray back_depth (b v h w) and back_colors (b v h w 3) in 0..1; likewise
+            hollows (b v h w 2), depths where the longest free stretch before it begins and ends, inf where there is
+            none, and of each object mirrors (b 24), how far it is from its image in upright planes.
 
         Raises:
             InputError: more views or points are asked for than an object has.
@@ -180,6 +190,9 @@ class PackedObjects:
         if maps and self._back_depth is not None and self._back_colors is not None:
             result["back_depth"] = torch.from_numpy(self._back_depth[at]).float()
             result["back_colors"] = torch.from_numpy(self._back_colors[at]).float().div_(255.0)
+        if maps and self._hollows is not None and self._mirrors is not None:  # has_hollows, as mypy reads it
+            result["hollows"] = torch.from_numpy(self._hollows[at]).float()
+            result["mirrors"] = torch.from_numpy(self._mirrors[rows]).float()
         return result | self._point_batch(rows, points, surface, generator)
 
     def _point_batch(

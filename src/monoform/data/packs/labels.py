@@ -62,13 +62,16 @@ class Labels:
     surface_colors: UInt8[np.ndarray, "s 3"]
 
 
-def label(mesh: Mesh, options: LabelOptions, *, generator: np.random.Generator) -> Labels:
+def label(mesh: Mesh, options: LabelOptions, *, generator: np.random.Generator, solid: Solid | None = None) -> Labels:
     """Draw points around and on a mesh and measure them.
+
+    Args:
+        solid: of the mesh; made here where it is not given.
 
     Raises:
         InputError: the mesh has no faces or no area.
     """
-    solid = Solid(mesh, size=1.0 / options.voxels)
+    solid = solid or Solid(mesh, size=1.0 / options.voxels)
     surface = solid.surface(options.surface, seed=int(generator.integers(1 << 31)))
     order = generator.permutation(options.surface)
     # Distances are measured where the rounded points are.

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import InputError, WriteError
 from ...interrupts import uninterrupted
+from ...mesh.solid.inside import Solid
 from ...outputs import (
     Claim,
     Kind,
@@ -29,6 +30,7 @@ from ...workers import map_unordered
 from ..objects.sources import Source, load_source, request_digest
 from .arrays import FORMAT, INDEX, array_path, array_specs, create_arrays, open_array, read_index
 from .backs import back_views
+from .hollows import hollow_views, mirror_errors
 from .labels import LabelOptions, label
 from .views import ViewOptions, render_views
 
@@ -189,7 +191,8 @@ def object_arrays(source: Source, options: PackOptions) -> dict[str, np.ndarray]
     mesh = load_source(source, seed=options.seed)
     generator = source.generator(options.seed + 1)
     views = render_views(mesh, options.views, generator=generator)
-    labels = label(mesh, options.labels, generator=generator)
+    solid = Solid(mesh, size=1.0 / options.labels.voxels)
+    labels = label(mesh, options.labels, generator=generator, solid=solid)
     back_depth, back_colors = back_views(mesh, views.cameras, views.images[..., 3] > 0)
     return {
         "images": views.images,
@@ -197,6 +200,8 @@ def object_arrays(source: Source, options: PackOptions) -> dict[str, np.ndarray]
         "normals": views.normals,
         "back_depth": back_depth,
         "back_colors": back_colors,
+        "hollows": hollow_views(solid, views.cameras, views.depth, back_depth),
+        "mirrors": mirror_errors(solid, seed=options.seed),
         "world_from_camera": views.cameras.world_from_camera.numpy(),
         "intrinsics": views.cameras.intrinsics.numpy(),
         **vars(labels),

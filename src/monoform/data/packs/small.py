@@ -14,7 +14,7 @@ from ...errors import InputError
 from ...inputs import read_arrays
 from ...outputs import Kind, atomic_folder, atomic_stream
 from . import coded
-from .arrays import INDEX, MAPS, array_specs, open_array, read_index, require_layout
+from .arrays import INDEX, MAPS, NEWER, array_specs, open_array, read_index, require_layout
 from .labels import LabelOptions
 from .views import ViewOptions
 
@@ -65,7 +65,7 @@ def shrink(pack: str | Path, out: str | Path, options: SmallOptions | None = Non
         raise InputError(f"{pack} is a small pack already; give the full one.")
     rows = np.array([entry["row"] for entry in index["objects"]])
     folder = Path(pack)
-    names = [spec.name for spec in array_specs(ViewOptions(), LabelOptions())]
+    names = [spec.name for spec in array_specs(ViewOptions(), LabelOptions()) if spec.name not in NEWER]
     require_layout({name: open_array(folder, name) for name in names}, index, folder, small=False)
     pixels = int(index["options"]["views"]["size"])
     views = min(options.views, open_array(folder, "images").shape[1])

@@ -15,7 +15,7 @@ from ...devices import CPU, device_of, to_device
 from ...scene import Photo
 from ...scene.crop import Crop
 from .crop import with_outlines
-from .model import LiftNet, Surfaces
+from .model import LiftNet, Surfaces, turned_over
 
 ZOOM, SHIFT = (0.95, 1.15), 0.04  # as in training
 
@@ -76,7 +76,9 @@ def predictions(
         levels[-1] = levels[-1] * net.kept_channels(generator).to(pixels)
     found: Surfaces = to_device(net.decode(levels, pixels), CPU)
     turned = crops.mirrored[:, None, None]
-    maps = torch.cat((found.front[:, None], found.back[:, None], found.scale, found.color, found.normal), 1)
+    maps = torch.cat(
+        (found.front[:, None], found.back[:, None], found.scale, found.color, found.normal, found.hollow), 1
+    )
     over = torch.ones(maps.shape[1])
     over[7] = -1.0  # a mirrored normal looks to the other side
     maps = torch.where(turned[..., None], maps.flip(-1) * over[:, None, None], maps)
@@ -93,6 +95,8 @@ def predictions(
         back=lengths[:, 1],
         scale=lengths[:, 2:],
         color=placed[:, 4:7],
-        normal=functional.normalize(placed[:, 7:], dim=1),
+        normal=functional.normalize(placed[:, 7:10], dim=1),
         camera=camera,
+        hollow=placed[:, 10:],
+        mirror=torch.where(crops.mirrored[:, None], turned_over(found.mirror), found.mirror),
     )

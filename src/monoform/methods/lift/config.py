@@ -19,6 +19,10 @@ class LiftConfig:
         attention: transformer blocks on the coarsest map.
         heads: of their attention.
         dropout: share of the channels of the coarsest map that training leaves out, and hypotheses too.
+        zoom: how many times finer the crop is from which EfficientNet-Lite0 tells features; 0 for a network without it,
+            2 for one with it: the levels of both are then of the same size.
+        hollows: whether the free stretch between front and back is told.
+        mirrors: upright planes, half a turn in equal steps, of which the network tells whether they mirror the object.
     """
 
     image_size: int = 96
@@ -26,17 +30,27 @@ class LiftConfig:
     attention: int = 2
     heads: int = 8
     dropout: float = 0.05
+    zoom: int = 0
+    hollows: bool = False
+    mirrors: int = 0
 
     def __post_init__(self) -> None:
         require_ranges(self, "lift's", image_size=(32, 1024), channels=(8, 2048), attention=(0, 64), heads=(1, 256))
-        require_ranges(self, "lift's", dropout=(0.0, 0.2))
+        require_ranges(self, "lift's", dropout=(0.0, 0.2), zoom=(0, 2), mirrors=(0, 360))
         if len(self.channels) != 4 or any(width % 8 for width in self.channels) or self.image_size % 16:
             raise InputError(
                 f"lift's channels are {self.channels} and its image_size is {self.image_size}; give four multiples of "
                 "8 and a multiple of 16."
             )
+        if self.zoom == 1:
+            raise InputError("lift's zoom is 1; give 2, or 0 for no backbone.")
         if self.channels[-1] % self.heads:
             raise InputError(f"lift's heads are {self.heads}, which do not divide its {self.channels[-1]} channels.")
+
+    @property
+    def crop_size(self) -> int:
+        """Side of the crop that the whole network takes, in pixels."""
+        return self.image_size * max(self.zoom, 1)
 
 
 @dataclass(frozen=True)

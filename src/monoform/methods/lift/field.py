@@ -7,13 +7,14 @@ from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
 from ...camera import Camera
 from ...nn.field import Field
 from ...scene.crop import Crop
+from .hollow import Hollow
+from .maps import continued, look_up
 from .model import Surfaces
 
 FINE = 192  # side of the maps that are looked up
@@ -30,6 +31,7 @@ class FrameSolid:
         photo: colours of the front, continued beyond the mask.
         back_colors: of the back; 0..1.
         outline: distance to the mask's outline in half sides of the crop, positive inside.
+        hollow: what is free between front and back; None where nothing is.
     """
 
     maps: Float[Tensor, "1 4 f f"]
@@ -37,6 +39,7 @@ class FrameSolid:
     photo: Float[Tensor, "1 3 p p"]
     back_colors: Float[Tensor, "1 3 h w"]
     outline: Float[Tensor, "1 1 t t"]
+    hollow: Hollow | None = None
 
     @classmethod
     def of(cls, surfaces: Surfaces, photo: Float[Tensor, "1 3 p p"], outline: Float[Tensor, "1 1 t t"]) -> FrameSolid:
@@ -49,29 +52,31 @@ class FrameSolid:
         fine = functional.interpolate(depths, (FINE, FINE), mode="bicubic", align_corners=False)
         fine[:, 1] = torch.maximum(fine[:, 0], fine[:, 1])
         maps = torch.cat((fine, _shortening(fine)), 1)
-        return cls(maps, kept(surfaces.scale), photo, kept(surfaces.color), outline)
+        hollow = Hollow.of(surfaces.hollow, fine, outline)
+        return cls(maps, kept(surfaces.scale), photo, kept(surfaces.color), outline, hollow)
 
     def geometry(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
         """About the signed distance in half sides of the crop, negative inside; its zeros are exact."""
-        front, back, front_short, back_short = _look_up(self.maps, uv).unbind(dim=1)
+        front, back, front_short, back_short = look_up(self.maps, uv).unbind(dim=1)
         z = points[:, 2]
         between = torch.maximum((front - z) * front_short, (z - back) * back_short)
-        return torch.maximum(between, -_look_up(self.outline, uv)[:, 0])
+        solid = torch.maximum(between, -look_up(self.outline, uv)[:, 0])
+        return solid if self.hollow is None else torch.maximum(solid, self.hollow.depth_within(z, uv))
 
     def depths(self, uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
         """z of front and back."""
-        return _look_up(self.maps, uv)[:, :2]
+        return look_up(self.maps, uv)[:, :2]
 
     def color(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
         """Colour in 0..1: the photo's on the front, the network's on the back, in between a mixture."""
         share = self._behind(points, uv)[:, None]
-        before, behind = _look_up(self.photo, uv), _look_up(self.back_colors, uv)
+        before, behind = look_up(self.photo, uv), look_up(self.back_colors, uv)
         return before + share * (behind - before)
 
     def confidence(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
         """Probability, 0..1, that the nearer surface errs by less than NEAR, by the network's own Laplace scale."""
         share = self._behind(points, uv)
-        front, back = _look_up(self.scale, uv).unbind(dim=1)
+        front, back = look_up(self.scale, uv).unbind(dim=1)
         return 1 - torch.exp(-NEAR / torch.where(share < 0.5, front, back))
 
     def behind(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Bool[Tensor, " n"]:
@@ -80,19 +85,11 @@ class FrameSolid:
 
     def back_color(self, uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
         """The network's colours of the back, 0..1."""
-        return _look_up(self.back_colors, uv)
+        return look_up(self.back_colors, uv)
 
     def _behind(self, points: Tensor, uv: Tensor) -> Float[Tensor, " n"]:
         front, back = self.depths(uv).unbind(dim=1)
         return ((points[:, 2] - front) / (back - front).clamp_min(1e-3)).clamp(0, 1)
-
-
-def continued(maps: Float[Tensor, "k c h w"], inside: Bool[Tensor, "1 1 h w"]) -> Float[Tensor, "k c h w"]:
-    """Maps that go on beyond the mask as they are at its nearest pixel."""
-    if not inside.any():
-        return maps
-    nearest = ndimage.distance_transform_edt(~inside[0, 0].numpy(), return_distances=False, return_indices=True)
-    return maps[:, :, torch.from_numpy(nearest[0]), torch.from_numpy(nearest[1])]
 
 
 def _shortening(depths: Float[Tensor, "1 2 f f"]) -> Float[Tensor, "1 2 f f"]:
@@ -152,8 +149,3 @@ class LiftField(Field):
     def _in_frame(self, points: Float[Tensor, "n 3"]) -> tuple[Tensor, Tensor]:
         frame = (points - self.offset) @ self.rotation / self.scale
         return frame, self.crop.uv(self.camera, points[None])[0]
-
-
-def _look_up(maps: Float[Tensor, "1 c h w"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n c"]:
-    found = functional.grid_sample(maps, uv[None, None], mode="bilinear", padding_mode="border", align_corners=False)
-    return found[0, :, 0].T

@@ -78,7 +78,7 @@ class Lift(Reconstructor):
             crop = around(torch.from_numpy(photo.mask)[None])
             outline = outline_of(photo, crop)
             front = crop.cut(torch.from_numpy(photo.filled()).float().permute(2, 0, 1)[None], PAINT)
-            crops = augmented_crops(photo, crop, self.net.config.image_size, self._augmentations(), generator=generator)
+            crops = augmented_crops(photo, crop, self.net.config.crop_size, self._augmentations(), generator=generator)
             found = [
                 self._reconstruction(surfaces, front, photo, camera, crop, outline, silhouette.parts, loss)
                 for surfaces, loss in self._hypotheses(crops, generator)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 PLAIN = 0.1  # relief, in half sides of the crop, below which an object counts as a plane
 FAR = 1.5  # half sides of the crop; what lies beyond does not count as further
@@ -58,6 +59,25 @@ def normal_loss(
 ) -> Float[Tensor, ""]:
     """1 minus the mean cosine between unit normals."""
     return _mean_of_objects(1 - (found * true).sum(dim=1), valid)
+
+
+def hollow_loss(
+    found: Float[Tensor, "b 3 h w"], true: Float[Tensor, "b 2 h w"], valid: Bool[Tensor, "b h w"]
+) -> Float[Tensor, ""]:
+    """Cross entropy of whether there is a hollow, and the mean absolute error of where it begins and ends.
+
+    Args:
+        true: shares of the way from front to back; -1 where there is none.
+    """
+    there = (true >= 0).all(dim=1)
+    entropy = binary_cross_entropy_with_logits(found[:, 0], there.float(), reduction="none")
+    ends = (found[:, 1:] - true).abs().sum(dim=1)
+    return _mean_of_objects(entropy + ends * there, valid)
+
+
+def mirror_loss(found: Float[Tensor, "b m"], true: Float[Tensor, "b m"]) -> Float[Tensor, ""]:
+    """Cross entropy of which planes mirror the object."""
+    return binary_cross_entropy_with_logits(found, true)
 
 
 def camera_loss(found: Float[Tensor, "b 2"], true: Float[Tensor, "b 2"]) -> Float[Tensor, ""]:

@@ -2,7 +2,7 @@
 
 The frame: x right, y down, z away from the camera, the object's centre at the origin and the crop's half side, at the
 centre's depth, as unit. A place is its pixel in the crop (`uv`, in -1..1) and its z. Between front and back the object
-is taken to be solid; what lies between them and cannot be seen from either side is beyond this network.
+is solid but for one hollow, the longest free stretch of the ray between them: air between legs, the inside of a cup.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...nn.efficientnet_lite import WIDTHS, EfficientNetLite0
 from .config import LiftConfig
 
 INPUTS = 6  # red, green, blue (0 off the mask), mask, distance to the outline, half thickness of the round solid
 SCALES = (0.005, 0.5)  # smallest and largest uncertainty of a depth
 THINNEST = 0.02
+FIXED = 2  # levels of the backbone that do not learn
+SCARCE = -3.0  # logit of a hollow and of a mirror before anything is learned
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Surfaces:
         color: of the back, 0..1.
         normal: of the front, unit vectors that look towards the camera (z < 0).
         camera: elevation in radians, and the logarithm of the crop's half side over the focal length.
+        hollow: logit that there is a free stretch between front and back, and at which shares of the way from front to
+            back it begins and ends.
+        mirror: logits that the object is its own image in upright planes; the normal of plane i is turned by i half
+            turns over their number from the camera's right towards what is behind.
     """
 
     front: Float[Tensor, "b h w"]
@@ -41,6 +48,13 @@ class Surfaces:
     color: Float[Tensor, "b 3 h w"]
     normal: Float[Tensor, "b 3 h w"]
     camera: Float[Tensor, "b 2"]
+    hollow: Float[Tensor, "b 3 h w"]
+    mirror: Float[Tensor, "b m"]
+
+
+def turned_over(mirror: Float[Tensor, "b m"]) -> Float[Tensor, "b m"]:
+    """What `Surfaces.mirror` is of a crop whose left and right are exchanged."""
+    return torch.cat((mirror[:, :1], mirror[:, 1:].flip(1)), dim=1)
 
 
 class Block(nn.Module):
@@ -102,6 +116,17 @@ class LiftNet(nn.Module):
         self.leave = nn.Sequential(nn.GroupNorm(8, fine), nn.SiLU(), last)
         self.camera = nn.Sequential(nn.Linear(coarse, coarse), nn.SiLU(), nn.Linear(coarse, 2))
         self.drop = nn.Dropout2d(config.dropout)
+        if config.zoom:
+            self.backbone = EfficientNetLite0()
+            self.adapters = nn.ModuleList([nn.Conv2d(*sides, 1) for sides in zip(WIDTHS[1:], widths, strict=True)])
+            for adapter in self.adapters:
+                nn.init.zeros_(adapter.weight)
+        if config.hollows:
+            told = nn.Conv2d(fine, 3, 3, 1, 1)
+            nn.init.normal_(told.weight, std=1e-3)
+            self.hollow = nn.Sequential(nn.GroupNorm(8, fine), nn.SiLU(), told)
+        if config.mirrors:
+            self.mirror = nn.Sequential(nn.Linear(coarse, coarse), nn.SiLU(), nn.Linear(coarse, config.mirrors))
 
     def forward(self, crops: Float[Tensor, "b 6 s s"]) -> Surfaces:
         """Surfaces behind crops whose channels are those of `lift.crop`."""
@@ -109,10 +134,13 @@ class LiftNet(nn.Module):
 
     def encode(self, crops: Float[Tensor, "b 6 s s"]) -> list[Tensor]:
         """Feature maps from fine to coarse, the coarsest after attention: what refinement changes."""
-        levels = [self.stem(crops)]
-        for block in self.down:
-            levels.append(block(levels[-1]))
-        levels.pop(0)
+        features = self._features(crops)
+        hidden, levels = self.stem(self._coarser(crops)), []
+        for number, block in enumerate(self.down):
+            hidden = block(hidden)
+            if features:
+                hidden = hidden + self.adapters[number](features[number])
+            levels.append(hidden)
         coarse = levels[-1]
         places = functional.interpolate(self.places, size=coarse.shape[2:], mode="bilinear", align_corners=False)
         tokens = (coarse + places).flatten(2).transpose(1, 2)
@@ -120,6 +148,20 @@ class LiftNet(nn.Module):
             tokens = block(tokens)
         levels[-1] = self.drop(tokens.transpose(1, 2).unflatten(2, coarse.shape[2:]))
         return levels
+
+    def _features(self, crops: Float[Tensor, "b 6 s s"]) -> list[Tensor]:
+        """What the backbone sees, on levels of the sizes of this network's."""
+        if not self.config.zoom:
+            return []
+        # In single precision: on a CPU the depthwise convolutions are slower in half.
+        with torch.autocast(crops.device.type, enabled=False):
+            gray = 0.5 * (1 - crops[:, 3:4])
+            seen = (crops[:, :3] + gray).float().contiguous(memory_format=torch.channels_last)
+            return self.backbone(seen, fixed=FIXED)[1:]
+
+    def _coarser(self, crops: Float[Tensor, "b 6 s s"]) -> Float[Tensor, "b 6 t t"]:
+        """The crops in the pixels of all but the backbone."""
+        return functional.avg_pool2d(crops, self.config.zoom) if self.config.zoom else crops
 
     def kept_channels(self, generator: torch.Generator) -> Float[Tensor, "1 c 1 1"]:
         """Factors that leave out channels of the coarsest map: another guess (Gal and Ghahramani 2016)."""
@@ -129,12 +171,13 @@ class LiftNet(nn.Module):
     def decode(self, levels: list[Tensor], crops: Float[Tensor, "b 6 s s"]) -> Surfaces:
         """Surfaces from feature maps."""
         hidden = levels[-1]
-        camera = self.camera(hidden.mean(dim=(2, 3))).float()
+        whole = hidden.mean(dim=(2, 3))
+        camera = self.camera(whole).float()
         for block, level in zip(self.up, reversed(levels[:-1]), strict=True):
             hidden = functional.interpolate(hidden, scale_factor=2.0, mode="bilinear")
             hidden = block(torch.cat((hidden, level), dim=1))
         middle, thicker, scale, color, normal = self.leave(hidden).float().split((1, 1, 2, 3, 3), dim=1)
-        seen = functional.avg_pool2d(crops, 2)
+        seen = functional.avg_pool2d(self._coarser(crops), 2)
         # The round solid's half thickness, made thicker or thinner where the network says so, never below zero.
         half = functional.softplus(torch.log(torch.expm1(seen[:, 5:6] + THINNEST)) + 2 * thicker)
         low, high = SCALES
@@ -147,4 +190,15 @@ class LiftNet(nn.Module):
             (albedo + 0.3 * color).clamp(0, 1),
             functional.normalize(torch.cat((normal[:, :2], -0.05 - functional.softplus(normal[:, 2:])), 1), dim=1),
             camera,
+            self._hollow(hidden),
+            self.mirror(whole).float() + SCARCE if self.config.mirrors else whole.new_zeros(len(whole), 0),
         )
+
+    def _hollow(self, hidden: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 h w"]:
+        """Where none are told: nowhere."""
+        if not self.config.hollows:
+            shares = hidden.new_tensor([-20.0, 0.5, 0.5], dtype=torch.float32)[:, None, None]
+            return shares.expand(len(hidden), 3, *hidden.shape[2:])
+        logit, start, length = self.hollow(hidden).float().split(1, dim=1)
+        begins = torch.sigmoid(start - 1)
+        return torch.cat((logit + SCARCE, begins, begins + (1 - begins) * torch.sigmoid(length + 1)), dim=1)

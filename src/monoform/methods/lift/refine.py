@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from ...inversion import Variable, fit, trackable
 from ...training import Cosine
-from .field import continued
+from .maps import continued
 from .model import Surfaces
 
 RATE = 0.01  # half sides of the crop in a step
@@ -41,6 +41,7 @@ def refine(predictions: Surfaces, crop: Float[Tensor, "1 6 s s"], steps: int) ->
     mean = _mean(predictions)
     if steps == 0:
         return mean, _spread(predictions, mean)
+    crop = functional.avg_pool2d(crop, crop.shape[-1] // (2 * mean.front.shape[-1]))
     mask = crop[:, 3:4]
     measured, scale = (trackable(_enlarged(values, mask)) for values in (_depths(predictions), predictions.scale))
     inside = trackable((mask > 0.5).float())
@@ -67,7 +68,7 @@ def refine(predictions: Surfaces, crop: Float[Tensor, "1 6 s s"], steps: int) ->
     start = Variable("depths", _enlarged(_depths(mean), mask), RATE)
     found = fit([start], loss, steps=steps, schedule=Cosine(steps))
     front, back = found.values["depths"].sort(dim=1).values.unbind(dim=1)
-    larger = {name: _enlarged(getattr(mean, name), mask) for name in ("scale", "color", "normal")}
+    larger = {name: _enlarged(getattr(mean, name), mask) for name in ("scale", "color", "normal", "hollow")}
     return replace(mean, front=front, back=back, **larger), float(found.best_loss)
 
 

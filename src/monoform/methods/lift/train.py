@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,6 +17,7 @@ from ...data.objects.splits import excluded_names, validation_names
 from ...data.packs.dataset import PackedObjects
 from ...devices import CPU, device_of, to_device
 from ...errors import InputError
+from ...nn.efficientnet_lite import load_imagenet
 from ...ranges import require_ranges
 from ...scene.crop import around
 from ...training import (
@@ -29,9 +32,24 @@ from ...training import (
     train,
 )
 from ...training.card import SCANS, weights_card
+from ...training.weights import load_pretrained
+from .config import LiftConfig
 from .crop import frame_of, with_outlines
-from .losses import camera_loss, color_loss, depth_loss, normal_loss, scale_loss, slope_loss
-from .model import LiftNet, Surfaces
+from .losses import (
+    camera_loss,
+    color_loss,
+    depth_loss,
+    hollow_loss,
+    mirror_loss,
+    normal_loss,
+    scale_loss,
+    slope_loss,
+)
+from .model import LiftNet, Surfaces, turned_over
+
+BACKBONE_RATE = 0.3  # of the rate of what is new
+PLANES = 12  # upright planes that may mirror the object
+MIRRORED = 0.01  # world units, objects of radius 0.5; what is off by so much is mirrored in part
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,9 @@ class LiftTraining(LoopSettings):
         warmup: steps up to the highest rate; at most a tenth of all.
         early_size: side of the crops in the first steps, in pixels: half the pixels, twice the speed.
         early: share of the steps that see crops of `early_size`.
+        backbone: file of ImageNet weights of EfficientNet-Lite0, whose features the network then takes and fine-tunes;
+            "" for a network without them.
+        start: folder of weights of lift from which what both networks have is taken; "" for none.
     """
 
     objects: int = 24
@@ -51,6 +72,8 @@ class LiftTraining(LoopSettings):
     warmup: int = 200
     early_size: int = 64
     early: float = 0.85
+    backbone: str = ""
+    start: str = ""
 
     def __post_init__(self) -> None:
         require_ranges(self, "lift's", objects=(1, 4096), rate=(1e-9, 10.0), warmup=(0, 1_000_000_000))
@@ -72,6 +95,8 @@ class LiftBatch:
         normal: of the front.
         camera: numbers of the camera that the network predicts.
         distance: of the frame's origin from the camera.
+        hollow: shares of the way from front to back where the hollow begins and ends; -1 where there is none.
+        mirror: 1 for planes that mirror the object, 0 for those that do not.
     """
 
     crops: Float[Tensor, "b 6 s s"]
@@ -82,6 +107,8 @@ class LiftBatch:
     normal: Float[Tensor, "b 3 h w"]
     camera: Float[Tensor, "b 2"]
     distance: Float[Tensor, " b"]
+    hollow: Float[Tensor, "b 2 h w"]
+    mirror: Float[Tensor, "b m"]
 
 
 class LiftTask:
@@ -103,7 +130,16 @@ class LiftTask:
         """One phase over all parameters."""
         schedule = Cosine(self.steps, warmup=min(self.options.warmup, self.steps // 10))
         optimizer = Optimizer(rate=self.options.rate, betas=(0.9, 0.98), weight_decay=0.02)
-        return [Phase("lift", self.module.parameters, self._loss, optimizer=optimizer, schedule=schedule)]
+        return [Phase("lift", self._parameters(), self._loss, optimizer=optimizer, schedule=schedule)]
+
+    def _parameters(self) -> Any:
+        """All that learn: what a backbone knows already moves more slowly than what is new."""
+        if not self.net.config.zoom:
+            return self.module.parameters
+        learning = [(name, each) for name, each in self.module.named_parameters() if each.requires_grad]
+        known = [each for name, each in learning if name.startswith("backbone.")]
+        new = [each for name, each in learning if not name.startswith("backbone.")]
+        return [{"params": known, "lr": BACKBONE_RATE * self.options.rate}, {"params": new}]
 
     def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Random objects, a random view of each, widened in colour, placing and handedness."""
@@ -127,7 +163,7 @@ class LiftTask:
             crop = crop.jittered(0.95, 1.15, generator, shift=0.02)
             images, paint = _recolored(images, paint, generator)
         painted = torch.cat((images[:, :3] * images[:, 3:], images[:, 3:]), 1)
-        crops = with_outlines(crop.cut(painted, size))
+        crops = with_outlines(crop.cut(painted, size * max(self.net.config.zoom, 1)))
         frame = frame_of(camera, crop, camera.position.norm(dim=1))
         pixels = crop.grid(size // 2).floor()
         depths = torch.stack((packed["depth"][:, 0], packed["back_depth"][:, 0]), 1)
@@ -148,7 +184,14 @@ class LiftTask:
         elevation = torch.asin((-frame.rotation[:, 1, 2]).clamp(-1, 1))
         slope = torch.log(crop.half / camera.intrinsics[:, 1, 1])
         truth = torch.stack((elevation, slope), 1)
-        made = LiftBatch(crops, front, back, valid, color, normal, truth, distance * shrink)
+        hollow = torch.full_like(values, -1.0)
+        if "hollows" in packed:
+            ends = _at(packed["hollows"][:, 0].permute(0, 3, 1, 2), pixels)
+            first, last = values.split(1, dim=1)
+            shares = ((ends - first) / (last - first).clamp_min(1e-4)).clamp(0, 1)
+            hollow = torch.where(torch.isfinite(ends), shares, -1.0)
+        mirror = _mirrors(packed.get("mirrors"), frame.rotation, self.net.config.mirrors)
+        made = LiftBatch(crops, front, back, valid, color, normal, truth, distance * shrink, hollow, mirror)
         return made if generator is None else _flipped(made, generator)
 
     def pictures(self, module: nn.Module) -> dict[str, Tensor]:
@@ -178,6 +221,10 @@ class LiftTask:
             parts[f"{name}_scale"] = scale_loss(found, true, surfaces.scale[:, index], valid)
             weights |= {name: 0.5, f"{name}_slope": 1.0, f"{name}_scale": 0.05}
         parts["color"] = color_loss(surfaces.color, batch["color"], valid)
+        if self.net.config.hollows:
+            parts["hollow"], weights["hollow"] = hollow_loss(surfaces.hollow, batch["hollow"], valid), 0.5
+        if self.net.config.mirrors:
+            parts["mirror"], weights["mirror"] = mirror_loss(surfaces.mirror, batch["mirror"]), 0.1
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         return total, {name: value.detach() for name, value in parts.items()}
 
@@ -222,10 +269,23 @@ def _flipped(batch: LiftBatch, generator: torch.Generator) -> LiftBatch:
     def some(values: Tensor) -> Tensor:
         return torch.where(flip.reshape(-1, *[1] * (values.ndim - 1)), values.flip(-1), values)
 
-    maps = ("crops", "front", "back", "valid", "color", "normal")
+    maps = ("crops", "front", "back", "valid", "color", "normal", "hollow")
     turned = replace(batch, **{name: some(getattr(batch, name)) for name in maps})
     across = torch.where(flip, -1.0, 1.0)[:, None, None, None]
-    return replace(turned, normal=turned.normal * torch.cat((across, across.abs(), across.abs()), 1))
+    normal = turned.normal * torch.cat((across, across.abs(), across.abs()), 1)
+    return replace(turned, normal=normal, mirror=torch.where(flip[:, None], turned_over(batch.mirror), batch.mirror))
+
+
+def _mirrors(errors: Tensor | None, rotation: Float[Tensor, "b 3 3"], count: int) -> Float[Tensor, "b m"]:
+    """Whether planes of these normals mirror the objects, from the errors of planes that stand fixed in the world."""
+    if errors is None or not count:
+        return rotation.new_zeros(len(rotation), count)
+    turn = torch.atan2(rotation[:, 2, 0], rotation[:, 0, 0])[:, None] - torch.arange(count) * math.pi / count
+    place = turn % math.pi * (errors.shape[1] / math.pi)
+    before = place.long() % errors.shape[1]
+    share = place - place.floor()
+    near, far = errors.gather(1, before), errors.gather(1, (before + 1) % errors.shape[1])
+    return torch.exp(-(((1 - share) * near + share * far) / MIRRORED).square())
 
 
 def _recolored(
@@ -249,6 +309,23 @@ def _recolored(
     return torch.cat((recolored(images[:, :3]), images[:, 3:]), 1), recolored(paint)
 
 
+def _network(packed: PackedObjects, settings: LiftTraining) -> LiftNet:
+    """The network before its training, with what is known already."""
+    config = LiftConfig()
+    if settings.backbone:
+        config = replace(config, zoom=2)
+    if packed.has_hollows:
+        config = replace(config, hollows=True, mirrors=PLANES)
+    module = LiftNet(config)
+    if settings.backbone:
+        load_imagenet(module.backbone, settings.backbone)
+    if settings.start:
+        known = load_pretrained(LiftNet, LiftConfig, settings.start)[0].state_dict()
+        own = module.state_dict()
+        module.load_state_dict({**own, **{k: v for k, v in known.items() if k in own and own[k].shape == v.shape}})
+    return module
+
+
 def train_lift(
     data: str | Path, out: str | Path, options: TrainOptions, settings: LiftTraining | None = None
 ) -> TrainResult:
@@ -260,7 +337,7 @@ def train_lift(
     settings = settings or LiftTraining()
     packed = PackedObjects(data, exclude=[*validation_names(), *excluded_names()])
     torch.manual_seed(options.seed)
-    module = LiftNet()
+    module = _network(packed, settings)
     task = LiftTask(module, packed, settings, steps=options.steps)
     result = train(task, out, options=options)
     publish(module, module.config, result, Path(out) / "weights", card=_card(packed, settings, result))
