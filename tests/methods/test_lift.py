@@ -23,7 +23,7 @@ from monoform.methods.lift.crop import frame_of, with_outlines
 from monoform.methods.lift.field import FrameSolid
 from monoform.methods.lift.infer import Lift, LiftOptions
 from monoform.methods.lift.losses import depth_loss, scale_loss, slope_loss
-from monoform.methods.lift.model import LiftNet, Surfaces
+from monoform.methods.lift.model import LiftNet, Surfaces, without_hollow
 from monoform.methods.lift.refine import refine
 from monoform.metrics import mask_iou
 from monoform.nn import Field
@@ -103,7 +103,8 @@ def ball(size=64, radius=0.8):
     half = (radius**2 - rows**2 - columns**2).clamp_min(0).sqrt()[None]
     color = torch.stack((0.5 + 0.5 * columns, 0 * columns, 0 * columns))[None]
     towards = -functional.normalize(torch.stack((-columns, -rows, half[0] + 1e-3)), dim=0)[None]
-    return Surfaces(-half, half, torch.full((1, 2, size, size), 0.02), color, towards, torch.zeros(1, 2))
+    scale = torch.full((1, 2, size, size), 0.02)
+    return Surfaces(-half, half, scale, color, towards, torch.zeros(1, 2), without_hollow(half), torch.zeros(1, 0))
 
 
 def crop_of(mask):
@@ -144,9 +145,8 @@ def test_normals_bend_the_front_where_depths_leave_it_flat():
     true = ball(64, 0.8)
     flat = torch.zeros(2, 64, 64)
     normal = true.normal.expand(2, 3, 64, 64)
-    said = Surfaces(
-        flat - 0.5, flat + 0.5, torch.full((2, 2, 64, 64), 4.0), torch.zeros(2, 3, 64, 64), normal, torch.zeros(2, 2)
-    )
+    scale, black, plain = torch.full((2, 2, 64, 64), 4.0), torch.zeros(2, 3, 64, 64), without_hollow(flat)
+    said = Surfaces(flat - 0.5, flat + 0.5, scale, black, normal, torch.zeros(2, 2), plain, torch.zeros(2, 0))
     found, _ = refine(said, crop_of(mask), 200)
     middle, off = (32, 32), (32, 44)
     rise = float(found.front[0][off] - found.front[0][middle])
@@ -167,7 +167,9 @@ def test_answers_of_all_looks_lie_in_the_frame_of_the_first(weights):
             ones = torch.ones(len(pixels), 2, *seen.shape[2:])
             side = functional.normalize(torch.tensor([1.0, 0.0, -1.0]), dim=0)[:, None, None]
             side = side.expand(len(pixels), 3, *seen.shape[2:])
-            return Surfaces(seen[:, 3], seen[:, 3], ones, seen[:, :3], side, torch.zeros(len(pixels), 2))
+            hollow, mirror = seen[:, :3], torch.arange(4.0).repeat(len(pixels), 1)
+            camera = torch.zeros(len(pixels), 2)
+            return Surfaces(seen[:, 3], seen[:, 3], ones, seen[:, :3], side, camera, hollow, mirror)
 
     rgb, mask = mug()
     photo = Photo.open(rgb, mask=mask)
@@ -178,6 +180,8 @@ def test_answers_of_all_looks_lie_in_the_frame_of_the_first(weights):
     for k in range(6):
         assert float((said.front[k] / crops.zoom[k] - said.front[0]).abs().mean()) < 0.03
         assert float((said.color[k] - said.color[0]).abs().mean()) < 0.03
+        assert float((said.hollow[k] - said.hollow[0]).abs().mean()) < 0.03
+        assert said.mirror[k].tolist() == ([0, 1, 2, 3], [0, 3, 2, 1])[k % 2]
         torch.testing.assert_close(said.scale[k], crops.zoom[k].expand_as(said.scale[k]))
         assert float(said.normal[k, 0].mean()) * (-1) ** k == pytest.approx(0.5**0.5, abs=1e-4)
 
@@ -194,7 +198,8 @@ def test_refining_follows_the_surer_looks_and_straightens_plain_ground():
     scale = torch.full((4, 2, 32, 32), 0.4)
     scale[3] = 4.0
     towards = functional.normalize(torch.tensor([0.3, 0.0, -1.0]), dim=0)[:, None, None].expand(4, 3, 32, 32)
-    said = Surfaces(fronts, fronts + 0.6, scale, torch.zeros(4, 3, 32, 32), towards, torch.zeros(4, 2))
+    rest = (torch.zeros(4, 2), without_hollow(fronts), torch.zeros(4, 0))
+    said = Surfaces(fronts, fronts + 0.6, scale, torch.zeros(4, 3, 32, 32), towards, *rest)
     true = torch.nn.functional.interpolate((plane - 0.3)[None], (64, 64), mode="bilinear")[0, 0]
     inside = torch.from_numpy(mask) > 0.5
     mean, _ = refine(said, crop, 0)

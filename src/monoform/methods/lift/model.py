@@ -57,6 +57,11 @@ def turned_over(mirror: Float[Tensor, "b m"]) -> Float[Tensor, "b m"]:
     return torch.cat((mirror[:, :1], mirror[:, 1:].flip(1)), dim=1)
 
 
+def without_hollow(depth: Float[Tensor, "b h w"]) -> Float[Tensor, "b 3 h w"]:
+    """What `Surfaces.hollow` is of objects that are solid, for maps of this size."""
+    return depth.new_tensor([-20.0, 0.5, 0.5])[:, None, None].expand(len(depth), 3, *depth.shape[1:])
+
+
 class Block(nn.Module):
     """Residual block of two 3 x 3 convolutions with group normalisation (He et al. 2016; Wu and He 2018)."""
 
@@ -91,6 +96,14 @@ class Transformer(nn.Module):
         return x + self.perceptron(self.norm_out(x))
 
 
+def _silent(channels_in: int, channels: int) -> nn.Conv2d:
+    """A convolution that says nothing before it has learned."""
+    made = nn.Conv2d(channels_in, channels, 1)
+    for values in made.parameters():
+        nn.init.zeros_(values)
+    return made
+
+
 class LiftNet(nn.Module):
     """A U-shaped network (Ronneberger et al. 2015) from a crop to its front, its back, and how sure it is of them.
 
@@ -118,9 +131,7 @@ class LiftNet(nn.Module):
         self.drop = nn.Dropout2d(config.dropout)
         if config.zoom:
             self.backbone = EfficientNetLite0()
-            self.adapters = nn.ModuleList([nn.Conv2d(*sides, 1) for sides in zip(WIDTHS[1:], widths, strict=True)])
-            for adapter in self.adapters:
-                nn.init.zeros_(adapter.weight)
+            self.adapters = nn.ModuleList([_silent(*sides) for sides in zip(WIDTHS[1:], widths, strict=True)])
         if config.hollows:
             told = nn.Conv2d(fine, 3, 3, 1, 1)
             nn.init.normal_(told.weight, std=1e-3)
@@ -195,10 +206,8 @@ class LiftNet(nn.Module):
         )
 
     def _hollow(self, hidden: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 h w"]:
-        """Where none are told: nowhere."""
         if not self.config.hollows:
-            shares = hidden.new_tensor([-20.0, 0.5, 0.5], dtype=torch.float32)[:, None, None]
-            return shares.expand(len(hidden), 3, *hidden.shape[2:])
+            return without_hollow(hidden[:, 0].float())
         logit, start, length = self.hollow(hidden).float().split(1, dim=1)
         begins = torch.sigmoid(start - 1)
         return torch.cat((logit + SCARCE, begins, begins + (1 - begins) * torch.sigmoid(length + 1)), dim=1)

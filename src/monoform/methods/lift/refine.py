@@ -41,7 +41,7 @@ def refine(predictions: Surfaces, crop: Float[Tensor, "1 6 s s"], steps: int) ->
     mean = _mean(predictions)
     if steps == 0:
         return mean, _spread(predictions, mean)
-    crop = functional.avg_pool2d(crop, crop.shape[-1] // (2 * mean.front.shape[-1]))
+    crop = functional.avg_pool2d(crop, max(crop.shape[-1] // (2 * mean.front.shape[-1]), 1))
     mask = crop[:, 3:4]
     measured, scale = (trackable(_enlarged(values, mask)) for values in (_depths(predictions), predictions.scale))
     inside = trackable((mask > 0.5).float())

@@ -309,12 +309,12 @@ def _recolored(
     return torch.cat((recolored(images[:, :3]), images[:, 3:]), 1), recolored(paint)
 
 
-def _network(packed: PackedObjects, settings: LiftTraining) -> LiftNet:
+def _network(settings: LiftTraining, *, hollows: bool) -> LiftNet:
     """The network before its training, with what is known already."""
     config = LiftConfig()
     if settings.backbone:
         config = replace(config, zoom=2)
-    if packed.has_hollows:
+    if hollows:
         config = replace(config, hollows=True, mirrors=PLANES)
     module = LiftNet(config)
     if settings.backbone:
@@ -337,7 +337,7 @@ def train_lift(
     settings = settings or LiftTraining()
     packed = PackedObjects(data, exclude=[*validation_names(), *excluded_names()])
     torch.manual_seed(options.seed)
-    module = _network(packed, settings)
+    module = _network(settings, hollows=packed.has_hollows)
     task = LiftTask(module, packed, settings, steps=options.steps)
     result = train(task, out, options=options)
     publish(module, module.config, result, Path(out) / "weights", card=_card(packed, settings, result))
