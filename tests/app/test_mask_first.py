@@ -29,7 +29,7 @@ def test_the_page_doubts_a_guessed_mask_first(tmp_path):
     words = page_of(tmp_path, "network")
     doubt, fit = (
         words.index("found automatically (network), not checked"),
-        words.index("mesh follows the mask: IoU 0.988"),
+        words.index("mesh against mask: IoU 0.988"),
     )
     assert doubt < fit
     assert "Look at the mask first" in words and DOUBT in words
@@ -39,7 +39,7 @@ def test_the_page_doubts_a_guessed_mask_first(tmp_path):
 def test_a_mask_that_was_given_is_not_doubted(tmp_path, origin, said):
     words = page_of(tmp_path, origin)
     assert "Look at the mask first" not in words and "not checked" not in words
-    assert said in words and "mesh follows the mask: IoU 0.988" in words
+    assert said in words and "mesh against mask: IoU 0.988" in words
 
 
 def test_the_contact_sheet_doubts_guessed_masks_first(tmp_path):
@@ -47,13 +47,32 @@ def test_the_contact_sheet_doubts_guessed_masks_first(tmp_path):
     given = {"name": "cup", "status": "done", "message": "", "iou": 0.9, "mask": "file", "folder": "cup"}
     words = Addresses(write_summary(tmp_path, [row, given]).read_text()).words
     assert "1 mask found automatically: look at them first" in words
-    assert words.index(DOUBT) < words.index("mesh follows the mask: IoU 0.988")
+    assert words.index(DOUBT) < words.index("mesh against mask: IoU 0.988")
     assert "grabcut" in (tmp_path / "summary.csv").read_text()
+
+
+def test_the_confidence_in_the_mask_stands_beside_the_fit(tmp_path):
+    both = "mask confidence 0.31, mesh against mask: IoU 0.988"
+    assert fit_in_words(0.9876, 0.31) == both and fit_in_words(None, 0.31) == "mask confidence 0.31"
+    outcome = Outcome("egg", "done", DOUBT, 3.0, 0.9876, 20_000, mask="network", confidence=0.31)
+    assert both in _result(outcome)
+    assert both in Addresses(write_summary(tmp_path, [outcome.row()]).read_text()).words
+    assert (tmp_path / "summary.csv").read_text().splitlines()[1].endswith(",0.31")
+    write_result(tmp_path / "egg")
+    result = json.loads((tmp_path / "egg" / "result.json").read_text())
+    result["mask"] |= {"origin": "network", "confidence": 0.31}
+    result["overlay"] |= {"psnr": 31.25, "ssim": 0.912}
+    (tmp_path / "egg" / "result.json").write_text(json.dumps(result))
+    words = Addresses(write_report(tmp_path / "egg").read_text()).words
+    assert f"{both} · front against photo: PSNR 31.2 dB, SSIM 0.912" in words
+    assert (
+        words.index("Mask confidence") < words.index("Mesh against mask (IoU)") < words.index("inside the mask: SSIM")
+    )
 
 
 def test_the_console_doubts_it_first():
     said = _result(Outcome("egg", "done", DOUBT, 3.0, 0.9876, 20_000, mask="network"))
-    assert said == f"{DOUBT} 20,000 faces, mesh follows the mask: IoU 0.988."
+    assert said == f"{DOUBT} 20,000 faces, mesh against mask: IoU 0.988."
     assert _result(Outcome("egg", "failed", "It is broken.")) == "It is broken."
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from tests.command_line import monoform
+from tests.mesh.mesh_shapes import icosphere
 from tests.pictures import disc, png
 from tests.tiny_diffusion import save_clip
 
@@ -19,10 +20,14 @@ from monoform.cli.reconstruct import run as command
 from monoform.guidance.clip import open_clip
 from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import Item, Outcome
-from monoform.jobs.figures import clip_similarity, fog
+from monoform.jobs.figures import clip_similarity, fog, front_of
+from monoform.jobs.pictures import around
 from monoform.jobs.seeds import ranked, seeded
 from monoform.mesh import Mesh
 from monoform.methods.inflate import Inflate
+from monoform.render import render_mesh
+from monoform.scene import Photo, Reconstruction, View
+from monoform.scene.mesh_field import MeshField
 
 SMALL = ("--faces", "200", "--texture", "64", "--resolution", "32", "--frames", "0")
 
@@ -153,6 +158,22 @@ def test_fog_is_the_entropy_of_rays_that_meet_something():
     quarter = -(0.25 * np.log2(0.25) + 0.75 * np.log2(0.75))
     assert fog(np.array([0.25, 0.75, 1.0, 0.0])) == pytest.approx(2 / 3 * quarter, abs=1e-4)
     assert fog(np.zeros((3, 3))) == 1.0, "there is nothing"
+
+
+def test_the_front_is_compared_with_the_photo_inside_its_mask():
+    ball = icosphere(0.4)
+    gray = Mesh(ball.vertices, ball.faces, vertex_colors=np.full(ball.vertices.shape, 153, np.uint8))
+    camera = around(1, 64, 0.2)[0]
+    seen = render_mesh(gray, camera).mask
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
+    def front(color: int) -> dict[str, float]:
+        photo = Photo.open(np.where(seen[..., None], np.uint8(color), noise), mask=seen.astype(np.uint8) * 255)
+        return front_of(Reconstruction(MeshField(gray), (View(photo, camera),)), gray)
+
+    assert front(153) == {"psnr": 100.0, "ssim": 1.0}, "what is outside the mask does not count"
+    off = front(153 - 51)  # by a fifth
+    assert off["psnr"] == pytest.approx(20 * np.log10(5), abs=1e-3) and off["ssim"] < 0.99
 
 
 def test_each_of_several_results_has_its_own_folder_of_checkpoints(tmp_path):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from monoform import InputError
 from monoform.metrics import mask_iou, psnr, ssim
+from monoform.metrics.image import ssim_map
 
 
 def pictures(seed: int, shape: tuple[int, ...] = (12, 14, 3)) -> tuple[np.ndarray, np.ndarray]:
@@ -42,6 +43,14 @@ def test_ssim_equals_the_window_by_window_sum(data_range: float) -> None:
     assert ssim(image, reference, data_range=data_range) == pytest.approx(
         naive_ssim(image, reference, data_range), abs=1e-9
     )
+
+
+def test_the_map_of_ssim_knows_where_images_differ() -> None:
+    image = np.random.default_rng(0).uniform(size=(30, 40, 3))
+    other = image.copy()
+    other[:, 30:] = 1 - other[:, 30:]
+    found = ssim_map(image, other)
+    assert found.shape == image.shape and found[:, :27] == pytest.approx(1.0) and found[:, 34:].max() < 0
 
 
 @given(st.integers(0, 1000), st.sampled_from([1.0, 255.0]))

@@ -25,6 +25,10 @@ FILES = {
     "depth.npy": "depth along the camera's z axis, float32, inf where nothing is",
     "result.json": "all numbers on this page",
 }
+FRONT = {
+    "psnr": "Front against photo, inside the mask: PSNR (dB)",
+    "ssim": "Front against photo, inside the mask: SSIM",
+}
 
 
 def section(result: dict[str, Any], key: str) -> dict[str, Any]:
@@ -52,6 +56,7 @@ def cards(folder: Path, result: dict[str, Any], camera: Camera | None) -> str:
     alignment = section(result, "mask") | section(result, "overlay")
     if "origin" in alignment:
         alignment["origin"] = origin_in_words(alignment["origin"]) or "not known"
+    alignment = {FRONT.get(name, name): value for name, value in alignment.items()}
     if isinstance(alignment.get("area"), float):
         alignment["share of the photo"] = f"{alignment.pop('area'):.1%}"
     return "".join(

@@ -14,7 +14,8 @@ from .page import fill, package_text, policy
 from .pictures import picture_uri
 from .words import figures_in_words, fit_in_words, is_guessed
 
-COLUMNS = ("name", "status", "message", "mask", "seconds", "iou", "faces", "watertight", "components", "folder")
+FIRST = ("name", "status", "message", "mask")  # by which a summary of any version is known
+COLUMNS = (*FIRST, "seconds", "iou", "faces", "watertight", "components", "folder", "confidence")
 RANKED = ("psnr", "fog", "clip", "rank")  # of results of several seeds
 MARK = "<title>Results · monoform</title>"
 STATES = {"done": "done", "kept": "kept from before", "failed": "failed"}
@@ -59,7 +60,7 @@ def require_place(out: Path) -> None:
     Raises:
         InputError: a file of its name is there that no batch wrote.
     """
-    require_ours(out / "summary.csv", lambda file: file.read_bytes().startswith(",".join(COLUMNS).encode()))
+    require_ours(out / "summary.csv", lambda file: file.read_bytes().startswith(",".join(FIRST).encode()))
     require_ours(out / "index.html", lambda file: MARK in file.read_text(encoding="utf-8"))
 
 
@@ -111,7 +112,7 @@ def _thumbnail(folder: Path, name: str) -> str:
 
 
 def _facts(row: Mapping[str, Any]) -> str:
-    iou, faces, components, seconds = (row.get(key) for key in ("iou", "faces", "components", "seconds"))
+    faces, components, seconds = (row.get(key) for key in ("faces", "components", "seconds"))
     facts = [
         f"rank {row['rank']}: {figures_in_words(row)}" if isinstance(row.get("rank"), int) else "",
         f"{faces:,} faces" if isinstance(faces, int) else "",
@@ -119,6 +120,6 @@ def _facts(row: Mapping[str, Any]) -> str:
         f"{components} pieces" if isinstance(components, int) and components != 1 else "",
         f"{seconds:.1f} s" if isinstance(seconds, int | float) else "",
         STATES["kept"] if row["status"] == "kept" else "",
-        fit_in_words(iou),
+        fit_in_words(row.get("iou"), row.get("confidence")),
     ]
     return " · ".join(fact for fact in facts if fact)

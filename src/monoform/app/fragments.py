@@ -8,13 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 LABELS = {
-    "iou": "Mesh follows the mask (IoU)",
+    "iou": "Mesh against mask (IoU)",
     "euler_number": "Euler number",
     "components": "Separate pieces",
     "area": "Surface area (world units²)",
     "volume": "Volume (world units³)",
     "bounds": "Bounds (x, y, z)",
     "origin": "Mask from",
+    "confidence": "Mask confidence",
     "parts": "Parts in the mask",
 }
 

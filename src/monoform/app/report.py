@@ -17,7 +17,7 @@ from .cards import cards, own_files, section
 from .packed_mesh import pack, reduced
 from .page import fill, json_for_html, package_text, policy
 from .pictures import data_uri, picture_uri, texture_uri
-from .words import fit_in_words, is_guessed, origin_in_words
+from .words import fit_in_words, front_in_words, is_guessed, origin_in_words
 
 PAGE_LIMIT = 8_000_000  # characters; a longer page leaves the film out and links it instead
 PICTURES = {  # caption, class
@@ -132,14 +132,15 @@ def _object_box(mask: Path, camera: Camera) -> list[float]:
 
 def _summary(result: dict[str, Any], faces: int, shown: int) -> str:
     total = sum(x for x in section(result, "timings").values() if isinstance(x, int | float))
-    iou = section(result, "overlay").get("iou")
-    origin = section(result, "mask").get("origin")
+    mask, overlay = section(result, "mask"), section(result, "overlay")
+    origin = mask.get("origin")
     facts = [
         f"Mask {origin_in_words(origin)}" if is_guessed(origin) else "",
         f"Method: {result['method']}" if result.get("method") else "",
         f"{faces:,} faces" + (f" ({shown:,} of them on this page)" if shown < faces else ""),
         f"{total:.1f} s" if total else "",
-        fit_in_words(iou),
+        fit_in_words(overlay.get("iou"), mask.get("confidence")),
+        front_in_words(overlay),
     ]
     return " · ".join(fact for fact in facts if fact)
 

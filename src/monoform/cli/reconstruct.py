@@ -237,7 +237,7 @@ def _result(outcome: Outcome) -> str:
     from ..app.words import fit_in_words
 
     faces = "" if outcome.faces is None else f"{outcome.faces:,} faces"
-    numbers = ", ".join(part for part in (faces, fit_in_words(outcome.iou)) if part)
+    numbers = ", ".join(part for part in (faces, fit_in_words(outcome.iou, outcome.confidence)) if part)
     return " ".join(part for part in (outcome.message, numbers and f"{numbers}.") if part)
 
 

@@ -72,6 +72,7 @@ class Outcome:
         fog: how far it is no solid thing, 0..1; where results are ranked.
         clip: likeness of its other sides to the photo, -1..1; where results are ranked with CLIP.
         rank: among the results of one photo, from 1.
+        confidence: in the mask, 0..1, where a program has found it and says how sure it is.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Outcome:
     fog: float | None = None
     clip: float | None = None
     rank: int | None = None
+    confidence: float | None = None
 
     def row(self) -> dict[str, Any]:
         """The outcome as plain values."""
@@ -255,18 +257,18 @@ def _kept(item: Item) -> Outcome:
 
 def outcome_of(folder: Path, status: str, summary: Mapping[str, Any], seconds: float) -> Outcome:
     """What became of the object of a result folder."""
-    mesh, iou = summary.get("mesh") or {}, (summary.get("overlay") or {}).get("iou")
-    figures = summary.get("figures") or {}
+    mesh, overlay, mask, figures = (summary.get(name) or {} for name in ("mesh", "overlay", "mask", "figures"))
     return Outcome(
         name=folder.name,
         status=status,
         message=" ".join(summary.get("notices") or ()),
         seconds=seconds,
-        iou=iou,
+        iou=overlay.get("iou"),
         faces=mesh.get("faces"),
         watertight=mesh.get("watertight"),
         components=mesh.get("components"),
-        mask=(summary.get("mask") or {}).get("origin"),
+        mask=mask.get("origin"),
+        confidence=mask.get("confidence"),
         folder=folder.name,
         psnr=figures.get("psnr"),
         fog=figures.get("fog"),

@@ -1,4 +1,4 @@
-"""How a result explains its photo, whether it is solid, and like the photo all around: what seeds are ranked by."""
+"""How a result explains its photo, whether it is solid, and like the photo all around."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..guidance.clip import picture_features
 from ..mesh import Mesh
 from ..mesh.texture import to_bytes
 from ..metrics import psnr
+from ..metrics.image import SSIM_WINDOW, ssim_map
 from ..progress import work
 from ..render import render_mesh
 from ..render.camera_render import CameraRender
@@ -24,6 +25,7 @@ from ..scene import Photo, Reconstruction, load
 from ..scene.photo_camera import working_camera
 from .pictures import around
 
+FRONT_LONGEST = 512  # pixels of the photo's longer side, as the mesh's front is compared with it
 LONGEST = 128  # pixels of the photo's longer side, as it is compared
 VIEWS, SIZE, ELEVATION = 4, 64, math.radians(15)  # of the views in which fog is looked for
 NOVEL, NOVEL_SIZE = 8, 224  # views of the mesh, all but the first of a turn of nine, that CLIP sees
@@ -51,6 +53,30 @@ def figures_of(reconstruction: Reconstruction, mesh: Mesh) -> dict[str, float]:
     return found
 
 
+def front_of(reconstruction: Reconstruction, mesh: Mesh) -> dict[str, float]:
+    """How the front of a mesh looks like its photo, which has mask and camera: inside the mask, the mesh unlit.
+
+    Where the mesh does not reach the mask's pixels they count as white.
+
+    Returns:
+        psnr: in dB, 100 at most.
+        ssim: of the windows of 7 x 7 pixels around the mask's pixels; what is outside the mask is white in both.
+    """
+    photo = reconstruction.photo
+    assert photo.mask is not None
+    seen = render_mesh(mesh, working_camera(reconstruction.camera, photo)).rgb
+    size = _size(photo, FRONT_LONGEST)
+    ours, true, mask = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (seen, photo.rgb, photo.mask))
+    inside = mask > 0.5
+    if not inside.any():
+        return {}
+    ours, true = (np.where(inside[..., None], each, np.float32(1)) for each in (ours, true))
+    found = {"psnr": round(min(psnr(ours[inside], true[inside]), PERFECT), 3)}
+    if min(size) >= SSIM_WINDOW:
+        found["ssim"] = round(float(ssim_map(ours, true)[inside].mean()), 4)
+    return found
+
+
 def fog(coverage: Float[np.ndarray, "*rays"]) -> float:
     """Mean entropy in bits, 0..1, of the coverage 0..1 of the rays that meet something; 1 where none does."""
     met = coverage[coverage > SEEN].astype(np.float64).clip(1e-6, 1 - 1e-6)
@@ -68,11 +94,17 @@ def at_photo(
         longest: pixels of the longer side, at most those of the photo.
     """
     photo = reconstruction.photo
+    size = _size(photo, longest)
+    camera = working_camera(reconstruction.camera, photo).resized(*size)
+    wanted = cv2.resize(on_white(photo), size, interpolation=cv2.INTER_AREA)
+    return _drawn(reconstruction, mesh, camera).rgb, wanted
+
+
+def _size(photo: Photo, longest: int) -> tuple[int, int]:
+    """Width and height of the working image, the longer one at most so many pixels."""
     scale = min(1.0, longest / max(photo.size))
     width, height = (max(1, round(side * scale)) for side in photo.size)
-    camera = working_camera(reconstruction.camera, photo).resized(width, height)
-    wanted = cv2.resize(on_white(photo), (width, height), interpolation=cv2.INTER_AREA)
-    return _drawn(reconstruction, mesh, camera).rgb, wanted
+    return width, height
 
 
 def on_white(photo: Photo) -> Float[np.ndarray, "h w 3"]:

@@ -28,7 +28,7 @@ from ..render.video import write_video
 from ..scene import Photo, Reconstruction, SavedResult, View, versions
 from ..scene.meshing import MeshingOptions
 from ..scene.result_files import RECONSTRUCTED, write_files, write_summary
-from .figures import figures_of
+from .figures import figures_of, front_of
 from .hypotheses import write_hypotheses
 from .pictures import four_views, overlay, own_turntable, turntable
 from .posed_photos import PosedPhotos
@@ -274,11 +274,12 @@ def _write(
     around: Camera | None,
     seen_by: Camera | None,
 ) -> dict[str, Any]:
-    iou = None
+    overlaid = None
     if mesh is not None and reconstruction.can_be_overlaid:
         with timings("overlay"):
             picture, iou = overlay(reconstruction, mesh)
             save_picture(Image.fromarray(to_bytes(picture)), place / OVERLAY)
+            overlaid = {"iou": round(iou, 4)} | front_of(reconstruction, mesh)
     with timings("turntable"):
         if options.frames and options.film == "field":
             film = own_turntable(reconstruction, frames=options.frames, cameras=around)
@@ -299,6 +300,6 @@ def _write(
         "monoform": versions()["monoform"],
         "seed": options.seed,
         "device": options.device,
-        "overlay": None if iou is None else {"iou": round(iou, 4)},
+        "overlay": overlaid,
         "timings": dict(timings),
     }

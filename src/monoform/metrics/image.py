@@ -29,10 +29,22 @@ def ssim(image: Shaped[Array, "h w c"], reference: Shaped[Array, "h w c"], *, da
     Raises:
         InputError: an image is smaller than the window.
     """
+    edge = (SSIM_WINDOW - 1) // 2
+    inner = slice(edge, -edge)
+    return float(ssim_map(image, reference, data_range=data_range)[inner, inner].mean(dtype=np.float64))
+
+
+def ssim_map(
+    image: Shaped[Array, "h w c"], reference: Shaped[Array, "h w c"], *, data_range: float = 1.0
+) -> Shaped[np.ndarray, "h w c"]:
+    """Structural similarity of the window around each pixel, as `ssim` averages it without the outer 3 pixels.
+
+    Raises:
+        InputError: an image is smaller than the window.
+    """
     if min(image.shape[:2]) < SSIM_WINDOW:
         raise InputError(f"SSIM of a {image.shape[1]} x {image.shape[0]} image; both sides must be at least 7 pixels.")
-    return float(
-        structural_similarity(
-            as_array(image), as_array(reference), win_size=SSIM_WINDOW, channel_axis=-1, data_range=data_range
-        )
+    pair = as_array(image), as_array(reference)
+    return np.asarray(
+        structural_similarity(*pair, win_size=SSIM_WINDOW, channel_axis=-1, data_range=data_range, full=True)[1]
     )
