@@ -199,3 +199,25 @@ def test_a_fine_sphere_takes_little_time() -> None:
     started = time.process_time()
     extract(Sphere(0.4), resolution=256)
     assert time.process_time() - started < 3.0  # processor time of all threads; about 1 s is usual
+
+
+@dataclass
+class Comet(Blob):
+    """A small ball with a tail so thin that the nodes of a coarse look miss it, and whose end lies far away."""
+
+    def geometry(self, points: torch.Tensor) -> torch.Tensor:
+        across = (points[:, :2] - 0.042).norm(dim=-1)
+        tail = 10.0 + self.steepness * (0.03 - torch.maximum(across, (points[:, 2] - 0.2).abs() - 0.25))
+        return torch.maximum(super().geometry(points), tail)
+
+
+def test_a_surface_is_followed_out_of_the_box_around_the_first_look() -> None:
+    comet = Comet(center=(0.0, 0.0, -0.1), radius=0.12)
+    assert_same(extract(comet, resolution=96, coarse=12), dense_surface(comet, 96, 10.0))
+
+
+def test_the_surface_of_an_extraction_is_merged_as_it_is() -> None:
+    mesh = extract(Torus(0.3, 0.1), resolution=40)
+    copy = Mesh(mesh.vertices, mesh.faces)
+    assert mesh.merged() is mesh
+    assert len(copy.merged().vertices) == len(mesh.vertices) and len(copy.merged().faces) == len(mesh.faces)

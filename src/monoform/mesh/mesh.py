@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..camera import Camera
 
 
+_IS_MERGED = "_is_merged"
+
+
 class MeshFiles(Protocol):
     """Reads and writes meshes."""
 
@@ -100,34 +103,38 @@ class Mesh:
 
         Colours and attributes of vertices that share a position are those of the first of them.
         """
-        return self._merged
+        return self if self.__dict__.get(_IS_MERGED) else self._merged
 
     @cached_property
     def _merged(self) -> Mesh:
         inverse = self.merged_index
         _, first = np.unique(inverse, return_index=True)
         faces = inverse[self.faces]
-        merged = Mesh(
-            self.vertices[first],
-            faces[~repeats_a_vertex(faces)],
-            vertex_colors=None if self.vertex_colors is None else self.vertex_colors[first],
-            vertex_attributes={name: values[first] for name, values in self.vertex_attributes.items()},
+        return merged_already(
+            Mesh(
+                self.vertices[first],
+                faces[~repeats_a_vertex(faces)],
+                vertex_colors=None if self.vertex_colors is None else self.vertex_colors[first],
+                vertex_attributes={name: values[first] for name, values in self.vertex_attributes.items()},
+            )
         )
-        merged.__dict__["_merged"] = merged  # merging again changes nothing: answer at once
-        return merged
 
     def submesh(self, faces: Int[np.ndarray, " n"] | Bool[np.ndarray, " f"]) -> Mesh:
         """The part made of these faces (indices or a mask), with only the vertices that it uses."""
         chosen = self.faces[faces]
-        used, inverse = np.unique(chosen, return_inverse=True)
-        return Mesh(
+        names = np.zeros(len(self.vertices), np.int64)
+        names[chosen] = 1
+        used = np.flatnonzero(names)
+        names[used] = np.arange(len(used))
+        part = Mesh(
             self.vertices[used],
-            inverse.reshape(-1, 3),
+            names[chosen],
             uv=None if self.uv is None else self.uv[used],
             texture=self.texture,
             vertex_colors=None if self.vertex_colors is None else self.vertex_colors[used],
             vertex_attributes={name: values[used] for name, values in self.vertex_attributes.items()},
         )
+        return merged_already(part) if self.__dict__.get(_IS_MERGED) else part
 
     def transformed(self, target_from_mesh: Float[np.ndarray, "4 4"]) -> Mesh:
         """The mesh after an affine transform; a mirroring one also turns the faces over, so outside stays outside."""
@@ -181,6 +188,13 @@ class Mesh:
         """Smallest and largest corner of the box around the vertices that faces use."""
         used = self.used_vertices if len(self.faces) else np.zeros((1, 3))
         return np.stack([used.min(axis=0), used.max(axis=0)])
+
+
+def merged_already(mesh: Mesh) -> Mesh:
+    """The mesh, known to have one vertex for each position and no collapsed faces: merging it changes nothing."""
+    mesh.__dict__[_IS_MERGED] = True
+    mesh.__dict__["merged_index"] = np.arange(len(mesh.vertices))
+    return mesh
 
 
 def repeats_a_vertex(faces: Int[np.ndarray, "f 3"]) -> Bool[np.ndarray, " f"]:

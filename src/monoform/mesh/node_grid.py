@@ -43,6 +43,10 @@ class Grid:
         """`nodes` along each side of the box from -half_side to half_side."""
         return cls(np.full(3, -half_side), 2 * half_side / (nodes - 1), (nodes,) * 3)
 
+    def part(self, first: tuple[int, ...], shape: tuple[int, ...]) -> Grid:
+        """The grid of those nodes that begin at `first`."""
+        return Grid(self.points(np.array([first]))[0], self.spacing, (shape[0], shape[1], shape[2]))
+
     def points(self, nodes: Int[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
         """World positions of nodes."""
         return self.origin + self.spacing * nodes
@@ -98,11 +102,11 @@ def crossed_blocks(inside: Bool[np.ndarray, "x y z"], block: int = 1) -> Bool[np
 def _reduced(values: np.ndarray, block: int, axis: int, combine: np.ufunc) -> np.ndarray:
     """Over the nodes of each block, those on its borders too."""
     moved = np.moveaxis(values, axis, 0)
-    if block == 1:
-        return np.moveaxis(combine(moved[:-1], moved[1:]), 0, axis)
-    starts = np.arange(0, len(moved) - 1, block)
-    within = combine.reduceat(np.take(values, np.arange(len(moved) - 1), axis=axis), starts, axis=axis)
-    return combine(within, np.take(values, starts + block, axis=axis))
+    last = len(moved) - block
+    found = moved[:last:block]
+    for offset in range(1, block + 1):
+        found = combine(found, moved[offset : last + offset : block])
+    return np.moveaxis(found, 0, axis)
 
 
 def nodes_of(active: Bool[np.ndarray, "a b c"], block: int = 1) -> Bool[np.ndarray, "x y z"]:

@@ -42,7 +42,8 @@ def simplify(mesh: Mesh, faces: int) -> Mesh:
 
 
 def _best_attempt(welded: Mesh, faces: int) -> Mesh:
-    manifold, closed = _is_edge_manifold(welded), is_watertight(welded)
+    closed = is_watertight(welded)
+    manifold = closed or _is_edge_manifold(welded)
     tolerance = max(2, faces // 100)
     best = None
     for aggressiveness in _AGGRESSIVENESS:
