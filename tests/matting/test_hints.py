@@ -103,7 +103,9 @@ def test_python_takes_them():
         (("--point", "3;4"), "--point is 3;4; give X,Y, 2 numbers"),
         (("--box", "1,2,3"), "--box is 1,2,3; give X,Y,W,H, 4 numbers"),
         (("--not", "1,inf"), "--not is 1,inf; give X,Y"),
+        (("--not", "70,60", "-999,60"), "-999,60"),
         (("--point", "170,60", "--point", "999,60"), "The point 999,60 lies outside the photo"),
+        (("--not", "999,60", "--point", "170,60", "--not", "70,60"), "The point 999,60 lies outside the photo"),
     ],
 )
 def test_the_command_refuses_in_a_sentence(tmp_path, words, said):

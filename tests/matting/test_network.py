@@ -18,7 +18,7 @@ from monoform.data import procedural_sources
 from monoform.data.packs.labels import LabelOptions
 from monoform.data.packs.pack import PackOptions, pack_meshes
 from monoform.data.packs.views import ViewOptions
-from monoform.matting import network, network_mask, network_probability, segment, unsure_sides
+from monoform.matting import network_mask, network_probability, segment, unsure_sides
 from monoform.matting.composites import batch
 from monoform.matting.lite import LiteMattingConfig, LiteMattingNet
 from monoform.matting.network import WEIGHTS, Letterbox, MattingConfig, MattingNet, has_weights
@@ -237,19 +237,17 @@ def test_the_command_goes_from_data_to_weights(tmp_path):
 
 
 @pytest.mark.parametrize(("seen", "sides"), [(0.9, ()), (0.1, ("bottom",))])
-def test_a_mask_at_the_frame_is_trusted_where_the_network_sees_the_object(seen, sides, monkeypatch):
+def test_a_mask_at_the_frame_is_trusted_where_the_network_sees_the_object(seen, sides):
     """A round object; a shadow below it, as broad as the object, reaches the frame."""
-    photo, mask = disc(radius=40, center=(80, 60))
+    _, mask = disc(radius=40, center=(80, 60))
     mask[60:, 40:120] = 1
     probability = np.where(np.arange(120)[:, None] < 100, 0.9, seen) * np.ones_like(mask)
-    monkeypatch.setattr(network, "network_probability", lambda *_, **__: probability.astype(np.float32))
-    assert unsure_sides(photo, mask) == sides
+    assert unsure_sides(mask, probability) == sides
 
 
-def test_a_mask_that_keeps_off_the_frame_needs_no_network(monkeypatch):
-    photo, mask = disc()
-    monkeypatch.setattr(network, "network_probability", lambda *_, **__: pytest.fail("the network is not needed"))
-    assert unsure_sides(photo, mask) == ()
+def test_a_mask_that_keeps_off_the_frame_is_sure_of_all_sides():
+    _, mask = disc()
+    assert unsure_sides(mask, np.zeros_like(mask)) == ()
 
 
 def test_the_network_over_a_backbone_finds_a_mask_by_its_own_weights(tmp_path):

@@ -63,10 +63,10 @@ class Reconstruct(ResultOptions):
     box: str | None = None
     """X,Y,W,H: left, top, width and height of a box with the whole object of a single photo in it, in pixels of the
     upright photo; helps to find its mask."""
-    point: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """X,Y of a pixel that is the object's and is to be kept in the mask; may be given several times."""
-    not_: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="not")] = ()
-    """X,Y of a pixel that is not the object's and is to be left out of the mask; may be given several times."""
+    point: tuple[str, ...] = ()
+    """X,Y of a pixel that is the object's and is to be kept in the mask; several may be given."""
+    not_: Annotated[tuple[str, ...], tyro.conf.arg(name="not")] = ()
+    """X,Y of a pixel that is not the object's and is to be left out of the mask; several may be given."""
     focal: float | None = None
     """Focal length in pixels of the original photo. Default: from EXIF, else the method's assumption."""
     seed: int = 0

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ..errors import InputError
 from ..scene import Photo
+from .confidence import LOW, mask_confidence
 from .grabcut import grabcut_mask
 from .hints import Hints
 from .network import has_weights, network_mask, network_probability, unsure_sides
@@ -20,6 +21,7 @@ __all__ = [
     "BACKENDS",
     "Hints",
     "grabcut_mask",
+    "mask_confidence",
     "network_mask",
     "network_probability",
     "rembg_mask",
@@ -28,6 +30,10 @@ __all__ = [
 ]
 
 FOUND = "The mask was found automatically: look at mask.png."
+DOUBTED = (
+    "The mask is probably wrong (confidence {confidence:.2f}): look at mask.png, and help with --box X,Y,W,H around "
+    "the object, --point X,Y on it, --not X,Y beside it, or --mask FILE."
+)
 BACKENDS = ("auto", "rembg", "grabcut", "network")
 
 
@@ -57,9 +63,10 @@ def segment(photo: Photo, *, backend: str = "auto", device: str = "cpu", hints: 
     if backend == "auto":
         backend = _first_there(hinted=bool(hints))
     placed = hints.on(photo)
+    seen = network_probability(photo.rgb, device=device, hints=placed) if has_weights() else None
     finders: dict[str, Callable[[Float[np.ndarray, "h w 3"]], Float[np.ndarray, "h w"]]] = {
         "rembg": rembg_mask,
-        "network": partial(network_mask, device=device, hints=placed),
+        "network": partial(network_mask, device=device, hints=placed, probability=seen),
         "grabcut": partial(grabcut_mask, hints=placed),
     }
     mask = finders[backend](photo.rgb)
@@ -68,7 +75,11 @@ def segment(photo: Photo, *, backend: str = "auto", device: str = "cpu", hints: 
             f"No object can be told from the background in {photo.source}: give a mask with --mask FILE, "
             "say where it is with --box or --point, or give a photo whose background is plainer."
         )
-    return photo.with_mask(mask, backend, (FOUND,), unsure=unsure_sides(photo.rgb, mask, device=device))
+    if seen is None:
+        return photo.with_mask(mask, backend, (FOUND,))
+    confidence = mask_confidence(mask, placed.chosen(seen, mask))
+    said = FOUND if confidence >= LOW else DOUBTED.format(confidence=confidence)
+    return photo.with_mask(mask, backend, (said,), unsure=unsure_sides(mask, seen), confidence=confidence)
 
 
 def _first_there(*, hinted: bool) -> str:

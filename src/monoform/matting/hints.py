@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float, Int8, UInt8
+from scipy import ndimage
 
 from ..errors import InputError
 from ..scene import Photo
@@ -19,6 +20,7 @@ Box = tuple[float, float, float, float]
 AROUND = 0.25  # of the box: how much of the photo around it is looked at, as an example of what is not the object
 DOT = 0.012  # radius of a point, as a share of the shorter side of what is looked at
 OBJECT, DOT_BESIDE, OUTSIDE = 1, -1, -2  # seeds: a point on the object, one beside it, outside the box
+LEFT_OUT = 0.1  # share of another object that may be in the mask
 ALIKE = 10  # steps of 255 from a point's color within which the pixels joined to it first count as it does
 
 
@@ -147,6 +149,15 @@ class Hints:
             labels[within] = cv2.GC_PR_FGD
         labels[seeds < 0], labels[seeds > 0] = cv2.GC_BGD, cv2.GC_FGD
         return labels
+
+    def chosen(self, probability: Float[np.ndarray, "h w"], mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+        """The probability of being an object without the objects that a mask, found with these hints, leaves out."""
+        if not self:
+            return probability
+        parts, count = ndimage.label(probability > 0.5)
+        taken = np.bincount(parts[mask > 0.5], minlength=count + 1)
+        left = taken < LEFT_OUT * np.bincount(parts.ravel(), minlength=count + 1)
+        return np.where((parts > 0) & left[parts], 0, probability)
 
 
 def _joined(rgb: np.ndarray, start: tuple[int, int]) -> np.ndarray:

@@ -137,7 +137,11 @@ def has_weights(folder: str | Path = WEIGHTS) -> bool:
 
 
 def network_probability(
-    rgb: Float[np.ndarray, "h w 3"], *, weights: str | Path = WEIGHTS, device: str = "cpu"
+    rgb: Float[np.ndarray, "h w 3"],
+    *,
+    weights: str | Path = WEIGHTS,
+    device: str = "cpu",
+    hints: Hints | None = None,
 ) -> Float[np.ndarray, "h w"]:
     """Probability of being the object, 0..1: the average over the photo and its mirror image.
 
@@ -147,11 +151,12 @@ def network_probability(
         rgb: colours, 0..1.
         weights: folder, or OWNER/NAME on the Hugging Face hub.
         device: where the network computes.
+        hints: where the object is, in pixels of `rgb`; with a box, the network looks at it and a margin alone.
 
     Raises:
         InputError: the weights are not there, damaged, or of another architecture.
     """
-    x0, y0, x1, y1 = content_box(rgb)
+    x0, y0, x1, y1 = (hints or Hints()).region(content_box(rgb), rgb.shape)
     full = np.zeros(rgb.shape[:2], np.float32)
     full[y0:y1, x0:x1] = _probability(rgb[y0:y1, x0:x1], _net(weights, device))
     return full
@@ -183,6 +188,7 @@ def network_mask(
     weights: str | Path = WEIGHTS,
     device: str = "cpu",
     hints: Hints | None = None,
+    probability: Float[np.ndarray, "h w"] | None = None,
 ) -> Float[np.ndarray, "h w"]:
     """Coverage of the object, 0..1: the network and the borders say where, GrabCut and the guided filter how far.
 
@@ -195,16 +201,19 @@ def network_mask(
         weights: folder, or OWNER/NAME on the Hugging Face hub.
         device: where the network computes.
         hints: where the object is, in pixels of `rgb`; with a box, the network looks at it and a margin alone.
+        probability: what `network_probability` says of the same, where it is known.
 
     Raises:
         InputError: the weights are not there, damaged, or of another architecture.
     """
     hints = hints or Hints()
     x0, y0, x1, y1 = hints.region(content_box(rgb), rgb.shape)
-    probability = _probability(rgb[y0:y1, x0:x1], _net(weights, device))
+    if probability is None:
+        probability = network_probability(rgb, weights=weights, device=device, hints=hints)
+    seen = probability[y0:y1, x0:x1]
 
     def labels(small: np.ndarray) -> np.ndarray:
-        shared = cv2.resize(probability, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
+        shared = cv2.resize(seen, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
         evidence = (shared + border_saliency(small)) / 2
         found = np.where(evidence > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
         found[evidence > SURE] = cv2.GC_FGD
@@ -214,22 +223,17 @@ def network_mask(
     return mask_by_cut(rgb, (x0, y0, x1, y1), labels, hints)
 
 
-def unsure_sides(
-    rgb: Float[np.ndarray, "h w 3"],
-    mask: Float[np.ndarray, "h w"],
-    *,
-    weights: str | Path = WEIGHTS,
-    device: str = "cpu",
-) -> tuple[str, ...]:
-    """Sides of the frame that a mask reaches where the network does not see the object; none without its weights.
+def unsure_sides(mask: Float[np.ndarray, "h w"], probability: Float[np.ndarray, "h w"]) -> tuple[str, ...]:
+    """Sides of the frame that a mask reaches where the network does not see the object.
 
     Shadows, the ground and what is behind the object join it there most often: the borders of the photo, which the
     masks here lean on, tell nothing at the borders.
+
+    Args:
+        mask: coverage, 0..1.
+        probability: of being the object, 0..1, see `network_probability`.
     """
     reached = cut_sides(mask > 0.5)
-    if not reached or not has_weights(weights):
-        return ()
-    probability = network_probability(rgb, weights=weights, device=device)
     width = max(2, round(RIM * min(mask.shape)))
     rims = {side: np.zeros(mask.shape, bool) for side in SIDES}
     rims["left"][:, :width], rims["top"][:width] = True, True

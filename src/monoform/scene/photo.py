@@ -35,6 +35,7 @@ class Photo:
         notices: sentences for the user, those about the mask first.
         stored_as: EXIF orientation of the file's pixels, 1..8; 1 where they are stored as they are seen.
         unsure: sides of the frame that the mask reaches without being sure that the object does.
+        mask_confidence: probability, 0..1, that a mask which was found is right; None where nothing has judged it.
     """
 
     rgba: Float[np.ndarray, "h w 4"]
@@ -49,6 +50,7 @@ class Photo:
     notices: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
     stored_as: int = 1
+    mask_confidence: float | None = None
 
     @classmethod
     def open(
@@ -129,12 +131,33 @@ class Photo:
         notices: tuple[str, ...] = (),
         *,
         unsure: tuple[str, ...] | None = None,
+        confidence: float | None = None,
     ) -> Photo:
-        """The same photo with a mask of the working size; what is said about the mask is said first."""
+        """The same photo with a mask of the working size; what is said about the mask is said first.
+
+        Args:
+            mask: coverage, 0..1.
+            origin: where it comes from, see `Photo.mask_origin`.
+            notices: about the mask.
+            unsure: see `Photo.unsure`; None: as it was.
+            confidence: see `Photo.mask_confidence`; None: as it was, for a mask of the same origin.
+
+        Raises:
+            InputError: the mask has another size.
+        """
         if mask.shape != self.rgba.shape[:2]:
             raise InputError(f"The mask has shape {mask.shape}, the photo {self.rgba.shape[:2]}.")
         said, unsure = notices + self.notices, self.unsure if unsure is None else unsure
-        return replace(self, mask=mask.astype(np.float32), mask_origin=origin, notices=said, unsure=unsure)
+        if confidence is None and origin == self.mask_origin:
+            confidence = self.mask_confidence
+        return replace(
+            self,
+            mask=mask.astype(np.float32),
+            mask_origin=origin,
+            notices=said,
+            unsure=unsure,
+            mask_confidence=confidence,
+        )
 
     def cropped(self, left: float, top: float, width: float, height: float, *, size: tuple[int, int]) -> Photo:
         """A window of the photo, given in pixels of the original, resampled to `size` (width, height).

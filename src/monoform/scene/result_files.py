@@ -95,8 +95,17 @@ def _write_photo(photo: Photo, folder: Path) -> dict[str, Any]:
     if photo.mask is not None:
         mask = photo.original_mask()
         save_picture(Image.fromarray(to_bytes(mask)), folder / MASK)
-        summary["mask"] = {"origin": photo.mask_origin, "area": round(float((mask > 0.5).mean()), 6)}
+        area = round(float((mask > 0.5).mean()), 6)
+        summary["mask"] = {"origin": photo.mask_origin, "area": area} | _confidence(photo)
     return summary
+
+
+def _confidence(photo: Photo) -> dict[str, Any]:
+    """How much the mask is to be trusted, or why that is not known."""
+    if photo.mask_confidence is not None:
+        return {"confidence": round(photo.mask_confidence, 4)}
+    given = photo.mask_origin in ("file", "alpha")
+    return {"confidence": None, "confidence_reason": "the mask was given" if given else "nothing has judged the mask"}
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
