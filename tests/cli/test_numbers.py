@@ -26,6 +26,7 @@ EVALUATED = {
     "inerf": ["--scene", "d"],
     "lift": ["d"],
     "nerf": ["--scene", "d"],
+    "pictures": ["d", "--truth", "t"],
     "pof3d": ["--data", "d", "--weights", "w"],
     "realfusion": ["d"],
 }

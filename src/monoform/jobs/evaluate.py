@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..methods import declared, method_class, method_names
 from ..metrics.evaluation import Evaluation
 
-OWN = ("inerf", "realfusion")  # evaluated by jobs: they look at scenes and results of other methods
+OWN = ("inerf", "pictures", "realfusion")  # evaluated by jobs: they look at scenes and results of other methods
 
 
 def evaluations() -> dict[str, Evaluation]:
@@ -20,6 +20,10 @@ def evaluation_of(name: str) -> Evaluation | None:
         from .evaluate_poses import EVALUATION as POSES
 
         return POSES
+    if name == "pictures":
+        from .evaluate_pictures import EVALUATION as PICTURES
+
+        return PICTURES
     if name == "realfusion":
         from .evaluate_results import EVALUATION as RESULTS
 
