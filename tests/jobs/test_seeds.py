@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.command_line import monoform
 from tests.mesh.mesh_shapes import icosphere
 from tests.pictures import disc, png
 from tests.tiny_diffusion import save_clip
@@ -89,15 +88,14 @@ def test_the_seed_of_the_right_size_comes_first(photo, tmp_path, monkeypatch, ca
     assert sum(": kept" in line for line in lines) == 3 and sum(": done" in line for line in lines) == 1
 
 
-def test_what_draws_nothing_says_so(photo, tmp_path):
-    done = monoform("reconstruct", photo, "-o", tmp_path, "--method", "inflate", *SMALL, "--seeds", 2)
-    assert done.returncode == 0 and "inflate draws nothing here" in done.stdout
+def test_what_draws_nothing_says_so(photo, tmp_path, capsys):
+    assert command([str(photo), "-o", str(tmp_path), "--method", "inflate", *SMALL, "--seeds", "2"]) == 0
+    assert "inflate draws nothing here" in capsys.readouterr().out
     assert {"ball_seed_0", "ball_seed_1"} < {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_method_that_has_hypotheses_keeps_them_in_one_folder(photo, tmp_path):
-    done = monoform("reconstruct", photo, "-o", tmp_path, "--refine", 0, *SMALL, "--seeds", 2)
-    assert done.returncode == 0, done.stderr
+    assert command([str(photo), "-o", str(tmp_path), "--refine", "0", *SMALL, "--seeds", "2"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["ball"] and (tmp_path / "ball/hypothesis_2.glb").is_file()
 
 
