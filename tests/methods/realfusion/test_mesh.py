@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tests.methods.realfusion.solids import CENTER, LEVEL, RADIUS, SHARP, Solid, solid
-from tests.methods.realfusion.tiny_realfusion import options, view
+from tests.methods.realfusion.tiny_realfusion import options, prior, view
 
 from monoform.errors import InputError
 from monoform.mesh import Mesh, extract, largest
@@ -102,6 +102,19 @@ def test_where_there_is_no_surface_a_sentence_says_so(known: bool) -> None:
 def test_a_level_above_all_densities_is_refused_as_it_was_given() -> None:
     with pytest.raises(InputError, match=r"level is 1e\+06 and the field is nowhere denser than 29\d\d: give a lower"):
         result(solid(), level=1e6)
+
+
+def test_a_fit_is_not_lost_for_a_level_above_all_its_densities() -> None:
+    """After a fit that is said, and the surface is that which would have been found."""
+    made = [
+        RealFusion(options(steps=1, level=level), prior=prior()).reconstruct(
+            [view()], generator=torch.Generator().manual_seed(1)
+        )
+        for level in (0.0, 1e6)
+    ]
+    assert made[1].level == made[0].level and not made[0].photo.notices
+    (notice,) = made[1].photo.notices
+    assert "level is 1e+06 and the field is nowhere denser than" in notice and "its surface lies at" in notice
 
 
 @pytest.mark.parametrize(("margin", "bound", "warned"), [(0.09, 0.75, True), (0.11, 0.75, False), (0.09, 0.8, False)])

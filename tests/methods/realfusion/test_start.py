@@ -22,6 +22,7 @@ from monoform.methods.realfusion.photo_square import PhotoSquare, cut_square
 from monoform.methods.realfusion.start import Start, begin_with, open_start
 from monoform.scene import Provenance, Reconstruction
 from monoform.scene.mesh_field import MeshField
+from monoform.training import list_checkpoints
 
 SIDES, ARM = (0.5, 0.3, 0.3), (0.2, 0.5, 0.3)
 PLACE = (0.2, 0.41, 0.05)  # of the arm, which makes the solid unlike its mirror image
@@ -115,6 +116,15 @@ def test_the_fit_goes_on_from_there(folder: Path) -> None:
     )
     seen, truth = made.render(made.camera), photo().original_mask() > 0.5
     assert (seen.mask & truth).sum() / (seen.mask | truth).sum() > 0.75
+
+
+def test_a_fit_that_goes_on_does_not_begin_again(folder: Path, tmp_path: Path) -> None:
+    """Where there is a checkpoint, the start is not even read."""
+    asked = options(steps=2, start=str(folder), run=str(tmp_path / "run"), checkpoint_every=1)
+    for steps, start in ((1, folder), (2, tmp_path / "gone")):
+        given = replace(asked, steps=steps, start=str(start))
+        RealFusion(given, prior=prior()).reconstruct([View(photo(), CAMERA)], generator=torch.Generator())
+    assert [path.name for path in list_checkpoints(tmp_path / "run")][-1].endswith("2.pt")
 
 
 def test_what_does_not_serve_is_refused_in_a_sentence(folder: Path, tmp_path: Path) -> None:

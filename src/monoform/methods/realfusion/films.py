@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 import numpy as np
 import torch
@@ -114,16 +117,25 @@ class Films:
         flip = torch.tensor([-1.0 if mirrored else 1.0, 1.0, 1.0])
         if mirrored:  # the other way round in the field is the same way round in the world
             poses = torch.cat((poses[:1], poses[1:].flip(0)))
-        seen: dict[str, list[np.ndarray]] = {name: [] for name in ABOUT}
-        with work("filming the field", len(poses), unit="frame") as show:
-            for number, pose in enumerate(poses.to(self.field.encoder.embeddings), start=1):
-                found = channels(self.field, pose, self.square.fov, self.size)
-                found = {name: values.cpu() for name, values in found.items()}
-                found["normals"] = found["normals"] * flip
-                for name, picture in pictures(found, photo).items():
-                    seen[name].append(picture)
-                show(number)
-        files = {name: f"film_{name}.mp4" for name in ABOUT}
-        for name, file in files.items():
-            write_video(seen[name], folder / file, fps=FPS, quality=QUALITY)
-        return {file: ABOUT[name] for name, file in files.items()}
+        with ExitStack() as stack:
+            kept = {name: stack.enter_context(TemporaryFile(dir=folder)) for name in ABOUT}
+            shapes: dict[str, tuple[int, ...]] = {}
+            with work("filming the field", len(poses), unit="frame") as show:
+                for number, pose in enumerate(poses.to(self.field.encoder.embeddings), start=1):
+                    found = channels(self.field, pose, self.square.fov, self.size)
+                    found = {name: values.cpu() for name, values in found.items()}
+                    found["normals"] = found["normals"] * flip
+                    for name, picture in pictures(found, photo).items():
+                        shapes[name] = picture.shape
+                        kept[name].write(picture.tobytes())
+                    show(number)
+            for name, file in kept.items():
+                write_video(frames_of(file, shapes[name]), folder / f"film_{name}.mp4", fps=FPS, quality=QUALITY)
+        return {f"film_{name}.mp4": about for name, about in ABOUT.items()}
+
+
+def frames_of(file: IO[bytes], shape: tuple[int, ...]) -> Iterator[UInt8[np.ndarray, "a b 3"]]:
+    """Pictures that were written one after the other, from the first on; only one is in memory."""
+    file.seek(0)
+    while data := file.read(math.prod(shape)):
+        yield np.frombuffer(data, np.uint8).reshape(shape)

@@ -19,7 +19,7 @@ from ...guidance import (
     ViewPrior,
     score_distillation,
 )
-from ...guidance.words import read_word, with_word
+from ...guidance.words import Word, read_word, with_word
 from ...memory import Portions, ran_out
 from .annealed import annealed, is_zero
 from .cameras import FRONT
@@ -73,23 +73,24 @@ def open_judges(
     """
     judges: dict[str, Judge] = {}
     if not is_zero(options.losses.prior):
-        judges["prior"] = Guide(prior or open_prior(options, device), options)
+        word = read_word(options.embedding) if options.embedding is not None else None
+        judges["prior"] = Guide(prior or open_prior(options, device, word), options, word)
     if (options.view_prior or view_prior) and not is_zero(options.losses.view):
         judges["view"] = ViewGuide(view_prior or open_view_prior(options, device), options, photo)
     return judges
 
 
-def open_prior(options: RealFusionOptions, device: torch.device) -> DiffusionPrior:
+def open_prior(options: RealFusionOptions, device: torch.device, word: Word | None) -> DiffusionPrior:
     """Stable Diffusion with the learned word, and what the options say of it.
 
     Raises:
-        InputError: a package, the model or the word is missing, or does not fit.
+        InputError: a package or the model is missing, or the word does not fit.
     """
     from ...guidance.stable_diffusion import StableDiffusion
 
     prior = _opened(StableDiffusion, options.prior, options, device, options.prior_size)
-    if options.embedding is not None:
-        prior.add(read_word(options.embedding))
+    if word is not None:
+        prior.add(word)
     return prior
 
 
@@ -133,16 +134,16 @@ class Guide:
     Args:
         prior: the judge.
         options: texts, scale and timesteps.
+        word: that stands for <token> in the texts; the prior knows it.
 
     Attributes:
         text: what the photo shows, with the learned word.
         negative: what it does not.
     """
 
-    def __init__(self, prior: DiffusionPrior, options: RealFusionOptions) -> None:
+    def __init__(self, prior: DiffusionPrior, options: RealFusionOptions, word: Word | None = None) -> None:
         self.prior, self.options = prior, options
         self.portions = Portions("pictures of the prior", advice=SMALLER)
-        word = read_word(options.embedding) if options.embedding is not None else None
         self.text, self.negative = (with_word(each, word) for each in (options.text, options.negative))
         texts = view_texts(self.text, self.negative, directions=options.views.directions, face=options.suppress_face)
         with torch.no_grad():

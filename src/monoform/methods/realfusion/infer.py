@@ -17,7 +17,7 @@ from ...guidance import DiffusionPrior, ViewPrior
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.reconstructed import OwnFiles
 from ...scene.single_view import single_view
-from ...training import TrainOptions, load_pretrained, publish, run_folder, train
+from ...training import TrainOptions, list_checkpoints, load_pretrained, publish, run_folder, train
 from ...training.card import weights_card
 from ..base import MethodCard, Reconstructor
 from .config import RealFusionOptions
@@ -101,9 +101,12 @@ class RealFusion(Reconstructor):
             square = cut_square(view.photo, view.camera, self.config, self.config.margin)
             square = with_maps(square, view.photo, self.config.depth, self.config.normals)
             net, painted = self.fitted(square, seed, view) if self.net is None else (self.net, None)
-        photo = view.photo
+        level, notices = self.level(net)
         if square.reach(float(square.pose[:3, 3].norm())) * (1.0 - 2.0 * self.config.margin) > net.config.bound:
-            photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), (BEYOND,))
+            notices += (BEYOND,)
+        photo = view.photo
+        if notices:
+            photo = photo.with_mask(silhouette.mask, str(photo.mask_origin), notices)
         field = PlacedField(net)
         return Reconstruction(
             field=field,
@@ -115,7 +118,7 @@ class RealFusion(Reconstructor):
                 citation=self.card.citation,
             ),
             renderer=PlacedRays(field),
-            level=self.level(net) / field.scale,
+            level=level / field.scale,
             own_files=together([each for each in (painted, self.films(net, square)) if each is not None]),
         )
 
@@ -130,7 +133,7 @@ class RealFusion(Reconstructor):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net = RealFusionField(config.network)
-        if config.start:
+        if config.start and not (config.run and list_checkpoints(Path(config.run))):
             begin_with(net.to(self.device), open_start(config.start, view.photo, square), config.hidden_levels, seed)
         sharp = replace(config, photo=replace(config.photo, size=max(SHARP, config.photo.size)))
         photo = cut_square(view.photo, view.camera, sharp, config.margin).over_white()
@@ -165,23 +168,27 @@ class RealFusion(Reconstructor):
         net.occupancy.unpack()
         return net.eval().requires_grad_(False), painted
 
-    def level(self, net: RealFusionField) -> float:
+    def level(self, net: RealFusionField) -> tuple[float, tuple[str, ...]]:
         """Density of the surface, per unit of the box: the given one, or that from which cells are always occupied.
 
         A field that is nowhere as dense has its surface at the mean density of the cells, if these differ at all.
 
+        Returns:
+            the density, and a notice where a fit of hours did not get as dense as was asked.
+
         Raises:
-            InputError: the given one is more than there is anywhere.
+            InputError: the given one is more than there is anywhere in a field that was there before.
         """
         grid, given = net.occupancy, self.config.level
         highest, mean = float(grid.density_grid.max()), grid.mean_density
-        if 0.0 < highest < given:
-            raise InputError(
-                f"realfusion's level is {given:g} and the field is nowhere denser than {highest:.4g}: give a lower "
-                "one, or 0 to have it found."
-            )
         fog = highest <= grid.density_threshold and highest > EVEN * mean
-        return given or (mean if fog else grid.density_threshold)
+        found = mean if fog else grid.density_threshold
+        if not 0.0 < highest < given:
+            return given or found, ()
+        lacking = f"realfusion's level is {given:g} and the field is nowhere denser than {highest:.4g}"
+        if self.net is not None:
+            raise InputError(f"{lacking}: give a lower one, or 0 to have it found.")
+        return found, (f"{lacking}: its surface lies at {found:.4g}.",)
 
 
 def together(parts: Sequence[OwnFiles]) -> OwnFiles | None:
