@@ -13,6 +13,10 @@ from tests.pictures import mug
 
 import monoform
 from monoform import InputError
+from monoform.cli import view
+from monoform.jobs.cite import cite
+from monoform.jobs.films import TurntableOptions, film_folder
+from monoform.jobs.pose_scenes import open_scene
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,21 @@ def test_what_is_not_there(saved, tmp_path):
     (copy / "mesh.glb").unlink()
     with pytest.raises(InputError, match=r"mesh\.glb"):
         monoform.load(copy)
+
+
+def test_the_output_folder_of_one_photo_stands_for_its_result(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "mug")
+    (tmp_path / "fit").mkdir()
+    assert monoform.load(tmp_path).photo.size == monoform.load(saved).photo.size
+    assert cite(tmp_path) == cite(saved)
+    assert film_folder(tmp_path, tmp_path / "turn.gif", TurntableOptions(frames=1, size=16)).is_file()
+    assert view.run([str(tmp_path), "--print-only"]) == 0
+    assert (tmp_path / "mug" / "report.html").is_file()
+    assert open_scene(tmp_path).kind == open_scene(saved).kind
+    shutil.copytree(saved, tmp_path / "cup")
+    for read in (monoform.load, cite, open_scene, lambda place: film_folder(place, tmp_path / "other.gif")):
+        with pytest.raises(InputError, match=r"holds 2 results \(cup, mug\): give one of them"):
+            read(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"seed": "x"}', '{"photo": 3, "seed": 1e300}', "[" * 100000])

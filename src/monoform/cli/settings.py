@@ -138,9 +138,9 @@ def meaning(kind: type, name: str) -> str:
     """Help text of a field: what follows `name:` in the docstring of its dataclass or of a base class."""
     for each in kind.__mro__:
         block = (each.__doc__ or "").partition("Attributes:")[2]
-        found = re.search(rf"^\s+{name}: (.+?)(?=^\s+\w+: |^\s*$|\Z)", block, re.MULTILINE | re.DOTALL)
+        found = re.search(rf"^([ \t]+){name}: (.+?)(?=^\1\w+: |^\s*$|\Z)", block, re.MULTILINE | re.DOTALL)
         if found:
-            return " ".join(found.group(1).split())
+            return " ".join(found.group(2).split())
     return ""
 
 

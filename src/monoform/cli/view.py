@@ -45,8 +45,11 @@ def _page(folder: Path) -> Path:
             return folder / name
     from ..app.report import write_report
     from ..outputs import require_free_file
-    from ..scene.result_files import REPORT, RESULT
+    from ..scene.result_files import REPORT, RESULT, result_in
 
+    folder = result_in(folder)
+    if (folder / REPORT).is_file():
+        return folder / REPORT
     if not (folder / RESULT).is_file():
         raise InputError(f"{folder} holds no {RESULT}; give the folder of a finished result.")
     require_free_file(folder / REPORT)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..inputs.files import is_folder
 from ..methods import MethodCard, method_class, method_names
-from ..scene.result_files import read_summary
+from ..scene.result_files import read_summary, result_in
 
 
 def list_methods() -> list[MethodCard]:
@@ -26,7 +26,7 @@ def cite(what: str | Path | None = None) -> str:
         InputError: there is no such method or result.
     """
     if what is not None and is_folder(what):
-        entries = read_summary(Path(what)).get("citation") or ()
+        entries = read_summary(result_in(what)).get("citation") or ()
         if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, str) for entry in entries):
             raise InputError(f"{what} names no citation that can be read: reconstruct the photo again.")
     elif what is not None and what not in method_names() and (Path(what).name != str(what) or os.path.lexists(what)):

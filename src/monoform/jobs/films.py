@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..ranges import require_range
 from ..render.video import write_video
 from ..scene import load
-from ..scene.result_files import RESULT
+from ..scene.result_files import RESULT, result_in
 from .pictures import own_turntable, turntable
 from .pose_scenes import load_trained
 
@@ -47,7 +47,7 @@ def film_folder(
     Raises:
         InputError: the folder holds neither, or the film cannot be written.
     """
-    folder, options = Path(folder), options or TurntableOptions()
+    folder, options = result_in(folder), options or TurntableOptions()
     size, elevation = options.size, options.elevation
     if not (folder / RESULT).is_file():
         from ..methods.nerf.products import write_turntable

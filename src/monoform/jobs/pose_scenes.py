@@ -19,7 +19,7 @@ from ..renamed import old_names, renamed
 from ..render.mesh_rays import MeshRenderer
 from ..render.ray_renderer import RayRenderer, background_of
 from ..scene import Photo, Reconstruction, View, load
-from ..scene.result_files import RESULT
+from ..scene.result_files import RESULT, result_in
 
 if TYPE_CHECKING:
     from ..methods.nerf import Scene as TrainedScene
@@ -84,7 +84,7 @@ def open_scene(folder: str | Path, *, device: str = "cpu") -> PoseTarget:
     Raises:
         InputError: the folder holds none of these.
     """
-    folder = Path(folder)
+    folder = result_in(folder)
     if (folder / RESULT).is_file():
         return scene_of(load(folder))
     scene = load_trained(folder, device=device)

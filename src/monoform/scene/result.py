@@ -16,17 +16,19 @@ from .mesh_field import MeshField
 from .photo import Photo
 from .reconstructed import CAPABILITIES, Provenance, View
 from .reconstruction import Reconstruction
-from .result_files import CAMERA, MASK, MESH, PHOTO, RESULT, read_json, read_summary
+from .result_files import CAMERA, MASK, MESH, PHOTO, RESULT, read_json, read_summary, result_in
 
 
 def load(folder: str | Path) -> Reconstruction:
     """Read a result folder back; its field is the signed distance and colour of its mesh.
 
+    Args:
+        folder: of the result, or one that holds no other.
+
     Raises:
         InputError: a file of the folder is missing or damaged; the sentence names it.
     """
-
-    folder = Path(folder)
+    folder = result_in(folder)
     inputs.require_folder(folder, "result folder", advice="give a folder that monoform reconstruct has written")
     summary = read_summary(folder)
     mesh = Mesh.load(folder / MESH)

@@ -12,6 +12,8 @@ from PIL import Image
 
 from .. import inputs
 from ..camera import Camera
+from ..errors import InputError
+from ..inputs.files import is_folder
 from ..mesh import Mesh, report
 from ..mesh.texture import to_bytes
 from ..outputs import Kind, atomic_file, atomic_folder, save_picture
@@ -44,6 +46,24 @@ class SavedResult:
 
     folder: Path
     summary: Mapping[str, Any]
+
+
+def result_in(folder: str | Path) -> Path:
+    """The result of a folder: itself, or the one that it holds, as the output folder of one photo does.
+
+    A folder that is no result and holds none is returned as it is.
+
+    Raises:
+        InputError: it holds several.
+    """
+    folder = Path(folder)
+    if (folder / RESULT).is_file() or not is_folder(folder):
+        return folder
+    found = sorted(file.parent for file in folder.glob(f"*/{RESULT}"))
+    if len(found) > 1:
+        names = ", ".join(printable(each.name) for each in found[:3]) + (" ..." if len(found) > 3 else "")
+        raise InputError(f"{folder} holds {len(found)} results ({names}): give one of them.")
+    return found[0] if found else folder
 
 
 def save(reconstruction: ReconstructedObject, mesh: Mesh, folder: str | Path) -> SavedResult:
