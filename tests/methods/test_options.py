@@ -64,7 +64,8 @@ class Cake:
         layers: of dough.
         eggless: without eggs.
         words: on top of it.
-        limit: at most; none for all.
+        limit: at most;
+            none: for all.
         icing: around it.
     """
 
@@ -114,6 +115,8 @@ def test_words_of_one_nested_option_add_up():
         ("heat", "--set heat: give NAME=VALUE with a NAME of cake: heat, sizes"),
         ("cream=1", "with a NAME of cake"),
         ("icing=1", "icing.color"),
+        ("color=pink", "icing.layers (did you mean icing.color?)."),
+        ("egless=true", "(did you mean eggless?)."),
         ("heat=hot", "--set heat is 'hot': give a number."),
         ("heat=nan", "--set heat is nan"),
         ("layers=2.5", "--set layers is '2.5': give a whole number."),
@@ -138,6 +141,7 @@ def test_wrong_words_are_one_sentence(word, sentence, capsys):
 def test_rows_tell_defaults_and_whole_meanings():
     rows = {name: (start, meaning) for name, start, meaning in option_rows(Cake)}
     assert rows["heat"] == ("180.0", "of the oven, in degrees; more is less.")
+    assert rows["limit"] == ("4", "at most; none: for all.")
     assert rows["sizes"] == ("3 2", "of the tiers.")
     assert rows["layers"] == ("1", "of dough.")
     assert rows["icing.layers"] == ("2", "how many there are.")

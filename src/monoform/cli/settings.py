@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from difflib import get_close_matches
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -49,7 +50,9 @@ def parse_settings(
         if name != old:
             _say_renamed(f"{flag} {old}", name)
         if not equals or name not in known:
-            raise InputError(f"{flag} {word}: give NAME=VALUE with a NAME of {what}: {', '.join(known)}.")
+            near = [] if name in known else _near(name, list(known))
+            meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+            raise InputError(f"{flag} {word}: give NAME=VALUE with a NAME of {what}: {', '.join(known)}{meant}.")
         values[name] = _value(name, known[name], text, flag)
     return _changed(start, values)
 
@@ -155,6 +158,12 @@ def _leaves(kind: type, start: Any, before: str = "") -> Iterator[tuple[str, Any
             yield from _leaves(type(value), value, f"{before}{item.name}.")
         else:
             yield before + item.name, hints[item.name], value
+
+
+def _near(name: str, known: list[str]) -> list[str]:
+    """Names that were probably meant: those with another group before the dot, or spelled alike."""
+    last = name.rpartition(".")[2]
+    return [each for each in known if each.rpartition(".")[2] == last][:3] or get_close_matches(name, known)
 
 
 def _current(start: Any, name: str) -> str:

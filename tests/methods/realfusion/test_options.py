@@ -27,6 +27,7 @@ from monoform.guidance.words import Word, read_word
 from monoform.guidance.zero123 import Zero123
 from monoform.methods.realfusion.config import RealFusionOptions
 from monoform.methods.realfusion.fit_options import PUBLISHED, Compat
+from monoform.methods.realfusion.guide import open_judges
 from monoform.methods.realfusion.infer import RealFusion
 from monoform.methods.realfusion.photo_square import cut_square
 from monoform.methods.realfusion.steps import PriorDraws, choose, prior_view
@@ -342,3 +343,28 @@ def test_published_has_all_faults() -> None:
 def test_a_number_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(InputError):
         changed(RealFusionOptions(), name, float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("timesteps", "0.98 / 0.02", "timesteps are '0.98 / 0.02'; give the lowest / the highest"),
+        ("timesteps", "0.02 0.6 / 0.98 0.5", "give the lowest / the highest"),
+        ("view_timesteps", "0.1 / 1.5", r"view_timesteps is 1\.5; it must lie in 0\.0\.\.1\.0"),
+        ("losses.image", "5 -1", r"losses\.image is -1\.0; it must lie in 0"),
+        ("views.radius", 0.5, r"views\.radius is 0\.5, within the box of half side 0\.75"),
+        ("network.bound", 1.2, r"views\.radius_range is 1, within the box of half side 1\.2"),
+    ],
+)
+def test_what_makes_no_fit_is_refused_before_it(name: str, value: object, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        changed(RealFusionOptions(), name, value)
+
+
+def test_a_weight_of_a_prior_that_is_not_given_is_refused() -> None:
+    photo = torch.ones(8, 8, 3)
+    lonely = RealFusionOptions.preset("magic123")
+    with pytest.raises(InputError, match=r"losses\.view is 40 .*no view_prior: give one, or losses\.view=0"):
+        open_judges(lonely, photo, torch.device("cpu"), Recorder())
+    alone = changed(lonely, "losses.view", "0")
+    assert set(open_judges(alone, photo, torch.device("cpu"), Recorder())) == {"prior"}

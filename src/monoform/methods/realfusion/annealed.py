@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ...errors import InputError
+from ...ranges import require_range
 
 WAYS = ("linear", "log")
 
@@ -29,16 +30,23 @@ def annealed(value: str, step: int, steps: int, *, published: bool = False) -> f
     return (1.0 - share) * start + share * end
 
 
-def require_annealed(what: str, value: str) -> None:
-    """Refuse what is no such value.
+def require_annealed(what: str, value: str, low: float, high: float) -> tuple[float, float]:
+    """The first and the last number of such a value.
+
+    Args:
+        low: least number that it may have.
+        high: greatest.
 
     Raises:
-        InputError: it is not; the sentence begins with `what`.
+        InputError: it is none, or a number lies elsewhere; the sentence begins with `what`.
     """
     try:
-        _read(value)
+        ends = _read(value)[:2]
     except InputError as error:
         raise InputError(f"{what} is {value!r}; {error}") from None
+    for each in ends:
+        require_range(what, each, low, high)
+    return ends
 
 
 def is_zero(value: str) -> bool:

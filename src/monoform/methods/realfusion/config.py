@@ -111,8 +111,9 @@ class RealFusionOptions(FitOptions):
                 raise InputError(
                     f"{whose} {name} are {getattr(self, name)!r}; give the lowest / the highest: 0.02 / 0.98."
                 )
-            for part in parts:
-                require_annealed(f"{whose} {name}", part)
+            lowest, highest = (require_annealed(f"{whose} {name}", part, 0.0, 1.0) for part in parts)
+            if lowest[0] > highest[0] or lowest[1] > highest[1]:
+                raise InputError(f"{whose} {name} are {getattr(self, name)!r}; give the lowest / the highest.")
         if self.view_tells not in ("distance", "polar"):
             raise InputError(f"{whose} view_tells is {self.view_tells!r}; choose distance or polar.")
         if self.precision not in ("float32", "bfloat16", "float16"):

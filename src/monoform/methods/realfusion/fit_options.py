@@ -48,7 +48,7 @@ class Weights:
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
-            require_annealed(f"realfusion's losses.{item.name}", getattr(self, item.name))
+            require_annealed(f"realfusion's losses.{item.name}", getattr(self, item.name), 0.0, 1e9)
 
 
 @dataclass(frozen=True)
@@ -213,6 +213,12 @@ class FitOptions:
             raise InputError(
                 f"{whose} hidden_levels is {self.hidden_levels} of {self.network.levels} levels; leave one to be seen."
             )
+        for name, radius in (("radius", self.views.radius), ("radius_range", self.views.radius_range[0])):
+            if radius < self.network.bound:
+                raise InputError(
+                    f"{whose} views.{name} is {radius:g}, within the box of half side {self.network.bound:g} "
+                    "(network.bound); give a greater distance."
+                )
         if self.optimizer not in ("adam", "adamw", "adan"):
             raise InputError(f"realfusion's optimizer is {self.optimizer!r}; choose adam, adamw or adan.")
 

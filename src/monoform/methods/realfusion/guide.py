@@ -24,6 +24,7 @@ from ...memory import Portions, ran_out
 from .annealed import annealed, is_zero
 from .cameras import FRONT
 from .config import RealFusionOptions
+from .fit_options import Weights
 from .prompts import view_texts
 from .sides import Sides
 
@@ -69,8 +70,14 @@ def open_judges(
         view_prior: the same.
 
     Raises:
-        InputError: a package, a model or the word is missing, or does not fit.
+        InputError: a package, a model or the word is missing, or does not fit; or a weight of its own is given to a
+            prior that is not.
     """
+    if options.losses.view not in ("0", Weights.view) and not (options.view_prior or view_prior):
+        raise InputError(
+            f"realfusion's losses.view is {options.losses.view} (preset=magic123 sets it) and there is no view_prior: "
+            "give one, or losses.view=0."
+        )
     judges: dict[str, Judge] = {}
     if not is_zero(options.losses.prior):
         word = read_word(options.embedding) if options.embedding is not None else None
