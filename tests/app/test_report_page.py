@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,13 +93,27 @@ def test_refusals_are_sentences(result_folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["photo", "notices", "mask", "overlay", "mesh", "timings", "versions", "citation", "weights"]
+    "key", ["photo", "notices", "mask", "overlay", "camera", "mesh", "timings", "versions", "citation", "weights"]
 )
 @pytest.mark.parametrize("value", [None, [], {}, "text", {"bounds": "none", "iou": "high", "x": [[1], None]}])
 def test_strange_values_do_not_break_the_page(key: str, value: object, tmp_path: Path) -> None:
     make_mesh().export(tmp_path / "mesh.glb")
     (tmp_path / "result.json").write_text(json.dumps({key: value}))
     assert "</html>" in write_report(tmp_path).read_text()
+
+
+@pytest.mark.parametrize(
+    ("certainty", "said"),
+    [
+        ({"covariance": (np.diag([1, 2, 1, 3, 4, 2]) * 1e-4).tolist(), "reason": None}, "1.1°, 0.03 world units"),
+        ({"covariance": None, "reason": "Nothing is fitted."}, "not known: Nothing is fitted."),
+    ],
+)
+def test_the_camera_says_how_sure_it_is(certainty: dict[str, object], said: str, tmp_path: Path) -> None:
+    folder = write_result(tmp_path / "egg")
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps(result | {"camera": certainty}))
+    assert said in Addresses(write_report(folder).read_text()).words
 
 
 def test_long_film_is_linked_not_embedded(result_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

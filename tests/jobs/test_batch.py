@@ -91,6 +91,7 @@ def test_the_result_folder_says_what_was_done(photos, tmp_path):
     assert summary["mask"]["origin"] == "file"
     assert summary["overlay"]["iou"] == outcome.iou > 0.95
     assert summary["overlay"]["psnr"] > 15 and 0 < summary["overlay"]["ssim"] <= 1
+    assert summary["camera"]["covariance"] is None and "no pose is fitted" in summary["camera"]["reason"]
     assert summary["mesh"]["faces"] == outcome.faces and summary["mesh"]["parts"] == 1
     assert set(summary["timings"]) == {"open", "mask", "shape", "mesh", "overlay", "turntable", "write"}
     assert summary["method"] == DEFAULT_METHOD and summary["versions"]["torch"]

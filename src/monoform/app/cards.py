@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,7 @@ def cards(folder: Path, result: dict[str, Any], camera: Camera | None) -> str:
             html.card("Mesh", html.table(mesh)),
             html.card("Mask and alignment", html.table(alignment)),
             html.card("Fit to the photo", html.table(section(result, "fit"))),
-            html.card("Camera", _camera_card(camera) if camera else ""),
+            html.card("Camera", _camera_card(camera, section(result, "camera")) if camera else ""),
             html.card("Time", html.bars(timings)),
             html.card("Files", _files(folder, result)),
             html.card("How it was made", _provenance(result)),
@@ -81,7 +83,7 @@ def _is_bounds(value: object) -> bool:
         return False
 
 
-def _camera_card(camera: Camera) -> str:
+def _camera_card(camera: Camera, certainty: Mapping[str, Any]) -> str:
     pose = camera.world_from_camera[0].double().numpy()
     matrix = camera.intrinsics[0].double().numpy()
     rows: dict[str, Any] = {"model": camera.model, "image (pixels)": f"{camera.width} x {camera.height}"}
@@ -91,6 +93,7 @@ def _camera_card(camera: Camera) -> str:
     else:
         rows["pixels per world unit"] = float(matrix[0, 0])
     rows |= {"principal point (pixels)": f"{matrix[0, 2]:.1f}, {matrix[1, 2]:.1f}"} | _position(pose)
+    rows |= _deviation(certainty)
     numbers = "\n".join("  ".join(f"{value: .6f}" for value in row) for row in pose)
     details = f"<details><summary>world_from_camera</summary><pre tabindex=0>{html.escape(numbers)}</pre></details>"
     return html.table(rows) + details
@@ -104,6 +107,17 @@ def _position(pose: Float[np.ndarray, "4 4"]) -> dict[str, Any]:
         "distance to the centre": distance,
         "azimuth, elevation": f"{math.degrees(math.atan2(x, z)):.1f}°, {elevation:.1f}°",
     }
+
+
+def _deviation(certainty: Mapping[str, Any]) -> dict[str, str]:
+    """How sure the pose is, or why that is not known."""
+    with suppress(TypeError, ValueError):
+        variances = np.asarray(certainty.get("covariance"), dtype=np.float64).diagonal().reshape(2, 3)
+        turn, shift = np.sqrt(variances.sum(axis=1))
+        if np.isfinite([turn, shift]).all():
+            return {"standard deviation of the pose": f"{math.degrees(turn):.2g}°, {shift:.2g} world units"}
+    reason = certainty.get("reason")
+    return {"standard deviation of the pose": f"not known: {reason}"} if isinstance(reason, str) else {}
 
 
 def _files(folder: Path, result: dict[str, Any]) -> str:

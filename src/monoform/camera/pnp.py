@@ -22,7 +22,7 @@ from .rigid import rigid_inverse
 LEAST_POINTS = 4
 TUKEY = 4.685
 """Deviations beyond which a point counts for nothing; 95 percent of the information of normal errors is kept."""
-_DEVIATION = 0.8493  # of one coordinate, for a median distance 1 of normal errors in the plane: 1 / sqrt(2 ln 2)
+DEVIATION = 0.8493  # of one coordinate, for a median distance 1 of normal errors in the plane: 1 / sqrt(2 ln 2)
 _FLAT = 1e-6  # points whose second extent is smaller than this share of the first lie on a line
 
 
@@ -252,7 +252,7 @@ def _robust(
 
 def _limits(judged: PnpProblem, state: State, precision: float) -> Float[Tensor, " h"]:
     extent = (judged.plane @ judged.pixels_from_plane.mT).abs().amax(dim=(1, 2))
-    found = TUKEY * torch.maximum(_DEVIATION * judged.errors(state).median(dim=1).values, 1e-9 * extent + 1e-300)
+    found = TUKEY * torch.maximum(DEVIATION * judged.errors(state).median(dim=1).values, 1e-9 * extent + 1e-300)
     return found.clamp_min(precision)
 
 

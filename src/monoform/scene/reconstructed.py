@@ -9,6 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from jaxtyping import Float
+from torch import Tensor
+
 from ..camera import Camera
 from ..errors import InputError
 from ..nn import Field
@@ -27,10 +30,18 @@ class View:
     Attributes:
         photo: the photo.
         camera: that took it, in pixels of the original photo; None where it is not known.
+        covariance: of a motion in the camera's axes, rotation in radians before translation in world units, where the
+            camera was fitted to what has residuals; else a sentence that says why there is none.
     """
 
     photo: Photo
     camera: Camera | None = None
+    covariance: Float[Tensor, "6 6"] | str = "The method tells none."
+
+    @property
+    def spread(self) -> list[list[float]] | None:
+        """The covariance as plain numbers; None where there is none."""
+        return None if isinstance(self.covariance, str) else self.covariance.tolist()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from .. import inputs
 from ..camera import Camera
@@ -34,8 +37,9 @@ def load(folder: str | Path) -> Reconstruction:
     mesh = Mesh.load(folder / MESH)
     views: tuple[View, ...] = ()
     if (folder / PHOTO).exists():
-        camera = Camera.from_dict(read_json(folder / CAMERA)) if (folder / CAMERA).exists() else None
-        views = (View(_load_photo(folder, summary, camera), camera),)
+        stored = read_json(folder / CAMERA) if (folder / CAMERA).exists() else None
+        camera = None if stored is None else Camera.from_dict(stored)
+        views = (View(_load_photo(folder, summary, camera), camera, _covariance(stored or {}, summary, folder)),)
     provenance = Provenance(
         method=str(summary.get("method", "unknown")),
         config=summary.get("config"),
@@ -61,6 +65,14 @@ def _capabilities(summary: Mapping[str, Any], views: tuple[View, ...], folder: P
     if strange:
         raise InputError(f"{folder / RESULT} is damaged: its capabilities have {strange[0]!r:.60}.")
     return frozenset(stored) - (set() if views and views[0].camera else {"camera"})
+
+
+def _covariance(stored: Mapping[str, Any], summary: Mapping[str, Any], folder: Path) -> Float[Tensor, "6 6"] | str:
+    """Of the camera's pose, whose file was checked; or the saved reason why there is none."""
+    if stored.get("covariance") is not None:
+        return torch.tensor(stored["covariance"], dtype=torch.float64)
+    reason = (_checked(summary, "camera", dict, folder) or {}).get("reason")
+    return reason if isinstance(reason, str) else View.covariance
 
 
 def _load_photo(folder: Path, summary: Mapping[str, Any], camera: Camera | None) -> Photo:

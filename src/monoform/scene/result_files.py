@@ -19,7 +19,7 @@ from ..mesh.texture import to_bytes
 from ..outputs import Kind, atomic_file, atomic_folder, save_picture
 from ..text import printable
 from .photo import Photo
-from .reconstructed import ReconstructedObject
+from .reconstructed import ReconstructedObject, View
 
 MESH, CAMERA, MASK, PHOTO, RESULT = "mesh.glb", "camera.json", "mask.png", "photo.jpg", "result.json"
 REPORT = "report.html"
@@ -89,7 +89,7 @@ def write_files(
     if mesh is not None:
         mesh.export(folder / MESH, camera=camera)
     if camera is not None:
-        write_json(folder / CAMERA, camera.to_dict())
+        write_json(folder / CAMERA, camera.to_dict(covariance=reconstruction.views[0].spread))
     own = {} if reconstruction.own_files is None else reconstruction.own_files(folder, camera or seen_by)
     photo = reconstruction.photo if reconstruction.has_photo else None
     summary: dict[str, Any] = (
@@ -100,9 +100,15 @@ def write_files(
             "notices": [],
             "mesh": None if mesh is None else report(mesh).to_dict() | {"parts": reconstruction.parts},
         }
+        | ({} if camera is None else {"camera": _certainty(reconstruction.views[0])})
         | ({"own_files": dict(own)} if own else {})
     )
     return summary if photo is None else summary | _write_photo(photo, folder)
+
+
+def _certainty(view: View) -> dict[str, Any]:
+    """The covariance of the camera's pose, or why there is none."""
+    return {"covariance": view.spread, "reason": view.covariance if isinstance(view.covariance, str) else None}
 
 
 def _write_photo(photo: Photo, folder: Path) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from tests.mesh.mesh_shapes import icosphere
 from tests.methods.bootstrap.test_use import camera_for, method_of, shown
 from tests.methods.bootstrap.tiny_bootstrap import config_of
 
@@ -13,7 +15,8 @@ from monoform import InputError, Photo, View
 from monoform.camera import Camera
 from monoform.methods.bootstrap.config import BootstrapOptions
 from monoform.methods.bootstrap.infer import Bootstrap
-from monoform.scene import Reconstruction
+from monoform.scene import Reconstruction, load
+from monoform.scene.result_files import save
 
 STEPS = 6
 
@@ -49,6 +52,25 @@ def shape(found: Reconstruction) -> torch.Tensor:
 
 def zoom(found: Reconstruction) -> float:
     return float(found.camera.intrinsics[0, 0, 0])
+
+
+def test_a_solved_camera_has_a_covariance_and_a_refined_one_says_why_not(
+    asked: tuple[Bootstrap, Photo, Camera], tmp_path: Path
+) -> None:
+    solved = made(asked, refine=0)
+    spread = solved.views[0].covariance
+    assert isinstance(spread, torch.Tensor) and spread.shape == (6, 6)
+    assert torch.allclose(spread, spread.T) and torch.linalg.eigvalsh(spread).min() > 0
+    apart = solved.camera.camera_from_world[0] @ asked[2].world_from_camera[0]
+    assert apart[:3, 3].norm() < 6 * spread.diagonal()[3:].sum().sqrt() + 0.02, "in world units"
+    save(solved, icosphere(), tmp_path / "solved")
+    assert torch.allclose(load(tmp_path / "solved").views[0].covariance, spread)  # type: ignore[arg-type]
+    refined = made(asked, refine=STEPS)
+    assert "gradient steps" in str(refined.views[0].covariance)
+    assert isinstance(made(asked, refine=STEPS, refine_pose="off").views[0].covariance, torch.Tensor)
+    summary = save(refined, icosphere(), tmp_path / "refined").summary
+    assert summary["camera"] == {"covariance": None, "reason": refined.views[0].covariance}
+    assert load(tmp_path / "refined").views[0].covariance == refined.views[0].covariance
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...camera import Camera
+from ...camera.pose_covariance import pose_covariance
 from ...devices import device_of
 from ...errors import InputError
 from ...metrics.lpips import Lpips
@@ -26,7 +27,7 @@ from .category_weights import weights_of
 from .config import BootstrapOptions
 from .editing import Appearance
 from .encoder import Encoded
-from .estimate_pose import EstimatedCameras, PoseOptions, estimate_cameras
+from .estimate_pose import THRESHOLD, EstimatedCameras, PoseOptions, estimate_cameras
 from .inversion_options import InversionOptions
 from .invert import Inverted, invert
 from .networks import digest_of, open_inverter
@@ -45,6 +46,10 @@ CITATION = """@inproceedings{pavllo2023shape,
 }"""
 FOCALS = (0.75, 1.0, 1.5, 2.0, 3.0, 4.5)
 """Tried where nothing is known of the training photos' cameras."""
+STEPPED = (
+    "The pose is refined by gradient steps on pictures, which tell no covariance; --refine 0 gives that of the start."
+)
+NOT_FIXED = "The points that were solved for do not fix all of the pose."
 NO_CAMERA = (
     "No camera explains what the encoder sees in the photo: shape and colors are its first guess, and there is no "
     "camera. The object may be of another kind than the weights', or its mask wrong."
@@ -178,9 +183,10 @@ class Bootstrap(Generator, Reconstructor):
             notices = (NOT_REFINED,)
         photo = replace(view.photo, notices=view.photo.notices + notices)
         whole = None if camera is None else square.camera(photo, camera)
+        spread = self._spread(told, camera) if camera and not (refined and options.refine_pose) else STEPPED
         result = self._reconstruction(made, files)
         provenance = replace(result.provenance, fit=_fit(cameras, found))
-        return replace(result, views=(View(photo, whole),), provenance=provenance, capabilities=frozenset())
+        return replace(result, views=(View(photo, whole, spread),), provenance=provenance, capabilities=frozenset())
 
     @torch.no_grad()
     def encoded(
@@ -208,6 +214,18 @@ class Bootstrap(Generator, Reconstructor):
             generator=generator,
         )
         return told, cameras
+
+    def _spread(self, told: Encoded, camera: Camera) -> Float[Tensor, "6 6"] | str:
+        """Covariance of a camera that explains the encoder's coordinates, from what it leaves unexplained."""
+        assert told.coordinates is not None and told.mask is not None
+        coordinates, mask = told.coordinates[0].cpu().double(), told.mask[0].cpu().double()
+        height, width = mask.shape
+        rows, columns = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+        pixels = torch.stack((columns * (camera.width / width), rows * (camera.height / height)), dim=-1)
+        weights = torch.where(mask > THRESHOLD, mask, 0.0)
+        points = self.placement.placed(coordinates)
+        found = pose_covariance(camera, points.flatten(0, 1), pixels.flatten(0, 1), weights.flatten())
+        return NOT_FIXED if found is None else found
 
     @property
     def objective(self) -> Objective:

@@ -63,7 +63,7 @@ class Inflate(Reconstructor):
         camera = photo_camera(field.camera, photo)
         return Reconstruction(
             field=field,
-            views=(View(photo, camera),),
+            views=(View(photo, camera, "The shape is made in the axes of its photo's camera: no pose is fitted."),),
             provenance=Provenance(method="inflate", config=self.config, citation=self.card.citation),
             parts=silhouette.parts,
             texture="projected",

@@ -37,6 +37,7 @@ CITATION = """@software{monoform,
   license = {Apache-2.0}
 }"""
 SHIPPED = shipped()["lift"]
+NO_FIT = "The shape is made in the axes of its photo's camera: no pose is fitted."
 OUTLINE = 384
 PAINT = 512
 AUGMENTATIONS = 8
@@ -111,7 +112,7 @@ class Lift(Reconstructor):
         field = place(FrameSolid.of(surfaces, front, outline), camera, crop, elevation)
         return Reconstruction(
             field=field,
-            views=(View(photo, photo_camera(field.camera, photo)),),
+            views=(View(photo, photo_camera(field.camera, photo), NO_FIT),),
             provenance=Provenance(
                 "lift",
                 self.config,

@@ -42,6 +42,7 @@ CITATION = """@inproceedings{arshad2023list,
 SHIPPED = shipped()["list"]
 MARGIN = 1.15  # of the picture around the object where the network does not say what it was trained on
 NODES = 128  # along the box at least, in which the network is asked: as published, and finer than what small ones see
+NO_RESIDUALS = "The pose is that whose silhouette overlaps the mask most: an overlap has no residuals."
 POINTS = 600  # of the surface, for the first camera
 
 
@@ -107,7 +108,7 @@ class List(Reconstructor):
             )
         return Reconstruction(
             field=field,
-            views=(View(photo, photo_camera(camera, photo)),),
+            views=(View(photo, photo_camera(camera, photo), NO_RESIDUALS),),
             provenance=Provenance(
                 "list",
                 self.config,

@@ -33,6 +33,7 @@ CITATION = """@inproceedings{yu2021pixelnerf,
 
 
 FOCAL_UNUSED = "The focal length is not used: pixelnerf takes a photo without a pose as its training's were taken."
+GIVEN = "The pose is given, or that of the training's photos: none is fitted."
 SHIPPED = {"": shipped()["pixelnerf"], "cars": shipped()["pixelnerf_cars"]}
 
 
@@ -80,7 +81,7 @@ class PixelNerf(Reconstructor):
             device = device_of(self.net)
             encoded = self.net.encode(source.images.to(device), source.cameras.to(device))
             fast = FastField(self.net, encoded, precision=self.config.precision)
-            placed = [View(view.photo, camera) for view, camera in zip(kept, source.photo_cameras, strict=True)]
+            placed = [View(view.photo, camera, GIVEN) for view, camera in zip(kept, source.photo_cameras, strict=True)]
             outlines = tuple(to_device(_outline(view), device) for view in placed)
             field = PixelNerfField(fast, source.scale, self.config.looking)
             level = self.config.level or surface_level(field, outlines[0])

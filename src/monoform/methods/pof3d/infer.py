@@ -39,6 +39,7 @@ CITATION = """@inproceedings{shi2023pof3d,
   year = {2023}
 }"""
 SLIP = 18.0  # degrees: what the published program makes of its default, 18.837
+STEPPED = "The pose is found by gradient steps on pictures, which tell no covariance."
 LEVEL = 10.0  # raw density of the published surface
 CLAMPED = (
     "The elevation that the generator chose for this latent lies out of range: it is seen from the nearest within it."
@@ -179,7 +180,9 @@ class Pof3d(Generator, Reconstructor):
         made = self.of_styles(styles, generator=generator)
         camera = square.camera(view.photo, self._pose(found.pose[None]), self.focal)
         provenance = replace(made.provenance, fit={"loss": found.loss, "first": found.first})
-        return replace(made, views=(View(view.photo, camera),), provenance=provenance, capabilities=frozenset())
+        return replace(
+            made, views=(View(view.photo, camera, STEPPED),), provenance=provenance, capabilities=frozenset()
+        )
 
     def _pose(self, pose: Float[Tensor, "1 p"]) -> Float[Tensor, "1 4 4"]:
         """world_from_camera in the house's units."""

@@ -42,6 +42,7 @@ CITATION = """@inproceedings{melaskyriazi2023realfusion,
 Kind = TypeVar("Kind", bound="RealFusion")
 SHARP = 256  # pixels of the photo that a view's prior is shown, at least
 EVEN = 1.001  # of the densest cell to the mean of all: without a surface
+NO_FIT = "The pose is set beforehand, and the field is fitted to what it sees."
 BEYOND = "The object reaches beyond the box in which there is a field, and is cut there: raise margin."
 
 
@@ -110,7 +111,7 @@ class RealFusion(Reconstructor):
         field = PlacedField(net)
         return Reconstruction(
             field=field,
-            views=(View(photo, camera_of(square, photo, field)),),
+            views=(View(photo, camera_of(square, photo, field), NO_FIT),),
             provenance=Provenance(
                 "realfusion",
                 self.config,
