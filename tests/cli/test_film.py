@@ -42,8 +42,8 @@ def test_a_result_is_filmed(result: Path, tmp_path: Path, capsys) -> None:
     [
         ([], "either RESULT"),
         (["RESULT", "--data", "d", "--weights", "w"], "either RESULT"),
-        (["--data", "d"], "belong together"),
-        (["RESULT", "--weights", "w"], "belong together"),
+        (["--data", "d"], "There is no data folder d"),
+        (["RESULT", "--weights", "w"], "give a photo or --data"),
         (["nowhere"], "no scene"),
         (["RESULT", "--frames", "0"], "--frames"),
         (["RESULT", "--size", "1"], "--size"),

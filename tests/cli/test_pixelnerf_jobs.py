@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.command_line import monoform
@@ -48,6 +49,24 @@ def test_evaluation_and_film(data: Path, weights: Path, tmp_path: Path):
         assert (pictures.n_frames, pictures.size) == (2, (32, 32))
 
 
+def test_a_photo_and_a_data_set_are_filmed_with_the_weights_that_ship(data: Path, tmp_path: Path):
+    rows, columns = np.mgrid[:90, :120]
+    inside = (rows - 45) ** 2 + (columns - 60) ** 2 < 30**2
+    pixels = np.dstack((np.full((90, 120, 3), (200, 60, 40)), 255 * inside)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "ball.png")
+    words = ["--frames", 2, "--scale", 0.5, "-o"]
+    done = monoform("film", tmp_path / "ball.png", *words, tmp_path / "ball.gif")
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "ball.gif") as film, Image.open(tmp_path / "ball_sources.png") as source:
+        assert (film.n_frames, film.size, source.size) == (2, (32, 32), (64, 64))
+        red, corner = np.asarray(source.convert("RGB"))[[32, 1], [32, 1]].astype(int)
+        assert np.abs(red - (200, 60, 40)).max() <= 2 and corner.min() >= 254  # on the network's white
+        middle = np.asarray(film.convert("RGB"))[12:20, 12:20].reshape(-1, 3).mean(0)
+        assert middle[0] > middle[1] + 40  # the front, from the other side too, is the photo's red
+    done = monoform("film", "--data", data, "--sources", 1, *words, tmp_path / "set.gif")
+    assert done.returncode == 0 and "source views [1]" in done.stdout, done.stderr
+
+
 def test_what_cannot_be_done_is_told_in_one_sentence(data: Path, weights: Path, tmp_path: Path):
     given = ["--data", data, "--weights", weights]
     for words, expected in (
@@ -58,6 +77,9 @@ def test_what_cannot_be_done_is_told_in_one_sentence(data: Path, weights: Path, 
         (["evaluate", "pixelnerf", "--data", data, "--weights", data, "-o", tmp_path / "e"], "holds no weights"),
         (["film", *given, "--object", "none", "-o", tmp_path / "f.gif"], "no object 'none'"),
         (["film", *given, "--sources", 0, "-o", tmp_path / "f.avi"], ".mp4 or .gif"),
+        (["film", data, "--weights", weights, "-o", tmp_path / "f.gif"], "give a photo or --data"),
+        (["film", "--data", data, "--mask", "m.png", "-o", tmp_path / "f.gif"], "--mask is that of a photo"),
+        (["film", "-o", tmp_path / "f.gif"], "film needs either RESULT"),
         (["train", "pixelnerf", "--data", data, "-o", tmp_path / "g", "--set", "config=big"], "no configuration 'big'"),
         (["train", "pixelnerf", "--data", data, "-o", tmp_path / "h", "--set", "ray=1"], "give NAME=VALUE"),
         (

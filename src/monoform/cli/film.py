@@ -1,11 +1,11 @@
-"""monoform film RESULT -o FILE, and monoform film --data DIR --weights W -o FILE"""
+"""monoform film RESULT -o FILE, monoform film PHOTO -o FILE, and monoform film --data DIR -o FILE"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -14,22 +14,30 @@ from ..errors import InputError
 from ..inputs.several import ViewNumbers
 from .options import parse
 
+if TYPE_CHECKING:
+    from ..data.posed.objects import PosedObject
+    from ..methods.pixelnerf.config import PixelNerfConfig
+
 
 @dataclass(frozen=True)
 class Film(Computing):
-    """Film a RESULT all around; or an object of a posed data set, from given source views, with pixelNeRF.
+    """Film a RESULT all around; or with pixelNeRF the object of a PHOTO, or of a data set from given source views.
 
     RESULT is a folder that reconstruct wrote, whose mesh is filmed, or a trained or converted scene, whose field is.
+    Of a PHOTO and of a data set's object the field is filmed, as the network sees it.
     """
 
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
-    """The film, .mp4 or .gif; with --data its source views are written beside it."""
-    result: tyro.conf.Positional[Path | None] = None
-    """A result folder or a scene; none with --data."""
+    """The film, .mp4 or .gif; of a photo or with --data the source views are written beside it."""
+    result: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RESULT|PHOTO")] = None
+    """A result folder or a scene, or a photo; none with --data."""
     data: Path | None = None
     """A data set in one of the published layouts; see `monoform prepare check`."""
     weights: str | None = None
-    """With --data: folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on the hub."""
+    """Of a photo or with --data: folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on
+    the hub; cars: the weights of cars that ship. Default: the small weights that ship."""
+    mask: Path | None = None
+    """Of a photo: its mask, white where the object is. Default: its alpha, else the mask is found."""
     object: str = "0"
     """Number of the object in sorted order, or its name, or CATEGORY/NAME."""
     sources: ViewNumbers = (64,)
@@ -49,7 +57,7 @@ class Film(Computing):
     radius: float = 0.0
     """Of the circle, in the data set's units; 0: the middle of its bounds."""
     scale: float = 1.0
-    """With --data: size of the frames, of the source views'."""
+    """Of a photo or with --data: size of the frames, of the source views'."""
     size: int = 384
     """Of a RESULT: side of the frames in pixels."""
     fps: float = 30.0
@@ -66,9 +74,12 @@ def read(words: list[str]) -> Film:
     """The options."""
     asked = parse(Film, "film", words)
     if (asked.result is None) == (asked.data is None):
-        raise InputError("film needs either RESULT, a folder that monoform has written, or --data with --weights.")
-    if (asked.weights is None) != (asked.data is None):
-        raise InputError("--data and --weights belong together: the data set, and the network that sees its objects.")
+        raise InputError("film needs either RESULT, a folder that monoform has written, or a PHOTO, or --data.")
+    photo = asked.result is not None and asked.result.is_file()
+    if asked.weights is not None and asked.data is None and not photo:
+        raise InputError("--weights are those of pixelNeRF: give a photo or --data, the objects that it sees.")
+    if asked.mask is not None and not photo:
+        raise InputError("--mask is that of a photo: give the photo, or leave it out.")
     return asked
 
 
@@ -78,7 +89,9 @@ def run(words: list[str]) -> int:
     from .main import begin
 
     device = begin(asked)
-    return _of_data(asked, device) if asked.result is None else _of_result(asked, asked.result, device)
+    if asked.result is None or asked.result.is_file():
+        return _of_pixelnerf(asked, device)
+    return _of_result(asked, asked.result, device)
 
 
 def _of_result(asked: Film, folder: Path, device: str) -> int:
@@ -92,14 +105,11 @@ def _of_result(asked: Film, folder: Path, device: str) -> int:
     return 0
 
 
-def _of_data(asked: Film, device: str) -> int:
-    import torch
-
-    from ..data.posed.open import open_posed
+def _of_pixelnerf(asked: Film, device: str) -> int:
     from ..methods.pixelnerf.config import PixelNerfConfig
-    from ..methods.pixelnerf.evaluate import NewViewOptions
     from ..methods.pixelnerf.fast import FastOptions
     from ..methods.pixelnerf.film import FilmOptions, sources_beside, write_film
+    from ..methods.pixelnerf.infer import weights_folder
     from ..methods.pixelnerf.model import PixelNerfNet
     from ..outputs import is_marked, require_free_file
     from ..training import load_pretrained
@@ -116,13 +126,33 @@ def _of_data(asked: Film, device: str) -> int:
     )
     for file in (asked.out, sources_beside(asked.out)):
         require_free_file(file, overwrite=asked.overwrite, is_ours=is_marked)
-    assert asked.data is not None and asked.weights is not None
-    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, asked.weights, device=device)
+    net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, weights_folder(asked.weights or ""), device=device)
+    source, told = _photo(asked, config) if asked.data is None else _object(asked, config)
+    print(f"{write_film(net, source, asked.out, options)}: {told}")
+    return 0
+
+
+def _photo(asked: Film, config: PixelNerfConfig) -> tuple[PosedObject, str]:
+    """The object of a photo, and what is told of it."""
+    from ..matting import segment
+    from ..methods.pixelnerf.film import photo_object
+    from ..scene import Photo
+
+    photo = Photo.open(asked.result, mask=asked.mask)
+    return photo_object(segment(photo, device=asked.device), config), "the photo is its source view"
+
+
+def _object(asked: Film, config: PixelNerfConfig) -> tuple[PosedObject, str]:
+    """An object of a data set, and what is told of it."""
+    import torch
+
+    from ..data.posed.open import open_posed
+    from ..methods.pixelnerf.evaluate import NewViewOptions
+
+    assert asked.data is not None
     size = config.domain.size
     objects = open_posed(asked.data, asked.split, format=asked.format, unseen=asked.unseen, size=size)
     which = int(asked.object) if asked.object.isdigit() and int(asked.object) < len(objects) else asked.object
     generator = torch.Generator().manual_seed(asked.seed)
-    wanted = NewViewOptions(sources=asked.sources)
-    views = wanted.sources_of(asked.object, objects.view_count(which), generator)
-    print(f"{write_film(net, objects.load(which, views), asked.out, options)}: source views {views}")
-    return 0
+    views = NewViewOptions(sources=asked.sources).sources_of(asked.object, objects.view_count(which), generator)
+    return objects.load(which, views), f"source views {views}"

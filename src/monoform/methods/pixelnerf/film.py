@@ -1,4 +1,4 @@
-"""Films around an object of a data set, from given source views of it."""
+"""Films around an object of a data set, from given source views of it, or around the object of a photo."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from ...errors import InputError
 from ...outputs import atomic_file, save_picture
 from ...ranges import LARGEST_SEED, require_range
 from ...render.video import drawn, write_video
+from ...scene import Photo, View
 from .cameras import from_published, published_rays, real_car_path, scan_path
-from .config import for_evaluation
+from .config import PixelNerfConfig, for_evaluation
 from .evaluate import encode_object, to_bytes
 from .fast import FastOptions, render_image
 from .model import PixelNerfNet
+from .source_views import source_views
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,23 @@ class FilmOptions:
             raise InputError(f"The film has {self.frames} frames; give at least 1 for a circle and 5 for a scan.")
         if self.radius < 0 or not 0 < self.scale <= 4:
             raise InputError(f"The radius is {self.radius} and the scale {self.scale}; use 0 or more, and 0..4.")
+
+
+def photo_object(photo: Photo, config: PixelNerfConfig, *, margin: float = 1.3) -> PosedObject:
+    """A photo with a mask as the source view of an object, taken as those of the network's training were.
+
+    Args:
+        margin: side of the square around the object, in longest sides of the object.
+
+    Raises:
+        InputError: the photo has no mask.
+    """
+    source = source_views([View(photo, None)], config, margin=margin, elevation=0.0)
+    domain, white = config.domain, float(config.sampling.white)
+    boxes = {"masks": None, "boxes": None}
+    return PosedObject(
+        "photo", "", (0,), source.images[0], source.cameras, **boxes, near=domain.near, far=domain.far, background=white
+    )
 
 
 def write_film(net: PixelNerfNet, source: PosedObject, path: str | Path, options: FilmOptions | None = None) -> Path:
