@@ -133,6 +133,8 @@ def test_what_cannot_be_measured_is_told(tmp_path: Path) -> None:
         LiftEvaluation(meshes=tmp_path, out=tmp_path / "out", views=0)
     with pytest.raises(InputError, match=r"mesh"):
         EVALUATION.run(LiftEvaluation(meshes=tmp_path, out=tmp_path / "out"))
-    with pytest.raises(InputError, match="--without wings: name options"):
+    with pytest.raises(InputError, match="--without wings: give options"):
         LiftEvaluation(meshes=tmp_path, out=tmp_path / "out", without=("wings",))
+    with pytest.raises(InputError, match="seeds is 0"):
+        LiftEvaluation(meshes=tmp_path, out=tmp_path / "out", without=("seeds",))
     assert not (tmp_path / "out").exists()

@@ -80,12 +80,16 @@ class LiftEvaluation(EvaluationOptions):
         found = {OURS: (OURS, own)} | ({BASELINE: (BASELINE, {})} if self.inflate else {})
         found |= {f"{OURS} of {weights}": (OURS, own | {"weights": weights}) for weights in self.against}
         values = dataclasses.asdict(LiftOptions())
+        can = [name for name, value in values.items() if isinstance(value, (bool, int, float))]
         for name in self.without:
-            if not isinstance(values.get(name), (bool, int)):
-                can = ", ".join(each for each, value in values.items() if isinstance(value, (bool, int)))
-                raise InputError(f"--without {printable(name)}: name options of lift that can be 0 or off, of {can}.")
+            if name not in can:
+                raise InputError(
+                    f"--without {printable(name)}: give options of lift that can be off, of {', '.join(can)}."
+                )
             found[f"{OURS} without {name}"] = (OURS, own | {name: type(values[name])(0)})
-        LiftOptions(**own)
+        for name, options in found.values():
+            if name == OURS:
+                LiftOptions(**options)
         return found
 
 
