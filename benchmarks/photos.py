@@ -3,9 +3,9 @@
     python benchmarks/photos.py PHOTOS --out OUT [--masked] [--workers 2]
 
 PHOTOS holds NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png. With --masked only those are taken, with
-their masks. The overlay IoU is computed by casting rays from camera.json at mesh.glb, without monoform. Of each mesh
-the table tells the PSNR of its front against the photo inside the mask, its depth over its width as the camera sees
-them, and the area of its view from behind over that from the front.
+their masks. The IoU of mesh against mask is computed by casting rays from camera.json at mesh.glb, without monoform. Of
+each mesh the table tells the PSNR of its front against the photo inside the mask, its depth over its width as the
+camera sees them, and the area of its view from behind over that from the front.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def check(out: Path, photos: Path, outcome: Outcome) -> dict:
     mesh = scene.to_mesh() if hasattr(scene, "to_mesh") else scene
     used = Image.open(folder / "mask.png")
     row |= {
-        "iou": overlay_iou(mesh, json.loads((folder / "camera.json").read_text()), np.asarray(used) > 127),
+        "iou": mesh_against_mask(mesh, json.loads((folder / "camera.json").read_text()), np.asarray(used) > 127),
         "parts": summary["mesh"]["parts"],
         "finite": bool(np.isfinite(mesh.vertices).all()),
         "texture": list(texture_size(scene)),
@@ -127,7 +127,7 @@ def texture_size(scene: trimesh.Scene | trimesh.Trimesh) -> tuple[int, int]:
     return geometry.visual.material.baseColorTexture.size
 
 
-def overlay_iou(mesh: trimesh.Trimesh, camera: dict, mask: np.ndarray) -> float:
+def mesh_against_mask(mesh: trimesh.Trimesh, camera: dict, mask: np.ndarray) -> float:
     """IoU of the photo's mask and the silhouette that the stored camera sees of the stored mesh."""
     step = max(1, round(max(mask.shape) / 1024))
     rows, columns = np.mgrid[0 : camera["height"] : step, 0 : camera["width"] : step]
@@ -162,7 +162,8 @@ def print_table(rows: list[dict]) -> None:
     ious = [row["iou"] for row in done]
     masks = [row["mask_iou"] for row in done if "mask_iou" in row]
     print(
-        f"\n{len(done)} of {len(rows)} photos; overlay IoU median {statistics.median(ious):.4f}, worst {min(ious):.4f}"
+        f"\n{len(done)} of {len(rows)} photos; mesh against mask (IoU): median {statistics.median(ious):.4f}, "
+        f"worst {min(ious):.4f}"
     )
     fronts = [row["front_psnr"] for row in done]
     print(f"front PSNR median {statistics.median(fronts):.1f} dB, worst {min(fronts):.1f} dB")

@@ -40,6 +40,10 @@ def test_a_mask_that_was_given_is_not_doubted(tmp_path, origin, said):
     words = page_of(tmp_path, origin)
     assert "Look at the mask first" not in words and "not checked" not in words
     assert said in words and "mesh against mask: IoU 0.988" in words
+    result = json.loads((tmp_path / "result.json").read_text())
+    result["mask"] |= {"confidence": None, "confidence_reason": "the mask was given"}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    assert "not known: the mask was given" in Addresses(write_report(tmp_path).read_text()).words
 
 
 def test_the_contact_sheet_doubts_guessed_masks_first(tmp_path):

@@ -58,6 +58,9 @@ def cards(folder: Path, result: dict[str, Any], camera: Camera | None) -> str:
     alignment = section(result, "mask") | section(result, "overlay")
     if "origin" in alignment:
         alignment["origin"] = origin_in_words(alignment["origin"]) or "not known"
+    why = alignment.pop("confidence_reason", None)
+    if why is not None and alignment.get("confidence") is None:
+        alignment["confidence"] = f"not known: {why}"
     alignment = {FRONT.get(name, name): value for name, value in alignment.items()}
     if isinstance(alignment.get("area"), float):
         alignment["share of the photo"] = f"{alignment.pop('area'):.1%}"
