@@ -8,6 +8,7 @@ from . import files
 from . import isosurface as isosurface
 from .closest import Closest as Closest
 from .closest import closest_points as closest_points
+from .continued_photo import continued_photo as continued_photo
 from .files import export as export
 from .files import load as load
 from .isosurface import NoSurfaceError as NoSurfaceError
@@ -39,6 +40,7 @@ __all__ = [
     "bake",
     "closest_points",
     "components",
+    "continued_photo",
     "export",
     "extract",
     "front_back_atlas",

@@ -133,7 +133,7 @@ def from_photo(
     painted = weight > 0
     if not painted.any():
         raise InputError("The camera sees nothing of the mesh within the mask; check that camera and photo agree.")
-    colors = _photo_colors(rgb, np.asarray(mask) > 0.5, pixels, where, mesh)
+    colors = colors_at(rgb, np.asarray(mask) > 0.5, pixels, where, mesh)
     if base is not None:
         sheet = base if base.shape[0] == side else cv2.resize(base, (side, side), interpolation=cv2.INTER_AREA)
         under = sheet[where.painted].astype(np.float32) / np.float32(255)
@@ -204,7 +204,7 @@ def _photo_weights(
     return weight, pixels
 
 
-def _photo_colors(
+def colors_at(
     rgb: np.ndarray, inside: np.ndarray, pixels: np.ndarray, where: Texels, mesh: Mesh
 ) -> Float[np.ndarray, "n 3"]:
     """Photo colours at pixels; colours of the object are continued past the mask, so the background cannot bleed in."""

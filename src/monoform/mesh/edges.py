@@ -23,3 +23,11 @@ def boundary_edges(faces: Int[np.ndarray, "f 3"], vertex_count: int) -> Bool[np.
     """Which directed edges have no partner in the opposite direction."""
     forward, backward = directed_edge_keys(faces, vertex_count)
     return ~np.isin(forward, backward)
+
+
+def adjacent_faces(faces: Int[np.ndarray, "f 3"]) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """Pairs of faces that share an edge."""
+    undirected = np.minimum(*directed_edge_keys(faces, int(faces.max()) + 1))
+    order = np.argsort(undirected, kind="stable")
+    same = undirected[order[1:]] == undirected[order[:-1]]
+    return order[:-1][same] // 3, order[1:][same] // 3

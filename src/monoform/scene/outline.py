@@ -14,6 +14,7 @@ from torch.nn.functional import grid_sample
 from ..camera import Camera
 
 STEADY = 1.5
+STAIRS, MOVED = 1.5, 0.5  # pixels of the mask: standard deviation of the smoothing, and how far it moves an outline
 BEHIND = -1e3  # pixels, of what is behind the camera
 
 
@@ -61,6 +62,19 @@ def signed_distance(mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     distance = np.where(inside, inwards, -outwards)
     # In the pixels on the outline the coverage itself tells where it runs.
     return np.where(np.abs(distance) < 1, np.clip(mask - 0.5, -0.5, 0.5), distance)
+
+
+def without_stairs(distance: Float[np.ndarray, "h w"], pixel: float) -> Float[np.ndarray, "h w"]:
+    """The signed distance to an outline without the stairs of its pixels, none of which moves by more than half a pixel.
+
+    Args:
+        distance: in cells of its array, positive inside.
+        pixel: side of the mask's pixels in cells.
+    """
+    step = max(pixel, 1.0)
+    smooth = ndimage.gaussian_filter(distance, STAIRS * step, mode="nearest")
+    smooth += ndimage.gaussian_filter(distance - smooth, STAIRS * step, mode="nearest")  # what round parts had lost
+    return np.clip(smooth, distance - MOVED * pixel, distance + MOVED * pixel)
 
 
 def _distance_to(region: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from ...camera import Camera
 from ...errors import InputError
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.crop import Crop, around
-from ...scene.outline import signed_distance
+from ...scene.outline import signed_distance, without_stairs
 from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.placing import placing
 from ...scene.single_view import single_view
@@ -145,7 +145,9 @@ def outline_of(photo: Photo, crop: Crop) -> Float[Tensor, "1 1 t t"]:
     """Distance to the mask's outline in half sides of the crop, positive inside."""
     assert photo.mask is not None
     mask = crop.cut(torch.from_numpy(photo.mask).float()[None, None], OUTLINE)
-    return torch.from_numpy(signed_distance(mask[0, 0].numpy()) * 2 / OUTLINE).float()[None, None]
+    pixel = OUTLINE / (2 * float(crop.half[0]))
+    smooth = without_stairs(signed_distance(mask[0, 0].numpy()), pixel)
+    return torch.from_numpy(smooth * 2 / OUTLINE).float()[None, None]
 
 
 def _reached(solid: FrameSolid, camera: Camera, crop: Crop, frame: CropFrame) -> Float[Tensor, "n 3"]:
