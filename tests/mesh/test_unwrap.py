@@ -166,17 +166,3 @@ def test_two_sheets_share_a_shape_and_no_texel():
     assert (across[behind] >= 0.5).all() and (across[~behind] <= 0.5).all()
     np.testing.assert_allclose(2 * across[~behind], flat.uv[flat.faces][~behind][..., 0])
     assert report(sheets).watertight
-
-
-def test_walls_of_two_sheets_look_elsewhere():
-    ball = icosphere(subdivisions=3)
-    flat = Mesh(ball.vertices, ball.faces, uv=0.5 + 0.45 * ball.vertices[:, :2] / np.abs(ball.vertices).max())
-    middle = ball.triangles.mean(axis=1)
-    behind, walls = middle[:, 2] < 0, (middle[:, 2] >= 0) & (middle[:, 2] < 0.1)
-    inner = 0.5 + 0.8 * (flat.uv - 0.5)
-    sheets = front_back_atlas(flat, behind, walls=walls, wall_uv=inner)
-    assert walls.any() and report(sheets).watertight
-    found = sheets.uv[sheets.faces]
-    np.testing.assert_allclose(found[walls] * (2, 1), inner[flat.faces[walls]])
-    others = ~walls & ~behind
-    np.testing.assert_allclose(found[others] * (2, 1), flat.uv[flat.faces[others]])

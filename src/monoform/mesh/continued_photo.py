@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..camera import Camera
 
 _GRAZING, _FRONTAL = 0.12, 0.35  # cosine between surface and view below which a photo says nothing, above which all
-_REACH = 0.25  # how far colors go on, against the surface's extent
+_REACH = 0.12  # how far colors go on, against the surface's extent
 _SLACK = 4e-3  # of what counts as visible, against the surface's extent
 
 

@@ -26,17 +26,12 @@ def pack(
     upright = size[:, 1] > size[:, 0]
     upright[:1] &= not main
     size[upright] = size[upright][:, ::-1]
-    scale, gutter, offsets = max(
-        (_fitted(size, resolution, split) for split in ((0, 1) if main else (None,))), key=_scale
-    )
+    ways = [_fitted(size, resolution, split) for split in ((0, 1) if main else (None,))]
+    scale, gutter, offsets = max(ways, key=lambda way: way[0])
     local = (flat - low[chart][:, None]) * scale
     turned = upright[chart]
     local[turned] = local[turned][:, :, ::-1]
     return (local + offsets[chart][:, None] + gutter).clip(0.0, 1.0)
-
-
-def _scale(fitted: tuple[float, float, np.ndarray]) -> float:
-    return fitted[0]
 
 
 def _chart_boxes(flat: np.ndarray, chart: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

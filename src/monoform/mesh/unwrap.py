@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from ..errors import InputError
 from .atlas import box_atlas, with_seams
@@ -114,26 +114,11 @@ def project_uv(mesh: Mesh, camera: Camera, *, crop: tuple[float, float, float, f
     return replace(mesh, uv=uv)
 
 
-def front_back_atlas(
-    mesh: Mesh,
-    behind: Bool[np.ndarray, " f"],
-    *,
-    walls: Bool[np.ndarray, " f"] | None = None,
-    wall_uv: Float[np.ndarray, "v 2"] | None = None,
-) -> Mesh:
+def front_back_atlas(mesh: Mesh, behind: Bool[np.ndarray, " f"]) -> Mesh:
     """Coordinates over one image move to the left half of two, those of the faces `behind` to the right half.
 
     Vertices between the two are doubled. For surfaces that one projection covers twice, before and behind.
-
-    Args:
-        walls: faces seen from their edge: what the projection says of them is one line of the image, drawn out.
-        wall_uv: where these faces look instead, for every vertex.
     """
     assert mesh.uv is not None
-    corners = mesh.uv[mesh.faces]
-    groups = behind.astype(np.int64)
-    if walls is not None and wall_uv is not None:
-        corners = np.where(walls[:, None, None], wall_uv[mesh.faces], corners)
-        groups = groups + 2 * walls
-    corners = corners * (0.5, 1.0) + np.where(behind[:, None, None], (0.5, 0.0), (0.0, 0.0))
-    return with_seams(mesh, corners, groups)
+    corners = mesh.uv[mesh.faces] * (0.5, 1.0) + np.where(behind[:, None, None], (0.5, 0.0), (0.0, 0.0))
+    return with_seams(mesh, corners, behind.astype(np.int64))

@@ -65,7 +65,7 @@ def signed_distance(mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
 
 
 def without_stairs(distance: Float[np.ndarray, "h w"], pixel: float) -> Float[np.ndarray, "h w"]:
-    """The signed distance to an outline without the stairs of its pixels, none of which moves by more than half a pixel.
+    """The signed distance to an outline without the stairs of its pixels; it moves by half a pixel at most.
 
     Args:
         distance: in cells of its array, positive inside.

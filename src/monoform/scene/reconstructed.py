@@ -87,10 +87,10 @@ class ReconstructedObject:
         views: the photos and their cameras; the first one's photo gives the texture. None for a sample.
         provenance: method, options, seed, weights.
         parts: number of separate solids that the object has.
-        texture: "projected": the photo is the atlas of front and back; "front_back": the atlas is the photo and, at its
-            right, the field's color of the back (`TwoSided`), twice as wide as high; "baked": an atlas is unwrapped and
-            baked from the photo where it sees the surface and from the field elsewhere; "field": baked from the field
-            alone, as always without a photo.
+        texture: "projected": the photo is the atlas of front and back; "continued" (also "front_back"): an atlas of its
+            own, with the photo where it sees the surface, its colors continued over the rest and drawn to the field's;
+            "baked": an atlas is unwrapped and baked from the photo where it sees the surface and from the field
+            elsewhere; "field": baked from the field alone, as always without a photo.
         level: density per world unit at which the surface lies; None: the house's, 10, and 0 for a signed distance.
         capabilities: which of "geometry", "color" and "camera" the method itself has given; what it has not is added
             from the photo, or stays away. None: geometry, color, and the camera where the first photo has one.

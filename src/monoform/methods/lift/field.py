@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
@@ -21,8 +21,8 @@ from .maps import continued, look_up
 from .model import Surfaces
 
 FINE = 192  # side of the maps that are looked up
-ROUND = 0.5  # how far inside the outline the rounding of the rim begins, in halves of the thickness there
-POWER = 2.0  # of the rounding: 2 is half an ellipse, more is nearer to a box
+ROUND = 0.3  # how far inside the outline the rounding of the rim begins, in halves of the thickness there
+POWER = 2.5  # of the rounding: 2 is half an ellipse, more is nearer to a box
 CALM = 1.0  # standard deviation, in pixels of the maps, by which what meets at the rim is smoothed
 NEAR = 0.05  # an error of the surface that counts as none, in half sides of the crop
 
@@ -58,8 +58,8 @@ class FrameSolid:
         depths = _calm_at_rim(kept(torch.stack((surfaces.front, surfaces.back), 1)), outline)
         fine = functional.interpolate(depths, (FINE, FINE), mode="bicubic", align_corners=False)
         fine[:, 1] = torch.maximum(fine[:, 0], fine[:, 1])
-        maps = torch.cat((fine, _shortening(fine), _rim_width(fine, outline)), 1)
         hollow = Hollow.of(surfaces.hollow, fine, outline)
+        maps = torch.cat((fine, _shortening(fine), _rim_width(fine, outline, hollow)), 1)
         return cls(maps, kept(surfaces.scale), photo, kept(surfaces.color), outline, hollow)
 
     def geometry(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
@@ -97,14 +97,6 @@ class FrameSolid:
         front, back = look_up(self.scale, uv).unbind(dim=1)
         return 1 - torch.exp(-NEAR / torch.where(share < 0.5, front, back))
 
-    def behind(self, points: Float[Tensor, "n 3"], uv: Float[Tensor, "n 2"]) -> Bool[Tensor, " n"]:
-        """Whether points are nearer to the back than to the front."""
-        return self._behind(points, uv) > 0.5
-
-    def back_color(self, uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
-        """The network's colours of the back, 0..1."""
-        return look_up(self.back_colors, uv)
-
     def _behind(self, points: Tensor, uv: Tensor) -> Float[Tensor, " n"]:
         front, back = look_up(self.maps, uv)[:, :2].unbind(dim=1)
         return ((points[:, 2] - front) / (back - front).clamp_min(1e-3)).clamp(0, 1)
@@ -118,12 +110,20 @@ def _calm_at_rim(depths: Float[Tensor, "1 2 h w"], outline: Float[Tensor, "1 1 t
     return depths + share * (smooth - depths)
 
 
-def _rim_width(depths: Float[Tensor, "1 2 f f"], outline: Float[Tensor, "1 1 t t"]) -> Float[Tensor, "1 1 f f"]:
-    """As far as the solid is thick at the nearest place of the outline, at most up to the middle of thin parts."""
+def _rim_width(
+    depths: Float[Tensor, "1 2 f f"], outline: Float[Tensor, "1 1 t t"], hollow: Hollow | None
+) -> Float[Tensor, "1 1 f f"]:
+    """As far as the solid is thick at the nearest place of the outline, at most up to the middle of thin parts.
+
+    Beside a hollow front and back do not meet, and there is no rim.
+    """
     cell = 2 / depths.shape[-1]
     inwards = functional.interpolate(outline, depths.shape[2:], mode="area")[0, 0].numpy() / cell
     nearest = ndimage.distance_transform_edt(inwards > 0, return_distances=False, return_indices=True)
-    half = 0.5 * (depths[0, 1] - depths[0, 0]).numpy()[nearest[0], nearest[1]] / cell
+    half = 0.5 * (depths[0, 1] - depths[0, 0]).numpy()
+    if hollow is not None:
+        half = np.where(hollow.maps[0, 2].numpy() > 0, 0.0, half)
+    half = half[nearest[0], nearest[1]] / cell
     squared = squared_half_thickness(inwards, smoothing=1.0)
     inscribed = 0.5 * (squared / np.where(np.abs(inwards) < 0.25, 0.25, inwards) + inwards)
     width = np.minimum(ndimage.gaussian_filter(ROUND * half, 2.0), np.maximum(inscribed, 1.0)).clip(1.0)
@@ -171,14 +171,6 @@ class LiftField(Field):
         """The network's colour, 0..1."""
         del directions
         return self.solid.color(*self._in_frame(points))
-
-    def behind(self, points: Float[Tensor, "n 3"]) -> Bool[Tensor, " n"]:
-        """Whether points of the surface lie on the side that the photo does not show."""
-        return self.solid.behind(*self._in_frame(points))
-
-    def back_color(self, pixels: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
-        """Colour, 0..1, of the back behind pixels of the working image."""
-        return self.solid.back_color((pixels - self.crop.center) / self.crop.half)
 
     def confidence(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """How sure the network is of the surface at each point, 0..1."""

@@ -121,7 +121,7 @@ class Lift(Reconstructor):
                 fit={"loss": round(loss, 5)},
             ),
             parts=parts,
-            texture="front_back",
+            texture="continued",
         )
 
 
