@@ -122,7 +122,7 @@ def _rim_width(
     nearest = ndimage.distance_transform_edt(inwards > 0, return_distances=False, return_indices=True)
     half = 0.5 * (depths[0, 1] - depths[0, 0]).numpy()
     if hollow is not None:
-        half = np.where(hollow.maps[0, 2].numpy() > 0, 0.0, half)
+        half = np.where(hollow.maps[0, 2].numpy() > -2 * cell, 0.0, half)
     half = half[nearest[0], nearest[1]] / cell
     squared = squared_half_thickness(inwards, smoothing=1.0)
     inscribed = 0.5 * (squared / np.where(np.abs(inwards) < 0.25, 0.25, inwards) + inwards)
