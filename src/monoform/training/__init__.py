@@ -12,7 +12,7 @@ from .hooks import AfterStep, BeforeStep
 from .loop import train
 from .optimizers import Optimizer
 from .options import Diverged, TrainOptions, TrainResult
-from .phase import AveragedTask, EvaluatedTask, NumberedTask, Phase, PicturedTask, Task
+from .phase import AveragedTask, EvaluatedTask, NumberedTask, Phase, PicturedTask, StartedTask, Task
 from .run_folder import run_folder
 from .schedule import Constant, Cosine, Schedule, Steps
 from .stages import Stage, train_stages
@@ -39,6 +39,7 @@ __all__ = [
     "PicturedTask",
     "Schedule",
     "Stage",
+    "StartedTask",
     "Steps",
     "Task",
     "TrainOptions",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from .hooks import Hooks
 from .logger import MetricLogger
 from .optimizer_step import OptimizerStep, PhaseState, prepare_phases
 from .options import Diverged, TrainOptions, TrainResult
-from .phase import AveragedTask, EvaluatedTask, PicturedTask, Task
+from .phase import AveragedTask, EvaluatedTask, PicturedTask, StartedTask, Task
 from .prefetch import BatchPrefetcher
 from .processes import copy_from_first, largest, start_fabric
 from .randomness import kept_globals, seed_for, seed_globals
@@ -215,10 +216,18 @@ class Training:
     def _resume(self) -> None:
         """Go on from the last checkpoint, if there is one; nothing is changed before all of it is found to fit."""
         paths = list_checkpoints(self.out)
-        if not paths:
-            return
-        path, checkpoint = paths[-1], load_checkpoint(paths[-1])
-        _require_same_options(checkpoint.options, self.options.mathematics(self.fabric.world_size), self.out)
+        if paths:
+            checkpoint = load_checkpoint(paths[-1])
+            _require_same_options(checkpoint.options, self.options.mathematics(self.fabric.world_size), self.out)
+            self._go_on(checkpoint, paths[-1])
+        elif isinstance(self.task, StartedTask) and (started := self.task.start()) is not None:
+            if started.step >= self.options.steps:
+                raise InputError(f"The training stands at step {started.step} already: ask for more --steps.")
+            averages = None if self.ema is None else self.ema.averages  # they begin with these weights
+            self._go_on(replace(started, ema=averages), "The training that is to go on")
+
+    def _go_on(self, checkpoint: Checkpoint, path: Path | str) -> None:
+        """Take a state over."""
         own = {item.phase.name: item.optimizer for item in self.states if item.own}
         if set(own) != set(checkpoint.optimizers):
             raise InputError(

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .checkpoint import Checkpoint
 from .ema import Ema
 from .optimizers import Optimizer
 from .schedule import Constant, Schedule
@@ -90,7 +91,7 @@ class Phase:
 @runtime_checkable
 class Task(Protocol):
     """What a method gives to the loop; what it may have besides tell `NumberedTask`,
-    `EvaluatedTask`, `PicturedTask`, `AveragedTask`, and `BeforeStep` and `AfterStep`.
+    `EvaluatedTask`, `PicturedTask`, `AveragedTask`, `StartedTask`, and `BeforeStep` and `AfterStep`.
 
     Everything that is trained or remembered lives in `module`, as parameters and buffers.
     """
@@ -146,4 +147,13 @@ class AveragedTask(Task, Protocol):
 
     def ema(self) -> Ema | None:
         """The averages; asked for once, when the module is in place; None for none."""
+        ...
+
+
+@runtime_checkable
+class StartedTask(Task, Protocol):
+    """A task that may go on from where another program's training stopped."""
+
+    def start(self) -> Checkpoint | None:
+        """The state to begin with where the folder holds none; None to begin anew. Its options are not compared."""
         ...

@@ -15,6 +15,8 @@ from tests.training.training_cases import assert_same_bits, final_state
 
 from monoform import InputError
 from monoform.methods.pixelnerf.model import PixelNerfNet
+from monoform.methods.pixelnerf.published import PUBLISHED, write_published
+from monoform.methods.pixelnerf.published_training import read_training
 from monoform.methods.pixelnerf.train import PixelNerfTask, PixelNerfTraining
 from monoform.training import Optimizer, Phase, TrainOptions, train
 
@@ -116,6 +118,64 @@ def test_interrupted_equals_uninterrupted(tmp_path: Path):
     assert_same_bits(final_state(tmp_path / "whole"), final_state(tmp_path / "parts"))
 
 
+PUBLISHED_TINY = replace(TINY, network=replace(TINY.network, keep_unused_layers=True), compat=PUBLISHED)
+
+
+@pytest.fixture(scope="module")
+def halfway(tmp_path_factory) -> tuple[Path, dict]:
+    """A training of four steps in the authors' files, and the state after six steps without a stop."""
+    root = tmp_path_factory.mktemp("published")
+    for steps in (4, 6):
+        torch.manual_seed(0)
+        made = PixelNerfTask(PixelNerfNet(PUBLISHED_TINY), Balls(), SMALL, steps=6)
+        train(made, root / f"steps{steps}", options=TrainOptions(steps=steps, progress=False))
+        if steps == 4:
+            write_published(made.net, root / "pixel_nerf_latest")
+    torch.save(final_state(root / "steps4")["optimizers"]["pixelnerf"], root / "_optim")
+    torch.save({"iter": 4}, root / "_iter")
+    return root, final_state(root / "steps6")
+
+
+def test_a_training_of_the_authors_program_goes_on_as_if_it_had_not_stopped(halfway, tmp_path: Path):
+    folder, expected = halfway
+    net, started = read_training(folder, PUBLISHED_TINY, rate=SMALL.rate)
+    assert started.step == 4
+    made = PixelNerfTask(net, Balls(), SMALL, steps=6, started=started)
+    train(made, tmp_path / "out", options=TrainOptions(steps=6, ema_decay=0.9, progress=False))
+    found = final_state(tmp_path / "out")
+    assert_same_bits({name: found[name] for name in ("step", "model")}, {n: expected[n] for n in ("step", "model")})
+    assert_same_bits(found["optimizers"], expected["optimizers"])
+    shown = "mlp_fine.lin_out.weight"
+    assert not torch.equal(found["ema"][shown], found["model"][shown])
+    with pytest.raises(InputError, match="stands at step 4 already"):
+        train(made, tmp_path / "short", options=TrainOptions(steps=4, progress=False))
+
+
+def test_a_folder_that_is_no_such_training_is_refused(halfway, tmp_path: Path):
+    folder, _ = halfway
+    good = {name: torch.load(folder / name, weights_only=True) for name in ("pixel_nerf_latest", "_optim", "_iter")}
+    optim = good["_optim"]
+    number = next(iter(optim["state"]))
+    short = {name: torch.zeros(3) for name in ("exp_avg", "exp_avg_sq")}
+    cases = [
+        ("_iter", {"iter": -1}, "how many steps"),
+        ("_iter", [1], "how many steps"),
+        ("_optim", {"state": {}}, "no state of Adam"),
+        ("_optim", optim | {"param_groups": [optim["param_groups"][0] | {"params": [0]}]}, "another number of tensors"),
+        ("_optim", optim | {"state": optim["state"] | {number: short}}, "another shape"),
+        ("_optim", optim | {"param_groups": [optim["param_groups"][0] | {"lr": 1e-5}]}, "give rate=1e-05"),
+        ("_optim", None, "There is no file"),
+    ]
+    for count, (name, content, words) in enumerate(cases):
+        place = tmp_path / str(count)
+        place.mkdir()
+        for other, value in (good | {name: content}).items():
+            if value is not None:
+                torch.save(value, place / other)
+        with pytest.raises(InputError, match=words):
+            read_training(place, PUBLISHED_TINY, rate=SMALL.rate)
+
+
 class Plain(PixelNerfTask):
     """Trained by gradient descent: Adam would make large steps of what is nearly no gradient."""
 
@@ -161,7 +221,14 @@ def test_two_processes_equal_one_with_both_batches(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "match"), [({"views": (0,)}, "views"), ({"views": ()}, "views"), ({"rays": 0}, "rays")]
+    ("wrong", "match"),
+    [
+        ({"views": (0,)}, "views"),
+        ({"views": ()}, "views"),
+        ({"rays": 0}, "rays"),
+        ({"published": "a", "weights": "b"}, "weights of its own"),
+        ({"conf": "a"}, "published"),
+    ],
 )
 def test_options_that_cannot_be_used(wrong: dict, match: str):
     with pytest.raises(InputError, match=match):

@@ -22,6 +22,7 @@ from ...metrics import psnr
 from ...nn.resnet import load_resnet
 from ...renamed import renamed
 from ...training import (
+    Checkpoint,
     Constant,
     Cosine,
     LoopSettings,
@@ -42,6 +43,8 @@ from .fast import render_image
 from .losses import color_loss
 from .model import PixelNerfNet
 from .pixels import pixels_in_boxes
+from .published import config_from_file, published_config
+from .published_training import read_training
 from .render import render
 
 PICTURE = 48  # pixels of the longer side of what is shown while it trains
@@ -58,6 +61,9 @@ class PixelNerfTraining(LoopSettings):
         unseen: for dvr: take the lists of the unseen categories.
         encoder_init: file of ImageNet weights of the encoder, in torchvision's names; "" for none.
         weights: folder of weights to start from, for fine-tuning; "" for none. Its configuration takes precedence.
+        published: folder of a training with the authors' program (checkpoints/NAME) that goes on here, with the
+            authors' behaviors; "" for none. `config` is then one of the published ones.
+        conf: the file of options that it was trained with, HOCON, where it is none of the published ones.
         objects: in a step.
         rays: of each object in a step.
         views: numbers of source views, one of which is drawn for each step, for instance 1 and 2.
@@ -78,6 +84,8 @@ class PixelNerfTraining(LoopSettings):
     unseen: bool = False
     encoder_init: str = ""
     weights: str = ""
+    published: str = ""
+    conf: str = ""
     objects: int = 4
     rays: int = 128
     views: tuple[int, ...] = (1,)
@@ -98,6 +106,10 @@ class PixelNerfTraining(LoopSettings):
                 raise InputError(f"pixelNeRF's {name} is {getattr(self, name)}; it must be at least 1.")
         if not self.views or min(self.views) < 1:
             raise InputError(f"pixelNeRF's views are {self.views}; give numbers of source views, as in '1 2'.")
+        if self.published and (self.weights or self.encoder_init):
+            raise InputError("A published training has weights of its own: leave weights and encoder_init out.")
+        if self.conf and not self.published:
+            raise InputError("pixelNeRF's conf is that of a published training: give published, its folder.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +145,7 @@ class PixelNerfTask:
         options: sizes of a step.
         steps: of the whole training, for the schedule.
         held_out: objects for the evaluation; None for none.
+        started: state to begin with; None to begin anew.
     """
 
     def __init__(
@@ -143,7 +156,9 @@ class PixelNerfTask:
         *,
         steps: int,
         held_out: PosedObjects | None = None,
+        started: Checkpoint | None = None,
     ) -> None:
+        self.started = started
         self.module: nn.Module = module
         self.net, self.options, self.steps = module, options, steps
         self.objects = CachedObjects(objects)
@@ -157,6 +172,10 @@ class PixelNerfTask:
         schedule: Schedule = Cosine(self.steps, warmup=options.warmup) if options.falling else Constant()
         optimizer = Optimizer(name="adam", rate=options.rate)
         return [Phase("pixelnerf", self.module.parameters, self._loss, optimizer=optimizer, schedule=schedule)]
+
+    def start(self) -> Checkpoint | None:
+        """Where a training with the authors' program stopped."""
+        return self.started
 
     def batch(self, step: int, generator: torch.Generator) -> RayBatch:
         """Random objects, as many random source views of each, and rays over all of their views."""
@@ -274,22 +293,27 @@ def train_pixelnerf(
     """
     settings = settings or PixelNerfTraining()
     torch.manual_seed(options.seed)
-    net = _network(settings)
+    net, started = _network(settings)
     objects = _opened(data, "train", settings, net.config)
     held_out = _held_out(data, settings, net.config)
-    task = PixelNerfTask(net, objects, settings, steps=options.steps, held_out=held_out)
+    task = PixelNerfTask(net, objects, settings, steps=options.steps, held_out=held_out, started=started)
     result = train(task, out, options=options)
     publish(net, net.config, result, Path(out) / "weights", card=_card(objects, result, settings))
     return result
 
 
-def _network(settings: PixelNerfTraining) -> PixelNerfNet:
+def _network(settings: PixelNerfTraining) -> tuple[PixelNerfNet, Checkpoint | None]:
+    """The network, and the state of a training with the authors' program that goes on."""
+    if settings.published:
+        name = settings.config
+        config = config_from_file(settings.conf, name) if settings.conf else published_config(name)
+        return read_training(settings.published, config, rate=settings.rate)
     if settings.weights:
-        return load_pretrained(PixelNerfNet, PixelNerfConfig, settings.weights)[0].train()
+        return load_pretrained(PixelNerfNet, PixelNerfConfig, settings.weights)[0].train(), None
     net = PixelNerfNet(preset(settings.config))
     if settings.encoder_init:
         load_resnet(net.encoder.model, settings.encoder_init)
-    return net
+    return net, None
 
 
 def _opened(data: str | Path, split: Split, settings: PixelNerfTraining, config: PixelNerfConfig) -> PosedObjects:
