@@ -278,7 +278,7 @@ def _write(
     if mesh is not None and reconstruction.can_be_overlaid:
         with timings("overlay"):
             picture, iou = overlay(reconstruction, mesh)
-            save_picture(Image.fromarray(to_bytes(picture)), place / OVERLAY)
+            save_picture(Image.fromarray(to_bytes(picture)), place / OVERLAY, compress_level=1)
             overlaid = {"iou": round(iou, 4)} | front_of(reconstruction, mesh)
     with timings("turntable"):
         if options.frames and options.film == "field":

@@ -85,7 +85,7 @@ def _write_mp4(first: np.ndarray, rest: Iterator[np.ndarray], path: Path, fps: f
     height, width = first.shape[0] + first.shape[0] % 2, first.shape[1] + first.shape[1] % 2
     rate = Fraction(fps).limit_denominator()
     source = f"-y -f rawvideo -vcodec rawvideo -s {width}x{height} -pix_fmt rgb24 -r {rate} -i - -an"
-    film = f"-vcodec libx264 -pix_fmt yuv420p -crf {int((1 - quality / 10) * 51)} -v error -movflags +faststart"
+    film = f"-vcodec libx264 -preset veryfast -pix_fmt yuv420p -crf {int((1 - quality / 10) * 51)} -v error -movflags +faststart"
     with atomic_file(path) as temporary:
         target = f"file:{temporary.absolute()}"
         mark = ["-metadata", f"comment={MARK.decode()}"]
