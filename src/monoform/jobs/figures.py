@@ -12,8 +12,6 @@ from jaxtyping import Float
 from PIL import Image
 
 from ..camera import Camera
-from ..data.images.fitting import padded
-from ..guidance.clip import picture_features
 from ..mesh import Mesh
 from ..mesh.texture import to_bytes
 from ..metrics import psnr
@@ -124,6 +122,9 @@ def clip_similarity(folder: Path, model: Any) -> float | None:
     Returns:
         It, -1..1; None where there are no photo and mask.
     """
+    from ..data.images.fitting import padded  # what only this measure needs
+    from ..guidance.clip import picture_features
+
     result = load(folder)
     if not result.has_photo or result.photo.mask is None:
         return None

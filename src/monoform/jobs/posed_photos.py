@@ -6,17 +6,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..camera import upright_camera
-from ..data import open_capture
-from ..data.capture import CaptureView, require_size
 from ..errors import InputError
 from ..inputs import picture_orientation
 from ..inputs.photo_names import find_mask
 from ..matting import segment
 from ..scene import Photo, View
 from ..scene.centered import centered
+
+if TYPE_CHECKING:
+    from ..data.capture import CaptureView
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class PosedPhotos:
         Raises:
             InputError: the capture, a photo or a mask cannot be used; the sentence names it.
         """
+        from ..data import open_capture  # slow to import, and one photo needs none of it
+
         known = open_capture(self.path, up=self.up).views
         for number in self.chosen:
             if not 0 <= number < len(known):
@@ -65,6 +68,8 @@ class PosedPhotos:
 
 def _view(known: CaptureView, mask: str | None, matting: str, device: str) -> View:
     """Photo and camera, both upright; both as they are stored where EXIF says mirrored, which no camera sees."""
+    from ..data.capture import require_size
+
     require_size(known)
     file, stored = str(known.image), picture_orientation(known.image)
     upright = stored in (1, 3, 6, 8)

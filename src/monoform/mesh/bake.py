@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import scipy  # whose parts load when they are used
 import torch
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
-from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from ..nn.field import Field
@@ -149,7 +149,7 @@ def _nearest_painted(mesh: Mesh, where: Texels, colors: np.ndarray, weight: np.n
     trusted = trusted[:: max(1, len(trusted) // _TRUSTED)]
     points = where.interpolate(mesh, mesh.vertices)[trusted]
     welded = mesh.merged()
-    nearest = cKDTree(points).query(welded.vertices, k=min(4, len(points)), workers=-1)[1]
+    nearest = scipy.spatial.cKDTree(points).query(welded.vertices, k=min(4, len(points)), workers=-1)[1]
     means = colors[trusted][nearest.reshape(len(welded.vertices), -1)].mean(axis=1)
     return means[mesh.merged_index]
 

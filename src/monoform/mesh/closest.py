@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # whose parts load when they are used
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from .mesh import Mesh
@@ -79,10 +79,10 @@ def _candidates(mesh: Mesh, points: np.ndarray, normals: np.ndarray | None, leng
     if normals is not None:
         directed = np.concatenate([positions, length * mesh.face_normals[owner]], axis=1)
         queries.append((directed, np.concatenate([points, length * normals], axis=1), 3))
-    found = []
+    found, tree = [], scipy.spatial.cKDTree
     for samples, queried, count in queries:
         count = min(count, len(samples))
-        found.append(owner[cKDTree(samples).query(queried, k=count, workers=-1)[1].reshape(len(points), count)])
+        found.append(owner[tree(samples).query(queried, k=count, workers=-1)[1].reshape(len(points), count)])
     return np.concatenate(found, axis=1)
 
 

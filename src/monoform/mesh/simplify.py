@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fast_simplification
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy  # whose parts load when they are used
 
 from ..errors import InputError
 from .collapse import collapse_edges
@@ -120,7 +120,7 @@ def _same_solid(result: Mesh, source: Mesh) -> bool:
 def _with_vertex_data(result: Mesh, source: Mesh) -> Mesh:
     if result is source or (source.vertex_colors is None and not source.vertex_attributes):
         return result
-    nearest = cKDTree(source.vertices).query(result.vertices)[1]
+    nearest = scipy.spatial.cKDTree(source.vertices).query(result.vertices)[1]
     return Mesh(
         result.vertices,
         result.faces,

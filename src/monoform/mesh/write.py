@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import trimesh
 from PIL import Image
 
 from ..errors import InputError
@@ -83,6 +82,8 @@ def _gltf_camera(camera: Camera, intrinsics: np.ndarray) -> dict[str, Any]:
 
 def _write_obj(mesh: Mesh, path: Path, camera: Camera | None) -> None:
     """OBJ keeps its material and texture in files beside it; the OBJ itself is renamed into place last."""
+    import trimesh  # slow to import, and a GLB needs none of it
+
     name = path.stem
     text, side_files = trimesh.exchange.obj.export_obj(
         _as_trimesh(mesh, name), return_texture=True, mtl_name=f"{name}.mtl", include_normals=False
@@ -94,13 +95,17 @@ def _write_obj(mesh: Mesh, path: Path, camera: Camera | None) -> None:
 
 
 def _write_plain(mesh: Mesh, path: Path, camera: Camera | None) -> None:
+    import trimesh
+
     solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False, vertex_colors=mesh.vertex_colors)
     data: Any = solid.export(file_type=path.suffix.lower()[1:])
     with atomic_file(path) as temporary:
         temporary.write_bytes(data)
 
 
-def _as_trimesh(mesh: Mesh, material_name: str = "baked") -> trimesh.Trimesh:
+def _as_trimesh(mesh: Mesh, material_name: str = "baked") -> Any:
+    import trimesh
+
     solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False, vertex_normals=gltf_normals(mesh))
     if mesh.uv is not None and mesh.texture is not None:
         material = trimesh.visual.material.PBRMaterial(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy  # whose parts load when they are used
 from jaxtyping import Float
-from scipy.spatial import cKDTree
 
 from ..mesh.solid.alignment import similarity
 from .shape import nearest
@@ -36,7 +36,7 @@ def aligned(
         scale = spread / np.sqrt(((points - points.mean(0)) ** 2).sum(1).mean())
         shift = reference.mean(0) - scale * points.mean(0)
     some, marks = points[:: max(1, len(points) // MATCHED)], reference[:: max(1, len(reference) // MATCHED)]
-    own, other = cKDTree(points), cKDTree(reference)
+    own, other = scipy.spatial.cKDTree(points), scipy.spatial.cKDTree(reference)
     for _ in range(ROUNDS):
         there = other.query(scale * some @ turn.T + shift)[1]
         back = own.query((marks - shift) @ turn / scale)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import scipy.linalg
+import scipy  # whose parts load when they are used
 from jaxtyping import Float
 
 from ..errors import InputError

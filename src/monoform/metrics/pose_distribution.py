@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
+import scipy  # whose parts load when they are used
 from jaxtyping import Float
 
 from ..errors import InputError

@@ -7,8 +7,8 @@ squares or not, times 1000): the functions here say which they are.
 from __future__ import annotations
 
 import numpy as np
+import scipy  # whose parts load when they are used
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from .arrays import Array, as_array
@@ -28,7 +28,7 @@ def nearest(
         if len(cloud) == 0 or not np.isfinite(cloud).all():
             raise InputError(f"Shape metric: {name} is empty or holds NaN or infinity; sample the surface again.")
         clouds.append(cloud)
-    distances, indices = cKDTree(clouds[1]).query(clouds[0])
+    distances, indices = scipy.spatial.cKDTree(clouds[1]).query(clouds[0])
     return distances, np.asarray(indices, dtype=np.int64)
 
 

@@ -85,11 +85,12 @@ def _write_mp4(first: np.ndarray, rest: Iterator[np.ndarray], path: Path, fps: f
     height, width = first.shape[0] + first.shape[0] % 2, first.shape[1] + first.shape[1] % 2
     rate = Fraction(fps).limit_denominator()
     source = f"-y -f rawvideo -vcodec rawvideo -s {width}x{height} -pix_fmt rgb24 -r {rate} -i - -an"
-    film = f"-vcodec libx264 -preset veryfast -pix_fmt yuv420p -crf {int((1 - quality / 10) * 51)} -v error -movflags +faststart"
+    coded = f"-vcodec libx264 -preset veryfast -pix_fmt yuv420p -crf {int((1 - quality / 10) * 51)}"
+    told = "-v error -movflags +faststart"
     with atomic_file(path) as temporary:
         target = f"file:{temporary.absolute()}"
         mark = ["-metadata", f"comment={MARK.decode()}"]
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), *source.split(), *film.split(), *mark, target]
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), *source.split(), *coded.split(), *told.split(), *mark, target]
         _encode(command, (_even(frame) for frame in chain([first], rest)))
 
 

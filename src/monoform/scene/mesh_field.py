@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import scipy  # whose parts load when they are used
 import torch
 from jaxtyping import Float
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..mesh import Mesh, RayCaster
@@ -62,8 +62,8 @@ class MeshField(Field):
         return points, surface_colors(self.mesh, faces, weights)
 
     @cached_property
-    def _tree(self) -> cKDTree:
-        return cKDTree(self._samples[0])
+    def _tree(self) -> Any:
+        return scipy.spatial.cKDTree(self._samples[0])
 
     @cached_property
     def _caster(self) -> RayCaster:
