@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .jobs.cite import cite as cite
     from .jobs.cite import list_methods as list_methods
     from .jobs.reconstruct import reconstruct as reconstruct
+    from .jobs.reconstruct import reconstruct_each as reconstruct_each
     from .mesh import Mesh as Mesh
     from .scene import Photo as Photo
     from .scene import Reconstruction as Reconstruction
@@ -36,6 +37,7 @@ _HOME = {
     "list_methods": "jobs",
     "load": "scene",
     "reconstruct": "jobs",
+    "reconstruct_each": "jobs",
 }
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "list_methods",
     "load",
     "reconstruct",
+    "reconstruct_each",
 ]
 __version__ = _version("monoform")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -55,9 +56,10 @@ class Reconstruct(ResultOptions):
     clip: str | None = None
     """Folder or hub id of a CLIP model, by which the other sides of results of several seeds are compared to the
     photo."""
-    mask: str | None = None
-    """Mask of the photo (white: object, the photo's own size); for several photos a folder with NAME.png or
-    NAME_mask.png. Default: the photo's alpha, else found automatically."""
+    mask: tuple[str, ...] = ()
+    """Mask of the photo (white: object, the photo's own size); several masks of one photo are several objects with one
+    camera. For several photos a folder with NAME.png or NAME_mask.png. Default: the photo's alpha, else found
+    automatically."""
     matting: str = "auto"
     """How a mask is found: auto, rembg (optional package), network or grabcut."""
     box: str | None = None
@@ -104,6 +106,8 @@ def run(words: list[str]) -> int:
     from .main import begin
     from .settings import parse_overrides
 
+    asked = _with_photos(asked)
+    mask = asked.mask if len(asked.mask) > 1 else next(iter(asked.mask), None)
     engine = _engine(asked)
     device = begin(asked if asked.engine == "local" else replace(asked, device="cpu"))
     many = _seeds_of_their_own(asked)
@@ -122,12 +126,16 @@ def run(words: list[str]) -> int:
         measured=many > 1,
     )
     if asked.views is None:
-        items = plan(asked.photos, asked.out, asked.mask)
+        items = plan(asked.photos, asked.out, mask)
     elif asked.photos:
         raise InputError(f"--views names the photos of one object; leave out {asked.photos[0]}.")
     else:
+        if len(asked.mask) > 1:
+            raise InputError("--views takes one --mask: the folder of all its masks.")
         posed = PosedPhotos(asked.views, asked.frame, asked.up)
-        items = [Item(posed, asked.out / safe_name(posed.name), asked.mask)]
+        items = [Item(posed, asked.out / safe_name(posed.name), next(iter(asked.mask), None))]
+    if options.film == "field" and items[0].beside:
+        raise InputError("--film field shows one object in a world of its own: give one mask, or choose --film mesh.")
     if options.hints and len(items) > 1:
         raise InputError(f"--box, --point and --not are for a single photo, and {len(items)} are given.")
     items = seeded(items, many, asked.seed) if many > 1 else items
@@ -147,7 +155,7 @@ def run(words: list[str]) -> int:
             raise InputError(outcome.message)
         _print_one(outcome, asked.out)
         return 0
-    unit = "result" if many > 1 else "photo"
+    unit = "result" if many > 1 else "object" if items[0].beside else "photo"
     found = {outcome.name: outcome for outcome in _print_many(outcomes, len(items), unit)}
     done = [found[item.folder.name] for item in items]
     if many > 1:
@@ -159,6 +167,14 @@ def run(words: list[str]) -> int:
     if guessed:
         print(f"{guessed} of the masks were found automatically: look at them first.")
     return 2 if failed else 0
+
+
+def _with_photos(asked: Reconstruct) -> Reconstruct:
+    """The words with the photos that stand behind --mask MASK; where a photo comes before, masks stand there."""
+    first, rest = asked.mask[:1], asked.mask[1:]
+    if rest and asked.views is None and (not asked.photos or os.path.isdir(first[0])):
+        return replace(asked, mask=first, photos=(*asked.photos, *rest))
+    return asked
 
 
 def _engine(asked: Reconstruct) -> Engine:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, WriteError
+from ..inputs import safe_name
 from ..inputs.photo_folders import named_photos
 from ..outputs import distinct, made_parents
 from ..scene.result_files import MESH, read_summary
@@ -34,12 +35,14 @@ class Item:
         folder: of its result.
         mask: file of its mask, or the folder of its masks; None where it has none.
         seed: of its randomness; None: that of the batch.
+        beside: masks of other objects of the photo, which share its camera.
     """
 
     photo: str | PosedPhotos
     folder: Path
     mask: str | None = None
     seed: int | None = None
+    beside: tuple[str, ...] = ()
 
     def options(self, options: ReconstructOptions, *, alone: bool = True) -> ReconstructOptions:
         """Those of the batch as they are for this item.
@@ -50,7 +53,8 @@ class Item:
         overrides = dict(options.overrides)
         if not alone and overrides.get(RUN):
             overrides[RUN] = str(Path(overrides[RUN]) / self.folder.name)
-        return replace(options, seed=options.seed if self.seed is None else self.seed, overrides=overrides)
+        seed = options.seed if self.seed is None else self.seed
+        return replace(options, seed=seed, overrides=overrides, beside=self.beside)
 
 
 @dataclass(frozen=True)
@@ -96,12 +100,14 @@ class Outcome:
         return asdict(self)
 
 
-def plan(photos: Sequence[str], out: Path, masks: str | None = None) -> list[Item]:
+def plan(photos: Sequence[str], out: Path, masks: str | Sequence[str] | None = None) -> list[Item]:
     """A folder for each photo, named after it; photos of one name get numbers.
+
+    With several masks of one photo a folder for each mask, named after both.
 
     Args:
         photos: files, URLs, and folders of photos.
-        masks: the mask of a single photo, or a folder with NAME.png or NAME_mask.png for each photo.
+        masks: the mask of a single photo, or several; or a folder with NAME.png or NAME_mask.png for each photo.
 
     Raises:
         InputError: there is no photo, or no mask where one is asked for.
@@ -109,10 +115,27 @@ def plan(photos: Sequence[str], out: Path, masks: str | None = None) -> list[Ite
     if not photos:
         raise InputError("No photo was given: name at least one file or URL.")
     named = named_photos(photos, leave=out)
+    if masks is not None and not isinstance(masks, str):
+        return _objects(named, out, masks)
     names = distinct((name for _, name in named), TAKEN)
     files = [photo for photo, _ in named]
     found = _masks_for(files, masks)
     return [Item(photo, out / name, mask) for photo, name, mask in zip(files, names, found, strict=True)]
+
+
+def _objects(named: Sequence[tuple[str, str]], out: Path, masks: Sequence[str]) -> list[Item]:
+    """An item for each mask of one photo."""
+    if len(named) > 1:
+        raise InputError(f"{len(masks)} masks are for one photo, and {len(named)} are given.")
+    if folder := next(filter(os.path.isdir, masks), None):
+        raise InputError(f"{folder} is a folder: of several masks, each must be the file of one.")
+    ((photo, name),) = named
+    marks = [safe_name(Path(mask).stem) for mask in masks]
+    names = distinct([mark if mark.startswith(f"{name}_") else f"{name}_{mark}" for mark in marks], TAKEN)
+    others = [tuple(masks[:index]) + tuple(masks[index + 1 :]) for index in range(len(masks))]
+    return [
+        Item(photo, out / each, mask, beside=beside) for each, mask, beside in zip(names, masks, others, strict=True)
+    ]
 
 
 def _masks_for(photos: Sequence[str], masks: str | None) -> list[str | None]:

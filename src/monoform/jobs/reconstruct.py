@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,8 @@ from ..progress import work
 from ..ranges import LARGEST_SEED, require_range
 from ..render.video import write_video
 from ..scene import Photo, Reconstruction, SavedResult, View, versions
+from ..scene.common_camera import common_camera, in_common_world
+from ..scene.masks import read_mask
 from ..scene.meshing import MeshingOptions
 from ..scene.result_files import RECONSTRUCTED, write_files, write_summary
 from .figures import figures_of, front_of
@@ -56,6 +59,7 @@ class ReconstructOptions:
         method: name of the method; see `monoform models`.
         matting: how a mask is found where none is given: "auto", "rembg", "network" or "grabcut".
         hints: where the object is, for finding its mask.
+        beside: masks of other objects of the same photo: with them its result has a world and a camera that all share.
         focal: focal length in pixels of the original photo; None: from EXIF, else the method's assumption.
         faces: number of triangles of the mesh.
         texture: side of the texture in pixels.
@@ -71,6 +75,7 @@ class ReconstructOptions:
     method: str = DEFAULT_METHOD
     matting: str = "auto"
     hints: Hints = field(default_factory=Hints)
+    beside: tuple[Any, ...] = ()
     focal: float | None = None
     faces: int = 20_000
     texture: int = 1024
@@ -140,6 +145,42 @@ def reconstruct(
         device=device,
     )
     return _reconstruct(photo, mask, options, Timings())
+
+
+def reconstruct_each(
+    photo: object,
+    masks: Sequence[object],
+    *,
+    method: str = DEFAULT_METHOD,
+    focal: float | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    **overrides: Any,
+) -> tuple[Reconstruction, ...]:
+    """Several objects of one photo, in one world with one camera.
+
+    A photo does not tell how far away its objects are: all of them are taken to be as far from the camera.
+
+    Args:
+        photo: path, http(s) URL, bytes, PIL image, or array (h, w[, 3|4]).
+        masks: the same kinds, one for each object, white where it is.
+        method: name of the method.
+        focal: focal length in pixels of the original photo, where known.
+        seed: of all randomness.
+        device: where networks compute, see `reconstruct`.
+        overrides: options of the method.
+
+    Raises:
+        InputError: photo, mask or option cannot be used, or the method finds a camera of its own for each object.
+    """
+    if isinstance(photo, Photo | PosedPhotos):
+        raise InputError("Several masks need a photo that has none yet: give its file, bytes, image or array.")
+    options = ReconstructOptions(method=method, focal=focal, seed=seed, overrides=overrides, device=device)
+    found = []
+    for number, mask in enumerate(masks):
+        beside = tuple(other for index, other in enumerate(masks) if index != number)
+        found.append(_reconstruct(photo, mask, replace(options, beside=beside), Timings()))
+    return tuple(found)
 
 
 def reconstruct_to_folder(
@@ -215,8 +256,9 @@ def request(photo: object, mask: object, options: ReconstructOptions) -> dict[st
     del asked["device"]
     if not options.measured:  # results of before measured nothing
         del asked["measured"]
-    if not options.hints:  # nor had any hints
-        del asked["hints"]
+    for name in ("hints", "beside"):  # nor had any hints, nor others beside them
+        if not getattr(options, name):
+            del asked[name]
     return json.loads(json.dumps(asked, default=str))  # tuples become lists, as they are read again
 
 
@@ -234,10 +276,29 @@ class Timings(dict[str, float]):
 def _reconstruct(photo: object, mask: object, options: ReconstructOptions, timings: Timings) -> Reconstruction:
     method = create(options.method, device=options.device, **options.overrides)
     views = _views(photo, mask, options, timings)
+    camera = None
+    if options.beside:
+        (view,) = views
+        camera = _shared_camera(view.photo, options, getattr(method.config, "fov", None))
+        views = [View(view.photo, Camera(torch.eye(4)[None], camera.intrinsics, camera.width, camera.height))]
     generator = torch.Generator().manual_seed(options.seed)
     with timings("shape"), torch.inference_mode():
         found = method.reconstruct(views, generator=generator)
-    return found
+    return found if camera is None else in_common_world(found, camera)
+
+
+def _shared_camera(photo: Photo, options: ReconstructOptions, fov: float | None) -> Camera:
+    """The camera of all objects of a photo: every one of them finds the same from their masks."""
+    size = photo.width, photo.height
+    others = [read_mask(each, size, stored_as=photo.stored_as) for each in options.beside]
+    focal = options.focal or photo.focal
+    if focal is None:
+        if fov is None:
+            raise InputError(f"{options.method} assumes no focal length that several objects could share: add --focal.")
+        focal = 0.5 * photo.height / math.tan(0.5 * math.radians(fov))
+    known = _known_camera(photo, focal)
+    assert known is not None
+    return common_camera([mask > 0.5 for mask in (photo.original_mask(), *others)], known.intrinsics[0])
 
 
 def _views(photo: object, mask: object, options: ReconstructOptions, timings: Timings) -> list[View]:

@@ -14,6 +14,7 @@ from ...camera import Camera
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.outline import signed_distance, squared_half_thickness
 from ...scene.photo_camera import photo_camera, working_intrinsics
+from ...scene.placing import front_rotation
 from ...scene.silhouette import mask_box
 from ...scene.single_view import single_view
 from ..base import MethodCard, Reconstructor
@@ -112,7 +113,7 @@ class Inflate(Reconstructor):
         pixels = (np.argwhere(squared > 0)[:, ::-1] + 0.5) * cell + np.array(origin)
         center = 0.5 * (pixels.min(0) + pixels.max(0))
         ray = torch.from_numpy(inverse @ np.array([*center, 1.0]))
-        rotation = _front_rotation(ray / ray.norm())
+        rotation = front_rotation(ray / ray.norm())
         # With the camera at distance 1 from the middle plane: where the plane is hit, and how thick the solid is.
         directions = np.c_[pixels, np.ones(len(pixels))] @ inverse.T @ rotation.numpy().T
         in_plane = np.linalg.norm(directions[:, :2] / directions[:, 2:], axis=1)
@@ -125,12 +126,3 @@ class Inflate(Reconstructor):
         pose[2, 3] = distance
         camera = Camera(pose[None].float(), intrinsics.float(), width, height)
         return camera, distance / focal, torch.tensor([0.0, 0.0, -1.0])
-
-
-def _front_rotation(ray: torch.Tensor) -> torch.Tensor:
-    """World-from-camera rotation that turns the camera-space unit vector `ray` to -z and keeps the photo upright."""
-    down = torch.tensor([0.0, 1.0, 0.0], dtype=ray.dtype)
-    right = torch.linalg.cross(down, ray)
-    right = right / right.norm()
-    down = torch.linalg.cross(ray, right)
-    return torch.stack((right, -down, -ray))
