@@ -279,7 +279,7 @@ def _reconstruct(photo: object, mask: object, options: ReconstructOptions, timin
     camera = None
     if options.beside:
         (view,) = views
-        camera = _shared_camera(view.photo, options, getattr(method.config, "fov", None))
+        camera = _shared_camera(view.photo, options, getattr(getattr(method, "config", None), "fov", None))
         views = [View(view.photo, Camera(torch.eye(4)[None], camera.intrinsics, camera.width, camera.height))]
     generator = torch.Generator().manual_seed(options.seed)
     with timings("shape"), torch.inference_mode():
