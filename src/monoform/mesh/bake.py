@@ -45,7 +45,9 @@ class Texels:
 
     def interpolate(self, mesh: Mesh, values: Float[np.ndarray, "v c"]) -> Float[np.ndarray, "n c"]:
         """Values given at vertices, at the texels."""
-        return np.einsum("nk,nkc->nc", self.barycentric, values[mesh.faces[self.face]])
+        one, two, three = mesh.faces.take(self.face, axis=0).T
+        weights = self.barycentric.T[..., None]
+        return weights[0] * values[one] + weights[1] * values[two] + weights[2] * values[three]
 
     def image(self, values: Shaped[np.ndarray, "n c"]) -> Shaped[np.ndarray, "h w c"]:
         """Values of the texels as an image, continued into the gutters."""

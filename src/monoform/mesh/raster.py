@@ -46,9 +46,11 @@ class Coverage:
     barycentric: Float[np.ndarray, "n 3"]
 
     def first_of_each(self) -> Coverage:
-        """One pair for each texel that is covered at all."""
-        texel, first = np.unique(self.texel, return_index=True)
-        return Coverage(texel, self.face[first], self.barycentric[first])
+        """One pair for each texel that is covered at all: that of the first triangle."""
+        first = np.full(int(self.texel.max(initial=-1)) + 1, -1)
+        first[self.texel[::-1]] = np.arange(len(self.texel))[::-1]
+        texel = np.flatnonzero(first >= 0)
+        return Coverage(texel, self.face[first[texel]], self.barycentric[first[texel]])
 
 
 def cover(triangles: Float[np.ndarray, "f 3 2"], width: int, height: int) -> Coverage:
@@ -58,8 +60,8 @@ def cover(triangles: Float[np.ndarray, "f 3 2"], width: int, height: int) -> Cov
     face, row = np.repeat(found.face, found.count), np.repeat(found.row, found.count)
     column = np.repeat(found.start, found.count) + found.steps()
     weights = _barycentric(triangles, face, column + 0.5, row + 0.5)
-    kept = weights.min(axis=1) >= -_EDGE
-    return Coverage(row[kept] * width + column[kept], face[kept], weights[kept])
+    kept = np.flatnonzero(np.minimum.reduce(weights) >= -_EDGE)
+    return Coverage(row[kept] * width + column[kept], face[kept], np.stack([each[kept] for each in weights], axis=1))
 
 
 def spans(x: Float[np.ndarray, "3 f"], y: Float[np.ndarray, "3 f"], width: int, height: int) -> Spans:
@@ -119,15 +121,18 @@ def _steps(counts: Int[np.ndarray, " s"]) -> Int[np.ndarray, " n"]:
     return np.arange(ends[-1] if len(ends) else 0, dtype=np.int32) - np.repeat(ends - counts, counts)
 
 
-def _barycentric(triangles: np.ndarray, face: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+def _barycentric(
+    triangles: Float[np.ndarray, "f 3 2"], face: Int[np.ndarray, " n"], x: np.ndarray, y: np.ndarray
+) -> Float[np.ndarray, "3 n"]:
+    """Weights of the corners at points, -1 in triangles without area.
+
+    Each is linear in x and y: coefficients per triangle, evaluated per point.
+    """
+    (ax, bx, cx), (ay, by, cy) = triangles.transpose(2, 1, 0)
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     usable = np.abs(area) > 1e-12
     scale = np.where(usable, 1.0 / np.where(usable, area, 1.0), np.nan)
-    # Each weight is linear in x and y: coefficients per triangle, evaluated per texel.
-    u = np.stack([c[:, 1] - a[:, 1], -(c[:, 0] - a[:, 0])], axis=1) * scale[:, None]
-    v = np.stack([-(b[:, 1] - a[:, 1]), b[:, 0] - a[:, 0]], axis=1) * scale[:, None]
-    dx, dy = x - a[face, 0], y - a[face, 1]
-    second = dx * u[face, 0] + dy * u[face, 1]
-    third = dx * v[face, 0] + dy * v[face, 1]
-    return np.stack([np.nan_to_num(1.0 - second - third, nan=-1.0), second, third], axis=1)
+    dx, dy = x - ax[face], y - ay[face]
+    second = dx * ((cy - ay) * scale)[face] - dy * ((cx - ax) * scale)[face]
+    third = dy * ((bx - ax) * scale)[face] - dx * ((by - ay) * scale)[face]
+    return np.nan_to_num(np.stack([1.0 - second - third, second, third]), copy=False, nan=-1.0)

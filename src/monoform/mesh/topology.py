@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -71,8 +71,17 @@ def is_watertight(mesh: Mesh) -> bool:
 
 def volume(mesh: Mesh) -> float:
     """Enclosed volume by the divergence theorem; negative where the faces look inwards."""
-    a, b, c = (mesh.triangles[:, corner] - mesh.bounds.mean(axis=0) for corner in range(3))
-    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
+    return float(signed_volumes(mesh).sum())
+
+
+def signed_volumes(mesh: Mesh) -> Float[np.ndarray, " f"]:
+    """Volume between each face and the middle of the mesh's box; negative where the face looks towards it."""
+    a, b, c = mesh.faces.T
+    x, y, z = (mesh.vertices - mesh.bounds.mean(axis=0)).T.copy()
+    along = x[a] * (y[b] * z[c] - z[b] * y[c])
+    along += y[a] * (z[b] * x[c] - x[b] * z[c])
+    along += z[a] * (x[b] * y[c] - y[b] * x[c])
+    return along / 6.0
 
 
 def euler_number(mesh: Mesh) -> int:

@@ -12,7 +12,7 @@ from ..camera import Camera
 from ..mesh.mesh import Mesh
 from ..mesh.raster import spans
 from ..mesh.raycast import caster_of
-from ..mesh.topology import face_labels, is_watertight
+from ..mesh.topology import face_labels, is_watertight, signed_volumes
 
 _NEAR = 1e-6  # depth from which on a surface is before the camera
 _DENSE = 8  # faces for each pixel from which rays, which pass most faces by, are quicker
@@ -168,6 +168,4 @@ def _outer_sides_alone(mesh: Mesh) -> bool:
 
 def _least_volume(mesh: Mesh) -> float:
     """The signed volume of the part that has the least."""
-    corners = mesh.triangles - mesh.bounds.mean(axis=0)
-    volumes = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6.0
-    return float(np.bincount(face_labels(mesh), weights=volumes).min())
+    return float(np.bincount(face_labels(mesh), weights=signed_volumes(mesh)).min())
