@@ -104,13 +104,19 @@ def _studio(rng: Generator, width: int, height: int) -> Picture:
 
 
 def _room(rng: Generator, width: int, height: int) -> Picture:
-    """A wall, and a table or floor below a horizon, seen in perspective."""
-    horizon = rng.uniform(0.15, 0.8) * height
+    """A drawn wall, and a drawn table or floor below it."""
     wall = _gradient(rng, width, height) if rng.random() < 0.45 else _material(rng, width, height)
     if rng.random() < 0.35:
         wall = clutter(rng, wall)
+    return room(rng, wall, _material(rng, width, height))
+
+
+def room(rng: Generator, wall: Picture, material: Picture) -> Picture:
+    """A wall, and a table or floor of a material below a horizon, seen in perspective."""
+    height, width = wall.shape[:2]
+    horizon = rng.uniform(0.15, 0.8) * height
     wall = _blurred(wall, float(rng.choice((0, 1, 3))))
-    table = _in_perspective(rng, _material(rng, width, height), horizon)
+    table = _in_perspective(rng, material, horizon)
     rows = np.arange(height, dtype=np.float32)[:, None]
     tilt = float(rng.normal(0, 0.03)) * (np.arange(width, dtype=np.float32)[None] - width / 2)
     below = 1 / (1 + np.exp(-np.clip((rows - horizon - tilt) / rng.uniform(0.3, 3), -30, 30)))

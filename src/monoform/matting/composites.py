@@ -14,12 +14,13 @@ from torch import Tensor
 from ..scene.silhouette import mask_box
 from .backgrounds import Picture, background, color, noise
 from .network import Letterbox
-from .staging import lit, with_blades, with_hand, with_thin_part
+from .staging import dressed, lit, sunk, with_blades, with_hand, with_thin_part
 
 Generator = np.random.Generator
 Source = Callable[[Generator], UInt8[np.ndarray, "h w 4"]]
 Backdrop = Callable[[Generator, int, int], tuple[Picture, bool]]
 EMPTY = 0.03  # share of pictures without any object: a photo of a wall has an empty mask
+DRESSED = 0.2  # share of objects that wear a photograph
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def compose(
         return Composite(photographed(rng, picture) if camera else picture, np.zeros((height, width), np.float32))
     if rng.random() < 0.3:
         picture = _with_bystanders(rng, picture, source)
-    cutout = _object(rng, source if backdrop is None else _lit_source(source, picture), picture)
+    cutout = _object(rng, source if backdrop is None else _lit_source(source, picture, backdrop), picture)
     if backdrop is not None and rng.random() < 0.25:
         cutout = Cutout(*with_thin_part(rng, cutout.covered, cutout.alpha))
     if rng.random() < (0.8 if grounded else 0.15):
@@ -77,15 +78,22 @@ def compose(
     if grounded and rng.random() < 0.08:
         picture = _with_reflection(rng, picture, cutout)
     rgb, alpha = cutout.over(np.clip(picture, 0, 1)), cutout.alpha
-    if backdrop is not None and grounded and rng.random() < 0.15:
-        rgb, alpha = with_blades(rng, rgb, alpha, picture)
+    if backdrop is not None and grounded and rng.random() < 0.25:
+        before = with_blades if rng.random() < 0.6 else sunk
+        rgb, alpha = before(rng, rgb, alpha, np.clip(picture, 0, 1))
     if backdrop is not None and rng.random() < 0.06:
         rgb, alpha = with_hand(rng, rgb, alpha)
     return Composite(photographed(rng, rgb) if camera else rgb, alpha)
 
 
-def _lit_source(source: Source, picture: Picture) -> Source:
-    return lambda rng: lit(rng, source(rng), picture)
+def _lit_source(source: Source, picture: Picture, backdrop: Backdrop) -> Source:
+    def dressed_and_lit(rng: Generator) -> np.ndarray:
+        rgba = source(rng)
+        if rng.random() < DRESSED:
+            rgba = dressed(rng, rgba, backdrop(rng, rgba.shape[1], rgba.shape[0])[0])
+        return lit(rng, rgba, picture)
+
+    return dressed_and_lit
 
 
 def batch(

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from ..errors import InputError
 from ..inputs.pictures import eight_bits, open_picture
-from .backgrounds import Picture, background, color, noise
+from .backgrounds import Picture, background, color, noise, room
 
 Generator = np.random.Generator
 Alpha = Float[np.ndarray, "h w"]
@@ -38,19 +38,45 @@ class PhotoBackgrounds:
         """A background and whether it has a ground that shadows fall on, as `background`."""
         if rng.random() >= PHOTOGRAPHED:
             return background(rng, width, height)
+        picture = self.part(rng, width, height)
+        if rng.random() < 0.3:
+            picture = room(rng, picture, self.part(rng, width, height))
+        if rng.random() < 0.35:
+            picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 5)))
+        return np.clip(picture, 0, 1), True
+
+    def part(self, rng: Generator, width: int, height: int) -> Picture:
+        """A random part of a random photograph, as sharp as it can be: now and then mirrored on where it ends."""
         whole = self.pictures[int(rng.integers(len(self.pictures)))]
         rows, columns = whole.shape[:2]
-        largest = min(columns / width, rows / height)
-        share = largest * float(rng.uniform(0.45, 1))
+        share = min(columns / width, rows / height) * float(rng.uniform(0.6, 1.3))
         wide, high = max(1, int(share * width)), max(1, int(share * height))
+        if wide > columns or high > rows:
+            whole = cv2.copyMakeBorder(whole, 0, max(0, high - rows), 0, max(0, wide - columns), cv2.BORDER_REFLECT)
+            rows, columns = whole.shape[:2]
         left, top = int(rng.integers(columns - wide + 1)), int(rng.integers(rows - high + 1))
         part = whole[top : top + high, left : left + wide]
         part = part[:, ::-1] if rng.random() < 0.5 else part
-        resized = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
-        picture: np.ndarray = resized.astype(np.float32) / 255
-        if rng.random() < 0.45:
-            picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 5)))
-        return picture, True
+        interpolation = cv2.INTER_CUBIC if share < 1 else cv2.INTER_AREA
+        picture = cv2.resize(part, (width, height), interpolation=interpolation).astype(np.float32) / 255
+        if rng.random() < 0.4:
+            picture = picture + float(rng.uniform(0.3, 1.2)) * (picture - cv2.GaussianBlur(picture, (0, 0), 1.0))
+        return np.clip(picture, 0, 1)
+
+
+def dressed(
+    rng: Generator, rgba: UInt8[np.ndarray, "h w 4"], cloth: Float[np.ndarray, "h w 3"]
+) -> UInt8[np.ndarray, "h w 4"]:
+    """The object with a photograph on it in place of its colors, or over them; its shading stays."""
+    rgb = rgba[..., :3].astype(np.float32) / 255
+    inside = rgba[..., 3] > 128
+    if not inside.any():
+        return rgba
+    gray = rgb.mean(axis=2)
+    shade = np.clip(gray / max(float(gray[inside].mean()), 0.05), 0.35, 1.6)[..., None]
+    share = float(rng.uniform(0.4, 1))
+    painted = np.clip(np.round((rgb + share * (shade * cloth - rgb)) * 255), 0, 255).astype(np.uint8)
+    return np.concatenate((painted, rgba[..., 3:]), axis=2)
 
 
 def lit(
@@ -121,7 +147,23 @@ def with_blades(rng: Generator, rgb: Picture, alpha: Alpha, picture: Picture) ->
         cv2.fillPoly(blades, at, 255, cv2.LINE_AA, 4)
         cv2.fillPoly(colors, at, tuple(float(value) for value in fill), cv2.LINE_8, 4)
     share = np.where(colors.max(axis=2) > 0, blades.astype(np.float32) / 255, 0)
-    return rgb + share[..., None] * (np.clip(colors, 0, 1) - rgb), alpha * (1 - share)
+    front = picture if rng.random() < 0.5 else np.clip(colors, 0, 1)
+    return rgb + share[..., None] * (front - rgb), alpha * (1 - share)
+
+
+def sunk(rng: Generator, rgb: Picture, alpha: Alpha, picture: Picture) -> tuple[Picture, Alpha]:
+    """The object's foot sunk into the ground along a ragged line: moss, gravel, deep grass, folds of cloth."""
+    standing = np.argwhere(alpha > 0.5)
+    if not len(standing):
+        return rgb, alpha
+    height, width = alpha.shape
+    y0, y1 = standing[:, 0].min(), standing[:, 0].max()
+    depth = float(rng.uniform(0.02, 0.15)) * (y1 - y0 + 1)
+    rough = noise(rng, width, height, coarse=int(rng.integers(3, 24)), fall=float(rng.uniform(0.6, 1)))[height // 2]
+    line = y1 - depth * 2 * rough[None]
+    share = 1 / (1 + np.exp(-np.clip((np.arange(height)[:, None] - line) / float(rng.uniform(0.3, 1.2)), -30, 30)))
+    share = share.astype(np.float32)
+    return rgb + share[..., None] * (picture - rgb), alpha * (1 - share)
 
 
 def with_hand(rng: Generator, rgb: Picture, alpha: Alpha) -> tuple[Picture, Alpha]:
