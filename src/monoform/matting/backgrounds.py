@@ -137,8 +137,8 @@ def _in_perspective(rng: Generator, flat: Picture, horizon: float) -> Picture:
 
 
 def _material(rng: Generator, width: int, height: int) -> Picture:
-    """A surface: plain, mottled, wooden, chequered, tiled, woven or grass."""
-    kind = rng.choice(7, p=(0.14, 0.2, 0.22, 0.07, 0.1, 0.1, 0.17))
+    """A surface: plain, mottled, wooden, chequered, tiled, woven, grass or planks."""
+    kind = rng.choice(8, p=(0.13, 0.18, 0.2, 0.06, 0.1, 0.08, 0.15, 0.1))
     first = color(rng)
     near = np.clip(first * float(rng.uniform(0.45, 1.5)) + rng.normal(0, 0.04, 3), 0, 1).astype(np.float32)
     other = near if rng.random() < 0.7 else color(rng)
@@ -154,8 +154,10 @@ def _material(rng: Generator, width: int, height: int) -> Picture:
         share = _grid(rng, width, height, chequered=False)
     elif kind == 5:
         share = _weave(rng, width, height)
-    else:
+    elif kind == 6:
         return _grass(rng, width, height)
+    else:
+        return planks(rng, width, height)
     if kind in (2, 3, 4, 5) and rng.random() < 0.6:
         share = share + 0.35 * (noise(rng, width, height, coarse=3) - 0.5)
     return np.clip(first + share[..., None] * (other - first), 0, 1)
@@ -171,6 +173,21 @@ def _wood(rng: Generator, width: int, height: int) -> np.ndarray:
     boards = np.floor(rows / float(rng.uniform(12, 60)))
     brightness = np.modf(np.sin(boards * 12.9898) * 43758.547)[0] * float(rng.uniform(0, 0.5))
     return 0.35 * (rings + 1) * float(rng.random()) + 2 * (fiber - 0.5) + 0.3 + brightness
+
+
+def planks(rng: Generator, width: int, height: int) -> Picture:
+    """Boards side by side, as of a bench, a pier or a floor, with gaps between them that show what lies below."""
+    board = float(rng.uniform(0.06, 0.4)) * max(width, height)
+    count = int(max(width, height) / board) + 2
+    place = (np.arange(max(width, height)) + float(rng.uniform(0, board))) / board
+    tone = 1 + float(rng.uniform(0, 0.12)) * rng.standard_normal(count)[np.floor(place).astype(int)]
+    grain = cv2.blur(rng.random((len(place), len(place)), dtype=np.float32), (41, 1)) - 0.5
+    wood = color(rng) * (tone[:, None] * (1 + float(rng.uniform(0, 1.5)) * grain))[..., None]
+    below = _grass(rng, len(place), len(place)) * 0.6 if rng.random() < 0.4 else color(rng) * float(rng.uniform(0, 0.5))
+    gap = np.abs((place + 0.5) % 1 - 0.5) < float(rng.uniform(0.002, 0.09))
+    laid = np.where(gap[:, None, None], below, wood)
+    laid = laid if rng.random() < 0.5 else laid.swapaxes(0, 1)
+    return np.clip(laid[:height, :width], 0, 1).astype(np.float32)
 
 
 def _grid(rng: Generator, width: int, height: int, *, chequered: bool) -> np.ndarray:

@@ -73,6 +73,8 @@ def compose(
     cutout = _object(rng, source if backdrop is None else _lit_source(source, picture, backdrop), picture)
     if backdrop is not None and rng.random() < 0.25:
         cutout = Cutout(*with_thin_part(rng, cutout.covered, cutout.alpha))
+    if backdrop is not None and rng.random() < 0.15:
+        picture = _with_support(rng, picture, source, cutout.alpha)
     if rng.random() < (0.8 if grounded else 0.15):
         picture = _with_shadow(rng, picture, cutout.alpha)
     if grounded and rng.random() < 0.08:
@@ -200,6 +202,19 @@ def _with_bystanders(rng: Generator, picture: Picture, source: Source) -> Pictur
         around = placed(rgba, width, height, center=(x, y), scale=scale, turn=0.0).over(around)
     sigma = float(rng.choice((0, 0.6, 1.5, 4)))
     return cv2.GaussianBlur(around, (0, 0), sigma) if sigma else around
+
+
+def _with_support(rng: Generator, picture: Picture, source: Source, alpha: np.ndarray) -> Picture:
+    """Something wide that the object stands on, such as a bench or a box, mostly cut by the frame: background."""
+    height, width = alpha.shape
+    x0, y0, x1, foot = _box(alpha)
+    rgba = _painted(rng, source(rng), picture)
+    left, top, right, bottom = _box(rgba[..., 3])
+    scale = float(rng.uniform(1.6, 3.5)) * max(x1 - x0, 0.2 * width) / (right - left)
+    tall = scale * (bottom - top)
+    x = (x0 + x1) / 2 + float(rng.normal(0, 0.4)) * (x1 - x0)
+    y = foot + tall / 2 - float(rng.uniform(0.05, 0.4)) * min(tall, foot - y0)
+    return placed(rgba, width, height, center=(x, y), scale=scale, turn=float(rng.normal(0, 0.05))).over(picture)
 
 
 def _with_shadow(rng: Generator, picture: Picture, alpha: np.ndarray) -> Picture:

@@ -18,6 +18,7 @@ SIDE = 320
 GEODESIC_SIDE = 96
 ITERATIONS = 6
 PLAIN = 0.012
+CUT = 0.6  # weight of what was cut beside a probability: above a half, so that it decides
 LAB_RANGE = np.array([100, 128, 128], np.float32)
 
 
@@ -40,6 +41,7 @@ def mask_by_cut(
     box: tuple[int, int, int, int],
     labels: Callable[[Float[np.ndarray, "hs ws 3"]], UInt8[np.ndarray, "hs ws"]],
     hints: Hints,
+    probability: Float[np.ndarray, "hb wb"] | None = None,
 ) -> Float[np.ndarray, "h w"]:
     """Coverage of the object, 0..1: GrabCut at a working size from first labels, then the photo's own edges.
 
@@ -48,6 +50,7 @@ def mask_by_cut(
         box: left, top, right and bottom of the part that may hold the object.
         labels: gives GrabCut's first labels (cv2.GC_*) of that part, reduced to at most 320 pixels.
         hints: where the object is, in pixels of `rgb`; they stand above the labels.
+        probability: of being the object, in the box; it softens what was cut, before that follows the edges.
     """
     x0, y0, x1, y1 = box
     content = rgb[y0:y1, x0:x1]
@@ -58,9 +61,16 @@ def mask_by_cut(
     cut = _object_parts(_cut(small, hints.labels(labels(small), small, box)), seeds)
     coarse = cut & ~(_plain_background(small) & (seeds <= 0))
     mask = cv2.resize(coarse.astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+    if probability is not None:
+        mask = np.where(_near(mask), CUT * mask + (1 - CUT) * probability, mask)
     full = np.zeros(rgb.shape[:2], np.float32)
     full[y0:y1, x0:x1] = _sharpened(content, mask, scale)
     return full
+
+
+def _near(mask: np.ndarray) -> np.ndarray:
+    """Where a mask is or could grow to: parts that were dropped do not come back."""
+    return cv2.dilate(mask, np.ones((7, 7), np.uint8)) > 0
 
 
 def _sharpened(rgb: np.ndarray, mask: np.ndarray, scale: float) -> np.ndarray:

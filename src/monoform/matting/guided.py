@@ -22,12 +22,20 @@ def guided_filter(
     def mean(image: np.ndarray) -> np.ndarray:
         return cv2.blur(image, (2 * radius + 1, 2 * radius + 1))
 
-    guide64, values64 = guide.astype(np.float64), values.astype(np.float64)
-    guide_mean, values_mean = mean(guide64), mean(values64)
-    cross = mean(guide64 * values64[..., None]) - guide_mean * values_mean[..., None]
-    products = (guide64[..., :, None] * guide64[..., None, :]).reshape(*guide.shape[:2], 9)
-    second = np.concatenate([mean(products[..., :4]), mean(products[..., 4:8]), mean(products[..., 8:])[..., None]], -1)
-    covariance = second.reshape(*guide.shape[:2], 3, 3) - guide_mean[..., :, None] * guide_mean[..., None, :]
-    slope = np.linalg.solve(covariance + epsilon * np.eye(3), cross[..., None])[..., 0]
-    offset = values_mean - (slope * guide_mean).sum(-1)
-    return ((mean(slope) * guide64).sum(-1) + mean(offset)).astype(np.float32)
+    guide = guide.astype(np.float32) - guide.mean(axis=(0, 1), dtype=np.float32)  # small numbers: float32 is enough
+    values = values.astype(np.float32)
+    channels, means, values_mean = cv2.split(guide), cv2.split(mean(guide)), mean(values)
+    cross = [mean(c * values) - m * values_mean for c, m in zip(channels, means, strict=True)]
+    (rr, rg, rb), (_, gg, gb), (_, _, bb) = (
+        [mean(channels[i] * channels[j]) - means[i] * means[j] + (epsilon if i == j else 0) for j in range(3)]
+        for i in range(3)
+    )
+    cofactors = (
+        (gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb),
+        (gb * rb - rg * bb, rr * bb - rb * rb, rb * rg - rr * gb),
+        (rg * gb - gg * rb, rb * rg - rr * gb, rr * gg - rg * rg),
+    )
+    determinant = rr * cofactors[0][0] + rg * cofactors[0][1] + rb * cofactors[0][2]
+    slope = [sum(a * b for a, b in zip(row, cross, strict=True)) / determinant for row in cofactors]
+    offset = values_mean - sum(a * m for a, m in zip(slope, means, strict=True))
+    return sum((mean(a) * c for a, c in zip(slope, channels, strict=True)), start=mean(offset)).astype(np.float32)

@@ -14,16 +14,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..devices import device_of, on_device
-from ..scene.silhouette import SIDES, cut_sides
+from ..scene.silhouette import SIDES, cut_sides, mask_box
 from ..training.weights import architecture_of, pretrained
 from ..weights import shipped
 from ..workers import one_thread
-from .grabcut import border_saliency, content_box, mask_by_cut
+from .grabcut import content_box, grabcut_mask, mask_by_cut
 from .hints import Hints
 from .lite import LiteMattingConfig, LiteMattingNet, unit
 
 WEIGHTS = shipped()["matting"].folder
-SURE = 0.95  # evidence from which a pixel is a fixed seed of GrabCut; below 1 - SURE it is fixed background
+SURE = 0.9  # probability from which a pixel is a fixed seed of GrabCut; below 1 - SURE it is fixed background
+MARGIN = 0.15  # around what was found, of its longer side, for a closer look
+CUT_MARGIN = 0.25  # the same for GrabCut, which learns the background's colors there
+CLOSER = 0.85  # share of the photo's longer side above which a closer look would show nothing new
 RIM = 0.02  # share of the photo's shorter side that is its rim
 INPUTS = 5  # red, green, blue, and the place in the photo across and down
 
@@ -143,7 +146,7 @@ def network_probability(
     device: str = "cpu",
     hints: Hints | None = None,
 ) -> Float[np.ndarray, "h w"]:
-    """Probability of being the object, 0..1: the average over the photo and its mirror image.
+    """Probability of being the object, 0..1: the average over the photo and its mirror image, and over two looks.
 
     Bars of one colour around the picture are left out.
 
@@ -158,8 +161,38 @@ def network_probability(
     """
     x0, y0, x1, y1 = (hints or Hints()).region(content_box(rgb), rgb.shape)
     full = np.zeros(rgb.shape[:2], np.float32)
-    full[y0:y1, x0:x1] = _probability(rgb[y0:y1, x0:x1], _net(weights, device))
+    full[y0:y1, x0:x1] = _looked(rgb[y0:y1, x0:x1], _net(weights, device))
     return full
+
+
+def _looked(rgb: np.ndarray, net: MattingNet | LiteMattingNet) -> np.ndarray:
+    """The probability of two looks: at the whole, and at what was found there and a margin, which is larger then."""
+    first = _probability(rgb, net)
+    near = np.s_[slice(*_reach(first, 0, MARGIN)), slice(*_reach(first, 1, MARGIN))]
+    if max(first[near].shape) > CLOSER * max(first.shape):
+        return first
+    second = first.copy()
+    second[near] = _probability(rgb[near], net)
+    return (first + second) / 2
+
+
+def _reach(probability: np.ndarray, axis: int, share: float) -> tuple[int, int]:
+    """First row (axis 0) or column (1) of what was found and a margin, and the one after the last; else all."""
+    found = _large_parts(probability > 0.5)
+    if not found.any():
+        return 0, probability.shape[axis]
+    x0, y0, x1, y1 = mask_box(found)
+    margin = round(share * max(x1 - x0, y1 - y0))
+    low, high = ((y0, y1), (x0, x1))[axis]
+    return max(0, low - margin), min(probability.shape[axis], high + margin)
+
+
+def _large_parts(inside: np.ndarray) -> np.ndarray:
+    """Without parts of less than a tenth of the largest one."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8))
+    sizes = stats[:, cv2.CC_STAT_AREA]
+    large = [index for index in range(1, count) if sizes[index] >= 0.1 * sizes[1:].max()]
+    return np.isin(labels, large)
 
 
 def _probability(rgb: np.ndarray, net: MattingNet | LiteMattingNet) -> np.ndarray:
@@ -190,10 +223,9 @@ def network_mask(
     hints: Hints | None = None,
     probability: Float[np.ndarray, "h w"] | None = None,
 ) -> Float[np.ndarray, "h w"]:
-    """Coverage of the object, 0..1: the network and the borders say where, GrabCut and the guided filter how far.
+    """Coverage of the object, 0..1: the network says where, GrabCut and the guided filter how far.
 
-    Two cues that fail on different photos are averaged: the network's probability, which knows objects but only drawn
-    photos, and how unlike the photo's borders a pixel is. GrabCut may move what is not sure by both. Bars of one colour
+    GrabCut, close to what was found, decides what the network is not sure of; a mean of both then follows the photo's edges. Bars of one colour
     around the picture are left out. Deterministic.
 
     Args:
@@ -210,17 +242,21 @@ def network_mask(
     x0, y0, x1, y1 = hints.region(content_box(rgb), rgb.shape)
     if probability is None:
         probability = network_probability(rgb, weights=weights, device=device, hints=hints)
+    if not hints and not (probability > 0.5).any():
+        return grabcut_mask(rgb)
+    if not (hints.points or hints.not_points):
+        rows, columns = (_reach(probability[y0:y1, x0:x1], axis, CUT_MARGIN) for axis in (0, 1))
+        x0, y0, x1, y1 = x0 + columns[0], y0 + rows[0], x0 + columns[1], y0 + rows[1]
     seen = probability[y0:y1, x0:x1]
 
     def labels(small: np.ndarray) -> np.ndarray:
-        shared = cv2.resize(seen, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
-        evidence = (shared + border_saliency(small)) / 2
+        evidence = cv2.resize(seen, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
         found = np.where(evidence > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
         found[evidence > SURE] = cv2.GC_FGD
         found[evidence < 1 - SURE] = cv2.GC_BGD
         return found
 
-    return mask_by_cut(rgb, (x0, y0, x1, y1), labels, hints)
+    return mask_by_cut(rgb, (x0, y0, x1, y1), labels, hints, seen)
 
 
 def unsure_sides(mask: Float[np.ndarray, "h w"], probability: Float[np.ndarray, "h w"]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from ..errors import InputError
 from ..inputs.pictures import eight_bits, open_picture
-from .backgrounds import Picture, background, color, noise, room
+from .backgrounds import Picture, background, color, noise, planks, room
 
 Generator = np.random.Generator
 Alpha = Float[np.ndarray, "h w"]
@@ -40,7 +40,8 @@ class PhotoBackgrounds:
             return background(rng, width, height)
         picture = self.part(rng, width, height)
         if rng.random() < 0.3:
-            picture = room(rng, picture, self.part(rng, width, height))
+            ground = planks if rng.random() < 0.3 else self.part
+            picture = room(rng, picture, ground(rng, width, height))
         if rng.random() < 0.35:
             picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 5)))
         return np.clip(picture, 0, 1), True
