@@ -225,8 +225,8 @@ def network_mask(
 ) -> Float[np.ndarray, "h w"]:
     """Coverage of the object, 0..1: the network says where, GrabCut and the guided filter how far.
 
-    GrabCut, close to what was found, decides what the network is not sure of; a mean of both then follows the photo's edges. Bars of one colour
-    around the picture are left out. Deterministic.
+    GrabCut, close to what was found, decides what the network is not sure of; a mean of both then follows the photo's
+    edges. Bars of one color around the picture are left out. Deterministic.
 
     Args:
         rgb: colours, 0..1.
