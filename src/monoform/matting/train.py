@@ -224,15 +224,16 @@ TRAINING = Training(
 def _card(packed: PackedObjects, sizes: MattingTraining, result: TrainResult) -> str:
     columns = ("evaluate/iou", "evaluate/absolute", "matting/iou", "matting/entropy", "matting/dice")
     behind = "photographs and drawn backgrounds" if sizes.backgrounds else "drawn backgrounds"
-    network = "a decoder over EfficientNet-Lite0, fine-tuned" if sizes.backbone else "a small U-shaped network"
+    network = "a decoder over EfficientNet-Lite0" if sizes.backbone else "a small U-shaped network"
+    scans = SCANS.replace("No photo was used", "No photo with a true mask was used") if sizes.backgrounds else SCANS
     notice = (
         " The backbone was fine-tuned from ImageNet weights of EfficientNet-Lite0 (Google, Apache-2.0, converted by ML "
         "Illustrated, 2020); they were changed."
     )
     return weights_card(
         "matting",
-        f"The mask of the object in a photo, by {network} of monoform.",
-        data=f"{packed.sentence()}, rendered by monoform and laid over {behind}. {SCANS}",
+        f"The mask of the object in a photo, by monoform's own network, {network}.",
+        data=f"{packed.sentence()}, rendered by monoform and laid over {behind}. {scans}",
         license=f"Apache-2.0.{notice if sizes.backbone else ''}",
         training=f"{result.step} steps of {sizes.pictures} pictures. Of the figures, evaluate is of validation meshes "
         f"over {behind}, iou of the network alone, absolute the mean error of the probability.",
