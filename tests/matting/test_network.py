@@ -273,3 +273,28 @@ def test_pixels_near_an_outline_weigh_more_where_that_is_asked_for():
     right, wrong = torch.log1p(torch.exp(torch.tensor(-4.0))), torch.log1p(torch.exp(torch.tensor(4.0)))
     assert torch.allclose(plain, (31 * right + wrong) / 32)
     assert torch.allclose(weighted, (26 * right + 4 * (5 * right + wrong)) / (26 + 24))
+
+
+def test_the_second_look_is_at_what_the_first_one_found(tmp_path, monkeypatch):
+    from monoform.matting import network
+
+    rgb, mask = disc(320, 240, radius=20, center=(80, 60))
+    seen = []
+
+    def found(part, net):
+        seen.append(part.shape[:2])
+        return (part.sum(axis=2) < 2.2).astype(np.float32) if len(seen) > 1 else 0.8 * mask
+
+    monkeypatch.setattr(network, "_probability", found)
+    probability = network_probability(rgb)
+    assert seen[0] == (240, 320) and all(40 < side < 60 for side in seen[1])
+    away = np.ones_like(mask, bool)
+    away[30:91, 50:111] = False
+    assert len(seen) == 2 and not probability[away].any()
+    large, _ = disc(120, 120, radius=55)
+    seen.clear()
+    monkeypatch.setattr(
+        network, "_probability", lambda part, net: seen.append(1) or np.ones(part.shape[:2], np.float32)
+    )
+    network_probability(large)
+    assert len(seen) == 1  # nothing would be larger in a second look

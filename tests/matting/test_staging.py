@@ -9,7 +9,7 @@ from tests.matting.test_composites import source
 
 from monoform import InputError
 from monoform.matting.composites import compose
-from monoform.matting.staging import PhotoBackgrounds, lit, with_blades, with_hand, with_thin_part
+from monoform.matting.staging import PhotoBackgrounds, dressed, lit, sunk, with_blades, with_hand, with_thin_part
 
 
 def disc() -> tuple[np.ndarray, np.ndarray]:
@@ -29,7 +29,31 @@ def test_backgrounds_come_from_the_folder_or_are_drawn(tmp_path):
     made = [backdrop(np.random.default_rng(seed), 40, 30)[0] for seed in range(60)]
     assert all(picture.shape == (30, 40, 3) for picture in made)
     shown = [np.abs(picture * 255 - (10, 200, 30)).max() < 1 for picture in made]
-    assert 30 < sum(shown) < 52
+    assert 16 < sum(shown) < 40  # two thirds are photographs, of which three in ten are seen behind another ground
+    parts = [backdrop.part(np.random.default_rng(seed), 40, 30) for seed in range(20)]
+    assert all(np.abs(part * 255 - (10, 200, 30)).max() < 1 for part in parts)
+
+
+def test_a_photograph_on_an_object_keeps_its_outline_and_its_shading():
+    rgba = np.full((16, 16, 4), 255, np.uint8)
+    rgba[..., :3], rgba[8:, :, :3], rgba[:, :4, 3] = 200, 100, 0
+    cloth = np.zeros((16, 16, 3), np.float32) + np.float32([0.1, 0.5, 0.2])
+    made = np.stack([dressed(np.random.default_rng(seed), rgba, cloth) for seed in range(20)]).astype(float)
+    assert (made[..., 3] == rgba[..., 3]).all()
+    assert (made[:, :8, 4:, 1] > 1.3 * made[:, 8:, 4:, 1]).all()
+    assert made[..., 1].mean() > 1.2 * made[..., 0].mean()
+    assert np.array_equal(dressed(np.random.default_rng(0), 0 * rgba, cloth), 0 * rgba)
+
+
+def test_the_foot_of_an_object_sinks_into_the_ground():
+    rgb, alpha = disc()
+    ground = np.full_like(rgb, 0.7)
+    made = [sunk(np.random.default_rng(seed), rgb, alpha, ground) for seed in range(10)]
+    for picture, left in made:
+        assert (left <= alpha).all() and left[:40].sum() > 0.97 * alpha[:40].sum()
+        gone = (alpha == 1) & (left < 1e-3)
+        np.testing.assert_allclose(picture[gone], 0.7, atol=2e-3)
+    assert sum((alpha - left).sum() > 20 for _, left in made) > 6
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
