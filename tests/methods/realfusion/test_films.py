@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
@@ -13,7 +15,8 @@ from tests.methods.realfusion.tiny_realfusion import options, view
 
 from monoform.errors import InputError
 from monoform.jobs.reconstruct import ReconstructOptions, Timings, write_result
-from monoform.methods.realfusion.films import ABOUT, FPS
+from monoform.methods.realfusion import films as filming
+from monoform.methods.realfusion.films import ABOUT, FPS, pictures
 from monoform.methods.realfusion.infer import RealFusion
 from monoform.scene import Reconstruction
 from monoform.scene.result_files import RECONSTRUCTED
@@ -43,17 +46,17 @@ def test_the_films_show_the_world_and_not_its_mirror_image(tmp_path: Path, mirro
     assert made.own_files is not None
     about = made.own_files(tmp_path, None)
     assert set(about) == {path.name for path in tmp_path.iterdir()} == {f"film_{name}.mp4" for name in ABOUT}
-    films = {name: film(tmp_path / f"film_{name}.mp4") for name in ABOUT}
-    assert films["grid"].shape == (FRAMES, 2 * SIZE, 3 * SIZE, 3) and len(films["rgb"]) == FRAMES
-    covered = films["opacity"].mean(axis=3) > 128
+    seen = {name: film(tmp_path / f"film_{name}.mp4") for name in ABOUT}
+    assert seen["grid"].shape == (FRAMES, 2 * SIZE, 3 * SIZE, 3) and len(seen["rgb"]) == FRAMES
+    covered = seen["opacity"].mean(axis=3) > 128
     middle = [float(np.nonzero(each)[1].mean()) for each in covered]
     assert (
         middle[0] > 0.6 * SIZE and middle[2] < 0.4 * SIZE
     )  # at the right of the photo's camera, at the left of behind
     assert covered[1].sum() > 1.3 * covered[3].sum()  # the second camera stands at the right, where it is near
-    front, back = films["rgb"][0][covered[0]].mean(axis=0), films["rgb"][2][covered[2]].mean(axis=0)
+    front, back = seen["rgb"][0][covered[0]].mean(axis=0), seen["rgb"][2][covered[2]].mean(axis=0)
     assert front[0] > front[2] + 80 and back[2] > back[0] + 80
-    normals = films["normals"]
+    normals = seen["normals"]
     assert normals[0][covered[0]][:, 2].mean() > 150 > 100 > normals[2][covered[2]][:, 2].mean()
     assert normals[1][covered[1]][:, 0].mean() > 150 > 100 > normals[3][covered[3]][:, 0].mean()
 
@@ -69,6 +72,22 @@ def test_a_result_folder_has_them_where_they_are_asked_for(tmp_path: Path) -> No
         assert names[films] <= (RECONSTRUCTED.owned_in(place) or set())
         assert len(summary.get("own_files", {})) == (6 if films else 0)
     assert names[2] - names[0] == {f"film_{name}.mp4" for name in ABOUT}
+
+
+def test_frames_do_not_gather_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[np.ndarray]] = []
+    alive = []
+
+    def watched(*given: Any, **more: Any) -> dict[str, np.ndarray]:
+        found = pictures(*given, **more)
+        made.extend(weakref.ref(each) for each in found.values())
+        alive.append(sum(each() is not None for each in made))
+        return found
+
+    monkeypatch.setattr(filming, "pictures", watched)
+    write = result(mirrored=False, films=5).own_files
+    assert write is not None and len(write(tmp_path, None)) == len(ABOUT)
+    assert len(alive) == 5 and max(alive) <= 2 * len(ABOUT)
 
 
 def test_numbers_beyond_their_range_are_refused() -> None:
