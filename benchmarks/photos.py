@@ -5,7 +5,8 @@
 PHOTOS holds NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png. With --masked only those are taken, with
 their masks. The IoU of mesh against mask is computed by casting rays from camera.json at mesh.glb, without monoform. Of
 each mesh the table tells the PSNR of its front against the photo inside the mask, its depth over its width as the
-camera sees them, and the area of its view from behind over that from the front.
+camera sees them, the area of its view from behind over that from the front, and the share of its surface that has less
+than a tenth of the front's texels.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from monoform.camera import Camera, orbit
 from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import Item, Outcome, run
 from monoform.jobs.reconstruct import DEFAULT_METHOD
+from monoform.mesh.photo_atlas import facing_of
+from monoform.mesh.texture import texel_density
 from monoform.metrics import psnr
 from monoform.render import render_mesh
 
@@ -90,6 +93,7 @@ def check(out: Path, photos: Path, outcome: Outcome) -> dict:
         Mesh.load(folder / "mesh.glb"), Camera.from_dict(json.loads((folder / "camera.json").read_text()))
     )
     row["front_psnr"] = front_psnr(folder)
+    row["coarse"] = coarse_share(folder)
     row |= {key: summary["mesh"][key] for key in ("faces", "components", "watertight", "euler_number")}
     true = mask_of(photos / f"{outcome.name}.jpg")
     if true is not None:
@@ -110,6 +114,15 @@ def front_psnr(folder: Path) -> float:
     mask = np.asarray(Image.open(folder / "mask.png").resize((width, height))) > 127
     chosen = mask & seen.mask
     return float(psnr(seen.rgb[chosen][None], photo[chosen][None]))
+
+
+def coarse_share(folder: Path) -> float:
+    """Share of the surface with less than a tenth of the texels, by area, that the front has."""
+    mesh = Mesh.load(folder / "mesh.glb")
+    camera = Camera.from_dict(json.loads((folder / "camera.json").read_text()))
+    density, areas = texel_density(mesh), mesh.face_areas
+    front = facing_of(mesh.triangles.mean(axis=1), mesh.face_normals, camera) > 0.7
+    return float(areas[density < 0.1 * np.median(density[front])].sum() / areas.sum())
 
 
 def shape_facts(mesh: Mesh, camera: Camera) -> dict[str, float]:
@@ -144,7 +157,7 @@ def print_table(rows: list[dict]) -> None:
     """A line for each photo, then medians and extremes, then the mean time of each step."""
     print(
         f"{'photo':24} {'status':7} {'s':>6} {'overlay':>8} {'mask':>6} {'faces':>6} {'comp':>4} {'parts':>5} "
-        f"{'PSNR':>5} {'d/w':>5} {'back':>5} closed"
+        f"{'PSNR':>5} {'d/w':>5} {'back':>5} {'coarse':>6} closed"
     )
     for row in rows:
         if row["status"] != "done":
@@ -154,7 +167,7 @@ def print_table(rows: list[dict]) -> None:
         print(
             f"{row['name']:24} {row['status']:7} {row['seconds']:6.1f} {row['iou']:8.4f} {known} {row['faces']:6d} "
             f"{row['components']:4d} {row['parts']:5d} {row['front_psnr']:5.1f} {row['depth_over_width']:5.2f} "
-            f"{row['back_over_front']:5.2f} {row['watertight']}"
+            f"{row['back_over_front']:5.2f} {row['coarse']:6.1%} {row['watertight']}"
         )
     done = [row for row in rows if row["status"] == "done"]
     if not done:
@@ -167,6 +180,10 @@ def print_table(rows: list[dict]) -> None:
     )
     fronts = [row["front_psnr"] for row in done]
     print(f"front PSNR median {statistics.median(fronts):.1f} dB, worst {min(fronts):.1f} dB")
+    coarse = [row["coarse"] for row in done]
+    print(
+        f"surface below a tenth of the front's texels: median {statistics.median(coarse):.1%}, worst {max(coarse):.1%}"
+    )
     if masks:
         print(f"mask IoU, {len(masks)} true masks: mean {statistics.mean(masks):.3f}, worst {min(masks):.3f}")
     print("mean seconds of each step:")

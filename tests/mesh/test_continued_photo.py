@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,10 @@ from monoform.mesh import Mesh, bake, continued_photo, report
 from monoform.mesh.diffusion import diffused
 from monoform.mesh.packing import pack
 from monoform.mesh.photo_atlas import FAIR, UNSEEN, facing_of, photo_atlas
+from monoform.mesh.texture import texel_density
 from monoform.render import render_mesh
 
-from .mesh_shapes import box, icosphere, joined, moved
+from .mesh_shapes import box, icosphere, joined, moved, two_triangles
 
 SIDE = 256
 RED, BLUE = np.array([0.8, 0.2, 0.1]), np.array([0.1, 0.3, 0.7])
@@ -29,9 +32,14 @@ def camera(size: int = SIDE) -> Camera:
 
 
 def density(mesh: Mesh) -> np.ndarray:
-    """Texels for each unit of area, of each face."""
-    ab, ac = (mesh.uv[mesh.faces][:, at] - mesh.uv[mesh.faces][:, 0] for at in (1, 2))
-    return 0.5 * np.abs(ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]) / mesh.face_areas
+    """Share of the atlas for each unit of area, of each face."""
+    return texel_density(replace(mesh, texture=np.zeros((1, 1, 3), np.uint8)))
+
+
+def test_texel_density_of_a_square_that_is_half_of_an_image():
+    square = two_triangles(np.zeros((40, 60, 3), np.uint8))
+    half = replace(square, vertices=2 * square.vertices, uv=square.uv * (0.5, 1.0))
+    np.testing.assert_allclose(texel_density(half), 0.5 * 40 * 60 / 4)
 
 
 def two_colored() -> tuple[np.ndarray, np.ndarray]:
@@ -90,6 +98,16 @@ def test_a_two_colored_ball_has_no_band_where_front_and_back_meet():
     assert np.abs(np.diff(along, axis=0)).max() < 0.06, "from the front over the rim to the back, no edge"
 
 
+def test_the_back_is_the_front_near_the_outline_and_the_guess_far_from_it():
+    (rgb, mask), green = two_colored(), np.array([0.2, 0.7, 0.2])
+    painted = continued_photo(ball(), rgb, mask, camera(), lambda points: np.tile(green, (len(points), 1)))
+    shot = render_mesh(painted, orbit(2, elevation=0.0, distance=2.5, fov_y=0.5, width=128, height=128)[1])
+    across = shot.mask[64].nonzero()[0]
+    np.testing.assert_allclose(shot.rgb[64, across[3]], BLUE, atol=0.12)
+    np.testing.assert_allclose(shot.rgb[64, across[-4]], RED, atol=0.12)
+    assert np.abs(shot.rgb[64, 64] - green).max() < 0.25 and shot.rgb[64, 64].argmax() == 1
+
+
 def test_the_front_is_the_photo_itself():
     rgb, mask = two_colored()
     painted = continued_photo(ball(), rgb, mask, camera(), lambda points: np.ones((len(points), 3)), resolution=1024)
@@ -106,7 +124,7 @@ def test_hidden_behind_another_part_is_not_the_photo():
     guess = lambda points: np.broadcast_to(BLUE, (len(points), 3))  # noqa: E731
     painted = continued_photo(both, rgb, render_mesh(both, camera()).mask, camera(), guess, resolution=512)
     shot = render_mesh(painted, orbit(2, elevation=0.0, distance=4.0, fov_y=0.5, width=64, height=64)[1])
-    np.testing.assert_allclose(shot.rgb[32, 32], BLUE, atol=0.03)
+    np.testing.assert_allclose(shot.rgb[32, 32], BLUE, atol=0.1)
 
 
 def test_harmonic_values_are_continued_exactly():

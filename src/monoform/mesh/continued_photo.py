@@ -21,7 +21,9 @@ from .texture import to_bytes
 if TYPE_CHECKING:
     from ..camera import Camera
 
-_GRAZING, _FRONTAL = 0.12, 0.35  # cosine between surface and view below which a photo says nothing, above which all
+_GRAZING, _FRONTAL = 0.05, 0.22  # cosine between surface and view below which a photo says nothing, above which all
+_MIXED = 2.0  # pixels from the outline
+_RIM = 0.2  # how far from the outline the back is like the front, against the largest distance from it
 _REACH = 0.12  # how far colors go on, against the surface's extent
 _SLACK = 4e-3  # of what counts as visible, against the surface's extent
 
@@ -37,8 +39,8 @@ def continued_photo(
 ) -> Mesh:
     """The mesh in an atlas of its own (`photo_atlas`), with the photo where `camera` sees it.
 
-    Over all that the photo does not show its colors go on smoothly; far from it they are drawn to those of `guess`, of
-    which only what is large comes through.
+    Near the outline the back has the colors of the front before it. Over all else that the photo does not show its
+    colors go on smoothly; far from it they are drawn to those of `guess`, of which only what is large comes through.
 
     Args:
         rgb: the photo, sRGB 0..1, of the camera's size; beyond the mask as the object goes on.
@@ -49,14 +51,14 @@ def continued_photo(
     atlas = photo_atlas(mesh, camera, resolution=resolution)
     welded, inside = atlas.merged(), np.asarray(mask) > 0.5
     extent = float(np.linalg.norm(welded.bounds[1] - welded.bounds[0]))
-    seen = _seen(welded, camera, _SLACK * extent)
+    shown = _shown(welded, camera, inside, _SLACK * extent)
     known = _around_pixels(rgb, inside, _pixels(welded.vertices, camera), len(welded.faces))
-    hidden = diffused(welded, known, seen, guess(welded.vertices), _REACH * extent)
+    hidden = diffused(welded, known, shown, guess(welded.vertices), _REACH * extent)
     where, index = texels(atlas, resolution), atlas.merged_index
     pixels = _pixels(where.interpolate(atlas, atlas.vertices), camera)
-    colors = colors_at(rgb, inside, pixels, where, atlas)
+    colors = colors_at(rgb, _unmixed(inside), pixels, where, atlas)
     rest = where.interpolate(atlas, hidden[index])
-    mixed = rest + where.interpolate(atlas, seen[index][:, None]) * (colors - rest)
+    mixed = rest + where.interpolate(atlas, shown[index][:, None]) * (colors - rest)
     return replace(atlas, texture=to_bytes(where.image(mixed.astype(np.float32))))
 
 
@@ -64,16 +66,35 @@ def _pixels(points: Float[np.ndarray, "n 3"], camera: Camera) -> Float[np.ndarra
     return camera.to("cpu", torch.float64).project(torch.from_numpy(points)[None])[0][0].numpy()
 
 
-def _seen(mesh: Mesh, camera: Camera, slack: float) -> Float[np.ndarray, " v"]:
-    """How much the photo says of the color at each vertex, 0..1: nothing of what is hidden or seen from its edge."""
+def _shown(mesh: Mesh, camera: Camera, inside: Bool[np.ndarray, "h w"], slack: float) -> Float[np.ndarray, " v"]:
+    """How much the photo says of the color at each vertex, 0..1: all of what it shows, nothing of what is seen from its
+    edge or hidden; and of what is seen last behind a pixel the more, the nearer that is to the outline."""
     facing = facing_of(mesh.vertices, mesh.normals, camera)
-    share = ((facing - _GRAZING) / (_FRONTAL - _GRAZING)).clip(0, 1)
-    asked = np.nonzero(share)[0]
-    pixels = torch.from_numpy(_pixels(mesh.vertices[asked], camera))[None]
-    origins, directions = (rays[0].numpy() for rays in camera.to("cpu", torch.float64).rays(pixels))
-    along = np.einsum("ij,ij->i", mesh.vertices[asked] - origins, directions)
-    share[asked[caster_of(mesh).cast(origins, directions).t < along - slack]] = 0
-    return share * share * (3 - 2 * share)
+    share = ((np.abs(facing) - _GRAZING) / (_FRONTAL - _GRAZING)).clip(0, 1)
+    pixels = _pixels(mesh.vertices, camera)
+    origins, directions = (
+        rays[0].numpy() for rays in camera.to("cpu", torch.float64).rays(torch.from_numpy(pixels)[None])
+    )
+    along = np.einsum("ij,ij->i", mesh.vertices - origins, directions)
+    front, caster = facing > 0, caster_of(mesh)
+    hidden = np.where(front, along - slack, np.inf)
+    start = np.where(front[:, None], origins, mesh.vertices + slack * directions)
+    share[caster.cast(start, directions).t < hidden] = 0
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
+    around = np.exp(-((_at(depth, pixels) / (_RIM * max(float(depth.max()), 1.0))) ** 2))
+    return share * share * (3 - 2 * share) * np.where(front, 1.0, around)
+
+
+def _unmixed(inside: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """Pixels that are not mixed with the background: all but the outermost, and the middles of what is thin."""
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
+    middle = depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8))
+    return inside & ((depth > _MIXED) | middle)
+
+
+def _at(image: Shaped[np.ndarray, "h w *c"], pixels: Float[np.ndarray, "n 2"]) -> Shaped[np.ndarray, n * c]:
+    column, row = pixels.astype(np.int64).T.clip(0, np.array(image.shape[1::-1])[:, None] - 1)
+    return image[row, column]
 
 
 def _around_pixels(
@@ -83,7 +104,5 @@ def _around_pixels(
     size = max(1.0, float(np.sqrt(2 * inside.sum() / max(faces, 1))))
     weight = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), size)
     blurred = cv2.GaussianBlur(np.where(inside[..., None], rgb, 0).astype(np.float32), (0, 0), size)
-    column, row = pixels.astype(np.int64).T.clip(0, np.array(inside.shape[::-1])[:, None] - 1)
-    return np.where(
-        weight[row, column, None] > 1e-3, blurred[row, column] / weight[row, column, None].clip(1e-3), rgb[row, column]
-    )
+    share = _at(weight, pixels)[:, None]
+    return np.where(share > 1e-3, _at(blurred, pixels) / share.clip(1e-3), _at(rgb, pixels))

@@ -43,6 +43,15 @@ def surface_colors(
     return np.tile(UNPAINTED, (len(faces), 1))
 
 
+def texel_density(mesh: Mesh) -> Float[np.ndarray, " f"]:
+    """How many texels of its texture each face has for a unit of its area; 0 where there is no texture."""
+    if mesh.uv is None or mesh.texture is None:
+        return np.zeros(len(mesh.faces))
+    corners = mesh.uv[mesh.faces] * mesh.texture.shape[1::-1]
+    (ax, ay), (bx, by) = ((corners[:, at] - corners[:, 0]).T for at in (1, 2))
+    return 0.5 * np.abs(ax * by - ay * bx) / np.maximum(mesh.face_areas, 1e-300)
+
+
 def fill_gutters(image: Shaped[np.ndarray, "h w c"], painted: Bool[np.ndarray, "h w"]) -> Shaped[np.ndarray, "h w c"]:
     """Give every unpainted texel the colour of the nearest painted one, so that no seam shows between charts."""
     if painted.all() or not painted.any():
