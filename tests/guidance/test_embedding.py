@@ -107,6 +107,16 @@ def test_an_interrupted_training_ends_alike(model: Path, photos: Path, tmp_path:
     assert written.name == "_it_" and torch.equal(written.vectors, whole)
 
 
+def test_a_training_of_another_word_or_other_photos_does_not_go_on(model: Path, photos: Path, tmp_path: Path) -> None:
+    asked = settings(model, augment=False)
+    learned(photos, tmp_path / "out", asked, steps=1)
+    with pytest.raises(InputError, match="holds a training with word _it_, and _that_ is asked for"):
+        learned(photos, tmp_path / "out", replace(asked, word="_that_"), steps=2)
+    Image.new("RGB", (64, 64), (250, 250, 250)).save(tmp_path / "other.png")
+    with pytest.raises(InputError, match="out holds a training of other photos: give the same, or another folder"):
+        learned(tmp_path / "other.png", tmp_path / "out", asked, steps=2)
+
+
 @pytest.fixture(scope="module")
 def usual(model: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, torch.Tensor]:
     """The word after two steps, with and without augmentation."""

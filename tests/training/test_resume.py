@@ -9,13 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from tests.training.training_cases import Duel, assert_same_bits, duel_options, final_state
+from tests.training.training_cases import Bowl, Duel, assert_same_bits, duel_options, final_state
 
-from monoform.training import TrainResult, train
+from monoform.errors import InputError
+from monoform.training import TrainOptions, TrainResult, train
+from monoform.training.identity import gist
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,6 +86,35 @@ def test_a_later_end_goes_on_where_a_shorter_training_ended(uninterrupted: Path,
     assert train(Duel(), tmp_path, options=duel_options(steps=7)).finished
     assert train(Duel(), tmp_path, options=duel_options(steps=12)).step == 12
     assert_same_bits(final_state(tmp_path)["model"], final_state(uninterrupted)["model"])
+
+
+class Named(Bowl):
+    """A task that says what it is of."""
+
+    def __init__(self, **what: Any) -> None:
+        super().__init__()
+        self.what = what
+
+    def identity(self) -> dict[str, Any]:
+        return self.what
+
+
+def test_a_training_of_something_else_does_not_go_on(tmp_path: Path) -> None:
+    options = TrainOptions(2, device="cpu")
+    train(Named(word="cat", photo=(0.25, 0.5)), tmp_path, options=options)
+    more = replace(options, steps=3)
+    with pytest.raises(InputError, match="holds a training with word cat, and dog is asked for"):
+        train(Named(word="dog", photo=(0.25, 0.5)), tmp_path, options=more)
+    for photo in ((0.25, 0.75), (0.25,)):
+        with pytest.raises(InputError, match="holds a training of other photo: give the same, or another folder"):
+            train(Named(word="cat", photo=photo), tmp_path, options=more)
+    assert train(Named(word="cat", photo=(0.251, 0.499), later="x"), tmp_path, options=more).step == 3
+
+
+def test_a_picture_is_known_again_in_another_size() -> None:
+    picture = np.random.default_rng(0).random((48, 64, 3)).repeat(2, axis=0).repeat(2, axis=1)
+    assert np.allclose(gist(picture), gist(picture[::2, ::2]), atol=1e-4)
+    assert np.allclose(np.reshape(gist(picture), (4, 4, 3))[1, 2], picture[24:48, 64:96].mean((0, 1)), atol=1e-4)
 
 
 def test_a_finished_training_is_left_as_it_is(uninterrupted: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from .checkpoint import (
 )
 from .ema import Ema
 from .hooks import Hooks
+from .identity import IdentifiedTask, require_same
 from .logger import MetricLogger
 from .optimizer_step import OptimizerStep, PhaseState, prepare_phases
 from .options import Diverged, TrainOptions, TrainResult
@@ -87,6 +88,7 @@ class Training:
         self.seconds = 0.0
         copy_from_first(fabric, self.module.state_dict().values())
         self.ema = _ema(task, options)
+        self.identity = dict(task.identity()) if isinstance(task, IdentifiedTask) else {}
         self._make_folder()
         self._resume()
         fabric.barrier()
@@ -205,7 +207,7 @@ class Training:
                 model=dict(model),
                 ema=None if self.ema is None else self.ema.averages,
                 optimizers={item.phase.name: item.optimizer.state_dict() for item in self.states if item.own},
-                options=self.options.mathematics(self.fabric.world_size),
+                options={**self.options.mathematics(self.fabric.world_size), **self.identity},
                 sums=self.metrics.sums,
                 counts=self.metrics.counts,
                 seconds=self.seconds,
@@ -218,7 +220,7 @@ class Training:
         paths = list_checkpoints(self.out)
         if paths:
             checkpoint = load_checkpoint(paths[-1])
-            _require_same_options(checkpoint.options, self.options.mathematics(self.fabric.world_size), self.out)
+            require_same(checkpoint.options, self.options.mathematics(self.fabric.world_size), self.identity, self.out)
             self._go_on(checkpoint, paths[-1])
         elif isinstance(self.task, StartedTask) and (started := self.task.start()) is not None:
             if started.step >= self.options.steps:
@@ -266,12 +268,3 @@ def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, object]) 
         for name, value in moments.items():
             if isinstance(value, torch.Tensor) and value.ndim and value.shape != parameter.shape:
                 raise ValueError(f"{name} is {tuple(value.shape)} for {tuple(parameter.shape)}")
-
-
-def _require_same_options(found: dict[str, object], asked: dict[str, object], out: Path) -> None:
-    for name, value in asked.items():
-        if found.get(name) != value:
-            raise InputError(
-                f"{out} holds a training with {name} {found.get(name)}, and {value} is asked for: give the same, or "
-                "another folder."
-            )

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from tests.data.capture_cases import orbit_cameras, write_transforms
 
+from monoform.errors import InputError
 from monoform.methods.nerf import HashScene, load_scene
 from monoform.methods.nerf.afterwards import Afterwards
 from monoform.methods.nerf.config import SceneTraining
@@ -62,6 +63,14 @@ def test_a_training_that_goes_on_ends_with_the_same_bits(capture, tmp_path):
     assert result.step == 30 and file.read_bytes() == once
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert {line["step"] for line in lines if line["kind"] == "train"} == {5, 10, 15, 20, 25, 30}
+
+
+def test_a_training_of_other_photos_does_not_go_on(capture, tmp_path):
+    settings = SceneTraining(**TINY)
+    train_scene(capture, tmp_path / "out", options(1), settings)
+    write_transforms(tmp_path, orbit_cameras(8, width=24, height=20), alpha=False)
+    with pytest.raises(InputError, match="out holds a training of other photos: give the same, or another folder"):
+        train_scene(tmp_path, tmp_path / "out", options(2), settings)
 
 
 @pytest.mark.parametrize("accumulate", [1, 3])

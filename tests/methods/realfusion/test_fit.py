@@ -12,6 +12,7 @@ from tests.methods.realfusion.tiny_realfusion import COLOR, ball, options, prior
 
 from monoform import Photo, View
 from monoform.errors import InputError
+from monoform.methods.realfusion.config import RealFusionOptions
 from monoform.methods.realfusion.infer import RealFusion
 from monoform.methods.realfusion.model import RealFusionField
 from monoform.methods.realfusion.network_config import FieldConfig
@@ -61,6 +62,27 @@ def test_an_interrupted_fit_goes_on_with_the_same_bits(tmp_path: Path) -> None:
     )
     there = torch.rand(50, 3) - 0.5
     assert torch.allclose(shown.field.query(there).rgb, again.field.query(there).rgb, atol=2e-3)
+
+
+def test_a_run_of_another_photo_or_of_other_options_is_refused(tmp_path: Path) -> None:
+    asked = options(steps=1, run=str(tmp_path / "fit"))
+
+    def fit(asked: RealFusionOptions, seed: int = 3) -> None:
+        RealFusion(asked, prior=prior()).reconstruct([view()], generator=torch.Generator().manual_seed(seed))
+
+    fit(asked)
+    dark = ball()
+    dark[..., :3] //= 2
+    with pytest.raises(InputError, match="fit holds a training of other photo: give the same, or another folder"):
+        RealFusion(asked, prior=prior()).reconstruct([View(Photo.open(dark))], generator=seeded())
+    with pytest.raises(InputError, match="holds a training with text a ball, and a cube is asked for"):
+        fit(replace(asked, text="a cube"))
+    with pytest.raises(InputError, match=r"holds a training with losses\.image 5, and 7 is asked for"):
+        fit(replace(asked, losses=replace(asked.losses, image="7")))
+    with pytest.raises(InputError, match="holds a training with seed"):
+        fit(asked, seed=4)
+    fit(replace(asked, steps=2, films=3, checkpoint_every=1, prior=f"/elsewhere/{asked.prior}"))
+    assert (tmp_path / "fit" / "checkpoints" / "step-000000002.pt").is_file()
 
 
 def test_photos_that_do_not_serve_are_refused_in_a_sentence() -> None:

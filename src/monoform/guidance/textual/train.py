@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from PIL import Image
@@ -26,6 +27,7 @@ from ...training import (
     run_folder,
     train,
 )
+from ...training.identity import Value, gist
 from ...training.processes import process_count
 from ..clip import USUAL as USUAL_CLIP
 from ..distillation import draw_noise
@@ -170,6 +172,11 @@ class EmbeddingTask:
         return [
             Phase("word", self.module.parameters, self._loss, optimizer=optimizer, schedule=Constant(settings.warmup))
         ]
+
+    def identity(self) -> dict[str, Value]:
+        """The photos and the word."""
+        mean = np.mean([gist(np.asarray(each) / 255.0) for each in self.photos], axis=0)
+        return {"photos": tuple(mean.tolist()), "word": self.settings.word}
 
     def batch(self, step: int, generator: torch.Generator) -> Batch:
         """Pictures, or mean and deviation of their latents; and the tokens of their texts."""

@@ -83,6 +83,10 @@ class RayBank:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def places(self) -> Float[Tensor, "views 3"]:
+        """Where the photos were taken from, in the world."""
+        return self._poses[:, :3, 3]
+
     def draw(self, count: int, generator: torch.Generator) -> RayBatch:
         """Random pixels, with replacement."""
         return self.rays(torch.randint(len(self), (count,), generator=generator))

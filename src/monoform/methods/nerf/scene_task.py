@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...devices import device_of
 from ...metrics import psnr
+from ...training.identity import Value
 from .config import SceneTraining
 from .losses import truth_over
 from .ray_bank import RayBank, RayBatch
@@ -34,6 +35,13 @@ class SceneTask(ABC, Generic[Net]):
     ) -> None:
         self.module: nn.Module = net
         self.net, self.bank, self.held_out, self.settings, self.steps = net, bank, held_out, settings, steps
+
+    def identity(self) -> dict[str, Value]:
+        """The photos: their mean color, and how the places that they were taken from lie to each other."""
+        places = self.bank.places().double()
+        places = (places - places.mean(0)) / places.std(unbiased=False).clamp_min(1e-9)
+        color = self.bank.pixels.sum(0, dtype=torch.int64).double() / (255.0 * len(self.bank))
+        return {"photos": (*color.tolist(), *places.flatten().tolist())}
 
     def batch(self, step: int, generator: torch.Generator) -> RayBatch:
         """Random pixels of random photos; more than a step uses once a hash scene is mostly empty."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 
 from ...memory import Portions
 from ...training import Ema, Phase
+from ...training.identity import Value, gist
 from ...training.phase import Term
 from .cameras import Jitter, angles_of, look_at, on_sphere, rays, upper_box, view_labels
 from .films import channels, orbit_poses
@@ -39,6 +42,11 @@ from .steps import (
 
 OF_VIEWS = ("entropy", "opacity", "orient", "smooth", "smooth_2d")
 """Losses of any view, whoever judges it."""
+FILES = ("prior", "view_prior", "embedding", "depth", "normals")
+"""Options that are known again by the last part of their paths."""
+FREE = {"steps", "start", "run", "weights", "checkpoint_every", "preview_every", "pretrain_check", "offload"}
+FREE |= {"level", "films", "film_size"}
+"""Options that may change when a fit goes on."""
 SHOWN = 64  # pixels of the pictures of a fit's progress
 FEWEST = 16  # rays or points at once
 SMALLER = "lower views.size, network.steps or photo.rays"
@@ -69,6 +77,14 @@ def draw_views(
     return look_at(centers * radius[:, None], mirrored=mirrored, jitter=jitter), fov, labels
 
 
+def _flat(options: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Value]]:
+    for name, value in options.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield before + name, value
+
+
 class FitTask:
     """A field, the photo that it is to show, and who judges it from other sides.
 
@@ -97,6 +113,13 @@ class FitTask:
         options = self.options
         optimizer = optimizer_of(options.optimizer, options.rate, options.weight_decay)
         return [Phase("fit", groups_of(self.field, options), self._loss, optimizer=optimizer)]
+
+    def identity(self) -> dict[str, Value]:
+        """The photo's square, and all options that decide the numbers but the count of steps."""
+        square = torch.cat((self.square.rgb, self.square.alpha[..., None]), dim=-1).cpu().numpy()
+        told = dict(_flat(dataclasses.asdict(self.options)))
+        files = {name: Path(str(told[name])).name for name in FILES if told.get(name)}
+        return {name: value for name, value in (told | files).items() if name not in FREE} | {"photo": gist(square)}
 
     def ema(self) -> Ema | None:
         """Averaged weights, which are what is shown in the end."""
