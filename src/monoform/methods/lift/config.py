@@ -63,6 +63,7 @@ class LiftOptions:
             out random features.
         weights: folder or hub id of the network; empty: the weights that ship with monoform.
         fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
+        mirror: whether a plane that mirrors the object, where one is found, tells the hidden side.
         upright: whether the solid is turned upright by the elevation that the network sees; else the photo's up is up.
     """
 
@@ -71,6 +72,7 @@ class LiftOptions:
     weights: str = ""
     fov: float = 35.0
     upright: bool = True
+    mirror: bool = False
 
     def __post_init__(self) -> None:
         require_ranges(self, "lift's", refine=(0, 2000), seeds=(1, 16), fov=(1, 120))

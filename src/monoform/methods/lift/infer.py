@@ -27,6 +27,7 @@ from .augmented_crops import AugmentedCrops, augmented_crops, predictions
 from .config import LiftConfig, LiftOptions
 from .crop import CropFrame, frame_of
 from .field import FrameSolid, LiftField
+from .mirror import mirrored
 from .model import LiftNet, Surfaces
 from .refine import refine
 
@@ -81,21 +82,29 @@ class Lift(Reconstructor):
             front = crop.cut(torch.from_numpy(photo.filled()).float().permute(2, 0, 1)[None], PAINT)
             crops = augmented_crops(photo, crop, self.net.config.crop_size, self._augmentations(), generator=generator)
             found = [
-                self._reconstruction(surfaces, front, photo, camera, crop, outline, silhouette.parts, loss)
-                for surfaces, loss in self._hypotheses(crops, generator)
+                self._reconstruction(surfaces, front, photo, camera, crop, outline, silhouette.parts, fit)
+                for surfaces, fit in self._hypotheses(crops, generator, camera)
             ]
         return replace(found[0], alternatives=tuple(found[1:]))
 
     def _augmentations(self) -> int:
         return AUGMENTATIONS if self.config.refine else 1
 
-    def _hypotheses(self, crops: AugmentedCrops, generator: torch.Generator) -> list[tuple[Surfaces, float]]:
-        """Predictions and their losses, the best first."""
+    def _hypotheses(
+        self, crops: AugmentedCrops, generator: torch.Generator, camera: Camera
+    ) -> list[tuple[Surfaces, dict[str, float]]]:
+        """Predictions and figures of their fits, the best first."""
         found = []
+        slope = float(crops.crop.half[0] / camera.intrinsics[0, 1, 1])
         for number in range(self.config.seeds):
             predicted = predictions(self.net, crops, dropped=number > 0, generator=generator)
-            found.append(refine(predicted, crops.pixels[:1], self.config.refine))
-        return sorted(found, key=lambda pair: pair[1])
+            certainty: dict[str, float] = {}
+            if self.config.mirror:
+                predicted, sure = mirrored(predicted, crops.pixels[:1], slope)
+                certainty = {"mirror": round(sure, 3)}
+            fitted, loss = refine(predicted, crops.pixels[:1], self.config.refine)
+            found.append((fitted, {"loss": round(loss, 5)} | certainty))
+        return sorted(found, key=lambda pair: pair[1]["loss"])
 
     def _reconstruction(
         self,
@@ -106,7 +115,7 @@ class Lift(Reconstructor):
         crop: Crop,
         outline: Float[Tensor, "1 1 t t"],
         parts: int,
-        loss: float,
+        fit: dict[str, float],
     ) -> Reconstruction:
         elevation = float(surfaces.camera[0, 0]) if self.config.upright else 0.0
         field = place(FrameSolid.of(surfaces, front, outline), camera, crop, elevation)
@@ -118,7 +127,7 @@ class Lift(Reconstructor):
                 self.config,
                 weights={"source": self.config.weights or SHIPPED.title},
                 citation=self.card.citation,
-                fit={"loss": round(loss, 5)},
+                fit=fit,
             ),
             parts=parts,
             texture="continued",

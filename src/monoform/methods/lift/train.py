@@ -219,7 +219,7 @@ class LiftTask:
             parts[name] = depth_loss(found, true, valid)
             parts[f"{name}_slope"] = slope_loss(found, true, valid)
             parts[f"{name}_scale"] = scale_loss(found, true, surfaces.scale[:, index], valid)
-            weights |= {name: 0.5, f"{name}_slope": 1.0, f"{name}_scale": 0.05}
+            weights |= {name: 1.0, f"{name}_slope": 1.0, f"{name}_scale": 0.05}
         parts["color"] = color_loss(surfaces.color, batch["color"], valid)
         if self.net.config.hollows:
             parts["hollow"], weights["hollow"] = hollow_loss(surfaces.hollow, batch["hollow"], valid), 0.5
