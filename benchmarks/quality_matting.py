@@ -1,16 +1,18 @@
-"""How well masks are found without one: the network alone, the network refined, and GrabCut, against true masks.
+"""How well masks are found without one, against true masks: the network alone and refined, GrabCut, others.
 
-    python benchmarks/quality_matting.py PHOTOS [--weights DIR] [--json FILE] [--sheet FILE.png]
-    python benchmarks/quality_matting.py --pack PACK [--count 100]
+    python benchmarks/quality_matting.py PHOTOS... [--weights DIR] [--against DIR] [--json FILE] [--sheet FILE.png]
+    python benchmarks/quality_matting.py --pack PACK [--backgrounds PICTURES] [--count 100]
 
-PHOTOS holds NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png; the table is over those. The sheet shows every
-photo with what the three found in colour and the rest faded. With --pack the pictures are drawn: the validation objects
-of a pack, which the network has not seen, over drawn backgrounds of 240 pixels.
+PHOTOS are folders of NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png; the table is over those. rembg is in it
+where it is installed. The sheet shows every photo with what each found in color and the rest faded. With --pack the
+pictures are made: the validation objects of a pack, which the network has not seen, over drawn backgrounds or
+photographs, of 384 pixels.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import statistics
 import time
@@ -22,9 +24,10 @@ import numpy as np
 from PIL import Image
 
 from monoform.data import PackedObjects, validation_names
-from monoform.matting import grabcut_mask, network_mask, network_probability
+from monoform.matting import grabcut_mask, network_mask, network_probability, rembg_mask
 from monoform.matting.composites import compose
 from monoform.matting.network import WEIGHTS
+from monoform.matting.staging import PhotoBackgrounds
 from monoform.matting.train import PackSource
 from monoform.metrics import mask_iou
 from monoform.scene import Photo
@@ -35,8 +38,10 @@ CELL = 200
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path, nargs="?")
+    parser.add_argument("photos", type=Path, nargs="*")
     parser.add_argument("--pack", type=Path, help="judge drawn pictures of the validation objects of this pack")
+    parser.add_argument("--backgrounds", type=Path, help="photographs behind the drawn pictures")
+    parser.add_argument("--against", help="folder of weights to compare with, alone and refined")
     parser.add_argument("--count", type=int, default=100, help="how many drawn pictures")
     parser.add_argument("--weights", default=str(WEIGHTS), help="folder of other weights")
     parser.add_argument("--json", type=Path, help="write the rows here")
@@ -47,9 +52,16 @@ def main() -> None:
         "refined": lambda rgb: network_mask(rgb, weights=asked.weights),
         "grabcut": grabcut_mask,
     }
-    if (asked.photos is None) == (asked.pack is None):
+    if asked.against:
+        finders["other"] = lambda rgb: network_probability(rgb, weights=asked.against)
+        finders["other ref"] = lambda rgb: network_mask(rgb, weights=asked.against)
+    if importlib.util.find_spec("rembg"):
+        finders["rembg"] = rembg_mask
+    if bool(asked.photos) == (asked.pack is not None):
         parser.error("give a folder of photos, or --pack PACK")
-    pictures = photographs(asked.photos) if asked.pack is None else drawn(asked.pack, asked.count)
+    pictures = (each for folder in asked.photos for each in photographs(folder))
+    if asked.pack is not None:
+        pictures = drawn(asked.pack, asked.count, asked.backgrounds)
     rows, strips = [], []
     for label, rgb, truth in pictures:
         if truth is None and asked.sheet is None:
@@ -81,13 +93,14 @@ def photographs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray | No
         yield path.stem, photo.rgb, truth
 
 
-def drawn(pack: Path, count: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def drawn(pack: Path, count: int, backgrounds: Path | None) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Drawn pictures with an object in them."""
     known = set(validation_names())
     source = PackSource(PackedObjects(pack, [name for name in PackedObjects(pack).names if name in known]))
+    backdrop = None if backgrounds is None else PhotoBackgrounds(backgrounds)
     seed = 555_000
     while count:
-        made = compose(np.random.default_rng(seed), source, size=240)
+        made = compose(np.random.default_rng(seed), source, size=384, backdrop=backdrop)
         seed += 1
         if made.alpha.max() > 0.5:
             count -= 1
@@ -121,6 +134,8 @@ def print_table(rows: list[dict], names: list[str]) -> None:
         return
     for title, of in (("mean", statistics.mean), ("median", statistics.median), ("worst", min)):
         print(title.ljust(24) + "".join(f"{of([row[name] for row in rows]):10.3f}" for name in names))
+    shares = [statistics.mean(row[name] < 0.85 for row in rows) for name in names]
+    print("share below 0.85".ljust(24) + "".join(f"{value:10.3f}" for value in shares))
     seconds = [statistics.median(row[f"{name}_seconds"] for row in rows) for name in names]
     print("median seconds".ljust(24) + "".join(f"{value:10.2f}" for value in seconds))
 
