@@ -3,8 +3,8 @@
     python benchmarks/quality_matting.py PHOTOS... [--weights DIR] [--against DIR] [--json FILE] [--sheet FILE.png]
     python benchmarks/quality_matting.py --pack PACK [--backgrounds PICTURES] [--count 100]
 
-PHOTOS are folders of NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png; the table is over those. rembg is in it
-where it is installed. The sheet shows every photo with what each found in color and the rest faded. With --pack the
+PHOTOS are folders of NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png; the table is over those. rembg is in
+it where it is installed. The sheet shows every photo with what each found in color and the rest faded. With --pack the
 pictures are made: the validation objects of a pack, which the network has not seen, over drawn backgrounds or
 photographs, of 384 pixels.
 """
