@@ -69,7 +69,7 @@ def test_the_lines_are_found():
         "monoform reconstruct a.jpg -o out --faecs 3",
         "monoform reconstruct a.jpg -o out --set thikness=1",
         "monoform train scene --data d -o o --set filme=0",
-        "monoform film --data cars -o car.mp4",
+        "monoform film --data cars",
     ],
 )
 def test_a_wrong_line_would_be_noticed(command):
