@@ -35,7 +35,7 @@ def test_cues_of_known_masks():
 
 def test_what_both_agree_on_is_trusted_and_what_one_denies_is_not():
     mask, probability = seen()
-    assert mask_confidence(mask, probability) > 0.95
+    assert mask_confidence(mask, probability) > 0.9
     half = mask.copy()
     half[:60] = 0
     assert mask_confidence(half, probability) < 0.1
@@ -63,7 +63,7 @@ def test_what_hints_leave_out_does_not_count_against_a_mask():
     both = np.concatenate((probability, probability), axis=1)
     left = np.concatenate((mask, 0 * mask), axis=1)
     assert mask_confidence(left, Hints().chosen(both, left)) < LOW
-    assert mask_confidence(left, Hints(points=((80, 60),)).chosen(both, left)) > 0.9
+    assert mask_confidence(left, Hints(points=((80, 60),)).chosen(both, left)) > 0.8
 
 
 def test_the_result_has_it_or_says_why_not(tmp_path):

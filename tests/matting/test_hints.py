@@ -8,7 +8,7 @@ from tests.command_line import monoform
 from tests.pictures import disc, png
 
 import monoform as package
-from monoform import InputError, Photo
+from monoform import InputError, Photo, matting
 from monoform.jobs.reconstruct import ReconstructOptions, request
 from monoform.matting import Hints, segment
 from monoform.metrics import mask_iou
@@ -113,3 +113,17 @@ def test_the_command_refuses_in_a_sentence(tmp_path, words, said):
     done = monoform("reconstruct", tmp_path / "balls.png", "-o", tmp_path / "out", "--method", "inflate", *words)
     assert done.returncode == 2 and said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_box_that_cuts_the_object_is_said_first(monkeypatch):
+    rgb, _, right = two_balls()
+    right = right.astype(np.float32)
+    monkeypatch.setattr(matting, "network_probability", lambda *_, **__: right)
+    photo = Photo.open(rgb)
+    said = segment(photo, backend="network", hints=Hints(box=(150, 10, 70, 50))).notices[0]
+    assert said.startswith("The object seems to go on beyond the box (left, bottom), where nothing is taken")
+    assert not any(
+        "beyond" in said for said in segment(photo, backend="network", hints=Hints(box=(128, 18, 84, 84))).notices
+    )
+    assert Hints().crossed(right, right) == Hints(box=(0, 0, 240, 120)).crossed(right, right) == ()
+    assert Hints(box=(168, 58, 4, 4)).crossed(right, right) == ()

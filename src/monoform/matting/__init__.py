@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 FOUND = "The mask was found automatically: look at mask.png."
+CROSSED = "The object seems to go on beyond the box ({sides}), where nothing is taken: give a larger box."
 DOUBTED = (
     "The mask is probably wrong (confidence {confidence:.2f}): look at mask.png, and help with --box X,Y,W,H around "
     "the object, --point X,Y on it, --not X,Y beside it, or --mask FILE."
@@ -79,7 +80,9 @@ def segment(photo: Photo, *, backend: str = "auto", device: str = "cpu", hints: 
         return photo.with_mask(mask, backend, (FOUND,))
     confidence = mask_confidence(mask, placed.chosen(seen, mask))
     said = FOUND if confidence >= LOW else DOUBTED.format(confidence=confidence)
-    return photo.with_mask(mask, backend, (said,), unsure=unsure_sides(mask, seen), confidence=confidence)
+    sides = placed.crossed(mask, seen)
+    notices = (CROSSED.format(sides=", ".join(sides)), said) if sides else (said,)
+    return photo.with_mask(mask, backend, notices, unsure=unsure_sides(mask, seen), confidence=confidence)
 
 
 def _first_there(*, hinted: bool) -> str:

@@ -20,6 +20,7 @@ Box = tuple[float, float, float, float]
 AROUND = 0.25  # of the box: how much of the photo around it is looked at, as an example of what is not the object
 DOT = 0.012  # radius of a point, as a share of the shorter side of what is looked at
 OBJECT, DOT_BESIDE, OUTSIDE = 1, -1, -2  # seeds: a point on the object, one beside it, outside the box
+BESIDE, CROSSED = 2, 0.05  # pixels beside the box's sides, and the share of a side along which the object crosses it
 LEFT_OUT = 0.1  # share of another object that may be in the mask
 ALIKE = 10  # steps of 255 from a point's color within which the pixels joined to it first count as it does
 
@@ -158,6 +159,27 @@ class Hints:
         taken = np.bincount(parts[mask > 0.5], minlength=count + 1)
         left = taken < LEFT_OUT * np.bincount(parts.ravel(), minlength=count + 1)
         return np.where((parts > 0) & left[parts], 0, probability)
+
+    def crossed(self, mask: Float[np.ndarray, "h w"], probability: Float[np.ndarray, "h w"]) -> tuple[str, ...]:
+        """Sides of the box that cut the object: the mask reaches them, and beyond them it is probable still."""
+        if self.box is None:
+            return ()
+        left, top, width, height = self.box
+        x0, y0, x1, y1 = (round(each) for each in (left, top, left + width, top + height))
+        lines = {  # of pixels, a little inside and a little outside
+            "left": (np.s_[y0:y1, x0 + BESIDE], np.s_[y0:y1, x0 - 1 - BESIDE], x0 - 1 - BESIDE),
+            "top": (np.s_[y0 + BESIDE, x0:x1], np.s_[y0 - 1 - BESIDE, x0:x1], y0 - 1 - BESIDE),
+            "right": (np.s_[y0:y1, x1 - 1 - BESIDE], np.s_[y0:y1, x1 + BESIDE], mask.shape[1] - 1 - x1 - BESIDE),
+            "bottom": (np.s_[y1 - 1 - BESIDE, x0:x1], np.s_[y1 + BESIDE, x0:x1], mask.shape[0] - 1 - y1 - BESIDE),
+        }
+        if min(x1 - x0, y1 - y0) <= 2 * BESIDE:
+            return ()
+        both = {
+            side: (mask[inner] > 0.5) & (probability[outer] > 0.5)
+            for side, (inner, outer, room) in lines.items()
+            if room >= 0
+        }
+        return tuple(side for side, each in both.items() if each.mean() > CROSSED)
 
 
 def _joined(rgb: np.ndarray, start: tuple[int, int]) -> np.ndarray:
