@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -166,7 +167,7 @@ class Hints:
             return ()
         left, top, width, height = self.box
         x0, y0, x1, y1 = (round(each) for each in (left, top, left + width, top + height))
-        lines = {  # of pixels, a little inside and a little outside
+        lines: dict[str, tuple[Any, Any, int]] = {  # of pixels, a little inside and a little outside
             "left": (np.s_[y0:y1, x0 + BESIDE], np.s_[y0:y1, x0 - 1 - BESIDE], x0 - 1 - BESIDE),
             "top": (np.s_[y0 + BESIDE, x0:x1], np.s_[y0 - 1 - BESIDE, x0:x1], y0 - 1 - BESIDE),
             "right": (np.s_[y0:y1, x1 - 1 - BESIDE], np.s_[y0:y1, x1 + BESIDE], mask.shape[1] - 1 - x1 - BESIDE),
