@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ...errors import InputError
 from ...ranges import require_ranges
 
+STEPS = 2000  # of refinement, at most
+
 
 @dataclass(frozen=True)
 class LiftConfig:
@@ -75,4 +77,4 @@ class LiftOptions:
     mirror: bool = False
 
     def __post_init__(self) -> None:
-        require_ranges(self, "lift's", refine=(0, 2000), seeds=(1, 16), fov=(1, 120))
+        require_ranges(self, "lift's", refine=(0, STEPS), seeds=(1, 16), fov=(1, 120))

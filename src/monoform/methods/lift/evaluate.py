@@ -26,6 +26,7 @@ from ..base import Reconstructor
 from ..registry import create
 from .answers import answers_of
 from .compared import comparison, markdown
+from .config import STEPS
 from .infer import SHIPPED, LiftOptions
 from .scores import MEASURES, SPAR3D, perceptual, scores
 from .truth import prepare_truth
@@ -66,6 +67,7 @@ class LiftEvaluation(EvaluationOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_range("--refine", self.refine, 0, STEPS)
         require_range("--views", self.views, 1, 10_000)
         require_range("--limit", self.limit, 0, 1_000_000_000)
         self.methods()  # refuses before any work
