@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -89,6 +90,16 @@ def test_a_small_network_learns_two_objects(pack):
         optimizer.step()
         losses.append(float(parts["front"] + parts["back"]))
     assert losses[-1] < 0.35 * losses[0]
+
+
+@pytest.mark.parametrize("zoom", [0, 2])
+def test_pictures_show_the_crop_whatever_the_network_takes(pack, zoom):
+    task = LiftTask(LiftNet(replace(TINY, zoom=zoom)).eval(), PackedObjects(pack), LiftTraining(objects=2), steps=100)
+    with torch.no_grad():
+        shown = task.pictures(task.net)["surfaces"]
+    assert shown.shape == (2 * 16, 3 * 16, 3)  # of half a crop of 32 pixels, the seen and the true ones below
+    torch.testing.assert_close(shown[:16, :16], shown[16:, :16])
+    assert shown[:16, :16].std() > 0.01
 
 
 def test_the_command_goes_from_data_to_weights(pack, tmp_path):

@@ -200,8 +200,9 @@ class LiftTask:
         made = self.assemble(packed, None)
         found: Surfaces = to_device(module(made.crops.to(device_of(module))), CPU)
         mask = made.valid[:, None]
+        seen = functional.interpolate(made.crops[:, :3], mask.shape[2:], mode="area")
         rows = [
-            torch.cat((functional.avg_pool2d(made.crops[:, :3], 2), 0.5 - 0.5 * normal * mask, color * mask), dim=3)
+            torch.cat((seen, 0.5 - 0.5 * normal * mask, color * mask), dim=3)
             for normal, color in ((found.normal, found.color), (made.normal, made.color))
         ]
         return {"surfaces": torch.cat(rows, dim=2)[0].permute(1, 2, 0)}
