@@ -63,9 +63,15 @@ def run(words: list[str]) -> int:
         print("\n".join(map(str, files)))
         return 0
     with work("converting the checkpoint"):
-        told = {"method": asked.method, "config": asked.config, "precision": asked.precision, "data": asked.data}
-        told |= {"conf": asked.conf}
-        made = convert(asked.checkpoints, asked.out, **told)
+        made = convert(
+            asked.checkpoints,
+            asked.out,
+            method=asked.method,
+            config=asked.config,
+            precision=asked.precision,
+            data=asked.data,
+            conf=asked.conf,
+        )
     print(f"{made.folder}: {made.tensors} tensors, {made.parameters:,} parameters, {made.size / 1e6:.1f} MB")
     print(f"  use it: {made.use}")
     return 0
