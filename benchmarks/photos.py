@@ -1,6 +1,6 @@
 """Reconstruct a folder of photos; check every result from its files alone; print where the time goes.
 
-    python benchmarks/photos.py PHOTOS --out OUT [--masked] [--workers 2]
+    python benchmarks/photos.py PHOTOS --out OUT [--masked]
 
 PHOTOS holds NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png. With --masked only those are taken, with
 their masks. The IoU of mesh against mask is computed by casting rays from camera.json at mesh.glb, without monoform. Of
@@ -39,7 +39,6 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--masked", action="store_true", help="only photos with a mask, and with that mask")
-    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--method", default=DEFAULT_METHOD)
     parser.add_argument("--refine", type=int, help="steps of refinement, for methods that have it")
     asked = parser.parse_args()
@@ -48,7 +47,7 @@ def main() -> None:
     ]
     overrides = {} if asked.refine is None else {"refine": asked.refine}
     options = ReconstructOptions(method=asked.method, overrides=overrides)
-    outcomes = list(run(items, options, workers=asked.workers, overwrite=True, finish=write_report))
+    outcomes = list(run(items, options, overwrite=True, finish=write_report))
     order = {item.folder.name: number for number, item in enumerate(items)}
     outcomes.sort(key=lambda outcome: order[outcome.name])
     write_summary(asked.out, [outcome.row() for outcome in outcomes])
