@@ -55,6 +55,15 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def meshes(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("meshes")
+    (folder / "things").mkdir()
+    trimesh.creation.icosphere(subdivisions=2).export(folder / "things/ball.obj")
+    trimesh.creation.box((1.0, 0.6, 0.4)).export(folder / "things/box.obj")
+    return folder
+
+
+@pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
     """A tiny network of the object's frame that sees an octahedron in every picture."""
     net = octahedron_net(frame="object", margin=0.0)
@@ -76,6 +85,54 @@ def test_a_data_set_is_measured_and_tables_are_written(data: Path, weights: Path
     assert "another folder" in refused(
         "evaluate", "list", "--data", data, "--weights", weights, "-o", tmp_path / "out", "--points", 400
     )
+
+
+def test_other_views_objects_sizes_and_protocols(meshes: Path, weights: Path, tmp_path: Path) -> None:
+    """Our own pictures and samples of mesh files, seen from all sides, off the middle, mirrored, at another size."""
+    root = tmp_path / "set"
+    words = ("--views", 2, "--size", 48, "--samples", 1, "--split", "test", "--workers", 1)
+    done = run("prepare", "renders", "--data", meshes, "--layout", "shapenet", "-o", root, *words)
+    assert done.returncode == 0 and "2 test" in done.stdout, done.stdout + done.stderr
+    words = ("--points", 400, "--farthest", 40, "--voxels", 32, "--workers", 1)
+    assert run("prepare", "sdf", "--data", meshes, "-o", root, *words).returncode == 0
+    measured = ("evaluate", "list", "--data", root, "--weights", weights, "--points", 500, "--inside-points", 1000)
+    measured += ("--emd-points", 32, "--nodes", 12)
+    done = run(*measured, "-o", tmp_path / "all", "--views", "all", "--variation", "hard", "--image-size", 32)
+    assert done.returncode == 0, done.stderr
+    for row in ("| LIST |", "| DISN |", "| OccNet |", "| visible |", "| occluded |"):
+        assert row in done.stdout
+    summary = json.loads((tmp_path / "all/metrics.json").read_text())
+    assert (summary["objects"], summary["images"]) == (2, 4)
+    folder = tmp_path / "all/things/ball"
+    assert {file.name for file in folder.iterdir()} == {"00_pred.obj", "01_pred.obj", "scores.json"}
+    lines = (tmp_path / "all/things.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["object", "ball_00", "ball_01", "box_00", "box_01", "mean"]
+    assert not lines[0].count("disn_")
+    done = run(
+        *measured,
+        "-o",
+        tmp_path / "one",
+        "--views",
+        "random",
+        "--first",
+        1,
+        "--limit",
+        1,
+        "--flip",
+        "--protocols",
+        "list",
+    )
+    assert done.returncode == 0 and "| DISN |" not in done.stdout, done.stderr
+    assert list(json.loads((tmp_path / "one/metrics.json").read_text())["each"]) == ["things/box"]
+    assert len(list((tmp_path / "one/things/box").glob("0?_pred.obj"))) == 1
+    for words, sentence in (
+        (("--views", "x"), "--views has 'x'"),
+        (("--views", "0-5"), "there is no view 5"),
+        (("--first", 9), "--first is 9; there are 2 objects"),
+        (("--protocols", "other"), "choose of list, disn, occnet, visible"),
+        (("--image-size", 4), "--image-size"),
+    ):
+        assert sentence in refused(*measured, "-o", tmp_path / "none", *words)
 
 
 def test_a_first_stage_is_measured_by_its_cloud(data: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Meshes:
 
 KINDS = {
     "meshes": "mesh files into training data",
-    "renders": "mesh files into posed pictures, SRN, NMR or Pascal3D+ layout",
+    "renders": "mesh files into posed pictures, SRN, NMR, Pascal3D+ or ShapeNet layout",
     "sdf": "mesh files into points with signed distances, LIST's layout",
     "images": "photos of one kind of object into a set of one square size, for generators",
     "photos": "photos of objects, framed as training pictures are",

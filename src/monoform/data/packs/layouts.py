@@ -19,6 +19,7 @@ from ..posed.dvr import SEEN
 from ..posed.srn import SPLITS, Split, bounds_of
 from .layout_files import write_nmr_object, write_srn_object
 from .layout_photos import RADIUS, photo_cameras, photos_of, write_photo_lists, write_photos_object
+from .layout_renderings import renderings_folder, renderings_of, unit_diagonal, write_lists, write_renderings
 from .layout_splits import deal_splits, near_duplicates
 from .layout_views import circle_cameras, lit_pictures, scattered_cameras, spiral_cameras
 
@@ -28,6 +29,7 @@ RENDERS = Kind(
     "rendered data set of monoform",
     INDEX,
     lambda record: () if isinstance(record["splits"], dict) and isinstance(record["left_out"], dict) else None,
+    tolerated=frozenset({"isosurface", "sampled_points", "samples.json"}),  # LIST's samples beside its pictures
 )
 Progress = Callable[[int, int, str], None]
 
@@ -38,8 +40,9 @@ class LayoutOptions:
 
     Attributes:
         layout: "srn" (CATEGORY_train/OBJECT/rgb, pose, intrinsics.txt), "nmr" (CATEGORY/OBJECT/image, mask,
-            cameras.npz and lists) or "p3d" (p3d/p3d_CATEGORY/detections.npy and cameras, photos and test list beside).
-        views: pictures of each object.
+            cameras.npz and lists), "p3d" (p3d/p3d_CATEGORY/detections.npy and cameras, photos and test list beside) or
+            "shapenet" (images/CATEGORY/OBJECT/easy and hard, and lists, as LIST takes them).
+        views: pictures of each object; of shapenet in each of its two sets.
         test_views: pictures of each val and test object; None for the same.
         size: width and height in pixels.
         samples: each pixel is the mean of samples x samples rays.
@@ -49,7 +52,7 @@ class LayoutOptions:
         seed: of all randomness.
     """
 
-    layout: Literal["srn", "nmr", "p3d"] = "srn"
+    layout: Literal["srn", "nmr", "p3d", "shapenet"] = "srn"
     views: int = 50
     test_views: int | None = None
     size: int = 128
@@ -66,8 +69,8 @@ class LayoutOptions:
                 raise InputError(f"{name} is {value}; it must be at least 1.")
         if not 0 <= self.share < 0.5:
             raise InputError(f"share is {self.share}; it must lie between 0 and 0.5.")
-        if self.layout not in ("srn", "nmr", "p3d"):
-            raise InputError(f"There is no layout {self.layout!r}; choose srn, nmr or p3d.")
+        if self.layout not in ("srn", "nmr", "p3d", "shapenet"):
+            raise InputError(f"There is no layout {self.layout!r}; choose srn, nmr, p3d or shapenet.")
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def render_layout(
     workers: int = 2,
     progress: Progress | None = None,
 ) -> Rendered:
-    """Render every source into the folder `out`; `SrnObjects`, `DvrObjects` or `open_category` read it.
+    """Render every source into the folder `out`; `SrnObjects`, `DvrObjects`, `open_category` or `DisnObjects` read it.
 
     Each object's folder appears when it is whole; the same call goes on where it was left. `renders.json` keeps the
     options and each object's credit. The pictures do not depend on the number of workers.
@@ -149,6 +152,11 @@ def _render(
             own = sorted(source.name for source in made if _category(source) == category)
             test = [name for name in own if splits[name] == "test"]
             write_photo_lists(place.folder, category, [name for name in own if name not in test], test)
+    elif options.layout == "shapenet":
+        for category in sorted({_category(source) for source in made}):
+            own = [source.name for source in made if _category(source) == category]
+            dealt = {split: [name for name in own if splits[name] == split] for split in ("train", "test")}
+            write_lists(place.folder, category, dealt)
     place.record(_index(request, options, made, splits, left_out, failed))
     counts = {split: sum(splits[source.name] == split for source in made) for split in SPLITS}
     return Rendered(counts, left_out, failed)
@@ -159,6 +167,7 @@ def render_views_of(source: Source, split: Split, options: LayoutOptions) -> tup
 
     SRN: the cameras stand midway between near and far, the object touches both; scattered for training, on a spiral
     for val and test. NMR: on a circle; the object has radius 0.5. P3D: as photos are taken; it has radius 1.2.
+    ShapeNet: from all around, a set with the object in the middle and one with it off it; its box has the diagonal 1.
 
     Raises:
         InputError: its mesh cannot be used.
@@ -170,6 +179,10 @@ def render_views_of(source: Source, split: Split, options: LayoutOptions) -> tup
     elif options.layout == "p3d":
         mesh = replace(mesh, vertices=mesh.vertices * (2 * RADIUS))
         cameras = photo_cameras(views, options.size, generator=source.generator(options.seed + 2))
+    elif options.layout == "shapenet":
+        mesh = unit_diagonal(mesh)
+        made = renderings_of(mesh, views, options.size, generator=source.generator(options.seed + 2))
+        return (*lit_pictures(mesh, made.cameras, samples=options.samples), made)
     else:
         near, far = bounds_of(_category(source))
         mesh = replace(mesh, vertices=mesh.vertices * (far - near))
@@ -194,7 +207,12 @@ def _render_object(
         return str(error)
     if not (alpha > 0).any():
         return "No pixel of it is seen; its faces may all be of no size."
-    writers = {"srn": write_srn_object, "nmr": write_nmr_object, "p3d": write_photos_object}
+    writers: dict[str, Callable[..., None]] = {
+        "srn": write_srn_object,
+        "nmr": write_nmr_object,
+        "p3d": write_photos_object,
+        "shapenet": write_renderings,
+    }
     writers[options.layout](folders[source.name], images, alpha, cameras)
     return ""
 
@@ -205,7 +223,7 @@ def _splits(sources: Sequence[Source], options: LayoutOptions) -> tuple[dict[str
     with work("comparing shapes, so that nothing like a test object is trained on"):
         near = (lambda _name: []) if options.keep_likes else near_duplicates(sources, seed=options.seed)
         splits, left_out = deal_splits(sources, near, share=options.share, seed=options.seed)
-    if options.layout == "p3d":  # which has no third split
+    if options.layout in ("p3d", "shapenet"):  # which have no third split
         splits = {name: "train" if split == "val" else split for name, split in splits.items()}
     return splits, left_out
 
@@ -218,6 +236,8 @@ def _folder(out: Path, source: Source, split: Split, options: LayoutOptions) -> 
     category = _category(source)
     if options.layout == "p3d":
         return photos_of(out, category, source.name)
+    if options.layout == "shapenet":
+        return renderings_folder(out, category, source.name)
     return out / (f"{category}_{split}" if options.layout == "srn" else category) / source.name
 
 

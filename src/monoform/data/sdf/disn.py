@@ -1,11 +1,13 @@
 """ShapeNet as LIST reads it: renderings with more variation, and shapes of DISN (Xu et al. 2019) sampled by us.
 
-`ROOT/images/CATEGORY/OBJECT/easy/NN.png` (also `image/CATEGORY/...`), RGBA on black; `ROOT/sampled_points/CATEGORY/
-OBJECT/{sampled_points,farthest_pointclouds}.h5`; `ROOT/splits/CATEGORY_{train,test}.lst`, one object a line.
+`ROOT/images/CATEGORY/OBJECT/{easy,hard}/NN.png` (also `image/CATEGORY/...`, as the archives unpack), RGBA on black;
+`ROOT/sampled_points/CATEGORY/OBJECT/{sampled_points,farthest_pointclouds}.h5`; `ROOT/splits/CATEGORY_{train,test}.lst`,
+one object a line.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +20,11 @@ from ...errors import InputError
 from ...inputs import listed as entries
 from ...inputs import read_pixels, read_text
 from .files import CLOUD, SAMPLES, read_cloud, read_near
-from .items import Draw, DrawOptions, ShapeItem, drawn_near
+from .items import Draw, DrawOptions, ShapeItem, drawn_near, resized
+from .renderings import METADATA, Variation, read_cameras
 from .samples import SIGMAS
 
-IMAGES, SAMPLED, LISTS = "images", "sampled_points", "splits"
-VARIATION = "easy"
+IMAGES, SAMPLED, LISTS = ("images", "image"), "sampled_points", "splits"
 CATEGORIES = {
     "02691156": "airplane",
     "02828884": "bench",
@@ -50,12 +52,14 @@ class ListedObject:
         name: as the lists name it.
         pictures: its views, sorted.
         samples: folder of its HDF5 files.
+        place: in its category's list, from 0; missing ones count.
     """
 
     category: str
     name: str
     pictures: tuple[Path, ...]
     samples: Path
+    place: int = 0
 
 
 class DisnObjects:
@@ -68,6 +72,8 @@ class DisnObjects:
         most: objects of a category, from the start of its list; 0 for all.
         sigmas: offsets whose points are read.
         cloud: whether the farthest points are read (and must be there).
+        variation: which set of pictures: easy, or hard, whose objects are moved off the middle.
+        side: to which pictures are brought, in pixels; 0 leaves them as they are.
 
     Attributes:
         missing: what the lists name and the folder lacks, a sentence each.
@@ -85,13 +91,16 @@ class DisnObjects:
         most: int = 0,
         sigmas: tuple[float, ...] = SIGMAS,
         cloud: bool = True,
+        variation: Variation = "easy",
+        side: int = 0,
     ) -> None:
         self.root, self.sigmas, self.cloud = Path(data), sigmas, cloud
+        self.variation, self.side = variation, side
         self.missing: list[str] = []
         self.objects: list[ListedObject] = []
         for category, names in listed(self.root, split, categories).items():
-            for name in names[: most or None]:
-                found = self._found(category, name)
+            for place, name in enumerate(names[: most or None]):
+                found = self._found(category, name, place)
                 if isinstance(found, str):
                     self.missing.append(found)
                 else:
@@ -101,8 +110,8 @@ class DisnObjects:
                 f"None of the {len(self.missing)} objects listed in {self.root} is there: {self.missing[0]}"
             )
 
-    def _found(self, category: str, name: str) -> ListedObject | str:
-        pictures = self.root / IMAGES / category / name / VARIATION
+    def _found(self, category: str, name: str, place: int) -> ListedObject | str:
+        pictures = pictures_of(self.root, category, name) / self.variation
         files = tuple(entries(pictures, (".png",))) if pictures.is_dir() else ()
         if not files:
             return f"{category}/{name} has no picture in {pictures}."
@@ -110,7 +119,7 @@ class DisnObjects:
         for wanted in (SAMPLES, CLOUD) if self.cloud else (SAMPLES,):
             if not (samples / wanted).is_file():
                 return f"{category}/{name} has no {wanted} in {samples}; `monoform prepare sdf` makes it."
-        return ListedObject(category, name, files, samples)
+        return ListedObject(category, name, files, samples, place)
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -129,7 +138,29 @@ class DisnObjects:
         files = self.objects[index].pictures
         if not 0 <= view < len(files):
             raise InputError(f"{self.names[index]} has {len(files)} views; there is no view {view}.")
-        return np.ascontiguousarray(read_pixels(files[view], "RGBA")[..., :3])
+        pixels = np.ascontiguousarray(read_pixels(files[view], "RGBA")[..., :3])
+        return resized(pixels, self.side)
+
+    def eye(self, index: int, view: int) -> tuple[float, ...] | None:
+        """Where the view's camera was, where the diagonal of the object's box is 1; None where no file tells.
+
+        Raises:
+            InputError: the file is damaged, or tells of fewer views.
+        """
+        file = self.objects[index].pictures[view]
+        metadata = file.parent / METADATA
+        if not metadata.is_file() or not file.stem.isdigit():
+            return None
+        cameras = read_cameras(metadata)
+        if int(file.stem) >= len(cameras):
+            raise InputError(f"{metadata} tells of {len(cameras)} views, and {file.name} is there; unpack it again.")
+        return cameras[int(file.stem)].eye
+
+    def first(self, most: int) -> DisnObjects:
+        """The same reader of those that stand among the first `most` of their category's list."""
+        part = copy.copy(self)
+        part.objects = [each for each in self.objects if each.place < most]
+        return part
 
     def item(self, index: int, options: DrawOptions, draw: Draw) -> ShapeItem:
         """A random view, the cloud, and points drawn at each offset.
@@ -147,6 +178,12 @@ class DisnObjects:
         points, sdf = drawn_near(read_near(folder / SAMPLES, self.sigmas), options.counts, draw)
         cloud = read_cloud(folder / CLOUD) if self.cloud else points[:0]
         return ShapeItem(picture, cloud, points, sdf)
+
+
+def pictures_of(root: Path, category: str, name: str) -> Path:
+    """The folder of an object's sets of pictures."""
+    folders = [root / images / category / name for images in IMAGES]
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
 def listed(root: Path, split: str, categories: Sequence[str] | None) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from PIL import Image
 from torch import Tensor
 
 from ...errors import InputError
@@ -89,6 +90,13 @@ def drawing(generator: torch.Generator) -> Draw:
         return torch.randint(rows, (count,), generator=generator).numpy()
 
     return draw
+
+
+def resized(pixels: UInt8[np.ndarray, "h w 3"], side: int) -> UInt8[np.ndarray, "s s 3"]:
+    """A picture as a square of so many pixels, whatever its shape, as Pix3D's are brought to one; 0 leaves it."""
+    if side in (0, pixels.shape[0]) and side in (0, pixels.shape[1]):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR))
 
 
 def as_tensor(picture: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "3 h w"]:

@@ -14,12 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
 from ...errors import InputError
 from ...inputs import read_array, read_json_value
 from .files import SAMPLES, read_near, read_surface
-from .items import Draw, DrawOptions, ShapeItem, drawn_near
+from .items import Draw, DrawOptions, ShapeItem, drawn_near, resized
 from .samples import SIGMAS
 
 SIDE = 224
@@ -53,6 +52,7 @@ class Pix3dObjects:
         split: "train" or "test".
         categories: names; None for all.
         sigmas: offsets whose points are read.
+        side: to which pictures are brought, in pixels.
 
     Attributes:
         missing: what the split names and the folder lacks, a sentence each.
@@ -68,8 +68,9 @@ class Pix3dObjects:
         *,
         categories: Sequence[str] | None = None,
         sigmas: tuple[float, ...] = SIGMAS,
+        side: int = SIDE,
     ) -> None:
-        self.root, self.sigmas = Path(data), sigmas
+        self.root, self.sigmas, self.side = Path(data), sigmas, side
         records = _read_json(self.root / "data" / "pix3d.json", "the official records")
         self.missing: list[str] = []
         self.photos: list[Pix3dPhoto] = []
@@ -114,7 +115,7 @@ class Pix3dObjects:
         """CATEGORY/MODEL/IMAGE of each."""
         return [f"{each.category}/{each.model}/{each.picture.stem}" for each in self.photos]
 
-    def picture(self, index: int) -> UInt8[np.ndarray, "224 224 3"]:
+    def picture(self, index: int) -> UInt8[np.ndarray, "s s 3"]:
         """The photo's crop, brought to a square whatever its shape.
 
         Raises:
@@ -126,7 +127,7 @@ class Pix3dObjects:
             raise InputError(
                 f"{file} is {pixels.dtype} of shape {pixels.shape} and not bytes (h, w, 3); make it again."
             )
-        return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+        return resized(pixels, self.side)
 
     def item(self, index: int, options: DrawOptions, draw: Draw) -> ShapeItem:
         """The photo, 4096 surface points drawn at random, and points drawn at each offset.

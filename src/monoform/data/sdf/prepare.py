@@ -27,7 +27,7 @@ SAMPLED_FOLDER = Kind(
     INDEX,
     lambda record: (MESHES, SAMPLED) if "sigmas" in record else None,
     # ShapeNet's and Pix3D's layouts: samples are put beside pictures.
-    tolerated=frozenset({MESHES, SAMPLED, "images", "splits", "img", "mask", "model", "pix3d.json"}),
+    tolerated=frozenset({MESHES, SAMPLED, "images", "splits", "renders.json", "img", "mask", "model", "pix3d.json"}),
     finished=lambda folder: any((folder / SAMPLED).rglob(CLOUD)),  # written last
 )
 

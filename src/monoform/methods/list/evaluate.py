@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch.nn.functional import avg_pool2d
+import tyro
+from jaxtyping import UInt8
 
 from ...data.sdf.disn import DisnObjects
-from ...data.sdf.items import as_tensor
-from ...data.sdf.pix3d import Pix3dObjects
-from ...devices import device_named, device_of, hosted
+from ...data.sdf.pix3d import SIDE, Pix3dObjects
+from ...data.sdf.renderings import Variation
+from ...devices import device_named, device_of
 from ...errors import InputError
-from ...inputs.several import Words
-from ...inversion.silhouette_pose import MaskFit, orbit_rotations
+from ...inputs.several import Words, view_numbers
 from ...mesh import Mesh, sample_surface
-from ...mesh.sdf_grid import UNSURE, dense_values, estimated_slope, sparse_values, surface_of
-from ...metrics.evaluation import SECONDS, Evaluation, EvaluationOptions, Protocol, evaluate
+from ...metrics.evaluation import Evaluation, EvaluationOptions, Protocol, evaluate
 from ...metrics.table import as_csv
 from ...outputs import atomic_file
 from ...ranges import LARGEST_SEED, require_range
-from ...scene.crop import around
 from ...training.weights import load_pretrained, weights_digest
 from .config import ListConfig
-from .fast import FastDistances
-from .frame import turned_to
 from .infer import SHIPPED
 from .model import CoarseNet, ListNet, build
-from .published_points import published_point_metrics, rescaled_as_published
+from .predictions import Eye, framed, predicted_surface, seen_by
+from .protocols import disn_metrics, occnet_metrics, split_metrics
+from .published_points import published_point_metrics
+from .side_by_side import write_side_by_side
 from .surface_metrics import surface_metrics
 
 TRUTHS = ("isosurface", "mesh")
 SCALED = "isosurf_scaled.obj"
 DROPPED = ("completeness2", "accuracy2")
-FOCAL = 35 / 32  # of ShapeNet's pictures, in their widths
-FINER = 4  # times as many pixels are cut out as the network sees; each of its pixels is the mean of what it covers
-LIKELY = 6  # cameras around the truth that are refined: an outline may look nearly the same from another side
+OTHERS = ("disn_", "occnet_", "visible_", "occluded_")
+PROTOCOLS = ("list", "disn", "occnet", "visible")
 TURNED = (
     "These weights turn shapes towards the camera; the truths are turned likewise, by the camera of the record where "
     "it has one, else by the one from which they have the picture's outline.\n\n"
@@ -52,8 +50,8 @@ TURNED = (
 class ListEvaluation(EvaluationOptions):
     """Reconstruct the test pictures of a data set and measure the surfaces as LIST's release does.
 
-    Writes OUT/CATEGORY/OBJECT/pred.obj, CATEGORY.csv, metrics.json, metrics.md and metrics.csv. Interrupted, the same
-    line goes on.
+    Writes OUT/CATEGORY/OBJECT/pred.obj (NN_pred.obj of several views), CATEGORY.csv, metrics.json, metrics.md,
+    metrics.csv, and protocols.md and protocols.csv, other protocols beside LIST's. Interrupted, the same line goes on.
     """
 
     data: Path
@@ -65,35 +63,59 @@ class ListEvaluation(EvaluationOptions):
     """Of the data set."""
     categories: Words = ()
     """Only these, for instance 03001627 04379243. Default: all."""
-    view: int = 0
-    """View of each object (ShapeNet)."""
+    views: Annotated[Words, tyro.conf.arg(aliases=["--view"])] = ("0",)
+    """Views of each object (ShapeNet): numbers and ranges, as in '0 24-35'; all; or random, one of each object's."""
+    variation: Variation = "easy"
+    """Which of ShapeNet's two sets of pictures: in the hard one objects are moved off the middle."""
+    first: int = 0
+    """Number of the first object that is measured, in their order."""
     limit: int = 0
     """At most so many objects; 0 for all."""
+    image_size: int = 0
+    """Side to which pictures are brought, in pixels; 0 takes the network's own."""
+    flip: bool = False
+    """Take the mean of what the network gives of a picture and of its mirror image."""
     nodes: int = 0
     """Of the grid along an axis; 0 takes those of the network's occupancy grid (128 as published)."""
     dense: bool = False
     """Ask the network at every node instead of coarse to fine."""
     published: bool = False
     """Place vertices as the original does, and leave surfaces open where the box cuts them."""
+    protocols: Words = PROTOCOLS
+    """Whose measures are taken: list, disn, occnet; visible: what the camera sees apart from the rest, where the
+    data tell where it was."""
     points: int = 100_000
     """Drawn on each surface."""
     inside_points: int = 1_000_000
     """In the box, for the IoU."""
     emd_points: int = 1024
-    """Matched one to one for the earth mover's distance; 0 for none."""
+    """Matched one to one for the earth mover's distance, twice as many for DISN's; 0 for none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("view", "limit", "nodes", "emd_points"):
+        for name in ("first", "limit", "nodes", "emd_points"):
             require_range(f"--{name.replace('_', '-')}", getattr(self, name), 0, LARGEST_SEED)
         for name in ("points", "inside_points"):
             require_range(f"--{name.replace('_', '-')}", getattr(self, name), 1, LARGEST_SEED)
+        if self.image_size:
+            require_range("--image-size, where it is not 0 for the network's own,", self.image_size, 16, 2048)
+        for word in self.protocols:
+            if word not in PROTOCOLS:
+                raise InputError(f"--protocols has {word!r}; choose of {', '.join(PROTOCOLS)}.")
+        if self.views not in (("all",), ("random",)):
+            try:
+                chosen = view_numbers(self.views)
+            except InputError as error:
+                raise InputError(f"--views {error}") from error
+            if not chosen or min(chosen) < 0:
+                raise InputError(f"--views is {' '.join(self.views)!r}; give view numbers, all, or random.")
 
 
 class Surfaces(Protocol):
     """The surface of each test picture against the true one, in the frame in which the network gives shapes.
 
-    A first stage is measured by its cloud alone, against as many points of the truth.
+    A first stage is measured by its cloud alone, against as many points of the truth. Several views of an object count
+    as one object, by their mean.
 
     Args:
         net: the network.
@@ -101,7 +123,7 @@ class Surfaces(Protocol):
         weights: SHA-256 of the network's file.
     """
 
-    doing, files = "measuring surfaces", r"pred\.obj"
+    doing, files = "measuring surfaces", r"(\d+_)?pred\.obj"
 
     def __init__(
         self,
@@ -111,7 +133,12 @@ class Surfaces(Protocol):
         weights: str = "",
     ) -> None:
         self.net, self.objects, self.options, self.weights = net, objects, options, weights
-        self.names, self.skipped = objects.names[: options.limit or None], tuple(objects.missing)
+        config = net.config
+        self.config = replace(config, image_size=options.image_size or config.image_size)
+        self.names = objects.names[options.first : options.first + options.limit if options.limit else None]
+        self.skipped = tuple(objects.missing)
+        if not self.names:
+            raise InputError(f"--first is {options.first}; there are {len(objects)} objects.")
 
     @classmethod
     def open(cls, asked: ListEvaluation) -> Surfaces:
@@ -121,114 +148,125 @@ class Surfaces(Protocol):
             InputError: weights or data cannot be used.
         """
         chosen = asked.categories or None
-        objects: DisnObjects | Pix3dObjects
-        if (asked.data / "data" / "pix3d.json").is_file():
-            objects = Pix3dObjects(asked.data, asked.split, categories=chosen)
-        else:
-            objects = DisnObjects(asked.data, asked.split, categories=chosen, cloud=False)
         folder = asked.weights or str(SHIPPED.folder)
-        net, _ = load_pretrained(build, ListConfig, folder, device=device_named(asked.device))
+        net, config = load_pretrained(build, ListConfig, folder, device=device_named(asked.device))
+        objects: DisnObjects | Pix3dObjects
+        # A network that cuts the object out of its picture takes that as it is.
+        side = 0 if config.margin else asked.image_size or config.image_size
+        if (asked.data / "data" / "pix3d.json").is_file():
+            objects = Pix3dObjects(asked.data, asked.split, categories=chosen, side=side or SIDE)
+        else:
+            objects = DisnObjects(
+                asked.data, asked.split, categories=chosen, cloud=False, variation=asked.variation, side=side
+            )
         return cls(net, objects, asked, weights_digest(folder))
 
-    def measure(self, number: int, folder: Path) -> dict[str, float]:
-        """Write the surface, pred.obj, and measure it.
+    def measure(self, number: int, folder: Path) -> dict[str, Any]:
+        """Write the surfaces, pred.obj, and measure them; the means over views, and those of each.
 
         Raises:
-            InputError: the picture or the truth is missing.
+            InputError: a picture or the truth is missing.
         """
-        net, objects, options = self.net, self.objects, self.options
-        if isinstance(objects, DisnObjects):
-            picture, eye = objects.picture(number, options.view), None
-        else:
-            picture, eye = objects.picture(number), objects.photos[number].eye
-        truth = in_frame(net.config, _truth(objects, number), picture, eye)
-        seen = seen_by(net.config, picture)
+        index = self.options.first + number
+        truth, views = _truth(self.objects, index), self._views(index)
+        alone = len(views) == 1 and self.options.views != ("random",)
+        images = []
+        for view in views:
+            name = "pred.obj" if alone else f"{view:02d}_pred.obj"
+            images.append({"view": view, **self._measured(index, view, truth, folder / name)})
+        names = dict.fromkeys(name for image in images for name in image if name != "view")
+        means = {name: float(np.mean([each[name] for each in images if name in each])) for name in names}
+        return means | {"images": images}
+
+    def scores(self, content: Mapping[str, Any]) -> Mapping[str, float]:
+        """LIST's own measures; those of other protocols have a table of their own."""
+        own = {name: value for name, value in content.items() if name != "images" and not name.startswith(OTHERS)}
+        return super().scores(own)
+
+    def _views(self, index: int) -> list[int]:
+        """The views of an object that are measured."""
+        if isinstance(self.objects, Pix3dObjects):
+            return [0]
+        count, words = len(self.objects.objects[index].pictures), self.options.views
+        if words == ("all",):
+            return list(range(count))
+        if words == ("random",):
+            seed = [self.options.seed, zlib.crc32(self.objects.names[index].encode())]
+            return [int(np.random.default_rng(seed).integers(count))]
+        chosen = list(dict.fromkeys(view_numbers(words)))
+        if max(chosen) >= count:
+            raise InputError(f"it has {count} views; there is no view {max(chosen)}.")
+        return chosen
+
+    def _picture(self, index: int, view: int, truth: Mesh) -> tuple[UInt8[np.ndarray, "h w 3"], Eye | None]:
+        """A picture, and where its camera was in the frame of the truth, where that is known."""
+        objects = self.objects
+        if isinstance(objects, Pix3dObjects):
+            return objects.picture(index), objects.photos[index].eye
+        picture = objects.picture(index, view)
+        eye = objects.eye(index, view)
+        diagonal = float(np.linalg.norm(np.ptp(truth.vertices, axis=0)))  # it was 1 where it was rendered
+        return picture, None if eye is None else tuple(diagonal * each for each in eye)
+
+    def _measured(self, index: int, view: int, truth: Mesh, file: Path) -> dict[str, float]:
+        net, options = self.net, self.options
+        picture, eye = self._picture(index, view, truth)
+        truth, eye = framed(self.config, truth, picture, eye)
+        seen = seen_by(self.config, picture)
         if isinstance(net, CoarseNet):
             with torch.no_grad():
                 cloud = net(seen.to(device_of(net)))[0].cpu().numpy().astype(np.float64)
             reference = sample_surface(truth, len(cloud), seed=options.seed)[0]
             found = published_point_metrics(cloud, reference)
         else:
-            mesh = predicted_surface(net, seen, options)
+            how = {name: getattr(options, name) for name in ("nodes", "dense", "published", "flip")}
+            mesh = predicted_surface(net, seen, **how)
             if mesh is not None:
-                mesh.export(folder / "pred.obj")
-            found = surface_metrics(
-                mesh,
-                truth,
-                points=options.points,
-                inside_points=options.inside_points,
-                emd_points=options.emd_points,
-                seed=options.seed,
-            )
+                mesh.export(file)
+            found = self._of_surface(mesh, truth, eye)
         return {name: value for name, value in found.items() if name not in DROPPED}
 
+    def _of_surface(self, mesh: Mesh | None, truth: Mesh, eye: Eye | None) -> dict[str, float]:
+        options, found = self.options, dict[str, float]()
+        if "list" in options.protocols:
+            counts = {name: getattr(options, name) for name in ("points", "inside_points", "emd_points", "seed")}
+            found |= surface_metrics(mesh, truth, **counts)
+        if "disn" in options.protocols:
+            found |= disn_metrics(mesh, truth, emd_points=2 * options.emd_points, seed=options.seed)
+        if "occnet" in options.protocols:
+            found |= occnet_metrics(mesh, truth, points=min(options.points, 100_000), seed=options.seed)
+        if "visible" in options.protocols and eye is not None:
+            found |= split_metrics(mesh, truth, eye, points=min(options.points, 20_000), seed=options.seed)
+        return found
+
     def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str | None:
-        """CATEGORY.csv as the original writes them: one line an object, and their mean."""
+        """CATEGORY.csv as the original writes them: one line a picture, and their mean; the protocols side by side."""
         for category in sorted({name.split("/")[0] for name in contents}):
-            own = {name.split("/", 1)[1]: each for name, each in contents.items() if name.split("/")[0] == category}
-            names = [name for name in dict.fromkeys(name for each in own.values() for name in each) if name != SECONDS]
+            own: dict[str, Mapping[str, float]] = {}
+            for name, each in contents.items():
+                if name.split("/")[0] == category:
+                    own |= _lines(name.split("/", 1)[1], each["images"])
+            names = list(dict.fromkeys(name for each in own.values() for name in each))
             means = [np.mean([each[name] for each in own.values() if name in each]) for name in names]
             rows = [[object_, *(each.get(name, "") for name in names)] for object_, each in own.items()]
             with atomic_file(out / f"{category}.csv") as file:
                 file.write_text(as_csv([["object", *names], *rows, ["mean", *means]]), encoding="utf-8")
-        return TURNED if self.net.config.frame == "upright" else None
+        told = write_side_by_side(out, contents) if isinstance(self.net, ListNet) else ""
+        return (TURNED if self.config.frame == "upright" else "") + told or None
 
 
 EVALUATION = Evaluation("surfaces of test pictures, by category", ListEvaluation, partial(evaluate, Surfaces.open))
 
 
-def seen_by(config: ListConfig, picture: UInt8[np.ndarray, "h w 3"]) -> Float[torch.Tensor, "1 3 s s"]:
-    """A picture as the network was trained on such: as it is, or the square around what is not black."""
-    whole = as_tensor(picture)[None]
-    if not config.margin:
-        return whole
-    crop = around((whole > 0).any(1).float(), margin=max(config.margin, 1.0))
-    return avg_pool2d(crop.cut(whole, FINER * config.image_size), FINER)
-
-
-def in_frame(
-    config: ListConfig, truth: Mesh, picture: UInt8[np.ndarray, "h w 3"], eye: tuple[float, ...] | None
-) -> Mesh:
-    """The true surface in the frame in which the network gives shapes.
-
-    Args:
-        eye: where the camera was, in the truth's own frame; None: from where the truth has the picture's outline.
-    """
-    if config.frame == "object":
-        return truth
-    if eye is None:
-        side = picture.shape[1]
-        lens = np.array([[FOCAL * side, 0, side / 2], [0, FOCAL * side, picture.shape[0] / 2], [0, 0, 1]])
-        fit = MaskFit(truth, picture.max(-1) > 0, lens)
-        likely = sorted(orbit_rotations(), key=fit.overlap)[-LIKELY:]
-        rotation = max((fit.best([each], turn=0.15) for each in likely), key=fit.overlap)
-        eye = tuple((-rotation.T @ fit.place(rotation)).tolist())
-    pose = torch.eye(4, dtype=torch.float64)[None]
-    pose[0, :3, 3] = torch.tensor(eye, dtype=torch.float64)
-    vertices = torch.from_numpy(np.asarray(truth.vertices, np.float64))[None]
-    frame = turned_to(pose, vertices, config.network.half_side)
-    return Mesh(frame.into(vertices)[0].numpy(), truth.faces)
-
-
-def predicted_surface(net: ListNet, seen: Float[torch.Tensor, "1 3 h w"], options: ListEvaluation) -> Mesh | None:
-    """The surface that a picture gives, in the unit box; None where there is none."""
-    network = net.config.network
-    nodes = options.nodes or network.volume_nodes
-    with torch.no_grad():
-        device = device_of(net)
-        distance = hosted(FastDistances(net, net.encode(seen.to(device))), device)
-        if options.dense:
-            grid = dense_values(distance, nodes, half_side=network.half_side)
-        else:
-            first = dense_values(distance, 33, half_side=network.half_side)
-            slope = float(np.clip(1.2 * estimated_slope(first), 1.0, 6.0))
-            grid = sparse_values(distance, nodes, half_side=network.half_side, slope=slope, coarse=UNSURE)
-    if not (grid.values < 0).any() or not (grid.values > 0).any():
-        return None
-    mesh = surface_of(grid, closed=not options.published)
-    if options.published:
-        return Mesh(rescaled_as_published(mesh.vertices, nodes, network.half_side), mesh.faces)
-    return mesh
+def _lines(name: str, images: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """LIST's measures of each picture, by the object's name, with the view behind it where it is not the only one."""
+    named = len(images) > 1
+    return {
+        f"{name}_{image['view']:02d}" if named else name: {
+            key: value for key, value in image.items() if key != "view" and not key.startswith(OTHERS)
+        }
+        for image in images
+    }
 
 
 def _truth(objects: DisnObjects | Pix3dObjects, index: int) -> Mesh:
