@@ -13,12 +13,13 @@ from torch.nn import functional
 
 from monoform import InputError
 from monoform.camera import look_at
+from monoform.methods.lift.batches import _mirrors
 from monoform.methods.lift.config import LiftConfig
 from monoform.methods.lift.field import FrameSolid
 from monoform.methods.lift.hollow import WALL
-from monoform.methods.lift.losses import hollow_loss
+from monoform.methods.lift.losses import NEAR, hollow_loss, surface_loss
 from monoform.methods.lift.model import LiftNet, Surfaces, turned_over, without_hollow
-from monoform.methods.lift.train import LiftTraining, _mirrors, _network
+from monoform.methods.lift.train import LiftTraining, _network
 from monoform.scene.outline import signed_distance
 from monoform.training import save_pretrained
 
@@ -116,7 +117,23 @@ def test_training_starts_from_weights_without_the_further_heads(tmp_path):
     crops = torch.rand(2, 6, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(net(crops).front, known(crops).front)
-    assert net(crops).mirror.shape == (2, 12) and net(crops).hollow.shape == (2, 3, 32, 32)
+        assert net(crops).mirror.shape == (2, 12) and net(crops).hollow.shape == (2, 3, 32, 32)
+
+        small = _network(LiftTraining(start=str(tmp_path / "known"), early=1.0), hollows=False).eval()
+        assert small.config.image_size == 64 and small.places.shape[2:] == (4, 4)
+        torch.testing.assert_close(small(crops).front, known(crops).front)
+
+
+def test_the_surface_that_is_missed_counts_by_its_area_and_no_more_the_farther_it_is():
+    valid = torch.ones(1, 16, 16, dtype=torch.bool)
+    ramp = torch.linspace(-1, 1, 17)[:16].expand(1, 16, 16)  # slope 1 across: the distance is the depth's / sqrt(2)
+    assert float(surface_loss(ramp, ramp, valid)) == 0
+    assert float(surface_loss(ramp + NEAR * math.sqrt(2), ramp, valid)) == pytest.approx(0.5, abs=1e-3)
+    assert 0.85 < float(surface_loss(ramp + 1, ramp, valid)) < float(surface_loss(ramp + 9, ramp, valid)) < 1
+    # Likelier beats the middle: of three places the two alike are nearer to all than what lies between.
+    places = torch.tensor([0.0, 0.0, 1.0])[:, None, None].expand(3, 16, 16)
+    lost = [float(surface_loss(torch.full_like(places, z), places, valid.expand(3, -1, -1))) for z in (0.0, 0.33, 1.0)]
+    assert lost[0] < lost[2] < lost[1]
 
 
 def test_features_of_a_backbone_begin_without_a_say():

@@ -9,6 +9,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 PLAIN = 0.1  # relief, in half sides of the crop, below which an object counts as a plane
 FAR = 1.5  # half sides of the crop; what lies beyond does not count as further
+NEAR = 0.08  # distance from the true surface, in half sides of the crop, that counts half as much as one without end
+STEEPEST = 3.0  # slope of the true surface; steeper ones are steps from one part to another
 
 
 def depth_loss(
@@ -24,6 +26,23 @@ def depth_loss(
     middle = ((true.flatten(1) * counted).sum(1) / pixels)[:, None, None]
     relief = ((true - middle).abs().flatten(1) * counted).sum(1) / pixels
     return _mean_of_objects((found - true).abs() / (PLAIN + relief)[:, None, None], valid)
+
+
+def surface_loss(
+    found: Float[Tensor, "b h w"], true: Float[Tensor, "b h w"], valid: Bool[Tensor, "b h w"]
+) -> Float[Tensor, ""]:
+    """Share of the true surface that is missed, softly: d / (d + NEAR), where d is the distance from its plane.
+
+    What an F-score counts. Where the depth may be one of several it asks for the likeliest, not for their median; each
+    pixel counts as much as it has surface.
+    """
+    true = true.clamp(-FAR, FAR)
+    spacing = 2 / true.shape[-1]
+    down, across = (slope.abs().clamp_max(STEEPEST) for slope in torch.gradient(true, spacing=spacing, dim=(1, 2)))
+    area = (1 + down**2 + across**2).sqrt() * valid
+    distance = (found - true).abs() * valid / area.clamp_min(1)
+    missed = (distance / (distance + NEAR) * area).flatten(1).sum(1)
+    return (missed / area.flatten(1).sum(1).clamp_min(1)).mean()
 
 
 def slope_loss(
