@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from ...data.sdf.items import DrawOptions
+from ...data.sdf.renderings import Variation
 from ...errors import InputError
 from ...ranges import require_range, require_ranges
 from ...renamed import renamed
@@ -13,6 +14,7 @@ from ...training import LoopSettings, TrainOptions
 
 Frame = Literal["object", "upright"]
 Format = Literal["auto", "pack", "shapenet", "pix3d"]
+Flip = Literal["none", "pictures", "both"]
 
 
 @renamed(localiser="localizer")
@@ -231,6 +233,15 @@ class ListTraining(LoopSettings):
         published: losses, optimizer and constant rate of the original, no averaged weights, no clipping.
         recolor: change colours at random.
         categories: names of those that are learned from; none for all (shapenet, pix3d).
+        variation: which set of pictures is learned from: easy, or hard, whose objects are off the middle (shapenet).
+        image_size: side to which pictures are brought, in pixels; 0 takes the configuration's own.
+        flip: which of half of the objects are mirrored: none; pictures alone, as the original does; or both, pictures
+            and shapes, in x (shapenet, pix3d; objects of packs are mirrored always).
+        test_every: epochs from evaluation to evaluation, in place of evaluate_every; an epoch has as many steps as
+            batches fit into the objects; 0 for none.
+        test_objects: that are judged, and whose surfaces are written, at each evaluation; 0 for none.
+        test_list: file with a line "CATEGORY OBJECT VIEW" for each of them; "" spreads them over the test split.
+        snapshots: keep the weights of every evaluation, OUT/snapshots.
     """
 
     config: str = "small"
@@ -247,8 +258,23 @@ class ListTraining(LoopSettings):
     published: bool = False
     recolor: bool = True
     categories: tuple[str, ...] = ()
+    variation: Variation = "easy"
+    image_size: int = 0
+    flip: Flip = "none"
+    test_every: int = 0
+    test_objects: int = 24
+    test_list: str = ""
+    snapshots: bool = False
 
     def __post_init__(self) -> None:
+        if self.image_size:
+            require_range(
+                "LIST's image_size, where it is not 0 for the configuration's own,", self.image_size, 16, 2048
+            )
+        require_ranges(self, "LIST's", test_every=(0, 100_000), test_objects=(0, 10_000))
+        for name, known in (("flip", get_args(Flip)), ("variation", get_args(Variation))):
+            if getattr(self, name) not in known:
+                raise InputError(f"LIST's {name} is {getattr(self, name)!r}; choose one of {', '.join(known)}.")
         for name in ("first_batch", "batch", "points", "cloud"):
             if getattr(self, name) < 1:
                 raise InputError(f"LIST's {name} is {getattr(self, name)}; it must be at least 1.")

@@ -17,6 +17,7 @@ from jaxtyping import UInt8
 from ...data.sdf.disn import DisnObjects
 from ...data.sdf.pix3d import SIDE, Pix3dObjects
 from ...data.sdf.renderings import Variation
+from ...data.sdf.truths import truth_of
 from ...devices import device_named, device_of
 from ...errors import InputError
 from ...inputs.several import Words, view_numbers
@@ -35,8 +36,6 @@ from .published_points import published_point_metrics
 from .side_by_side import write_side_by_side
 from .surface_metrics import surface_metrics
 
-TRUTHS = ("isosurface", "mesh")
-SCALED = "isosurf_scaled.obj"
 DROPPED = ("completeness2", "accuracy2")
 OTHERS = ("disn_", "occnet_", "visible_", "occluded_")
 PROTOCOLS = ("list", "disn", "occnet", "visible")
@@ -168,7 +167,7 @@ class Surfaces(Protocol):
             InputError: a picture or the truth is missing.
         """
         index = self.options.first + number
-        truth, views = _truth(self.objects, index), self._views(index)
+        truth, views = truth_of(self.objects, index), self._views(index)
         alone = len(views) == 1 and self.options.views != ("random",)
         images = []
         for view in views:
@@ -267,17 +266,3 @@ def _lines(name: str, images: list[dict[str, float]]) -> dict[str, dict[str, flo
         }
         for image in images
     }
-
-
-def _truth(objects: DisnObjects | Pix3dObjects, index: int) -> Mesh:
-    if isinstance(objects, DisnObjects):
-        each = objects.objects[index]
-        root, place = objects.root, Path(each.category) / each.name
-    else:
-        photo = objects.photos[index]
-        root, place = objects.root / "data", Path(photo.category) / photo.model
-    for folder in TRUTHS:
-        file = root / folder / place / SCALED
-        if file.is_file():
-            return Mesh.load(file)
-    raise InputError(f"There is no {SCALED} in {root / TRUTHS[0] / place}; `monoform prepare sdf` makes it.")

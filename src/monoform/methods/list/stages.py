@@ -31,7 +31,7 @@ LEVELS = tuple(round(0.01 * number, 2) for number in range(-20, 51))  # of scale
 PICTURE = 64  # pixels of the side of what is shown while it trains
 Net = TypeVar("Net", bound=nn.Module)
 Batches = Callable[[int, torch.Generator], dict[str, Tensor]]
-Validate = Callable[[nn.Module], dict[str, float]]
+Validate = Callable[[nn.Module, int], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class _StageTask(Generic[Net]):
     Args:
         module: the network.
         batches: (step, generator) -> what a step learns from.
-        validate: figures of the evaluation.
+        validate: (module, step) -> figures of the evaluation.
     """
 
     def __init__(self, module: Net, batches: Batches, options: StageOptions, validate: Validate | None = None) -> None:
@@ -89,8 +89,7 @@ class _StageTask(Generic[Net]):
 
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
         """Figures of objects that were held out."""
-        del step
-        return {} if self.validate is None else self.validate(module)
+        return {} if self.validate is None else self.validate(module, step)
 
 
 class CoarseTask(_StageTask[CoarseNet]):
