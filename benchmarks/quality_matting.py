@@ -1,12 +1,14 @@
 """How well masks are found without one, against true masks: the network alone and refined, GrabCut, others.
 
     python benchmarks/quality_matting.py PHOTOS... [--weights DIR] [--against DIR] [--json FILE] [--sheet FILE.png]
+    python benchmarks/quality_matting.py PHOTOS... --hints
     python benchmarks/quality_matting.py --pack PACK [--backgrounds PICTURES] [--count 100]
 
 PHOTOS are folders of NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png; the table is over those. rembg is in
 it where it is installed. The sheet shows every photo with what each found in color and the rest faded. With --pack the
 pictures are made: the validation objects of a pack, which the network has not seen, over drawn backgrounds or
-photographs, of 384 pixels.
+photographs, of 384 pixels. With --hints the table tells what help gains: the box of the true mask, a point in its
+thickest place, both, and a box of half that size, well inside the object, judged within itself.
 """
 
 from __future__ import annotations
@@ -24,13 +26,14 @@ import numpy as np
 from PIL import Image
 
 from monoform.data import PackedObjects, validation_names
-from monoform.matting import grabcut_mask, network_mask, network_probability, rembg_mask
+from monoform.matting import Hints, grabcut_mask, network_mask, network_probability, rembg_mask
 from monoform.matting.composites import compose
 from monoform.matting.network import WEIGHTS
 from monoform.matting.staging import PhotoBackgrounds
 from monoform.matting.train import PackSource
 from monoform.metrics import mask_iou
 from monoform.scene import Photo
+from monoform.scene.silhouette import mask_box
 
 Finder = Callable[[np.ndarray], np.ndarray]
 CELL = 200
@@ -41,6 +44,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path, nargs="*")
     parser.add_argument("--pack", type=Path, help="judge drawn pictures of the validation objects of this pack")
     parser.add_argument("--backgrounds", type=Path, help="photographs behind the drawn pictures")
+    parser.add_argument("--hints", action="store_true", help="what a box and a point gain")
     parser.add_argument("--against", help="folder of weights to compare with, alone and refined")
     parser.add_argument("--count", type=int, default=100, help="how many drawn pictures")
     parser.add_argument("--weights", default=str(WEIGHTS), help="folder of other weights")
@@ -62,6 +66,14 @@ def main() -> None:
     pictures = (each for folder in asked.photos for each in photographs(folder))
     if asked.pack is not None:
         pictures = drawn(asked.pack, asked.count, asked.backgrounds)
+    if asked.hints:
+        helped = [
+            {"name": label} | with_hints(rgb, truth, asked.weights)
+            for label, rgb, truth in pictures
+            if truth is not None
+        ]
+        print_table(helped, [name for name in (helped[0] if helped else {}) if name != "name"])
+        return
     rows, strips = [], []
     for label, rgb, truth in pictures:
         if truth is None and asked.sheet is None:
@@ -83,6 +95,29 @@ def main() -> None:
         strips += [np.ones_like(strips[0])] * (2 * half - len(strips))
         sheet = np.concatenate([np.concatenate(strips[:half]), np.concatenate(strips[half:])], axis=1)
         Image.fromarray(np.round(sheet * 255).astype(np.uint8)).save(asked.sheet)
+
+
+def with_hints(rgb: np.ndarray, truth: np.ndarray, weights: str) -> dict[str, float]:
+    """IoU without help and with hints that are made of the true mask."""
+    x0, y0, x1, y1 = mask_box(truth)
+    depth = cv2.distanceTransform(truth.astype(np.uint8), cv2.DIST_L2, 5)
+    row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+    point = (float(column) + 0.5, float(row) + 0.5)
+    whole = (x0, y0, x1 - x0, y1 - y0)
+    small = (x0 + (x1 - x0) // 4, y0 + (y1 - y0) // 4, (x1 - x0) // 2, (y1 - y0) // 2)
+    within = np.zeros_like(truth)
+    within[small[1] : small[1] + small[3], small[0] : small[0] + small[2]] = True
+    asked = {
+        "none": (Hints(), truth),
+        "box": (Hints(box=whole), truth),
+        "point": (Hints(points=(point,)), truth),
+        "both": (Hints(box=whole, points=(point,)), truth),
+        "inside": (Hints(box=small), truth & within),
+    }
+    return {
+        name: mask_iou(network_mask(rgb, weights=weights, hints=hints) > 0.5, true)
+        for name, (hints, true) in asked.items()
+    }
 
 
 def photographs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
@@ -136,6 +171,8 @@ def print_table(rows: list[dict], names: list[str]) -> None:
         print(title.ljust(24) + "".join(f"{of([row[name] for row in rows]):10.3f}" for name in names))
     shares = [statistics.mean(row[name] < 0.85 for row in rows) for name in names]
     print("share below 0.85".ljust(24) + "".join(f"{value:10.3f}" for value in shares))
+    if f"{names[0]}_seconds" not in rows[0]:
+        return
     seconds = [statistics.median(row[f"{name}_seconds"] for row in rows) for name in names]
     print("median seconds".ljust(24) + "".join(f"{value:10.2f}" for value in seconds))
 

@@ -22,7 +22,7 @@ from monoform.matting import network_mask, network_probability, segment, unsure_
 from monoform.matting.composites import batch
 from monoform.matting.lite import LiteMattingConfig, LiteMattingNet
 from monoform.matting.network import WEIGHTS, Letterbox, MattingConfig, MattingNet, has_weights
-from monoform.matting.train import MattingTask, MattingTraining, mask_loss, overlap
+from monoform.matting.train import MattingTask, MattingTraining, begun, mask_loss, overlap
 from monoform.metrics import mask_iou
 from monoform.training import TrainOptions, save_pretrained, train
 
@@ -120,6 +120,23 @@ def test_a_tiny_network_learns_one_batch_and_trains_alike_twice(tmp_path):
         weights.append(net.state_dict())
     assert result.metrics["matting/iou"] > 0.9
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.parametrize(
+    "net", [MattingNet(TINY), LiteMattingNet(LiteMattingConfig(image_size=64))], ids=lambda net: type(net).__name__
+)
+def test_a_training_goes_on_with_weights_of_either_network(tmp_path, net):
+    save_pretrained(net, net.config, tmp_path, card="# a card", exact=True)
+    known, module = net.state_dict(), begun(MattingTraining(start=str(tmp_path)))
+    assert type(module) is type(net) and module.config == net.config
+    assert all(torch.equal(known[name], value) for name, value in module.state_dict().items())
+    learning = {name for name, each in module.named_parameters() if each.requires_grad}
+    assert learning == {name for name, each in net.named_parameters() if each.requires_grad} != set()
+
+
+def test_a_training_does_not_go_on_with_weights_that_are_not_there(tmp_path):
+    with pytest.raises(InputError, match="weights"):
+        begun(MattingTraining(start=str(tmp_path / "none")))
 
 
 def test_evaluation_is_the_same_each_time_and_of_the_held_out_objects(tmp_path):

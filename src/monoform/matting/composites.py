@@ -14,13 +14,17 @@ from torch import Tensor
 from ..scene.silhouette import mask_box
 from .backgrounds import Picture, background, color, noise
 from .network import Letterbox
+from .parts import pierced, repainted, with_frame
 from .staging import dressed, lit, sunk, with_blades, with_hand, with_thin_part
 
 Generator = np.random.Generator
 Source = Callable[[Generator], UInt8[np.ndarray, "h w 4"]]
 Backdrop = Callable[[Generator, int, int], tuple[Picture, bool]]
+Finish = Callable[[Generator, UInt8[np.ndarray, "h w 4"]], UInt8[np.ndarray, "h w 4"]]
 EMPTY = 0.03  # share of pictures without any object: a photo of a wall has an empty mask
 DRESSED = 0.2  # share of objects that wear a photograph
+PARTED = 0.2  # share of objects with parts in colors of their own
+PIERCED = 0.08  # share of objects with openings
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,13 @@ def compose(
         return Composite(photographed(rng, picture) if camera else picture, np.zeros((height, width), np.float32))
     if rng.random() < 0.3:
         picture = _with_bystanders(rng, picture, source)
-    cutout = _object(rng, source if backdrop is None else _lit_source(source, picture, backdrop), picture)
+    if backdrop is not None and rng.random() < 0.15:
+        picture = _with_large_bystander(rng, picture, source)
+    cutout = _object(rng, source, picture, _finish(picture, backdrop))
     if backdrop is not None and rng.random() < 0.25:
         cutout = Cutout(*with_thin_part(rng, cutout.covered, cutout.alpha))
+    if backdrop is not None and rng.random() < 0.12:
+        cutout = Cutout(*with_frame(rng, cutout.covered, cutout.alpha))
     if backdrop is not None and rng.random() < 0.15:
         picture = _with_support(rng, picture, source, cutout.alpha)
     if rng.random() < (0.8 if grounded else 0.15):
@@ -88,14 +96,21 @@ def compose(
     return Composite(photographed(rng, rgb) if camera else rgb, alpha)
 
 
-def _lit_source(source: Source, picture: Picture, backdrop: Backdrop) -> Source:
-    def dressed_and_lit(rng: Generator) -> np.ndarray:
-        rgba = source(rng)
+def _finish(picture: Picture, backdrop: Backdrop | None) -> Finish:
+    """What a painted object goes through before it is laid over a photograph, so that it fits in there."""
+
+    def finished(rng: Generator, rgba: np.ndarray) -> np.ndarray:
+        if backdrop is None:
+            return rgba
         if rng.random() < DRESSED:
             rgba = dressed(rng, rgba, backdrop(rng, rgba.shape[1], rgba.shape[0])[0])
+        if rng.random() < PARTED:
+            rgba = repainted(rng, rgba, picture)
+        if rng.random() < PIERCED:
+            rgba = pierced(rng, rgba)
         return lit(rng, rgba, picture)
 
-    return dressed_and_lit
+    return finished
 
 
 def batch(
@@ -143,9 +158,9 @@ def _shape(rng: Generator, size: int) -> tuple[int, int]:
     return (size, short) if rng.random() < 0.5 else (short, size)
 
 
-def _object(rng: Generator, source: Source, picture: Picture) -> Cutout:
+def _object(rng: Generator, source: Source, picture: Picture, finish: Finish) -> Cutout:
     """The photo's object, painted anew and placed: mostly central; sometimes two touching, or cut by the border."""
-    rgba = _painted(rng, source(rng), picture)
+    rgba = finish(rng, _painted(rng, source(rng), picture))
     height, width = picture.shape[:2]
     x0, y0, x1, y1 = _box(rgba[..., 3])
     cut = rng.random() < 0.12
@@ -158,7 +173,7 @@ def _object(rng: Generator, source: Source, picture: Picture) -> Cutout:
     turn = float(rng.normal(0, 0.08)) if rng.random() < 0.85 else float(rng.uniform(-np.pi, np.pi))
     cutout = placed(rgba, width, height, center=(middle[0], middle[1]), scale=scale, turn=turn)
     if rng.random() < 0.1:
-        other = _painted(rng, source(rng), picture)
+        other = finish(rng, _painted(rng, source(rng), picture))
         position = middle + rng.uniform(-0.45, 0.45, 2) * scale * np.array([x1 - x0, y1 - y0])
         size = scale * float(rng.uniform(0.4, 1))
         second = placed(other, width, height, center=(position[0], position[1]), scale=size, turn=0.0)
@@ -202,6 +217,17 @@ def _with_bystanders(rng: Generator, picture: Picture, source: Source) -> Pictur
         around = placed(rgba, width, height, center=(x, y), scale=scale, turn=0.0).over(around)
     sigma = float(rng.choice((0, 0.6, 1.5, 4)))
     return cv2.GaussianBlur(around, (0, 0), sigma) if sigma else around
+
+
+def _with_large_bystander(rng: Generator, picture: Picture, source: Source) -> Picture:
+    """A thing behind that is as large as the object and out of focus, often half hidden by it: background."""
+    height, width = picture.shape[:2]
+    rgba = _painted(rng, source(rng), picture)
+    x0, y0, x1, y1 = _box(rgba[..., 3])
+    scale = float(rng.uniform(0.35, 0.9)) * min(width, height) / max(x1 - x0, y1 - y0)
+    center = float(rng.uniform(0, width)), float(rng.uniform(0, 0.7 * height))
+    around = placed(rgba, width, height, center=center, scale=scale, turn=0.0).over(picture)
+    return cv2.GaussianBlur(around, (0, 0), max(width, height) / 320 * float(rng.uniform(1.5, 6)))
 
 
 def _with_support(rng: Generator, picture: Picture, source: Source, alpha: np.ndarray) -> Picture:

@@ -30,9 +30,10 @@ from ..training import (
     train,
 )
 from ..training.card import SCANS, weights_card
+from ..training.weights import architecture_of, load_pretrained
 from .composites import Backdrop, Source, batch
-from .lite import LiteMattingNet
-from .network import MattingNet
+from .lite import LiteMattingConfig, LiteMattingNet
+from .network import MattingConfig, MattingNet
 from .staging import PhotoBackgrounds
 
 BACKBONE_RATE = 0.3  # of the rate of what is new
@@ -50,6 +51,7 @@ class MattingTraining(LoopSettings):
         validation_images: pictures of an evaluation.
         backbone: file of ImageNet weights of EfficientNet-Lite0, from which the larger network is then fine-tuned; ""
             for the small network.
+        start: folder of weights that are trained on; "" to begin anew.
         backgrounds: folder of photographs that objects are laid over; "" for drawn backgrounds.
         edges: how much more a pixel counts in the cross entropy that lies near an outline.
     """
@@ -59,6 +61,7 @@ class MattingTraining(LoopSettings):
     warmup: int = 100
     validation_images: int = 128
     backbone: str = ""
+    start: str = ""
     backgrounds: str = ""
     edges: float = 0.0
 
@@ -203,13 +206,23 @@ def train_matting(
     validation_images = [name for name in PackedObjects(data).names if name in known]
     held_out = PackSource(PackedObjects(data, validation_images)) if validation_images else None
     torch.manual_seed(options.seed)
-    module: MattingNet | LiteMattingNet = MattingNet()
-    if sizes.backbone:
-        module = LiteMattingNet()
-        load_imagenet(module.backbone, sizes.backbone)
+    module = begun(sizes)
     result = train(MattingTask(module, PackSource(packed), sizes, held_out, steps=options.steps), out, options=options)
-    publish(module, module.config, result, Path(out) / "weights", card=_card(packed, sizes, result))
+    publish(module, module.config, result, Path(out) / "weights", card=_card(packed, module, sizes, result))
     return result
+
+
+def begun(sizes: MattingTraining) -> MattingNet | LiteMattingNet:
+    """The network before its training, with what is known already."""
+    if sizes.start and architecture_of(sizes.start) == LiteMattingNet.__name__:
+        return load_pretrained(LiteMattingNet, LiteMattingConfig, sizes.start)[0]
+    if sizes.start:
+        return load_pretrained(MattingNet, MattingConfig, sizes.start)[0]
+    if not sizes.backbone:
+        return MattingNet()
+    module = LiteMattingNet()
+    load_imagenet(module.backbone, sizes.backbone)
+    return module
 
 
 TRAINING = Training(
@@ -221,10 +234,14 @@ TRAINING = Training(
 )
 
 
-def _card(packed: PackedObjects, sizes: MattingTraining, result: TrainResult) -> str:
+def _card(
+    packed: PackedObjects, module: MattingNet | LiteMattingNet, sizes: MattingTraining, result: TrainResult
+) -> str:
     columns = ("evaluate/iou", "evaluate/absolute", "matting/iou", "matting/entropy", "matting/dice")
     behind = "photographs and drawn backgrounds" if sizes.backgrounds else "drawn backgrounds"
-    network = "a decoder over EfficientNet-Lite0" if sizes.backbone else "a small U-shaped network"
+    lite = isinstance(module, LiteMattingNet)
+    network = "a decoder over EfficientNet-Lite0" if lite else "a small U-shaped network"
+    before = f", on weights that were there ({Path(sizes.start).name})" if sizes.start else ""
     scans = SCANS.replace("No photo was used", "No photo with a true mask was used") if sizes.backgrounds else SCANS
     notice = (
         " The backbone was fine-tuned from ImageNet weights of EfficientNet-Lite0 (Google, Apache-2.0, converted by ML "
@@ -234,9 +251,9 @@ def _card(packed: PackedObjects, sizes: MattingTraining, result: TrainResult) ->
         "matting",
         f"The mask of the object in a photo, by monoform's own network, {network}.",
         data=f"{packed.sentence()}, rendered by monoform and laid over {behind}. {scans}",
-        license=f"Apache-2.0.{notice if sizes.backbone else ''}",
-        training=f"{result.step} steps of {sizes.pictures} pictures. Of the figures, evaluate is of validation meshes "
-        f"over {behind}, iou of the network alone, absolute the mean error of the probability.",
+        license=f"Apache-2.0.{notice if lite else ''}",
+        training=f"{result.step} steps of {sizes.pictures} pictures{before}. Of the figures, evaluate is of validation "
+        f"meshes over {behind}, iou of the network alone, absolute the mean error of the probability.",
         fails="several objects of which one is meant, objects that fill the frame or lie at its edge, thin parts such "
         "as wires and stems, glass and mirrors, hair and fur, an object of the colours of what it stands on; a strong "
         "shadow or the plate under the food may be taken for the object.",
