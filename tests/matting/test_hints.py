@@ -52,6 +52,27 @@ def test_nothing_is_taken_outside_a_box(backend):
     assert not mask.any()
 
 
+@pytest.mark.parametrize("box", [(150.0, 40.0, 40.0, 40.0), (142.0, 44.0, 36.0, 36.0)])
+def test_a_box_well_inside_an_object_is_filled_by_it(box):
+    photo = segment(Photo.open(two_balls()[0]), backend="network", hints=Hints(box=box))
+    left, top, width, height = (round(each) for each in box)
+    within = np.zeros((120, 240), bool)
+    within[top : top + height, left : left + width] = True
+    assert photo.mask is not None and mask_iou(photo.mask > 0.5, within) > 0.95
+    assert "beyond the box (left, top, right, bottom)" in photo.notices[0]
+
+
+def test_what_surrounds_a_box():
+    probability = two_balls()[2].astype(np.float32)
+    assert Hints(box=(150, 40, 40, 40)).surrounded(probability)
+    assert not Hints(box=(128, 18, 84, 84)).surrounded(probability)  # around the ball
+    assert not Hints(box=(90, 20, 80, 80)).surrounded(probability)  # half of it
+    assert not Hints(points=(RIGHT,)).surrounded(probability)
+    assert not Hints(box=(0, 0, 240, 120)).surrounded(np.ones_like(probability))  # nothing lies beyond
+    clipped = Hints(box=(150, 40, 40, 40)).clipped(probability)
+    assert clipped.sum() == 1600 and clipped[40:80, 150:190].all()
+
+
 def test_a_point_is_kept_in_the_size_of_the_original():
     rgb, _, right = two_balls()
     photo = Photo.open(rgb, working_side=120)

@@ -22,6 +22,7 @@ AROUND = 0.25  # of the box: how much of the photo around it is looked at, as an
 DOT = 0.012  # radius of a point, as a share of the shorter side of what is looked at
 OBJECT, DOT_BESIDE, OUTSIDE = 1, -1, -2  # seeds: a point on the object, one beside it, outside the box
 BESIDE, CROSSED = 2, 0.05  # pixels beside the box's sides, and the share of a side along which the object crosses it
+SURROUNDED = 0.3  # share of the box's outline beyond which the object goes on where the box lies inside it
 LEFT_OUT = 0.1  # share of another object that may be in the mask
 ALIKE = 10  # steps of 255 from a point's color within which the pixels joined to it first count as it does
 
@@ -153,9 +154,10 @@ class Hints:
         return labels
 
     def chosen(self, probability: Float[np.ndarray, "h w"], mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-        """The probability of being an object without the objects that a mask, found with these hints, leaves out."""
+        """The probability of being an object without what a mask, found with these hints, leaves out."""
         if not self:
             return probability
+        probability = self.clipped(probability)
         parts, count = ndimage.label(probability > 0.5)
         taken = np.bincount(parts[mask > 0.5], minlength=count + 1)
         left = taken < LEFT_OUT * np.bincount(parts.ravel(), minlength=count + 1)
@@ -163,24 +165,42 @@ class Hints:
 
     def crossed(self, mask: Float[np.ndarray, "h w"], probability: Float[np.ndarray, "h w"]) -> tuple[str, ...]:
         """Sides of the box that cut the object: the mask reaches them, and beyond them it is probable still."""
-        if self.box is None:
-            return ()
-        left, top, width, height = self.box
-        x0, y0, x1, y1 = (round(each) for each in (left, top, left + width, top + height))
-        lines: dict[str, tuple[Any, Any, int]] = {  # of pixels, a little inside and a little outside
-            "left": (np.s_[y0:y1, x0 + BESIDE], np.s_[y0:y1, x0 - 1 - BESIDE], x0 - 1 - BESIDE),
-            "top": (np.s_[y0 + BESIDE, x0:x1], np.s_[y0 - 1 - BESIDE, x0:x1], y0 - 1 - BESIDE),
-            "right": (np.s_[y0:y1, x1 - 1 - BESIDE], np.s_[y0:y1, x1 + BESIDE], mask.shape[1] - 1 - x1 - BESIDE),
-            "bottom": (np.s_[y1 - 1 - BESIDE, x0:x1], np.s_[y1 + BESIDE, x0:x1], mask.shape[0] - 1 - y1 - BESIDE),
-        }
-        if min(x1 - x0, y1 - y0) <= 2 * BESIDE:
-            return ()
         both = {
             side: (mask[inner] > 0.5) & (probability[outer] > 0.5)
-            for side, (inner, outer, room) in lines.items()
-            if room >= 0
+            for side, (inner, outer) in self._beside(mask.shape).items()
         }
         return tuple(side for side, each in both.items() if each.mean() > CROSSED)
+
+    def surrounded(self, probability: Float[np.ndarray, "h w"]) -> bool:
+        """Whether the box lies well inside what is probable, which goes on all around it."""
+        beyond = [probability[outer] > 0.5 for _, outer in self._beside(probability.shape).values()]
+        return bool(beyond) and float(np.concatenate(beyond).mean()) > SURROUNDED
+
+    def clipped(self, values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+        """The values inside the box, 0 outside; all of them without a box."""
+        if self.box is None:
+            return values
+        left, top, width, height = self.box
+        at = np.s_[math.floor(top) : math.ceil(top + height), math.floor(left) : math.ceil(left + width)]
+        inside = np.zeros_like(values)
+        inside[at] = values[at]
+        return inside
+
+    def _beside(self, shape: tuple[int, ...]) -> dict[str, tuple[Any, Any]]:
+        """Of each side of the box the pixels a little inside and a little outside, where the photo has such."""
+        if self.box is None:
+            return {}
+        left, top, width, height = self.box
+        x0, y0, x1, y1 = (round(each) for each in (left, top, left + width, top + height))
+        if min(x1 - x0, y1 - y0) <= 2 * BESIDE:
+            return {}
+        lines: dict[str, tuple[Any, Any, int]] = {
+            "left": (np.s_[y0:y1, x0 + BESIDE], np.s_[y0:y1, x0 - 1 - BESIDE], x0 - 1 - BESIDE),
+            "top": (np.s_[y0 + BESIDE, x0:x1], np.s_[y0 - 1 - BESIDE, x0:x1], y0 - 1 - BESIDE),
+            "right": (np.s_[y0:y1, x1 - 1 - BESIDE], np.s_[y0:y1, x1 + BESIDE], shape[1] - 1 - x1 - BESIDE),
+            "bottom": (np.s_[y1 - 1 - BESIDE, x0:x1], np.s_[y1 + BESIDE, x0:x1], shape[0] - 1 - y1 - BESIDE),
+        }
+        return {side: (inner, outer) for side, (inner, outer, room) in lines.items() if room >= 0}
 
 
 def _joined(rgb: np.ndarray, start: tuple[int, int]) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -154,14 +155,28 @@ def network_probability(
         rgb: colours, 0..1.
         weights: folder, or OWNER/NAME on the Hugging Face hub.
         device: where the network computes.
-        hints: where the object is, in pixels of `rgb`; with a box, the network looks at it and a margin alone.
+        hints: where the object is, in pixels of `rgb`; with a box, the network looks at it and a margin alone, but
+            at the whole photo where the box lies well inside what is seen there.
 
     Raises:
         InputError: the weights are not there, damaged, or of another architecture.
     """
-    x0, y0, x1, y1 = (hints or Hints()).region(content_box(rgb), rgb.shape)
+    hints, net, content = hints or Hints(), _net(weights, device), content_box(rgb)
+    region = hints.region(content, rgb.shape)
+    if hints.box is not None and hints.surrounded(_within(content, rgb, net, _probability)):
+        region = content
+    return _within(region, rgb, net, _looked)
+
+
+def _within(
+    region: tuple[int, int, int, int],
+    rgb: np.ndarray,
+    net: MattingNet | LiteMattingNet,
+    look: Callable[[np.ndarray, MattingNet | LiteMattingNet], np.ndarray],
+) -> np.ndarray:
+    x0, y0, x1, y1 = region
     full = np.zeros(rgb.shape[:2], np.float32)
-    full[y0:y1, x0:x1] = _looked(rgb[y0:y1, x0:x1], _net(weights, device))
+    full[y0:y1, x0:x1] = look(rgb[y0:y1, x0:x1], net)
     return full
 
 
@@ -239,9 +254,13 @@ def network_mask(
         InputError: the weights are not there, damaged, or of another architecture.
     """
     hints = hints or Hints()
-    x0, y0, x1, y1 = hints.region(content_box(rgb), rgb.shape)
     if probability is None:
         probability = network_probability(rgb, weights=weights, device=device, hints=hints)
+    if hints.surrounded(probability):  # beside such a box there is no background to learn from
+        clipped = hints.clipped(network_mask(rgb, hints=replace(hints, box=None), probability=probability))
+        if (clipped > 0.5).any():
+            return clipped
+    x0, y0, x1, y1 = hints.region(content_box(rgb), rgb.shape)
     if not hints and not (probability > 0.5).any():
         return grabcut_mask(rgb)
     if not (hints.points or hints.not_points):
