@@ -27,7 +27,7 @@ from monoform.app.report import write_report
 from monoform.camera import Camera, orbit
 from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import Item, Outcome, run
-from monoform.jobs.reconstruct import DEFAULT_METHOD
+from monoform.jobs.reconstruct_options import DEFAULT_METHOD
 from monoform.mesh.photo_atlas import facing_of
 from monoform.mesh.texture import texel_density
 from monoform.metrics import psnr

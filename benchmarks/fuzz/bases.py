@@ -28,7 +28,8 @@ from monoform.data.packs.labels import LabelOptions
 from monoform.data.packs.pack import PackOptions
 from monoform.data.packs.small import SmallOptions, shrink
 from monoform.data.packs.views import ViewOptions
-from monoform.jobs.reconstruct import ReconstructOptions, reconstruct_to_folder
+from monoform.jobs.reconstruct import reconstruct_to_folder
+from monoform.jobs.reconstruct_options import ReconstructOptions
 from monoform.mesh import Mesh
 from monoform.methods.lift.config import LiftConfig
 from monoform.methods.lift.model import LiftNet

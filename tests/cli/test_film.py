@@ -11,7 +11,8 @@ from tests.pictures import disc
 
 from monoform.cli import film
 from monoform.errors import InputError
-from monoform.jobs.reconstruct import ReconstructOptions, reconstruct_to_folder
+from monoform.jobs.reconstruct import reconstruct_to_folder
+from monoform.jobs.reconstruct_options import ReconstructOptions
 from monoform.nn.analytic import Sphere
 from monoform.scene import Provenance, Reconstruction
 from monoform.training import save_pretrained

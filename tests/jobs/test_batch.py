@@ -15,7 +15,7 @@ from monoform import InputError
 from monoform.jobs import ReconstructOptions
 from monoform.jobs.batch import is_complete, plan, run
 from monoform.jobs.engines import Local
-from monoform.jobs.reconstruct import DEFAULT_METHOD, request
+from monoform.jobs.reconstruct_options import DEFAULT_METHOD, request
 
 QUICK = ReconstructOptions(faces=600, texture=64, resolution=64, frames=4)
 

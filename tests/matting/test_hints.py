@@ -9,7 +9,7 @@ from tests.pictures import disc, png
 
 import monoform as package
 from monoform import InputError, Photo, matting
-from monoform.jobs.reconstruct import ReconstructOptions, request
+from monoform.jobs.reconstruct_options import ReconstructOptions, request
 from monoform.matting import Hints, segment
 from monoform.metrics import mask_iou
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import io
 import os
 import sys
@@ -34,6 +35,9 @@ INTERRUPTED, BAD_INPUT = 130, 2
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with 0, 1 (a check failed), 2 (bad input) or 130 (interrupted)."""
+    own = arguments is None  # a process of our own, which ends with the command
+    if own:
+        gc.disable()  # what is imported stays: until the work begins there is nothing to collect
     on_signals(_leave)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -61,6 +65,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if not ran_out(error):
             raise
         code = _say("There is not enough memory: lower --resolution or --workers.", BAD_INPUT)
+    if own:
+        gc.freeze()  # the interpreter's exit would look through everything once more, for half a second
     sys.exit(code)
 
 
@@ -109,8 +115,12 @@ def _say(sentence: str, code: int) -> int:
 def interruptible() -> None:
     """From here on there is something to clear up: Ctrl-C and SIGTERM raise KeyboardInterrupt.
 
-    Before, they end the process at once: libraries that are being imported may swallow an exception.
+    Before, they end the process at once: libraries that are being imported may swallow an exception. What was imported
+    is kept from the garbage collector, which runs from here on.
     """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
     listen()
 
 

@@ -100,7 +100,7 @@ def run(words: list[str]) -> int:
     from ..jobs.batch import Item, plan
     from ..jobs.batch import run as run_batch
     from ..jobs.posed_photos import PosedPhotos
-    from ..jobs.reconstruct import ReconstructOptions
+    from ..jobs.reconstruct_options import ReconstructOptions
     from ..jobs.seeds import seeded
     from ..matting import Hints
     from .main import begin

@@ -19,7 +19,9 @@ from ..scene.result_files import MESH, read_summary
 from ..text import printable
 from .engines import Engine, Local
 from .posed_photos import PosedPhotos, masks_of
-from .reconstruct import OVERLAY, ReconstructOptions, reconstruct_to_folder, request
+from .reconstruct import reconstruct_to_folder
+from .reconstruct_options import ReconstructOptions, request
+from .write_result import OVERLAY
 
 Finish = Callable[[Path], object]
 RUN = "run"  # what methods call the option that names a folder of checkpoints

@@ -21,9 +21,10 @@ from ..scene.result_files import RECONSTRUCTED
 from ..text import printable
 from ..training.weights import CONFIG, missing_weights
 from .batch import Outcome, kept_result, not_replaced, outcome_of, recorded_request
-from .reconstruct import ReconstructOptions, Timings, request, write_result
+from .reconstruct_options import ReconstructOptions, request
 from .sample_films import Stop, styles_of
 from .sample_pictures import GenerateOptions, cameras_of, write_pictures
+from .write_result import Timings, write_result
 
 MOST = 1_000_000  # samples of one command
 

@@ -39,7 +39,7 @@ def overlay(reconstruction: Reconstruction, mesh: Mesh) -> tuple[Float[np.ndarra
     seen = render_mesh(mesh, camera, shading="shaded")
     assert photo.mask is not None
     mask = photo.mask > 0.5
-    gray = photo.rgb.mean(axis=2, keepdims=True) * 0.5 + 0.3
+    gray = (photo.rgb @ np.full((3, 1), 1 / 6, np.float32)) + 0.3
     picture = np.where(seen.mask[..., None], 0.35 * photo.rgb + 0.65 * seen.rgb, np.broadcast_to(gray, photo.rgb.shape))
     picture = np.ascontiguousarray(picture, dtype=np.float32)
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)

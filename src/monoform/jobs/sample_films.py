@@ -18,8 +18,8 @@ from ..outputs import is_marked, require_free_file, save_picture
 from ..progress import work
 from ..ranges import require_range
 from ..render.video import write_video
-from .reconstruct import FPS
 from .sample_pictures import GenerateOptions, cameras_of, seen
+from .write_result import FPS
 
 BETWEEN = 24
 Frame = Float[np.ndarray, "h w 3"]

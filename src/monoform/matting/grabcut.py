@@ -10,11 +10,13 @@ from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
+from skimage.color import rgb2lab
 
 from .guided import guided_filter
 from .hints import DOT_BESIDE, Hints
 
 SIDE = 320
+BAND = 64  # rows that are looked at together for bars
 GEODESIC_SIDE = 96
 ITERATIONS = 6
 PLAIN = 0.012
@@ -100,17 +102,23 @@ def content_box(rgb: Float[np.ndarray, "h w 3"]) -> tuple[int, int, int, int]:
 
 def _bar(rows: np.ndarray) -> int:
     color = np.median(rows[0], axis=0)
-    off = np.abs(rows - color).max(axis=2) > 0.06
-    run = int(np.argmax(off.mean(axis=1) > 0.02))
-    if run == 0 or off[0].mean() > 0.02:
+
+    def off(part: np.ndarray) -> np.ndarray:
+        return (np.abs(part - color).max(axis=2) > 0.06).mean(axis=1)
+
+    if off(rows[:1])[0] > 0.02:
         return 0
-    beyond = off[min(run + 3, len(rows) - 1)]
-    return min(run + 3, len(rows) - 1) if beyond.mean() > 0.6 else 0
+    for start in range(0, len(rows), BAND):  # in bands: a bar ends soon, and most photos have none
+        beyond = off(rows[start : start + BAND]) > 0.02
+        if beyond.any():
+            last = min(start + int(np.argmax(beyond)) + 3, len(rows) - 1)
+            return last if off(rows[last : last + 1])[0] > 0.6 else 0
+    return 0
 
 
 def border_saliency(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     """How unlike the borders each pixel is, 0..1: in colour, and in the colour steps on the way there."""
-    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / LAB_RANGE
+    lab = rgb2lab(rgb) / LAB_RANGE
     height, width = rgb.shape[:2]
     color = _color_distance(lab)
     geodesic = cv2.resize(_geodesic_distance(lab), (width, height), interpolation=cv2.INTER_LINEAR)
@@ -191,7 +199,7 @@ def _cut(rgb: np.ndarray, labels: np.ndarray) -> Bool[np.ndarray, "h w"]:
 
 def _plain_background(rgb: np.ndarray) -> Bool[np.ndarray, "h w"]:
     """Patches of exactly the colour that nearly all of the borders have: also between a chair's legs."""
-    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) / LAB_RANGE
+    lab = rgb2lab(rgb) / LAB_RANGE
     samples = lab[_border(lab.shape, 0.03)]
     color = np.median(samples, axis=0)
     if (np.abs(samples - color).max(axis=1) < PLAIN).mean() < 0.9:

@@ -216,7 +216,8 @@ def _probability(rgb: np.ndarray, net: MattingNet | LiteMattingNet) -> np.ndarra
     square = box.put(np.ascontiguousarray(rgb, dtype=np.float32))
     inputs = torch.from_numpy(np.stack([box.inputs(square), _mirrored(box).inputs(square[:, ::-1])]))
     with torch.inference_mode(), one_thread():
-        probability = torch.sigmoid(net(inputs.to(device_of(net)))).cpu()
+        placed = inputs.to(device_of(net), memory_format=torch.channels_last)  # nearly twice as fast on a CPU
+        probability = torch.sigmoid(net(placed)).cpu()
     return box.take(((probability[0] + probability[1].flip(1)) / 2).numpy(), width, height)
 
 

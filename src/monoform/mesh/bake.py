@@ -225,8 +225,8 @@ def colors_at(
 
 def _pixels_per_texel(pixels: np.ndarray, where: Texels, mesh: Mesh) -> float:
     """Typical distance in the photo between neighbouring texels."""
-    image = np.full((*where.painted.shape, 2), np.nan)
-    image[where.painted] = pixels
+    number = np.zeros(where.painted.shape, np.int64)
+    number[where.painted] = np.arange(len(pixels))
     same = where.painted[:, 1:] & where.painted[:, :-1]
-    step = np.linalg.norm(np.diff(image, axis=1), axis=-1)[same]
-    return float(np.median(step)) if len(step) else 1.0
+    across, down = (pixels[number[:, 1:][same]] - pixels[number[:, :-1][same]]).T
+    return float(np.median(np.hypot(across, down))) if len(across) else 1.0

@@ -11,7 +11,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import InputError
-from .edges import directed_edge_keys
+from .edges import directed_edge_keys, directed_edges
 from .mesh import Mesh
 
 
@@ -65,8 +65,13 @@ def is_watertight(mesh: Mesh) -> bool:
     faces = mesh.merged().faces
     if len(faces) == 0:
         return False
-    forward, backward = map(np.sort, directed_edge_keys(faces, len(mesh.vertices)))
-    return bool((forward[1:] != forward[:-1]).all() and np.array_equal(forward, backward))
+    start, end = directed_edges(faces).T
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    keys = np.sort(2 * (low * len(mesh.vertices) + high) + (start > end))  # both directions of an edge, side by side
+    one, other = keys[::2], keys[1::2]
+    return len(one) == len(other) and bool(
+        (one % 2 == 0).all() and (other == one + 1).all() and (np.diff(one) > 0).all()
+    )
 
 
 def volume(mesh: Mesh) -> float:

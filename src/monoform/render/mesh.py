@@ -148,5 +148,7 @@ def _reduced(render: CameraRender, samples: int) -> CameraRender:
 
 
 def _block_mean(image: np.ndarray, samples: int) -> np.ndarray:
-    height, width = image.shape[0] // samples, image.shape[1] // samples
-    return image.reshape(height, samples, width, samples, *image.shape[2:]).mean(axis=(1, 3), dtype=np.float32)
+    total = sum(
+        image[row::samples, column::samples].astype(np.float32) for row in range(samples) for column in range(samples)
+    )
+    return np.asarray(total / np.float32(samples * samples))

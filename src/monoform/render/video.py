@@ -85,7 +85,7 @@ def _write_mp4(first: np.ndarray, rest: Iterator[np.ndarray], path: Path, fps: f
     height, width = first.shape[0] + first.shape[0] % 2, first.shape[1] + first.shape[1] % 2
     rate = Fraction(fps).limit_denominator()
     source = f"-y -f rawvideo -vcodec rawvideo -s {width}x{height} -pix_fmt rgb24 -r {rate} -i - -an"
-    coded = f"-vcodec libx264 -preset veryfast -pix_fmt yuv420p -crf {int((1 - quality / 10) * 51)}"
+    coded = f"-vcodec libx264 -preset superfast -pix_fmt yuv420p -crf {int((1 - quality / 10) * 51)}"
     told = "-v error -movflags +faststart"
     with atomic_file(path) as temporary:
         target = f"file:{temporary.absolute()}"
@@ -137,6 +137,8 @@ def _encoder_error(said: str, code: int) -> OSError:
 
 def _even(frame: np.ndarray) -> np.ndarray:
     height, width = frame.shape[:2]
+    if height % 2 == width % 2 == 0:
+        return frame
     return np.ascontiguousarray(np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
 
 

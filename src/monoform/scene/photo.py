@@ -189,7 +189,7 @@ class Photo:
         outside = cv2.dilate((self.mask > 0.1).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
         if outside.any():
             outer = _continued(self.rgb, outside)
-            own = np.linalg.norm(self.rgb - outer, axis=-1) > np.linalg.norm(self.rgb - within, axis=-1)
+            own = _squared(self.rgb - outer) > _squared(self.rgb - within)
             solid = solid | ((self.mask >= 0.5) & own)
         return np.where(solid[..., None], self.rgb, within)
 
@@ -229,6 +229,10 @@ def _continued(image: Float[np.ndarray, "h w 3"], known: Bool[np.ndarray, "h w"]
     """The image with each unknown pixel replaced by the nearest known one."""
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     return image[nearest[0], nearest[1]]
+
+
+def _squared(vectors: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+    return np.einsum("hwc,hwc->hw", vectors, vectors)
 
 
 def _rgba(image: Image.Image) -> np.ndarray:

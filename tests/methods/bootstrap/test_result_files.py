@@ -18,8 +18,10 @@ from tests.methods.bootstrap.tiny_bootstrap import SIZE, config_of
 from monoform import Camera, InputError, Photo, View
 from monoform.app.report import write_report
 from monoform.jobs.generate import generate
-from monoform.jobs.reconstruct import ReconstructOptions, Timings, reconstruct_to_folder, write_result
+from monoform.jobs.reconstruct import reconstruct_to_folder
+from monoform.jobs.reconstruct_options import ReconstructOptions
 from monoform.jobs.sample_pictures import GenerateOptions
+from monoform.jobs.write_result import Timings, write_result
 from monoform.mesh import load
 from monoform.methods.bootstrap.config import Rays, Scene
 from monoform.methods.bootstrap.infer import Bootstrap

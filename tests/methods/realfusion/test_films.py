@@ -14,7 +14,8 @@ from tests.methods.realfusion.solids import solid
 from tests.methods.realfusion.tiny_realfusion import options, view
 
 from monoform.errors import InputError
-from monoform.jobs.reconstruct import ReconstructOptions, Timings, write_result
+from monoform.jobs.reconstruct_options import ReconstructOptions
+from monoform.jobs.write_result import Timings, write_result
 from monoform.methods.realfusion import films as filming
 from monoform.methods.realfusion.films import ABOUT, FPS, pictures
 from monoform.methods.realfusion.infer import RealFusion

@@ -15,7 +15,8 @@ from tests.methods.realfusion.tiny_realfusion import NETWORK, ball, ball_field, 
 
 from monoform import Photo
 from monoform.errors import InputError
-from monoform.jobs.reconstruct import ReconstructOptions, reconstruct_to_folder
+from monoform.jobs.reconstruct import reconstruct_to_folder
+from monoform.jobs.reconstruct_options import ReconstructOptions
 from monoform.methods.realfusion.fit_options import Weights
 from monoform.methods.realfusion.infer import RealFusion
 from monoform.methods.realfusion.model import RealFusionField
