@@ -22,22 +22,25 @@ Format = Literal[
     "colmap",
     "images",
     "categories",
+    "shapenet",
+    "pix3d",
 ]
 
 
 @dataclass(frozen=True)
 class Check:
-    """Say what is in a folder of posed images or in a set of photos, or the first thing that is wrong with it."""
+    """Say what is in a folder of posed images, of shapes or in a set of photos, or the first thing that is wrong."""
 
     data: Annotated[str, tyro.conf.arg(metavar="DIR")]
     """Its folder; for srn also the path that the folders have in common before _train, _val and _test; for categories
     also an address that fsspec knows, such as gs://bucket/datasets."""
     format: Format = "auto"
     """How it is laid out: many objects (the first four), a capture of one scene, a set of photos of one square size
-    with a dataset.json (images), or the folder of published photo sets of a category, p3d, imagenet, cub, carla
-    (categories); auto tells by the names of the files."""
+    with a dataset.json (images), the folder of published photo sets of a category, p3d, imagenet, cub, carla
+    (categories), or what LIST learns from: ShapeNet's renderings with shapes (shapenet), Pix3D as published or prepared
+    (pix3d); auto tells by the names of the files."""
     quick: bool = False
-    """Decode only the first and the last view of each object."""
+    """Decode only the first and the last view of each object; of LIST's data one picture, and no samples."""
 
 
 def run(asked: Check) -> int:
@@ -48,8 +51,10 @@ def run(asked: Check) -> int:
     from ..data.captures.check import CAPTURES, check_capture
     from ..data.categories.check import categories_in
     from ..data.posed.check import check_data
+    from ..data.sdf.check import check_shapes, detect_layout
     from ..inputs.remote import RemotePath, any_path
     from ..progress import work
+    from ..text import printable
     from .main import interruptible
 
     interruptible()
@@ -60,6 +65,12 @@ def run(asked: Check) -> int:
         return _check_images(place)
     if asked.format == "auto" and categories_in(place):
         return _check_categories(place, asked.quick)
+    shapes = detect_layout(place) if asked.format == "auto" else asked.format
+    if shapes in ("shapenet", "pix3d"):
+        with work("reading the shapes", unit="object") as show:
+            told = check_shapes(place, shapes, quick=asked.quick, progress=show)  # type: ignore[arg-type]
+        print("\n".join(printable(line) for line in told))
+        return 0
     capture = detect_capture(place) if asked.format == "auto" else asked.format
     if capture in CAPTURES:
         with work("reading the capture", unit="photo") as show:

@@ -19,7 +19,7 @@ class Sdf:
     """
 
     data: Path
-    """Folder of mesh files; its index.csv is followed if there is one."""
+    """Folder of mesh files; its index.csv is followed if there is one, and of Pix3D its pix3d.json."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Where isosurface/ and sampled_points/ go."""
     glob: str = ""
@@ -48,6 +48,8 @@ class Sdf:
 def run(asked: Sdf) -> int:
     """Sample, say what came out, and leave 2 when an object could not be used."""
     from ..data import mesh_sources
+    from ..data.sdf.pix3d import RECORDS
+    from ..data.sdf.pix3d_crops import model_sources
     from ..data.sdf.prepare import globbed_sources, sample_meshes
     from ..data.sdf.samples import SdfOptions
     from ..errors import InputError
@@ -60,7 +62,10 @@ def run(asked: Sdf) -> int:
     except ValueError as error:
         raise InputError(f"--sigmas is {asked.sigmas!r}; give numbers, as in '0.003 0.01 0.07'.") from error
     options = SdfOptions(asked.points, sigmas, asked.farthest, asked.sign, asked.voxels, asked.seed)  # type: ignore[arg-type]
-    sources = globbed_sources(asked.data, asked.glob) if asked.glob else mesh_sources(asked.data)
+    if asked.glob:
+        sources = globbed_sources(asked.data, asked.glob)
+    else:
+        sources = (model_sources if (asked.data / RECORDS).is_file() else mesh_sources)(asked.data)
     if asked.category is not None:
         known = sorted({source.category for source in sources})
         sources = [source for source in sources if source.category == asked.category]

@@ -17,10 +17,12 @@ from jaxtyping import UInt8
 
 from ...errors import InputError
 from ...inputs import read_array, read_json_value
+from ...outputs import require_name
 from .files import SAMPLES, read_near, read_surface
 from .items import Draw, DrawOptions, ShapeItem, drawn_near, resized
 from .samples import SIGMAS
 
+RECORDS = "pix3d.json"
 SIDE = 224
 CLOUD_POINTS = 4096
 
@@ -71,10 +73,10 @@ class Pix3dObjects:
         side: int = SIDE,
     ) -> None:
         self.root, self.sigmas, self.side = Path(data), sigmas, side
-        records = _read_json(self.root / "data" / "pix3d.json", "the official records")
+        records = read_records(self.root / "data" / RECORDS, "the official records")
         self.missing: list[str] = []
         self.photos: list[Pix3dPhoto] = []
-        for name in _read_json(self.root / "splits" / f"{split}.json", "a list of names"):
+        for name in read_records(self.root / "splits" / f"{split}.json", "a list of names"):
             if "flipped" in str(name):
                 continue
             found = self._found(str(name), records)
@@ -90,15 +92,14 @@ class Pix3dObjects:
         number = PurePosixPath(name).name.removesuffix(".pkl")
         try:
             record = records[int(number)]
-            category, mesh, image = (PurePosixPath(str(record[key])) for key in ("category", "model", "img"))
-        except (ValueError, IndexError, KeyError, TypeError):
-            return f"{name} names no record of pix3d.json."
-        model = f"{mesh.parent.name}.{mesh.stem}"
+            category, model, image = model_of(record)
+        except (ValueError, IndexError):  # InputError is a ValueError
+            return f"{name} names no record of {RECORDS}."
         place = self.root / "data"
         found = Pix3dPhoto(
-            str(category),
+            category,
             model,
-            place / "img" / category / model / f"{image.stem}.npy",
+            place / "img" / category / model / f"{image}.npy",
             place / "sampled_points" / category / model,
             _eye(record),
         )
@@ -121,13 +122,21 @@ class Pix3dObjects:
         Raises:
             InputError: the file is damaged or holds something else.
         """
-        file = self.photos[index].picture
+        return resized(self.crop(self.photos[index].picture), self.side)
+
+    @staticmethod
+    def crop(file: Path) -> UInt8[np.ndarray, "h w 3"]:
+        """A photo's crop as it is stored.
+
+        Raises:
+            InputError: the file is damaged or holds something else.
+        """
         pixels = read_array(file, advice="make it again")
         if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
             raise InputError(
                 f"{file} is {pixels.dtype} of shape {pixels.shape} and not bytes (h, w, 3); make it again."
             )
-        return resized(pixels, self.side)
+        return pixels
 
     def item(self, index: int, options: DrawOptions, draw: Draw) -> ShapeItem:
         """The photo, 4096 surface points drawn at random, and points drawn at each offset.
@@ -150,7 +159,28 @@ def _eye(record: Mapping[str, Any]) -> tuple[float, ...] | None:
     return tuple(eye.tolist()) if np.isfinite(eye).all() else None
 
 
-def _read_json(file: Path, what: str) -> list[Any]:
+def model_of(record: Any) -> tuple[str, str, str]:
+    """A record's category, its model's name FOLDER.FILE, and its photo's name.
+
+    Raises:
+        InputError: the record does not tell, or a name is none of a folder.
+    """
+    try:
+        category, mesh, image = (PurePosixPath(str(record[key])) for key in ("category", "model", "img"))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"A record of {RECORDS} has no category, model or img: {str(record)[:80]}.") from error
+    names = str(category), f"{mesh.parent.name}.{mesh.stem}", image.stem
+    for name in names:
+        require_name(name)
+    return names
+
+
+def read_records(file: Path, what: str = "a list") -> list[Any]:
+    """The list that a JSON file holds.
+
+    Raises:
+        InputError: the file is missing or damaged, or holds something else.
+    """
     found = read_json_value(file, advice=f"it should hold {what}", missing=f"it should hold {what}")
     if not isinstance(found, list):
         raise InputError(f"{file} holds a {type(found).__name__}; it should hold {what}.")

@@ -97,7 +97,7 @@ class ListEvaluation(EvaluationOptions):
         for name in ("points", "inside_points"):
             require_range(f"--{name.replace('_', '-')}", getattr(self, name), 1, LARGEST_SEED)
         if self.image_size:
-            require_range("--image-size, where it is not 0 for the network's own,", self.image_size, 16, 2048)
+            require_range("--image-size", self.image_size, 16, 2048)
         for word in self.protocols:
             if word not in PROTOCOLS:
                 raise InputError(f"--protocols has {word!r}; choose of {', '.join(PROTOCOLS)}.")
