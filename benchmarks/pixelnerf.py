@@ -1,17 +1,20 @@
-"""How much faster pixelNeRF's images are than in the published order of computation, and how much they differ.
+"""How much faster pixelNeRF's images and training steps are than in the published order of computation.
 
     python benchmarks/pixelnerf.py [--mesh MESH.glb] [--minutes 5] [--size 128] [--device cpu] [--keep DIR]
+    python benchmarks/pixelnerf.py --steps 3 [--objects 4] [--rays 128] [--mesh MESH.glb] [--keep DIR]
 
 The network is that of the published srn_car, with one source view. The twin computes what the release computes, in its
 order, from the same random draws in the same run: with weights that are drawn at random, so that nothing is empty
 or opaque; or, with --mesh, with a network that learns that one object for --minutes: its perceptrons are trained on
 pictures of the mesh and their distances, the encoder stays as it is. --keep writes that network to a folder, or takes
-it from there.
+it from there. With --steps, training steps are measured in place of images, in turns with those of the twin, in CPU
+time.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import math
 import time
 from dataclasses import replace
@@ -27,6 +30,7 @@ from monoform.methods.pixelnerf.cameras import published_rays
 from monoform.methods.pixelnerf.config import PixelNerfConfig, Sampling, preset
 from monoform.methods.pixelnerf.encoded import Encoded
 from monoform.methods.pixelnerf.fast import FastOptions, render_image
+from monoform.methods.pixelnerf.losses import color_loss
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.render import render
 from monoform.render import RaySampleNoise, render_mesh
@@ -38,6 +42,12 @@ ROWS = {
     "nothing left out, bfloat16": FastOptions(precision="bfloat16", **EXACT),
     "default, float32": FastOptions(),
     "default, bfloat16": FastOptions(precision="bfloat16"),
+}
+WAYS = {  # backward pass without samples that have no gradient, bfloat16
+    "published order, float32": (False, False),
+    "ours, float32": (True, False),
+    "published order, bfloat16": (False, True),
+    "ours, bfloat16": (True, True),
 }
 ELEVATION, FOV = math.radians(20), 2 * math.atan(64 / 131.25)
 BATCH, LEARNING_RATE, SOFTNESS = 80, 3e-4, 5.0
@@ -53,7 +63,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--keep", type=Path, help="folder of the learned network: written, or read when it is there")
     parser.add_argument("--rows", nargs="*", default=list(ROWS), help="which measurements, by the beginning of a name")
+    parser.add_argument("--steps", type=int, default=0, help="measure so many training steps in place of images")
+    parser.add_argument("--objects", type=int, default=4, help="of a training step")
+    parser.add_argument("--rays", type=int, default=128, help="of an object in a training step")
     asked = parser.parse_args()
+    how = measure_training if asked.steps else measure
     torch.manual_seed(0)
     config = preset("srn_car")
     config = replace(config, network=replace(config.network, width=asked.width))
@@ -61,12 +75,12 @@ def main() -> None:
     cameras = cameras.to(asked.device)
     pictures = torch.rand(24, 128, 128, 3, generator=torch.Generator().manual_seed(0)).to(asked.device)
     if asked.mesh is None:
-        measure("random weights", drawn(config).to(asked.device), pictures, cameras, asked)
+        how("random weights", drawn(config).to(asked.device), pictures, cameras, asked)
     else:
         pictures, distances = photograph(Mesh.load(asked.mesh), cameras)
         pictures = pictures.to(asked.device)
         net = learned(config, pictures, distances, cameras, asked)
-        measure(asked.mesh.stem, net, pictures, cameras, asked)
+        how(asked.mesh.stem, net, pictures, cameras, asked)
     print(f"peak memory of this process: {peak_bytes() / 2**30:.2f} GiB")
 
 
@@ -200,6 +214,56 @@ def measure(label: str, net: PixelNerfNet, pictures: torch.Tensor, cameras: Came
             f"{psnr(image.rgb, twin):.1f} dB, {100 * share:.0f} % of the evaluations",
             flush=True,
         )
+
+
+def measure_training(
+    label: str, net: PixelNerfNet, pictures: torch.Tensor, cameras: Camera, asked: argparse.Namespace
+) -> None:
+    """Training steps of one view each, on rays within the objects where they are seen before white."""
+    generator = torch.Generator().manual_seed(3)
+    print(f"{label}: training steps of {asked.objects} objects x {asked.rays} rays, encoder and optimizer with them")
+    rays = torch.stack([one_image(camera, net.config) for camera in cameras]).flatten(1, 2)
+    colors = pictures.flatten(1, 2)
+    shown = (colors < 1).any(dim=-1)
+    for boxed in (True, False):
+        seconds: dict[str, float] = {}
+        for _ in range(asked.steps):
+            views = torch.randperm(len(cameras), generator=generator)[: asked.objects]
+            chosen = torch.stack([drawn_rays(shown[view], asked, generator, boxed=boxed) for view in views])
+            batch = rays[views].take_along_dim(chosen[..., None], 1), colors[views].take_along_dim(chosen[..., None], 1)
+            draws = RaySampleNoise.random(chosen.numel(), net.config.sampling.rays, generator)
+            losses = {}
+            for name, (sparse, coarser) in WAYS.items():
+                copied = copy.deepcopy(net).train()
+                begun = time.process_time()
+                with torch.autocast(asked.device, torch.bfloat16, enabled=coarser):
+                    encoded = copied.encode(pictures[views, None], cameras[views])
+                    seen = render(copied, encoded, batch[0], noise=draws, sparse=sparse)
+                    loss = color_loss(seen, batch[1], absolute=False)[0]
+                loss.backward()
+                torch.optim.Adam(copied.parameters()).step()
+                seconds[name] = min(seconds.get(name, math.inf), time.process_time() - begun)
+                losses[name] = float(loss.detach())
+        twin = next(iter(WAYS))
+        share = float((seen.best.weights > 0).float().mean())
+        print(f"  rays within {'the boxes' if boxed else 'whole images'}: {100 * share:.0f} % of samples are not empty")
+        for name, took in seconds.items():
+            off = abs(losses[name] / losses[twin] - 1)
+            print(
+                f"    {name:28} {took:6.2f} s, {seconds[twin] / took:5.2f} x as fast, loss off by {off:.1e}", flush=True
+            )
+
+
+def drawn_rays(
+    shown: torch.Tensor, asked: argparse.Namespace, generator: torch.Generator, *, boxed: bool
+) -> torch.Tensor:
+    """Pixels within the box around the object, or anywhere."""
+    side = round(len(shown) ** 0.5)
+    rows, columns = shown.reshape(side, side).nonzero().unbind(dim=1)
+    if not boxed:
+        return torch.randint(len(shown), (asked.rays,), generator=generator)
+    row = torch.randint(int(rows.min()), int(rows.max()) + 1, (asked.rays,), generator=generator)
+    return row * side + torch.randint(int(columns.min()), int(columns.max()) + 1, (asked.rays,), generator=generator)
 
 
 def encode(net: PixelNerfNet, pictures: torch.Tensor, cameras: Camera) -> Encoded:

@@ -114,7 +114,7 @@ def stepped(case: Case, batch: Batch, before: Stepped, step: int) -> Stepped:
 
 def forward(case: Case, net: PixelNerfNet, batch: Batch, step: int) -> RayRender:
     draws = draws_of(case, f"step{step}/", batch.rays, net.config.sampling)
-    return render(net, net.encode(batch.images, batch.cameras), batch.rays, noise=draws)
+    return render(net, net.encode(batch.images, batch.cameras), batch.rays, noise=draws, sparse=True)
 
 
 def compare_gradients(case: Case, gradients: dict[str, Tensor | None]) -> None:

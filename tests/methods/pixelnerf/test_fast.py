@@ -55,7 +55,7 @@ def test_a_fast_field_gives_the_networks_numbers(name, views):
         found = field.query(points[0], directions[0], fine=fine)
         torch.testing.assert_close(found.geometry, expected.geometry[0], atol=2e-4, rtol=2e-4)
         torch.testing.assert_close(found.values, expected.values[0], atol=2e-4, rtol=2e-4)
-        raw = field.raw_densities(points[0], directions[0], fine=fine)
+        raw = field.raw(points[0], directions[0], fine=fine)[:, 3]
         torch.testing.assert_close(raw.clamp_min(0), found.geometry)
 
 
@@ -97,15 +97,15 @@ def test_draws_come_from_the_generator_and_are_even_without_one():
 class Shape(FastField):
     """A field of a formula, which counts nothing and needs no network."""
 
-    def __init__(self, raw, *, probed=None):
-        self.raw, self.probed = raw, probed or raw
+    def __init__(self, density, *, probed=None):
+        self.density, self.probed = density, probed or density
 
-    def raw_densities(self, points, directions, *, fine):
-        return self.probed(points)
+    def raw(self, points, directions, *, fine):
+        return torch.nn.functional.pad(self.probed(points)[:, None], (3, 0))
 
     def query(self, points, directions, *, fine):
         color = torch.sigmoid(3 * points + directions)
-        return FieldSamples(self.raw(points).clamp_min(0), color)
+        return FieldSamples(self.density(points).clamp_min(0), color)
 
 
 def ball(x: float, y: float, radius: float, density: float = 300.0):
@@ -145,7 +145,7 @@ def test_no_sample_of_a_half_space_is_left_out(seed):
     rows, columns = (values.reshape(-1) for values in torch.meshgrid(torch.arange(21), torch.arange(21), indexing="ij"))
     cells = occupancy.columns(rows, columns, fine=True)
     kept = cells.gather(1, (fractions * 24).long().clamp_max(23).reshape(-1, 50))
-    dense = shape.raw(points.reshape(-1, 3)).reshape(-1, 50) > 0
+    dense = shape.density(points.reshape(-1, 3)).reshape(-1, 50) > 0
     assert bool((kept | ~dense).all())
 
 

@@ -68,6 +68,10 @@ class Encoded:
         """The same on another device or in another dtype, as `Tensor.to`."""
         return self._each(lambda values: values.to(*args, **kwargs))
 
+    def detach(self) -> Encoded:
+        """The same without a record of how it was made."""
+        return self._each(Tensor.detach)
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> Encoded:
         return replace(
             self,

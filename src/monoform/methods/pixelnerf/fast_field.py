@@ -7,20 +7,18 @@ applied once to the whole map, and points look the results up.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ...errors import InputError
 from ...nn.field import FieldSamples
-from .config import Precision
+from .config import Network, Precision
 from .encoded import Encoded
-from .mlp import Residual, ResnetFC, activation
 from .model import PixelNerfNet, heads
-from .pixels import pool_views
+from .quick_perceptron import Entering, QuickPerceptron
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 ROWS = 4096  # points x views in the perceptrons at once: their activations stay in the processor's caches
@@ -57,30 +55,27 @@ class FastField:
         self.net, self.encoded = net, encoded
         self.views = encoded.views
         network, both = net.config.network, [net.perceptron(fine) for fine in (False, True)]
-        looked_up = network.use_features and network.lookup == "bilinear" and network.padding == "border"
-        self.plain = not looked_up or any(mlp.config.spade or not len(mlp.lin_z) for mlp in both)
+        self.plain = not bilinear(network) or any(mlp.config.spade or not len(mlp.lin_z) for mlp in both)
         if not self.plain:
             with torch.no_grad():
-                self.coarse, self.fine = (_Perceptron(mlp, encoded, DTYPES[precision]) for mlp in both)
+                self.coarse, self.fine = (Tabled(QuickPerceptron(mlp, DTYPES[precision]), encoded) for mlp in both)
 
     @torch.no_grad()
     def query(self, points: Float[Tensor, "p 3"], directions: Float[Tensor, "p 3"], *, fine: bool) -> FieldSamples:
         """Density and sRGB 0..1 at world points, seen along unit directions."""
+        return heads(self.raw(points, directions, fine=fine))
+
+    @torch.no_grad()
+    def raw(
+        self, points: Float[Tensor, "p 3"], directions: Float[Tensor, "p 3"], *, fine: bool
+    ) -> Float[Tensor, "p 4"]:
+        """Colors and densities before the heads."""
         raw = points.new_empty(len(points), 4)
         size = max(1, ROWS // self.views)
         for start in range(0, len(points), size):
             part = slice(start, start + size)
             raw[part] = self._raw(points[part], directions[part], fine)
-        return heads(raw)
-
-    @torch.no_grad()
-    def raw_densities(
-        self, points: Float[Tensor, "p 3"], directions: Float[Tensor, "p 3"], *, fine: bool
-    ) -> Float[Tensor, " p"]:
-        """Densities before negative ones become 0."""
-        size = max(1, ROWS // self.views)
-        parts = zip(points.split(size), directions.split(size), strict=True)
-        return torch.cat([self._raw(*part, fine)[:, 3] for part in parts])
+        return raw
 
     def _raw(self, points: Tensor, directions: Tensor, fine: bool) -> Float[Tensor, "p 4"]:
         inputs, local = self.net.inputs(self.encoded, points[None], directions[None])
@@ -88,56 +83,36 @@ class FastField:
         if self.plain:
             features = self.net.features(self.encoded, pixels)
             return self.net.perceptron(fine)(features, inputs, views=self.views)[0]
-        perceptron = self.fine if fine else self.coarse
-        return perceptron(inputs, bilinear_pixels(self.encoded, pixels))
+        tabled = self.fine if fine else self.coarse
+        return tabled.perceptron(inputs, tabled.entering(pixels))
 
 
-class _Perceptron:
-    """A `ResnetFC` whose features are tables with a row for each pixel of the views' maps."""
+class Tabled:
+    """What features add to a perceptron, in tables with a row for each pixel of the views' maps."""
 
-    def __init__(self, mlp: ResnetFC, encoded: Encoded, dtype: torch.dtype) -> None:
-        self.config, self.dtype = mlp.config, dtype
+    def __init__(self, perceptron: QuickPerceptron, encoded: Encoded) -> None:
+        self.perceptron, self.encoded = perceptron, encoded
         latent = encoded.latent.permute(0, 2, 3, 1).flatten(0, 2)
-        vectors = (
-            None
-            if encoded.vectors is None
-            else encoded.vectors.repeat_interleave(len(latent) // len(encoded.vectors), 0)
-        )
-        whole = latent if vectors is None else torch.cat((vectors, latent), dim=1)
-        blocks = [cast(Residual, block) for block in mlp.blocks]
-        self.tables = []
-        for number, layer in enumerate(cast("list[nn.Linear]", list(mlp.lin_z))):
-            # Shares of the four pixels add up to 1, so that constants may be in the tables.
-            constant = mlp.lin_in.bias if number == 0 else blocks[number - 1].fc_1.bias
-            self.tables.append(functional.linear(whole, layer.weight, layer.bias + constant).to(dtype))
-        self.enter = mlp.lin_in.weight.t().to(dtype)
-        self.blocks = [(*_transposed(block.fc_0, dtype), *_transposed(block.fc_1, dtype)) for block in blocks]
-        self.leave = _transposed(mlp.lin_out, dtype)
+        vectors = encoded.vectors
+        if vectors is not None:
+            latent = torch.cat((vectors.repeat_interleave(len(latent) // len(vectors), 0), latent), dim=1)
+        # Shares of the four pixels add up to 1, so that constants may be in the tables.
+        self.tables = [perceptron.added(number, latent) for number in range(perceptron.entered)]
 
-    def __call__(self, inputs: Float[Tensor, "v p x"], found: BilinearPixels) -> Float[Tensor, "p 4"]:
-        views, points = inputs.shape[:2]
-        shares = found.shares.to(self.dtype)
-        beta, entered = self.config.beta, len(self.tables)
-        hidden = self._entering(0, found.rows, shares).addmm_(inputs.flatten(0, 1).to(self.dtype), self.enter)
-        for number, (first, bias, second, after) in enumerate(self.blocks):
-            if number == self.config.pooled_block and views > 1:
-                hidden = pool_views(hidden.reshape(views, points, -1), views, self.config.pooling)[0]
-            if 0 < number < entered:
-                hidden += self._entering(number, found.rows, shares)
-            within = activation(torch.addmm(bias, activation(hidden, beta), first), beta)
-            hidden.addmm_(within, second)
-            if number >= entered - 1:
-                hidden += after
-        weight, bias = self.leave
-        return torch.addmm(bias, activation(hidden, beta), weight).float()
+    def entering(self, pixels: Float[Tensor, "v p 2"]) -> Entering:
+        """What they add at pixels of the source views."""
+        found = bilinear_pixels(self.encoded, pixels)
+        shares = found.shares.to(self.perceptron.dtype)
 
-    def _entering(self, number: int, rows: Tensor, shares: Tensor) -> Float[Tensor, "n w"]:
-        return functional.embedding_bag(rows, self.tables[number], mode="sum", per_sample_weights=shares)
+        def added(number: int) -> Tensor:
+            return functional.embedding_bag(found.rows, self.tables[number], mode="sum", per_sample_weights=shares)
+
+        return added
 
 
-def _transposed(layer: nn.Linear, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Weight and bias."""
-    return layer.weight.t().to(dtype), layer.bias.to(dtype)
+def bilinear(network: Network) -> bool:
+    """Whether features are looked up as `bilinear_pixels` does."""
+    return network.use_features and network.lookup == "bilinear" and network.padding == "border"
 
 
 def bilinear_pixels(encoded: Encoded, pixels: Float[Tensor, "v p 2"]) -> BilinearPixels:

@@ -72,7 +72,8 @@ class PixelNerfNet(nn.Module):
         if self.config.network.stop_encoder_gradient:
             latent = latent.detach()
         vectors = self.global_encoder(batch) if self.config.network.global_features else None
-        return Encoded.of(views, latent, vectors, cameras.to(latent))
+        # Under autocast features may be coarse; where points are seen may not.
+        return Encoded.of(views, latent.to(images.dtype), vectors, cameras.to(images))
 
     def query(
         self,
@@ -83,9 +84,16 @@ class PixelNerfNet(nn.Module):
         fine: bool = True,
     ) -> FieldSamples:
         """Density per world unit and sRGB 0..1 at world points, seen along unit directions."""
-        inputs, local = self.inputs(encoded, points, directions)
-        features = self.features(encoded, encoded.pixels(local))
-        return heads(self.perceptron(fine)(features, inputs, views=encoded.views))
+        return heads(self.raw(encoded, points, directions, fine=fine))
+
+    def raw(
+        self, encoded: Encoded, points: Float[Tensor, "b p 3"], directions: Float[Tensor, "b p 3"], *, fine: bool
+    ) -> Float[Tensor, "b p 4"]:
+        """Color and density before the heads; under autocast the perceptrons alone are coarser."""
+        with torch.autocast(points.device.type, enabled=False):
+            inputs, local = self.inputs(encoded, points, directions)
+            features = self.features(encoded, encoded.pixels(local))
+        return self.perceptron(fine)(features, inputs, views=encoded.views).to(points.dtype)
 
     def perceptron(self, fine: bool) -> ResnetFC:
         """The fine or the coarse network."""

@@ -14,6 +14,7 @@ from ...render.passes import SampleRays
 from .config import Sampling
 from .encoded import Encoded
 from .model import PixelNerfNet
+from .sparse import SparseQuery
 
 
 @runtime_checkable
@@ -34,6 +35,7 @@ def render(
     noise: RaySampleNoise | None = None,
     generator: torch.Generator | None = None,
     points_per_call: int | None = None,
+    sparse: bool = False,
 ) -> RayRender:
     """Render rays (origin, unit direction, near, far) of b encoded objects.
 
@@ -42,19 +44,24 @@ def render(
         noise: of b r rays; None: random from `generator`, and even without it.
         generator: of that, and of the noise on the density where there is any.
         points_per_call: how many points of each object the networks see at once; None for all.
+        sparse: whether the backward pass leaves out the samples without a gradient; the same up to rounding, sooner.
     """
     sampling = sampling or net.config.sampling
+    noisy = net.training and sampling.noise > 0
 
-    def query(points: Tensor, directions: Tensor, *, fine: bool) -> FieldSamples:
+    def plain(points: Tensor, directions: Tensor, *, fine: bool) -> FieldSamples:
         return net.query(encoded, points, directions, fine=fine)
 
+    query: Query = plain
+    if sparse and not noisy and SparseQuery.knows(net):  # noise gives samples of no density a weight, too
+        query = SparseQuery(net, encoded, rays.shape[1] * (sampling.coarse + sampling.fine // 2))
     return render_query(
         query,
         rays,
         sampling,
         noise or RaySampleNoise.draw(len(rays) * rays.shape[1], sampling.rays, generator),
         depth_gradient=net.config.compat.depth_gradient,
-        density_noise=generator if net.training and sampling.noise > 0 else None,
+        density_noise=generator if noisy else None,
         points_per_call=points_per_call,
     )
 

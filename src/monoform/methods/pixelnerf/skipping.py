@@ -53,7 +53,7 @@ def probe(
     directions = probed[:, :, None, 3:6].expand_as(points)
     found = [
         _occupied(
-            field.raw_densities(points.reshape(-1, 3), directions.reshape(-1, 3), fine=fine).reshape(distances.shape),
+            field.raw(points.reshape(-1, 3), directions.reshape(-1, 3), fine=fine)[:, 3].reshape(distances.shape),
             margin,
         )
         for fine in (False, True)

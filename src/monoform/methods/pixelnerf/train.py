@@ -208,7 +208,7 @@ class PixelNerfTask:
     def _loss(self, batch: RayBatch, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         del step
         encoded = self.net.encode(batch.images, batch.cameras)
-        rendered = render(self.net, encoded, batch.rays, generator=generator)
+        rendered = render(self.net, encoded, batch.rays, generator=generator, sparse=True)
         return color_loss(rendered, batch.colors, absolute=self.options.absolute)
 
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
