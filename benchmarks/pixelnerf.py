@@ -233,11 +233,13 @@ def measure_training(
             batch = rays[views].take_along_dim(chosen[..., None], 1), colors[views].take_along_dim(chosen[..., None], 1)
             draws = RaySampleNoise.random(chosen.numel(), net.config.sampling.rays, generator)
             losses = {}
+            poses, intrinsics = cameras.world_from_camera[views], cameras.intrinsics[views]
+            sources = Camera(poses, intrinsics, cameras.width, cameras.height)
             for name, (sparse, coarser) in WAYS.items():
                 copied = copy.deepcopy(net).train()
                 begun = time.process_time()
                 with torch.autocast(asked.device, torch.bfloat16, enabled=coarser):
-                    encoded = copied.encode(pictures[views, None], cameras[views])
+                    encoded = copied.encode(pictures[views, None], sources)
                     seen = render(copied, encoded, batch[0], noise=draws, sparse=sparse)
                     loss = color_loss(seen, batch[1], absolute=False)[0]
                 loss.backward()

@@ -128,7 +128,7 @@ class _Raw(torch.autograd.Function):
             for piece in ctx.pieces:
                 number, views = piece.number, query.encoded.views
                 of_views = slice(number * views, (number + 1) * views)
-                places = ((number, piece.rows), of_views, of_views)
+                places: tuple[Any, ...] = ((number, piece.rows), of_views, of_views)
                 given = (points, latent, vectors)
                 leaves = [
                     None if one is None else one[place].detach().requires_grad_(total is not None)
