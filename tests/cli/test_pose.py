@@ -81,6 +81,8 @@ def test_a_start_a_truth_and_the_papers_optimizer(place: Path, tmp_path: Path) -
         (["--scene", "RESULT", "--optimizer", "sgd"], "choose lm or adam"),
         (["--scene", "RESULT", "--noise", "fog"], "--noise is 'fog'"),
         (["--scene", "RESULT", "--sampling", "all"], "choose one of random"),
+        (["--scene", "RESULT", "--set", "preset=magic"], "no preset 'magic': choose one of paper"),
+        (["--scene", "RESULT", "--set", "descent.rat=1"], "did you mean descent.rate"),
         (["--scene", "RESULT", "--start", "nowhere.json"], "There is no file nowhere.json"),
         (["--scene", "RESULT", "--starts", "0"], "starts is 0"),
         (["--scene", "RESULT", "--truth", "nowhere.json"], "There is no file nowhere.json"),
@@ -101,8 +103,8 @@ def test_a_photo_of_the_object_of_another_photo(place: Path, tmp_path: Path) -> 
     net = net_of()
     save_pretrained(net, net.config, tmp_path / "weights", card="# Weights")
     words = ["--from", place / "own.png", "--weights", tmp_path / "weights", "-o", tmp_path / "out", "--frames", 0]
-    adam = ["--optimizer", "adam", "--steps", 3, "--rays", 64, "--sampling", "centre"]
-    done = monoform("pose", place / "0.png", *words, *adam)
+    preset = ["--set", "preset=notebook", "descent.rate=0.02", "--steps", 3, "--rays", 64]
+    done = monoform("pose", place / "0.png", *words, *preset)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "out" / "0" / "result.json").read_text())
     assert summary["scene"]["kind"] == "pixelnerf" and summary["steps"] == 4
@@ -131,6 +133,9 @@ def test_evaluation_says_what_it_needs(place: Path, tmp_path: Path) -> None:
         (["--scene", place / "result"], "no photos in its split"),
         (["--scene", place / "result", "--optimizer", "sgd"], "--optimizer is 'sgd'"),
         (["--scene", place / "result", "--about", "sun"], "--about is 'sun'"),
+        (["--scene", place / "result", "--preset", "magic"], "no preset 'magic'"),
+        (["--scene", place / "result", "--euler", 10, 20], "--euler has 2 numbers"),
+        (["--scene", place / "result", "--exposure", -1], "--exposure is -1"),
     ):
         done = monoform("evaluate", "inerf", *words, "-o", tmp_path / "out")
         assert done.returncode == 2 and sentence in done.stderr, done.stderr

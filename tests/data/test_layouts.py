@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.leftovers import left_behind
 
 from monoform.camera import Camera
 from monoform.data import Source, load_source, mesh_sources, procedural_sources, validation_names
+from monoform.data.capture import open_capture
 from monoform.data.objects.solids import box, ellipsoid, painted
 from monoform.data.packs.layout_splits import deal_splits, near_duplicates
 from monoform.data.packs.layout_views import circle_cameras, lit_pictures, scattered_cameras, spiral_cameras
@@ -219,3 +221,20 @@ def test_options_are_checked() -> None:
         render_layout(procedural_sources(1), "never", SMALL, workers=0)
     with pytest.raises(InputError, match="no object to render"):
         render_layout([], "never")
+
+
+def test_each_object_is_a_capture_in_the_layout_of_synthetic_scenes(tmp_path: Path) -> None:
+    options, source = replace(SMALL, layout="blender", views=4, test_views=2), procedural_sources(1)[0]
+    done = render_layout([source], tmp_path / "out", options, workers=1)
+    assert done.counts == {"train": 1, "val": 0, "test": 0} and not done.failed
+    capture = open_capture(tmp_path / "out" / source.category / source.name)
+    assert capture.layout == "blender" and [view.split for view in capture.views] == ["train"] * 4 + ["test"] * 2
+    images, alpha, cameras = render_views_of(source, "train", options)
+    for number, view in enumerate(capture.views):
+        torch.testing.assert_close(view.camera.world_from_camera[0], cameras.world_from_camera[number])
+        torch.testing.assert_close(view.camera.intrinsics[0], cameras.intrinsics[number], rtol=1e-4, atol=1e-4)
+        stored = np.asarray(Image.open(view.image).convert("RGBA"), np.float64) / 255
+        np.testing.assert_allclose(stored[..., 3], alpha[number], atol=1 / 255)
+        over = stored[..., :3] * stored[..., 3:] + 1 - stored[..., 3:]
+        np.testing.assert_allclose(over, images[number] / 255, atol=2.5 / 255)
+    points_hit_the_mask(source, cameras, torch.from_numpy(alpha > 0).float(), scale=2.4)

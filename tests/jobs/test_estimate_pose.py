@@ -19,11 +19,12 @@ from monoform.errors import InputError
 from monoform.jobs.estimate_pose import Disturbance, PoseOptions, estimate_pose, estimate_to_folder, truth_of
 from monoform.jobs.estimate_pose_capture import write_extended_capture
 from monoform.jobs.estimate_pose_protocol import Protocol, Run, starts_of, summary_of_runs
-from monoform.jobs.evaluate_poses import Poses
+from monoform.jobs.evaluate_poses import Poses, scene_folders
 from monoform.jobs.pose_scenes import PoseTarget, object_photo, open_scene
+from monoform.jobs.pose_success import success_shares, success_sheet
 from monoform.mesh import Mesh
 from monoform.methods import SceneBounds
-from monoform.methods.inerf import InerfOptions, PhotometricAdam
+from monoform.methods.inerf import InerfOptions, PhotometricAdam, euler_start
 from monoform.metrics.evaluation import run_protocol
 from monoform.render import render_mesh
 from monoform.render.mesh_rays import MeshRenderer
@@ -105,6 +106,8 @@ def test_disturbances_change_the_photo_and_brightness_is_found(folder: Path, sce
         changed = Disturbance(noise=noise).applied(photo, 1)
         assert not np.array_equal(changed.rgb, photo.rgb) and 0 <= changed.rgb.min() <= changed.rgb.max() <= 1
         assert np.array_equal(changed.rgba, Disturbance(noise=noise).applied(photo, 1).rgba)
+    darker = Disturbance(exposure=0.5).applied(photo, 0).rgb
+    np.testing.assert_allclose(darker, 0.5 * photo.rgb, atol=1e-6)
     assert Disturbance(brightness=-0.1).applied(photo, 0).rgb.mean() < photo.rgb.mean() - 0.05
     options = replace(OPTIONS, start=scene.views[0].camera, disturbance=Disturbance("gaussian", 0.03))
     found = estimate_pose(str(folder / "1.png"), scene, options, truth=scene.views[1].camera)
@@ -113,6 +116,8 @@ def test_disturbances_change_the_photo_and_brightness_is_found(folder: Path, sce
         Disturbance(noise="fog")
     with pytest.raises(InputError, match="brightness"):
         Disturbance(brightness=2.0)
+    with pytest.raises(InputError, match="--exposure is -1"):
+        Disturbance(exposure=-1.0)
 
 
 def test_focal_lengths_come_from_where_they_are_known(folder: Path, scene: PoseTarget) -> None:
@@ -177,6 +182,45 @@ def test_shares_and_times_of_runs() -> None:
     assert [summary[name] for name in ("both", "within_2_degrees_and_2_percent", "believed")] == [0.5, 0.5, 0.5]
     assert summary["believed_and_right"] == summary["right_and_believed"] == 0.5
     assert runs[0].seconds_to(2.0) == 3.0 and math.isinf(runs[2].seconds_to(2.0))
+
+
+def test_success_over_steps_and_seconds(tmp_path: Path) -> None:
+    """Distances of the way are shares of the camera's distance; success is told in world units."""
+    path = ((0.0, 20.0, 0.1), (1.0, 4.0, 0.03), (5.0, 1.0, 0.01))
+    run = Run("a", (20.0, 0.1), (1.0, 0.01), 0.02, True, (), 5.0, path, distance=2.0)
+    other = replace(run, path=path[:2], end=(4.0, 0.03), translation=0.06)
+    at = np.array([0.0, 1.0, 2.0, 9.0])
+    shares = success_shares([run, other], at, "steps")
+    assert shares.tolist() == [[0, 1, 1, 1], [0, 0, 0.5, 0.5], [0, 0, 0.5, 0.5]]
+    assert success_shares([run], np.array([0.5, 4.0, 6.0]), "seconds")[2].tolist() == [0, 0, 1]
+    lines = success_sheet({"lm": [run, other]}).splitlines()
+    assert lines[0] == "optimizer,step,rotation_below_5_degrees,translation_below_0.05,both"
+    assert lines[3] == "lm,2,1.0000,0.5000,0.5000" and len(lines) == 4
+
+
+def test_fixed_starts_by_angles_of_each_scene(scene: PoseTarget) -> None:
+    view, angles = scene.views[0], (10.0, 20.0, -5.0, 0.1)
+    protocol = Protocol(euler=(*angles, 1.0, 2.0, 3.0, 0.0), euler_order="llff", photos=1)
+    first, second = (starts_of(view, scene, protocol, 0, place) for place in (0, 1))
+    true = view.camera.world_from_camera
+    expected = euler_start(true, tuple(math.radians(value) for value in angles[:3]), 0.1, order="llff")
+    assert len(first) == 1 and torch.equal(first[0].world_from_camera, expected)
+    assert not torch.equal(first[0].world_from_camera, second[0].world_from_camera)
+    poses = Poses({"one": scene, "two": scene}, protocol, {"lm": OPTIONS})
+    assert poses.names == ["lm/one_photo_000_start_000", "lm/two_photo_000_start_000"]
+    with pytest.raises(InputError, match="--euler has 8 numbers for 1 scenes"):
+        Poses(scene, protocol, {"lm": OPTIONS})
+    with pytest.raises(InputError, match="--euler has 3 numbers"):
+        Protocol(euler=(1.0, 2.0, 3.0))
+
+
+def test_a_folder_of_scenes_is_all_of_them(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / name / "weights").mkdir(parents=True)
+        (tmp_path / name / "weights" / "config.json").write_text("{}")
+    assert list(scene_folders(tmp_path)) == ["a", "b"]
+    assert scene_folders(tmp_path / "a") == {"": tmp_path / "a"}
+    assert scene_folders(tmp_path / "none") == {"": tmp_path / "none"}
 
 
 def test_found_photos_extend_a_capture_that_can_be_read_again(folder: Path, scene: PoseTarget, tmp_path: Path) -> None:

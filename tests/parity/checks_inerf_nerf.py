@@ -12,7 +12,6 @@ from PIL import Image
 from tests.parity.checks_inerf import nerf_mlp
 from tests.parity.checks_pixelnerf_data import files_of
 from tests.parity.fill import fill_state
-from tests.parity.offset_poses import offset_pose
 from tests.parity.parity_case import Case, Fields
 from tests.parity.parity_checks import check
 
@@ -20,6 +19,7 @@ from monoform.camera import to_blender
 from monoform.data.capture import open_capture, read_image
 from monoform.data.captures.llff import read_poses_bounds
 from monoform.inputs.pictures import picture_size
+from monoform.methods.inerf import EulerOrder, euler_start
 from monoform.methods.nerf import TwoPass, field_samples, ndc_rays, published_rays
 from monoform.render import importance
 from monoform.render.intervals import ENDLESS
@@ -79,9 +79,14 @@ def data_nerf(case: Case) -> None:
             layouts[options["layout"]](case, group, options, case.config[options["layout"]], root)
 
 
+ORDERS: dict[str, EulerOrder] = {"shift last": "blender", "shift first": "llff"}
+
+
 def offset_of(config: Fields, order: str, pose: np.ndarray) -> np.ndarray:
-    angles = {name: math.radians(config[f"delta_{name}"]) for name in ("phi", "theta", "psi")}
-    return offset_pose(pose, **angles, shift=config["delta_t"], order=order)
+    phi, theta, psi = (math.radians(config[f"delta_{name}"]) for name in ("phi", "theta", "psi"))
+    return euler_start(
+        torch.from_numpy(pose), (phi, theta, psi), config["delta_t"], order=ORDERS[order], up="z"
+    ).numpy()
 
 
 def compare_view(case: Case, group: str, image: np.ndarray, hwf: tuple, pose: np.ndarray) -> None:

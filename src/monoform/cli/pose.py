@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from .options import parse
 if TYPE_CHECKING:
     from ..jobs.estimate_pose import FoundPose, PoseOptions
     from ..jobs.pose_scenes import PoseTarget
+    from ..methods.inerf import InerfOptions
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,22 @@ class Pose(Computing):
     """Focal length in pixels of the original photo. Default: of the start, the scene's photos, EXIF, or 40 degrees."""
     fit_focal: bool = False
     """Find the focal length too."""
-    optimizer: str = "lm"
-    """lm: least squares, coarse to fine; adam: the paper's."""
-    starts: int = 7
-    """Poses that are tried around the start."""
-    spread: float = 14.0
-    """Degrees between them."""
-    longest: int = 288
-    """Pixels of the photo's longer side that are used at most."""
+    optimizer: str | None = None
+    """lm: least squares, coarse to fine; adam: the paper's. Default: lm."""
+    starts: int | None = None
+    """Poses that are tried around the start. Default: 7."""
+    spread: float | None = None
+    """Degrees between them. Default: 14."""
+    longest: int | None = None
+    """Pixels of the photo's longer side that are used at most. Default: 288."""
     steps: int | None = None
     """adam: updates. Default: 300."""
     rays: int | None = None
     """adam: pixels in each update. Default: 2048."""
     sampling: str | None = None
     """adam: which pixels: random, center, patch, points, regions or object. Default: regions."""
+    set: tuple[str, ...] = ()
+    """NAME=VALUE of further options, see `monoform models inerf`; preset=script: a published program's settings."""
     truth: Path | None = None
     """The true camera (camera.json), or a transforms.json that names the photos: errors are measured."""
     noise: str = "none"
@@ -68,6 +71,8 @@ class Pose(Computing):
     """Share of pixels for s&p, salt and pepper."""
     brightness: float = 0.0
     """Added to the photo's colours first, -1..1."""
+    exposure: float = 1.0
+    """Factor on the photo's colours first."""
     mask: str | None = None
     """With --from: mask of the source photo."""
     matting: str = "auto"
@@ -91,33 +96,45 @@ def read(words: list[str]) -> Pose:
     return asked
 
 
+def method_options(asked: Pose) -> InerfOptions:
+    """How poses are found: the preset, then what is set, then the flags."""
+    from ..methods.inerf import InerfOptions
+    from .settings import parse_overrides
+
+    told = parse_overrides("inerf", asked.set)
+    name = told.pop("preset", None)
+    base = InerfOptions() if name is None else InerfOptions.preset(name)
+    return replace(base, **told).changed(
+        optimizer=asked.optimizer,
+        starts=asked.starts,
+        spread=asked.spread,
+        fit_focal=asked.fit_focal or None,
+        longest=asked.longest,
+        steps=asked.steps,
+        rays=asked.rays,
+        sampling=asked.sampling,
+    )
+
+
 def run(words: list[str]) -> int:
     """Find all poses, say what came out, and leave 2 when a photo failed."""
     asked = read(words)
     from ..camera import Camera
     from ..inputs import read_json
     from ..jobs.batch import plan
-    from ..jobs.estimate_pose import POSES, Disturbance, PoseOptions, descent_options, is_poses, write_poses
+    from ..jobs.estimate_pose import POSES, Disturbance, PoseOptions, is_poses, write_poses
     from ..jobs.pose_scenes import SOURCE_METHOD, open_scene, source_scene
-    from ..methods.inerf import InerfOptions
     from ..outputs import require_ours
     from ..progress import work
     from .main import begin
 
     device = begin(asked)
     options = PoseOptions(
-        method=InerfOptions(
-            optimizer=asked.optimizer,  # type: ignore[arg-type]
-            starts=asked.starts,
-            spread=asked.spread,
-            fit_focal=asked.fit_focal,
-            longest=asked.longest,
-            descent=descent_options(asked.steps, asked.rays, asked.sampling),
-        ),
+        method=method_options(asked),
         start=None if asked.start is None else Camera.from_dict(read_json(asked.start)),
         search=asked.search,
         focal=asked.focal,
-        disturbance=Disturbance(asked.noise, asked.sigma, asked.amount, asked.brightness),
+        disturbance=Disturbance(asked.noise, asked.sigma, asked.amount, asked.brightness, asked.exposure),
         matting=asked.matting,
         frames=asked.frames,
         seed=asked.seed,
@@ -138,6 +155,7 @@ def run(words: list[str]) -> int:
                 mask=asked.mask,
                 matting=asked.matting,
                 device=device,
+                batch_statistics=options.method.descent.compat.encoder_batchnorm == "batch",
             )
         name = str(asked.source)
     if asked.add_to is not None:

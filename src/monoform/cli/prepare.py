@@ -55,7 +55,7 @@ class Meshes:
 
 KINDS = {
     "meshes": "mesh files into training data",
-    "renders": "mesh files into posed pictures, SRN, NMR, Pascal3D+ or ShapeNet layout",
+    "renders": "mesh files into posed pictures, SRN, NMR, Pascal3D+, ShapeNet or NeRF layout",
     "sdf": "mesh files into points with signed distances, LIST's layout",
     "pix3d": "Pix3D's photos and records as published into LIST's layout",
     "images": "photos of one kind of object into a set of one square size, for generators",

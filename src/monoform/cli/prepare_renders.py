@@ -58,7 +58,12 @@ def run(asked: Renders) -> int:
         raise InputError("There is nothing to render: give --data DIR with meshes, --procedural N or --cars N.")
     options = LayoutOptions(**{item.name: getattr(asked, item.name) for item in fields(LayoutOptions)})
     interruptible()
-    if asked.split == "auto" and not asked.keep_likes and not (asked.out / INDEX).is_file():
+    if (
+        asked.split == "auto"
+        and asked.layout != "blender"
+        and not asked.keep_likes
+        and not (asked.out / INDEX).is_file()
+    ):
         print(
             "Shapes are compared first, so that nothing like a test object is trained on; --keep-likes leaves it out."
         )

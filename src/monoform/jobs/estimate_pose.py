@@ -19,7 +19,7 @@ from ..camera import Camera
 from ..errors import InputError
 from ..mesh.texture import to_bytes
 from ..methods import PoseEstimate
-from ..methods.inerf import Inerf, InerfOptions, PhotometricAdam
+from ..methods.inerf import Inerf, InerfOptions
 from ..metrics.pose import rotation_error, translation_error
 from ..outputs import atomic_folder, save_picture
 from ..progress import work
@@ -48,12 +48,14 @@ class Disturbance:
         sigma: standard deviation of gaussian noise.
         amount: share of pixels for salt and pepper.
         brightness: added to all colours.
+        exposure: factor on all colours, before `brightness` is added.
     """
 
     noise: str = "none"
     sigma: float = 0.05
     amount: float = 0.05
     brightness: float = 0.0
+    exposure: float = 1.0
 
     def __post_init__(self) -> None:
         if self.noise not in NOISES:
@@ -63,6 +65,7 @@ class Disturbance:
                 f"Noise has sigma {self.sigma}, amount {self.amount} and brightness {self.brightness}; "
                 "they lie in 0.., 0..1 and -1..1."
             )
+        require_range("--exposure", self.exposure, 0.0, 100.0)
 
     def applied(self, photo: Photo, seed: int) -> Photo:
         """The disturbed photo."""
@@ -73,7 +76,7 @@ class Disturbance:
             more = {"gaussian": {"var": self.sigma**2}, "poisson": {}}.get(self.noise, {"amount": self.amount})
             colors = random_noise(colors, mode=self.noise, rng=np.random.default_rng(seed), **more)
         rgba = photo.rgba.copy()
-        rgba[..., :3] = np.clip(colors + self.brightness, 0.0, 1.0)
+        rgba[..., :3] = np.clip(self.exposure * colors + self.brightness, 0.0, 1.0)
         return replace(photo, rgba=rgba)
 
 
@@ -145,9 +148,12 @@ def estimate_pose(
         opened = cut_out(object_photo(opened, matting=options.matting, device=options.device))
     opened = options.disturbance.applied(opened, options.seed)
     camera, search, notices = first_camera(opened, scene, options)
+    method = options.method
+    if scene.endless:
+        method = replace(method, limits=replace(method.limits, overlap=0.0))
     began = time.perf_counter()
     with work("finding the camera"):
-        found = Inerf(options.method).estimate(
+        found = Inerf(method).estimate(
             opened,
             scene.renderer,
             camera,
@@ -273,12 +279,6 @@ def summary_of(found: FoundPose, scene: PoseTarget, options: PoseOptions, photo:
         "notices": list(found.notices),
         "versions": versions(),
     }
-
-
-def descent_options(steps: int | None, rays: int | None, sampling: str | None) -> PhotometricAdam:
-    """The paper's settings with some of them changed."""
-    given = {"steps": steps, "rays": rays, "sampling": sampling}
-    return PhotometricAdam(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
 
 def write_poses(out: Path, rows: list[dict[str, Any]]) -> None:

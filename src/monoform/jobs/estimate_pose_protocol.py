@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 from PIL import Image
 
 from ..camera import Camera
 from ..data import CaptureView
 from ..errors import InputError
-from ..methods.inerf import random_starts
+from ..methods.inerf import euler_start, random_starts
 from ..metrics.pose import rotation_error, translation_error
 from ..outputs import atomic_file, save_picture
 from ..ranges import LARGEST_SEED, require_range
 from ..scene.result_files import write_json
 from .estimate_pose import FoundPose
-from .pose_pictures import share_curves
+from .pose_runs import Run as Run
 from .pose_scenes import PoseTarget
+from .pose_success import success_picture as success_picture
+from .pose_success import success_sheet
 from .pose_truth import upright_view
 
 
@@ -47,6 +48,11 @@ class Protocol:
     """What starts turn about: world, as re-implementations do, or camera."""
     search: bool = False
     """No start at all; one run for each photo."""
+    euler: tuple[float, ...] = ()
+    """Instead of random starts one fixed start of each photo, as configurations of a widespread re-implementation have
+    it: delta_phi, delta_theta, delta_psi in degrees and delta_t; for several scenes four numbers, or four for each."""
+    euler_order: Literal["blender", "llff"] = "blender"
+    """blender: the shift comes after the turns, z is up; llff: before them, y is up."""
     seed: int = 0
     """Seed of all randomness."""
 
@@ -54,72 +60,15 @@ class Protocol:
         ranges = {"photos": (0, 1_000_000), "starts": (1, 1000), "angle": (0, 180), "offset": (0, 1e6)}
         for name, (low, high) in (ranges | {"seed": (0, LARGEST_SEED)}).items():
             require_range(f"--{name}", getattr(self, name), low, high)
+        if len(self.euler) % 4:
+            raise InputError(f"--euler has {len(self.euler)} numbers: give phi, theta, psi and t, for each scene.")
+        for number, value in enumerate(self.euler):
+            require_range("--euler", value, *((-1e6, 1e6) if number % 4 == 3 else (-360, 360)))
 
-
-@dataclass(frozen=True)
-class Run:
-    """One photo from one start; errors are in degrees and as a share of the camera's distance.
-
-    Attributes:
-        photo: name of the photo.
-        start: errors at the start.
-        end: errors at the end.
-        translation: error of the position at the end, in world units.
-        converged: whether the estimate says that it can be believed.
-        failure_reasons: why not, a clause each.
-        seconds: it took.
-        path: seconds and errors on the way.
-    """
-
-    photo: str
-    start: tuple[float, float]
-    end: tuple[float, float]
-    translation: float
-    converged: bool
-    failure_reasons: tuple[str, ...]
-    seconds: float
-    path: tuple[tuple[float, float, float], ...] = field(repr=False, default=())
-
-    def within(self, degrees: float, share: float) -> bool:
-        """Whether both errors are below."""
-        return self.end[0] < degrees and self.end[1] < share
-
-    def seconds_to(self, degrees: float) -> float:
-        """When the angle fell below `degrees` and stayed there; infinity where it did not."""
-        last = math.inf
-        for at, angle, _ in reversed(self.path):
-            if not angle < degrees:
-                break
-            last = at
-        return last
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Run:
-        """A run from its plain values."""
-        angle, share = (math.nan if value is None else float(value) for value in row["start"])
-        return cls(
-            photo=str(row["photo"]),
-            start=(angle, share),
-            end=(float(row["end"][0]), float(row["end"][1])),
-            translation=float(row["translation"]),
-            converged=bool(row["converged"]),
-            failure_reasons=tuple(row["doubts"]),
-            seconds=float(row["seconds"]),
-            path=tuple((float(at), float(angle), float(share)) for at, angle, share in row["path"]),
-        )
-
-    def row(self) -> dict[str, Any]:
-        """The run as plain values for a table."""
-        return {
-            "photo": self.photo,
-            "start": [value if math.isfinite(value) else None for value in self.start],
-            "end": list(self.end),
-            "translation": self.translation,
-            "converged": self.converged,
-            "doubts": list(self.failure_reasons),
-            "seconds": round(self.seconds, 3),
-            "path": [[round(value, 5) for value in point] for point in self.path],
-        }
+    @property
+    def runs(self) -> int:
+        """Of each photo."""
+        return 1 if self.search or self.euler else self.starts
 
 
 def chosen_views(scene: PoseTarget, protocol: Protocol) -> list[CaptureView]:
@@ -139,9 +88,19 @@ def chosen_views(scene: PoseTarget, protocol: Protocol) -> list[CaptureView]:
     return views
 
 
-def starts_of(view: CaptureView, scene: PoseTarget, protocol: Protocol, number: int) -> list[Camera]:
-    """The starts of one photo; the same for every optimizer."""
+def starts_of(view: CaptureView, scene: PoseTarget, protocol: Protocol, number: int, place: int = 0) -> list[Camera]:
+    """The starts of one photo; the same for every optimizer.
+
+    Args:
+        number: of the photo.
+        place: of the scene among several.
+    """
     camera = view.camera
+    if protocol.euler:
+        phi, theta, psi, shift = protocol.euler[4 * place : 4 * place + 4] or protocol.euler
+        angles = math.radians(phi), math.radians(theta), math.radians(psi)
+        fixed = euler_start(camera.world_from_camera, angles, shift, order=protocol.euler_order)
+        return [replace(camera, world_from_camera=fixed)]
     generator = torch.Generator().manual_seed(protocol.seed * 100_003 + number)
     center = camera.world_from_camera.new_tensor(scene.scene_bounds.center)
     scale = float((camera.position[0] - center).norm()) if protocol.relative else 1.0
@@ -177,6 +136,7 @@ def run_of(view: CaptureView, start: Camera, found: FoundPose, scene: PoseTarget
         converged=found.estimate.converged,
         failure_reasons=found.estimate.failure_reasons,
         seconds=found.seconds,
+        distance=distance,
         path=tuple((at, *error) for at, error in zip(seconds, errors(path), strict=True)),
     )
 
@@ -214,8 +174,19 @@ def table_of(summaries: Mapping[str, Mapping[str, float]]) -> str:
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
+def scenes_table(results: Mapping[str, Sequence[Run]]) -> str:
+    """A Markdown table, a row for each scene."""
+    keys = ("rotation_below_5_degrees", "translation_below_0.05", "both", "median_rotation_degrees")
+    keys += ("median_translation", "median_seconds")
+    lines = [["scene", *(key.replace("_", " ") for key in keys)], ["---", *["---:"] * len(keys)]]
+    for name, runs in results.items():
+        summary = summary_of_runs(runs)
+        lines.append([name, *(f"{summary[key]:.3g}" for key in keys)])
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
 def write_runs(out: Path, results: Mapping[str, Sequence[Run]], protocol: Protocol) -> str:
-    """Write poses.json, poses.md and success.png; the table."""
+    """Write poses.json, poses.md, success.csv, success.png and success_steps.png; the table."""
     summaries = {name: summary_of_runs(runs) for name, runs in results.items()}
     finite = {
         name: {key: value if math.isfinite(value) else None for key, value in summary.items()}
@@ -225,25 +196,9 @@ def write_runs(out: Path, results: Mapping[str, Sequence[Run]], protocol: Protoc
     rows = {name: [run.row() for run in runs] for name, runs in results.items()}
     write_json(out / "poses.json", {"protocol": told, "summary": finite, "runs": rows})
     table = table_of(summaries)
-    with atomic_file(out / "poses.md") as path:
-        path.write_text(table, encoding="utf-8")
+    for file, text in (("poses.md", table), ("success.csv", success_sheet(results))):
+        with atomic_file(out / file) as path:
+            path.write_text(text, encoding="utf-8")
     save_picture(Image.fromarray(success_picture(results)), out / "success.png")
+    save_picture(Image.fromarray(success_picture(results, over="steps")), out / "success_steps.png")
     return table
-
-
-def success_picture(results: Mapping[str, Sequence[Run]]) -> UInt8[np.ndarray, "h w 3"]:
-    """The share of runs within 5 degrees and within 5 % of the distance, over seconds."""
-    series = {}
-    for name, runs in results.items():
-        longest = max(run.path[-1][0] for run in runs)
-        times = np.geomspace(max(1e-2, 1e-3 * longest), max(longest, 2e-2), 200)
-        for kind, column, limit in (("rotation", 1, 5.0), ("translation", 2, 0.05)):
-            reached = np.array([[_at(run.path, at)[column] < limit for at in times] for run in runs])
-            series[f"{name}: {kind}"] = (times, reached.mean(0))
-    return share_curves(series, "share of runs within 5 degrees, and within 5 % of the distance")
-
-
-def _at(path: Sequence[tuple[float, float, float]], seconds: float) -> tuple[float, float, float]:
-    """The last known errors at a time; the first before."""
-    known = [point for point in path if point[0] <= seconds]
-    return known[-1] if known else path[0]

@@ -117,9 +117,9 @@ COLORS = ((40, 40, 40), (200, 60, 30), (40, 110, 200), (30, 150, 90), (150, 80, 
 
 
 def share_curves(
-    series: Mapping[str, tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]], title: str
+    series: Mapping[str, tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]], title: str, *, unit: str = "s"
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Shares 0..1 over a logarithm of seconds, a line for each name."""
+    """Shares 0..1 over a logarithm of seconds, or of another unit, a line for each name."""
     width, left, top = 640, 60, 34
     height, bottom = 330 + 18 * len(series), 50 + 18 * len(series)
     picture = np.full((height, width, 3), PAPER, np.uint8)
@@ -134,7 +134,7 @@ def share_curves(
         cv2.line(picture, place(low, share), place(high, share), GRID, 1)
         _write(picture, f"{share:.2f}", (14, place(low, share)[1] + 4))
     for decade in range(low, high + 1):
-        _write(picture, f"{10.0**decade:g} s", (place(decade, 0)[0] - 14, place(decade, 0)[1] + 18))
+        _write(picture, f"{10.0**decade:g} {unit}", (place(decade, 0)[0] - 14, place(decade, 0)[1] + 18))
     for number, (name, (times, shares)) in enumerate(series.items()):
         ink = COLORS[number % len(COLORS)]
         line = np.array([place(math.log10(t), s) for t, s in zip(times, shares, strict=True)], np.int32)

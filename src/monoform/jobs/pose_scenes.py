@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..errors import InputError
 from ..matting import segment
 from ..methods import SceneBounds, create
 from ..renamed import old_names, renamed
+from ..render.camera_render import camera_colors
 from ..render.mesh_rays import MeshRenderer
 from ..render.ray_renderer import RayRenderer, background_of
 from ..scene import Photo, Reconstruction, View, load
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from ..methods.nerf import Scene as TrainedScene
 
 SOURCE_METHOD = "pixelnerf"
+OVERVIEW = 48  # pixels of the longer side of the picture that tells how far away a forward-facing scene is
+BESIDE = 0.25  # of that distance: how far from the middle a forward-facing scene's cameras are sought, too
 WHITE = 0.98  # share of a photo's border that is pure white where the photo shows an object on white
 
 
@@ -40,6 +44,7 @@ class PoseTarget:
         start: of a photo, a camera to begin with where none is given; None where nothing is known.
         kind: for the record.
         views: the scene's own photos with their cameras.
+        endless: whether the scene goes on beyond its photos, so that none shows most of it.
     """
 
     renderer: RayRenderer
@@ -48,6 +53,7 @@ class PoseTarget:
     start: Callable[[Photo], Camera] | None
     kind: str
     views: tuple[CaptureView, ...] = ()
+    endless: bool = False
 
 
 def scene_of(reconstruction: Reconstruction, *, kind: str = "result") -> PoseTarget:
@@ -93,9 +99,33 @@ def open_scene(folder: str | Path, *, device: str = "cpu") -> PoseTarget:
     sizes = {(camera.width, camera.height, camera.model) for camera in cameras}
     known = Camera.concatenate(cameras) if len(sizes) == 1 else None
     found = scene_of(scene.reconstruction(), kind="nerf")
+    if scene.facing is not None:
+        return facing_target(found, scene.facing)
     x, y, z = (float(value) for value in torch.as_tensor(scene.center).reshape(3))
     scene_bounds = replace(found.scene_bounds, center=(x, y, z), radius=float(scene.radius), cameras=known)
     return replace(found, scene_bounds=scene_bounds, bare=False, views=scene.views)
+
+
+def facing_target(found: PoseTarget, facing: Camera) -> PoseTarget:
+    """A forward-facing scene in normalised device coordinates: sought from the middle of its cameras and beside it.
+
+    Args:
+        facing: the camera in the middle, of any size.
+    """
+    longest = max(facing.width, facing.height)
+    small = facing.resized(max(4, OVERVIEW * facing.width // longest), max(4, OVERVIEW * facing.height // longest))
+    seen = camera_colors(found.renderer, small).distance * (small.rays()[1][0] @ small.world_from_camera[0, :3, 2])
+    depth = float(seen[seen > 0].median()) if bool((seen > 0).any()) else 1.0
+    places = [(x * BESIDE * depth, y * BESIDE * depth) for x in (-1, 0, 1) for y in (-1, 0, 1)]
+    poses = facing.world_from_camera.repeat(len(places), 1, 1)
+    poses[:, :2, 3] += poses.new_tensor(places)
+    around = replace(facing, world_from_camera=poses, intrinsics=facing.intrinsics.repeat(len(places), 1, 1))
+    ahead = facing.position[0] + depth * facing.world_from_camera[0, :3, 2]
+    x, y, z = ahead.tolist()
+    bounds = replace(found.scene_bounds, center=(x, y, z), radius=0.5 * depth, cameras=around)
+    return replace(
+        found, scene_bounds=bounds, bare=False, start=lambda photo: facing.resized(photo.width, photo.height)
+    )
 
 
 def load_trained(folder: Path, *, device: str = "cpu") -> TrainedScene:
@@ -148,6 +178,7 @@ def source_scene(
     mask: str | None = None,
     matting: str = "auto",
     device: str = "cpu",
+    batch_statistics: bool = False,
 ) -> PoseTarget:
     """The object of one photo as a method reconstructs it.
 
@@ -156,6 +187,7 @@ def source_scene(
     Args:
         weights: folder or hub id of the method's network; empty: the weights that ship with monoform.
         method: any that reconstructs from one photo.
+        batch_statistics: of pixelNeRF: its encoder stays in training mode, as in the official script.
 
     Raises:
         InputError: there is no such method, it cannot use the weights, or the photo shows no object.
@@ -163,6 +195,9 @@ def source_scene(
     options = {"weights": weights} if weights else {}
     # As published: what pixelNeRF guesses, and not only within the photo's outline.
     maker = create(method, device=device, **options, **({"carve": False} if method == SOURCE_METHOD else {}))
+    if batch_statistics and method == SOURCE_METHOD:
+        maker.net = copy.deepcopy(maker.net)  # type: ignore[attr-defined]
+        maker.net.encoder.train()  # type: ignore[attr-defined]
     own = object_photo(Photo.open(photo, mask=mask), matting=matting, device=device)
 
     def seen(one: Photo) -> Reconstruction:

@@ -15,9 +15,11 @@ from monoform.camera import se3_exp
 from monoform.errors import InputError
 from monoform.methods.inerf import (
     Compat,
+    InerfOptions,
     PhotometricAdam,
     central_box,
     descend,
+    euler_start,
     nearest_rigid,
     perturbed,
     pixel_source,
@@ -153,6 +155,22 @@ def test_published_settings() -> None:
         "screw7",
     )
     assert OFFICIAL_NOTEBOOK.compat.encoder_batchnorm == "batch"
+    assert InerfOptions.preset_names() == ("paper", "script", "notebook", "screw")
+    chosen = InerfOptions.preset("notebook").changed(steps=7, starts=3, rays=None)
+    assert chosen.optimizer == "adam" and chosen.starts == 3
+    assert chosen.descent == replace(OFFICIAL_NOTEBOOK, steps=7)
+    with pytest.raises(InputError, match="no preset 'magic': choose one of paper, script"):
+        InerfOptions.preset("magic")
+
+
+def test_a_darker_photo_is_told_apart_from_another_pose() -> None:
+    """At the true pose only the gain has anything to explain."""
+    options = PhotometricAdam(steps=60, rays=128, sampling="object", fit_gain=True)
+    background = (1.0, 1.0, 1.0)
+    found = descend(RENDERER, 0.7 * photo(), CAMERA, options, generator=generator(), background=background)
+    assert float(found.values[-1, -1].exp()) == pytest.approx(0.7, abs=0.05)
+    assert math.degrees(rotation_error(found.result[None], TRUE_POSE)[0]) < 1.0
+    assert float(found.gradients[0, -1]) > 0
 
 
 @pytest.mark.parametrize("sampling", ["random", "points", "regions", "object"])
@@ -197,3 +215,14 @@ def test_perturbations_about_the_world_keep_the_distance_and_in_place_the_center
         assert float(rotation_error(pose, TRUE_POSE)[0]) == pytest.approx(0.5, abs=1e-4)
         assert float(pose[0, :3, 3].norm()) == pytest.approx(float(TRUE_POSE[0, :3, 3].norm()), abs=1e-5)
         assert torch.allclose(pose[0, :3, 3], TRUE_POSE[0, :3, 3]) == (about == "camera")
+
+
+def test_fixed_offsets_turn_about_the_published_axes() -> None:
+    """With z up the shift lifts the camera; with y up the same motion is seen from a turned world."""
+    lifted = euler_start(TRUE_POSE, (0.0, 0.0, 0.0), 0.3, order="blender")
+    torch.testing.assert_close(lifted[:, :3, 3] - TRUE_POSE[:, :3, 3], torch.tensor([[0.0, 0.3, 0.0]]))
+    forward = euler_start(TRUE_POSE, (0.0, 0.0, 0.0), 0.3, order="llff")
+    torch.testing.assert_close(forward[:, :3, 3] - TRUE_POSE[:, :3, 3], torch.tensor([[0.0, 0.0, 0.3]]))
+    about_up = euler_start(TRUE_POSE, (0.4, 0.0, 0.0), 0.0, order="blender")
+    torch.testing.assert_close(about_up[:, 1], TRUE_POSE[:, 1])
+    assert float(rotation_error(about_up, TRUE_POSE)[0]) == pytest.approx(0.4, abs=1e-4)

@@ -20,6 +20,8 @@ from ..posed.srn import SPLITS, Split, bounds_of
 from .layout_files import write_nmr_object, write_srn_object
 from .layout_photos import RADIUS, photo_cameras, photos_of, write_photo_lists, write_photos_object
 from .layout_renderings import renderings_folder, renderings_of, unit_diagonal, write_lists, write_renderings
+from .layout_scenes import RADIUS as SCENE_RADIUS
+from .layout_scenes import scene_cameras, write_scene_object
 from .layout_splits import deal_splits, near_duplicates
 from .layout_views import circle_cameras, lit_pictures, scattered_cameras, spiral_cameras
 
@@ -40,10 +42,11 @@ class LayoutOptions:
 
     Attributes:
         layout: "srn" (CATEGORY_train/OBJECT/rgb, pose, intrinsics.txt), "nmr" (CATEGORY/OBJECT/image, mask,
-            cameras.npz and lists), "p3d" (p3d/p3d_CATEGORY/detections.npy and cameras, photos and test list beside) or
-            "shapenet" (images/CATEGORY/OBJECT/easy and hard, and lists, as LIST takes them).
-        views: pictures of each object; of shapenet in each of its two sets.
-        test_views: pictures of each val and test object; None for the same.
+            cameras.npz and lists), "p3d" (p3d/p3d_CATEGORY/detections.npy and cameras, photos and test list beside),
+            "shapenet" (images/CATEGORY/OBJECT/easy and hard, and lists, as LIST takes them) or "blender"
+            (CATEGORY/OBJECT/transforms_train.json and transforms_test.json: a capture of each object).
+        views: pictures of each object; of shapenet in each of its two sets; of blender, of those to train on.
+        test_views: pictures of each val and test object; None for the same. Of blender, held-out ones of each object.
         size: width and height in pixels.
         samples: each pixel is the mean of samples x samples rays.
         split: "auto" deals the objects to train, val and test; another word puts all there.
@@ -52,7 +55,7 @@ class LayoutOptions:
         seed: of all randomness.
     """
 
-    layout: Literal["srn", "nmr", "p3d", "shapenet"] = "srn"
+    layout: Literal["srn", "nmr", "p3d", "shapenet", "blender"] = "srn"
     views: int = 50
     test_views: int | None = None
     size: int = 128
@@ -69,8 +72,13 @@ class LayoutOptions:
                 raise InputError(f"{name} is {value}; it must be at least 1.")
         if not 0 <= self.share < 0.5:
             raise InputError(f"share is {self.share}; it must lie between 0 and 0.5.")
-        if self.layout not in ("srn", "nmr", "p3d", "shapenet"):
-            raise InputError(f"There is no layout {self.layout!r}; choose srn, nmr, p3d or shapenet.")
+        if self.layout not in ("srn", "nmr", "p3d", "shapenet", "blender"):
+            raise InputError(f"There is no layout {self.layout!r}; choose srn, nmr, p3d, shapenet or blender.")
+
+    @property
+    def held_out(self) -> int:
+        """Of blender: views of each object that are not to train on."""
+        return self.views if self.test_views is None else self.test_views
 
 
 @dataclass(frozen=True)
@@ -168,6 +176,7 @@ def render_views_of(source: Source, split: Split, options: LayoutOptions) -> tup
     SRN: the cameras stand midway between near and far, the object touches both; scattered for training, on a spiral
     for val and test. NMR: on a circle; the object has radius 0.5. P3D: as photos are taken; it has radius 1.2.
     ShapeNet: from all around, a set with the object in the middle and one with it off it; its box has the diagonal 1.
+    Blender: over the upper half of a sphere of radius 4, the held-out ones last; it has radius 1.2.
 
     Raises:
         InputError: its mesh cannot be used.
@@ -176,6 +185,10 @@ def render_views_of(source: Source, split: Split, options: LayoutOptions) -> tup
     views = options.views if split == "train" or options.test_views is None else options.test_views
     if options.layout == "nmr":
         cameras = circle_cameras(views, options.size)
+    elif options.layout == "blender":
+        mesh = replace(mesh, vertices=mesh.vertices * (2 * SCENE_RADIUS))
+        generator = source.generator(options.seed + 2)
+        cameras = scene_cameras(options.views, options.held_out, options.size, generator=generator)
     elif options.layout == "p3d":
         mesh = replace(mesh, vertices=mesh.vertices * (2 * RADIUS))
         cameras = photo_cameras(views, options.size, generator=source.generator(options.seed + 2))
@@ -207,6 +220,9 @@ def _render_object(
         return str(error)
     if not (alpha > 0).any():
         return "No pixel of it is seen; its faces may all be of no size."
+    if options.layout == "blender":
+        write_scene_object(folders[source.name], images, alpha, cameras, options.held_out)
+        return ""
     writers: dict[str, Callable[..., None]] = {
         "srn": write_srn_object,
         "nmr": write_nmr_object,
@@ -218,6 +234,8 @@ def _render_object(
 
 
 def _splits(sources: Sequence[Source], options: LayoutOptions) -> tuple[dict[str, Split], dict[str, str]]:
+    if options.layout == "blender":  # each object has views of both kinds, and nothing is learned across objects
+        return {source.name: "train" for source in sources}, {}
     if options.split != "auto":
         return {source.name: options.split for source in sources}, {}
     with work("comparing shapes, so that nothing like a test object is trained on"):

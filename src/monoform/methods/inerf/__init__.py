@@ -29,6 +29,8 @@ from .pixels import central_box as central_box
 from .pixels import dilated as dilated
 from .pixels import interest_points as interest_points
 from .pixels import pixel_source as pixel_source
+from .protocol import EulerOrder as EulerOrder
+from .protocol import euler_start as euler_start
 from .protocol import perturbed as perturbed
 from .protocol import random_starts as random_starts
 from .protocol import sphere_axis as sphere_axis

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
 from ...errors import InputError
 from ...ranges import require_ranges
@@ -60,6 +60,7 @@ class PhotometricAdam:
         frame: about what the motion turns; the paper has "world".
         dilations: how often interest points are widened to regions.
         kernel: side in pixels of the box that they are widened by.
+        fit_gain: whether a factor on the rendered colors is found along, for photos that are brighter or darker.
         compat: behaviours of published programs.
     """
 
@@ -72,6 +73,7 @@ class PhotometricAdam:
     frame: Frame = "world"
     dilations: int = 3
     kernel: int = 5
+    fit_gain: bool = False
     compat: Compat = field(default_factory=Compat)
 
     def __post_init__(self) -> None:
@@ -151,3 +153,29 @@ class InerfOptions:
             raise InputError(f"inerf's optimizer is {self.optimizer!r}; choose lm or adam.")
         require_ranges(self, "inerf's", starts=(1, 64), spread=(0.0, 90.0), search=(1, 4096), keep=(1, 256))
         require_ranges(self, "inerf's", gain=(0.0, 2.0), longest=(32, 1024))
+
+    @classmethod
+    def preset_names(cls) -> tuple[str, ...]:
+        """Names that `preset` takes."""
+        from .published import PRESETS
+
+        return tuple(PRESETS)
+
+    @classmethod
+    def preset(cls, name: str) -> InerfOptions:
+        """Settings of a published program, by its name: paper, script, notebook, screw.
+
+        Raises:
+            InputError: there is no such name.
+        """
+        from .published import PRESETS
+
+        if name not in PRESETS:
+            raise InputError(f"inerf has no preset {name!r}: choose one of {', '.join(PRESETS)}.")
+        return cls(optimizer="adam", descent=PRESETS[name])
+
+    def changed(self, **given: Any) -> InerfOptions:
+        """The same with those of the values that are not None, of these options or of the descent, by name."""
+        told = {name: value for name, value in given.items() if value is not None}
+        own = {name: told.pop(name) for name in [item.name for item in fields(self)] if name in told}
+        return replace(self, descent=replace(self.descent, **told), **own)

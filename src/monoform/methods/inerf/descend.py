@@ -15,7 +15,7 @@ from ...inversion import Exponential, fit
 from ...render.ray_renderer import RayRenderer
 from ...training import Constant
 from .config import PhotometricAdam
-from .parametrization import nearest_rigid, pose_of, variables
+from .parametrization import GAIN, nearest_rigid, pose_of, variables
 from .pixels import pixel_source
 
 PixelsOfStep = Callable[[int], Int[Tensor, " k"]]
@@ -82,12 +82,13 @@ def descend(
     centers = start.pixel_centers()
 
     def loss(values: Mapping[str, Tensor], step: int) -> Mapping[str, Tensor]:
-        record.seen(values)
+        tracked = record.seen(values)
         index = draw(step)
         camera = replace(start, world_from_camera=record.poses[-1][None])
         origins, directions = rays(camera, centers[index], unit=options.compat.unit_directions)
         seen = renderer(origins, directions, generator=generator)
-        error = (seen.rgb - target[index]).square().mean()
+        rgb = seen.rgb * tracked[GAIN].exp() if GAIN in tracked else seen.rgb
+        error = (rgb - target[index]).square().mean()
         record.losses.append(float(error.detach()))
         record.seconds.append(time.perf_counter() - record.began)
         return {"color": error}
@@ -126,8 +127,8 @@ class _Record:
         self.seconds: list[float] = []
         self.began = time.perf_counter()
 
-    def seen(self, values: Mapping[str, Tensor]) -> None:
-        """Note the values, their pose, and their gradients when they come."""
+    def seen(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Note the values, their pose, and their gradients when they come; the values that the loss is to use."""
         noted: list[Tensor] = []
         self.gradients.append(noted)
         tracked = {name: value * 1.0 for name, value in values.items()}
@@ -136,6 +137,7 @@ class _Record:
             value.register_hook(slots[name].copy_)
         noted.extend(slots.values())
         self.reached(tracked)
+        return tracked
 
     def reached(self, values: Mapping[str, Tensor]) -> None:
         """Note the values and their pose."""

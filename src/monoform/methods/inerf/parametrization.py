@@ -14,21 +14,27 @@ from ...inversion import Variable, moved
 from .config import Frame, PhotometricAdam
 
 SCREW_START = 1e-6
+GAIN = "gain"
 
 
 def variables(
     start: Float[Tensor, "4 4"], options: PhotometricAdam, *, generator: torch.Generator | None = None
 ) -> list[Variable]:
-    """What is fitted, at the start; the seven numbers of a screw start at random near 0 and need a generator."""
+    """What is fitted, at the start; the seven numbers of a screw start at random near 0 and need a generator.
+
+    With `fit_gain` the logarithm of the gain comes last.
+    """
     rate, kind = options.rate, options.compat.parametrization
+    gain = [Variable(GAIN, torch.zeros(1).to(start), rate)] if options.fit_gain else []
     if kind == "matrix":
-        return [Variable("matrix", start, rate)]
+        return [Variable("matrix", start, rate), *gain]
     if kind == "screw7":
         drawn = SCREW_START * torch.randn(7, generator=generator).to(start)
         parts = {"axis": drawn[:3], "translation": drawn[3:6], "angle": drawn[6]}
-        return [Variable(name, value, rate) for name, value in parts.items()]
+        return [*(Variable(name, value, rate) for name, value in parts.items()), *gain]
     zero = torch.zeros(3).to(start)
-    return [Variable("rotation", zero, rate), Variable("translation", zero, rate * options.translation_scale)]
+    moving = Variable("translation", zero, rate * options.translation_scale)
+    return [Variable("rotation", zero, rate), moving, *gain]
 
 
 def pose_of(

@@ -10,9 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...camera import so3_exp
-from ...camera.rigid import rigid
+from ...camera.conventions import Y_UP_FROM_Z_UP
+from ...camera.rigid import rigid, rotation_x, rotation_y, rotation_z
 
 About = Literal["world", "camera"]
+EulerOrder = Literal["blender", "llff"]
 
 
 def sphere_axis(uniform: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b 3"]:
@@ -66,3 +68,31 @@ def random_starts(
     angle = largest_angle * (2.0 * torch.rand(count, generator=generator) - 1.0).to(like)
     offset = largest_offset * (2.0 * torch.rand(count, 3, generator=generator) - 1.0).to(like)
     return perturbed(like.expand(count, 4, 4), axis, angle, offset, about=about)
+
+
+def euler_start(
+    world_from_camera: Float[Tensor, "*b 4 4"],
+    angles: tuple[float, float, float],
+    shift: float,
+    *,
+    order: EulerOrder = "blender",
+    up: Literal["y", "z"] = "y",
+) -> Float[Tensor, "*b 4 4"]:
+    """A fixed start of a widespread re-implementation: turned about the axes of the published world, and shifted.
+
+    The published world has z up where its scenes are synthetic ones (blender) and y up where they face forward (llff).
+
+    Args:
+        angles: radians about z (phi), y (theta; from x to z) and x (psi); that about x comes first.
+        shift: world units along z; after the turns (blender) or before them (llff).
+        up: the axis of the poses' own world that points up.
+    """
+    like = world_from_camera
+    phi, theta, psi = (torch.tensor(angle).to(like) for angle in angles)
+    turn = rigid(rotation_z(phi) @ rotation_y(-theta) @ rotation_x(psi), torch.zeros(3).to(like))
+    move = rigid(torch.eye(3).to(like), like.new_tensor([0.0, 0.0, shift]))
+    motion = move @ turn if order == "blender" else turn @ move
+    if order == "blender" and up == "y":
+        upright = torch.tensor(Y_UP_FROM_Z_UP).to(like)
+        motion = upright @ motion @ upright.mT
+    return motion @ like

@@ -18,3 +18,5 @@ OFFICIAL_NOTEBOOK = PhotometricAdam(steps=101, rays=1024, sampling="center", rat
 """The official release's notebook."""
 SCREW = PhotometricAdam(rays=1024, compat=Compat(parametrization="screw7", unit_directions=False))
 """The widespread re-implementation for scenes of the original NeRF."""
+PRESETS = {"paper": PhotometricAdam(), "script": OFFICIAL_SCRIPT, "notebook": OFFICIAL_NOTEBOOK, "screw": SCREW}
+"""Settings by the names that `--set preset=NAME` takes."""

@@ -15,8 +15,10 @@ from ...nn.nerf_mlp import NerfMlp
 from ...render import RayRender
 from ...render.ray_renderer import RayColors
 from .frequency_config import NerfConfig, TwoPass
-from .rays import ndc_rays
+from .rays import ndc_distance, ndc_rays
 from .two_pass import field_samples, render_two_pass
+
+AHEAD = 0.02  # least share of a ray's direction that goes into the scene, in normalised device coordinates
 
 
 class NerfNet(nn.Module):
@@ -97,14 +99,19 @@ class NerfRenderer:
     ) -> RayColors:
         turn = network_from_world(self.net.config.up, origins).mT
         begin, along = origins @ turn, directions @ turn
-        seen = self.net.render(begin, along, generator=generator, sampling=self.sampling).best
         options = self.sampling or self.net.config.sampling
-        distance = torch.where(seen.alpha > 0, seen.depth / seen.alpha.clamp_min(1e-10), torch.zeros_like(seen.depth))
-        if options.ndc is not None:  # in NDC the parameter of a ray is no length: no distances
-            distance = torch.zeros_like(distance)
+        # NDC has nothing beside the cameras and behind them.
+        ahead = along[:, 2] < -AHEAD if options.ndc is not None else torch.ones_like(along[:, 2], dtype=torch.bool)
+        along = torch.where(ahead[:, None], along, along.new_tensor([0.0, 0.0, -1.0]))
+        seen = self.net.render(begin, along, generator=generator, sampling=self.sampling).best
+        mean = seen.depth / seen.alpha.clamp_min(1e-10)
+        if options.ndc is not None:
+            distance = ndc_distance(begin, along, mean)
         else:
-            distance = distance + self.net.entrance(begin, along) * (seen.alpha > 0)
-        return RayColors(seen.rgb, seen.alpha, distance.detach())
+            distance = mean + self.net.entrance(begin, along)
+        rgb = torch.where(ahead[:, None], seen.rgb, seen.rgb.new_tensor(self.background))
+        distance = torch.where((seen.alpha > 0) & ahead, distance, torch.zeros_like(distance))
+        return RayColors(rgb, seen.alpha * ahead, distance.detach())
 
 
 class NerfField(Field):

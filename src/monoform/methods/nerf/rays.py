@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+FARTHEST = 1000.0  # depth in units of the near plane's; the parameter of a ray in NDC says little beyond
+
 
 def published_rays(
     world_from_camera: Float[Tensor, "4 4"], height: int, width: int, focal: float
@@ -41,3 +43,14 @@ def ndc_rays(
     start = torch.stack((-sx * x / z, -sy * y / z, 1.0 + 2.0 * near / z), dim=-1)
     along = torch.stack((-sx * (dx / dz - x / z), -sy * (dy / dz - y / z), -2.0 * near / z), dim=-1)
     return start, along
+
+
+def ndc_distance(
+    origins: Float[Tensor, "*r 3"], directions: Float[Tensor, "*r 3"], parameter: Float[Tensor, "*r"], near: float = 1.0
+) -> Float[Tensor, "*r"]:
+    """How far along a ray of the world that is which has this parameter on its `ndc_rays`, in lengths of its direction.
+
+    The parameter is 1 minus near / depth, so that its mean is that of the disparities; beyond `FARTHEST` it is held.
+    """
+    depth = near / (1.0 - parameter).clamp_min(near / FARTHEST)
+    return (-depth - origins[..., 2]) / directions[..., 2]

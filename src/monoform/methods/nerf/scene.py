@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...camera import Camera, cameras_from_transforms, transforms_from_cameras
+from ...camera import Camera, cameras_from_transforms, from_opengl, transforms_from_cameras
 from ...data.capture import Capture, CaptureSplit, CaptureView
 from ...data.captures.transforms import UP_AXIS
 from ...errors import InputError
@@ -30,6 +30,7 @@ from .hash_render import HashRenderer
 from .model import NerfField, NerfNet, NerfRenderer
 
 CAMERAS = "transforms.json"
+FACING = 1024  # pixels of the width of the camera of a scene that tells none
 
 
 @renamed(centre="center")
@@ -68,6 +69,17 @@ class Scene:
     def field(self) -> Field:
         """Geometry and colour in the world."""
         return HashField(self.net) if isinstance(self.net, HashScene) else NerfField(self.net)
+
+    @property
+    def facing(self) -> Camera | None:
+        """The camera that a scene in normalised device coordinates was made around; None for any other scene."""
+        scale = None if isinstance(self.net, HashScene) else self.net.config.sampling.ndc
+        if scale is None:
+            return None
+        # Only the photos' shape is known of their size, as it is all that the scales tell.
+        width, height = FACING, max(4, round(FACING * scale[0] / scale[1]))
+        matrix = [[0.5 * scale[0] * width, 0.0, 0.5 * width], [0.0, 0.5 * scale[1] * height, 0.5 * height], [0, 0, 1.0]]
+        return Camera(from_opengl(torch.eye(4))[None], torch.tensor(matrix)[None], width, height)
 
     def renderer(self, *, samples: int = 0) -> RayRenderer:
         """What rays see of the scene.
