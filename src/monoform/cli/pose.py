@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Pose(Computing):
     """Find the camera of each PHOTO of a known scene, by comparing the photo with what the scene would look like.
 
-    Writes OUT/PHOTO/camera.json (with covariance), overlay.png, convergence.mp4 and .png, result.json.
+    Writes OUT/PHOTO/camera.json (with covariance), overlay.png, convergence.mp4 and .png, result.json. With --track the
+    photos, or a film, are one way of a camera: OUT/transforms.json, track.png, track.mp4, result.json.
     """
 
     photos: tyro.conf.Positional[tuple[str, ...]]
@@ -82,6 +83,10 @@ class Pose(Computing):
     add_to: Path | None = None
     """Write ADD_TO/transforms.json: the scene's own photos and those whose pose can be believed, for `monoform train
     scene --data ADD_TO`."""
+    track: bool = False
+    """Follow the camera: each photo, or each picture of a film, is sought from the pose of the one before."""
+    every: int = 1
+    """With --track: take the first of so many pictures each."""
     seed: int = 0
     """Seed of all randomness."""
 
@@ -93,6 +98,10 @@ def read(words: list[str]) -> Pose:
         raise InputError("pose needs either --scene SCENE or --from SOURCE_PHOTO.")
     if asked.source is None and asked.method is not None:
         raise InputError("--method reconstructs the photo of --from; with --scene there is none.")
+    if asked.track and asked.add_to is not None:
+        raise InputError("--track writes its own transforms.json: leave out --add-to.")
+    if asked.every != 1 and not asked.track:
+        raise InputError("--every belongs to --track: without it each photo is a photo of its own.")
     return asked
 
 
@@ -140,7 +149,7 @@ def run(words: list[str]) -> int:
         seed=asked.seed,
         device=device,
     )
-    items = plan(asked.photos, asked.out)
+    items = [] if asked.track else plan(asked.photos, asked.out)
     if len(items) > 1:
         require_ours(asked.out / POSES, is_poses)
     if asked.scene is not None:
@@ -158,6 +167,8 @@ def run(words: list[str]) -> int:
                 batch_statistics=options.method.descent.compat.encoder_batchnorm == "batch",
             )
         name = str(asked.source)
+    if asked.track:
+        return _track(asked, scene, options, name)
     if asked.add_to is not None:
         from ..jobs.estimate_pose_capture import require_addable, write_extended_capture
 
@@ -180,6 +191,21 @@ def run(words: list[str]) -> int:
     elif "error" in rows[0]:
         raise InputError(rows[0]["error"])
     return 2 if any("error" in row for row in rows) else 0
+
+
+def _track(asked: Pose, scene: PoseTarget, options: PoseOptions, name: str) -> int:
+    from ..jobs.track_poses import track_to_folder
+
+    told = track_to_folder(
+        asked.photos, asked.out, scene, options, truth=asked.truth, every=asked.every, scene_name=name
+    )
+    text = f"{asked.out}: {told['believed']} of {told['pictures']} poses can be believed, "
+    text += f"{told['median_seconds']:.1f} s a picture"
+    if told["errors"]:
+        turned, moved = (told["errors"][f"median_{each}"] for each in ("rotation_degrees", "translation_share"))
+        text += f", {turned:.2f} degrees and {100 * moved:.2f} % of the distance off (medians)"
+    print(text)
+    return 0
 
 
 def _one(

@@ -64,8 +64,17 @@ def curve(estimate: PoseEstimate, truth: Camera | None = None) -> UInt8[np.ndarr
     return np.concatenate([_plot(seconds, values, title, ink) for title, values, ink in series], axis=0)
 
 
+def number_curves(series: Mapping[str, Float[np.ndarray, " n"]]) -> UInt8[np.ndarray, "h w 3"]:
+    """A plot for each name, of values over the numbers of pictures."""
+    plots = []
+    for number, (title, values) in enumerate(series.items()):
+        places = np.arange(len(values), dtype=np.float64)
+        plots.append(_plot(places, values, title, COLORS[number % len(COLORS)], unit="pictures"))
+    return np.concatenate(plots, axis=0)
+
+
 def _plot(
-    x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], title: str, ink: tuple[int, int, int]
+    x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], title: str, ink: tuple[int, int, int], unit: str = "s"
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A line over time with a logarithmic scale."""
     width, height, left, bottom, top = 560, 240, 70, 36, 28
@@ -86,7 +95,7 @@ def _plot(
         cv2.line(picture, (left, row), (width - 20, row), GRID, 1)
         _write(picture, f"{10.0**decade:g}", (6, row + 4))
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        _write(picture, f"{share * last:.3g} s", (place(share * last, low)[0] - 14, height - 12))
+        _write(picture, f"{share * last:.3g} {unit}", (place(share * last, low)[0] - 14, height - 12))
     line = np.array([place(float(t), float(v)) for t, v in zip(x, level, strict=True)], np.int32)
     cv2.polylines(picture, [line.reshape(-1, 1, 2)], False, ink, 2, cv2.LINE_AA)
     if len(line) <= 40:

@@ -123,9 +123,11 @@ def facing_target(found: PoseTarget, facing: Camera) -> PoseTarget:
     ahead = facing.position[0] + depth * facing.world_from_camera[0, :3, 2]
     x, y, z = ahead.tolist()
     bounds = replace(found.scene_bounds, center=(x, y, z), radius=0.5 * depth, cameras=around)
-    return replace(
-        found, scene_bounds=bounds, bare=False, start=lambda photo: facing.resized(photo.width, photo.height)
-    )
+
+    def start(photo: Photo) -> Camera:
+        return facing.resized(photo.width, photo.height)
+
+    return replace(found, scene_bounds=bounds, bare=False, start=start, endless=True)
 
 
 def load_trained(folder: Path, *, device: str = "cpu") -> TrainedScene:

@@ -82,4 +82,5 @@ def test_the_fast_optimizer_finds_a_photo_of_it(scene: Scene) -> None:
     pose = found.estimate.camera.world_from_camera
     assert math.degrees(float(rotation_error(pose, true.world_from_camera)[0])) < 0.5
     assert found.errors["translation"] < 0.03
-    assert found.estimate.converged and found.estimate.covariance is not None
+    assert found.estimate.converged, found.estimate.failure_reasons
+    assert found.estimate.covariance is not None
