@@ -60,12 +60,9 @@ class Disturbance:
     def __post_init__(self) -> None:
         if self.noise not in NOISES:
             raise InputError(f"--noise is {self.noise!r}; choose one of {', '.join(NOISES)}.")
-        if self.sigma < 0 or not 0 <= self.amount <= 1 or not -1 <= self.brightness <= 1:
-            raise InputError(
-                f"Noise has sigma {self.sigma}, amount {self.amount} and brightness {self.brightness}; "
-                "they lie in 0.., 0..1 and -1..1."
-            )
-        require_range("--exposure", self.exposure, 0.0, 100.0)
+        ranges = {"sigma": (0.0, 10.0), "amount": (0.0, 1.0), "brightness": (-1.0, 1.0), "exposure": (0.0, 100.0)}
+        for name, (low, high) in ranges.items():
+            require_range(f"--{name}", getattr(self, name), low, high)
 
     def applied(self, photo: Photo, seed: int) -> Photo:
         """The disturbed photo."""

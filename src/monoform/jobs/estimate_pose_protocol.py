@@ -176,8 +176,11 @@ def table_of(summaries: Mapping[str, Mapping[str, float]]) -> str:
 
 def scenes_table(results: Mapping[str, Sequence[Run]]) -> str:
     """A Markdown table, a row for each scene."""
-    keys = ("rotation_below_5_degrees", "translation_below_0.05", "both", "median_rotation_degrees")
-    keys += ("median_translation", "median_seconds")
+    shares, medians = (
+        ("rotation_below_5_degrees", "translation_below_0.05", "both"),
+        ("rotation_degrees", "translation"),
+    )
+    keys = (*shares, *(f"median_{name}" for name in (*medians, "seconds")))
     lines = [["scene", *(key.replace("_", " ") for key in keys)], ["---", *["---:"] * len(keys)]]
     for name, runs in results.items():
         summary = summary_of_runs(runs)
