@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .config import Compat, PhotometricAdam
+from .descent_config import Compat, PhotometricAdam
 
 _OFFICIAL = Compat(
     parametrization="matrix",
