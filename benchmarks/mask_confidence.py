@@ -38,6 +38,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=240, help="how many drawn pictures")
     parser.add_argument("--weights", default=str(SHIPPED), help="folder of other weights")
     asked = parser.parse_args()
+    if (asked.pack is None) != (asked.backgrounds is None):
+        parser.error("give --pack and --backgrounds together")
     coefficients = np.array([*WEIGHTS.values(), BIAS])
     if asked.pack is not None:
         found, ious = measured(composites(asked.pack, asked.backgrounds, asked.count), asked.weights)

@@ -4,8 +4,8 @@
     python benchmarks/quality_matting.py PHOTOS... --hints
     python benchmarks/quality_matting.py --pack PACK [--backgrounds PICTURES] [--count 100]
 
-PHOTOS are folders of NAME.jpg and, for some, NAME_mask.png or NAME_predmask.png; the table is over those. rembg is in
-it where it is installed. The sheet shows every photo with what each found in color and the rest faded. With --pack the
+PHOTOS are folders of NAME.jpg and, for some, NAME_mask.png; the table is over those. rembg is in it where it is
+installed. The sheet shows every photo with what each found in color and the rest faded. With --pack the
 pictures are made: the validation objects of a pack, which the network has not seen, over drawn backgrounds or
 photographs, of 384 pixels. With --hints the table tells what help gains: the box of the true mask, a point in its
 thickest place, both, and a box of half that size, well inside the object, judged within itself.
@@ -144,8 +144,8 @@ def drawn(pack: Path, count: int, backgrounds: Path | None) -> Iterator[tuple[st
 
 def mask_of(photo: Path) -> Path | None:
     """The true mask beside a photo."""
-    candidates = (photo.with_name(f"{photo.stem}{suffix}.png") for suffix in ("_mask", "_predmask"))
-    return next((path for path in candidates if path.is_file()), None)
+    path = photo.with_name(f"{photo.stem}_mask.png")
+    return path if path.is_file() else None
 
 
 def cell(rgb: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

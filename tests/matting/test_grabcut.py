@@ -8,8 +8,8 @@ import pytest
 from tests.pictures import disc, mug
 
 from monoform import InputError, Photo
-from monoform.matting import grabcut_mask, segment
-from monoform.matting.grabcut import content_box
+from monoform.matting import Hints, grabcut_mask, segment
+from monoform.matting.grabcut import content_box, mask_by_cut
 from monoform.matting.guided import guided_filter
 from monoform.metrics import mask_iou
 
@@ -84,3 +84,40 @@ def test_guided_filter_keeps_what_is_linear_in_the_colors():
     # A flat guide has no edges to follow: what is left is the mean of means.
     smooth = guided_filter(flat, noise, radius=4, epsilon=1e-3)
     np.testing.assert_allclose(smooth, cv2.blur(cv2.blur(noise, (9, 9)), (9, 9)), atol=1e-4)
+
+
+def openwork() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A dark disc with a frame of two-pixel bars beside it, and a dark stone farther off: colors and both masks."""
+    rows, columns = np.mgrid[:200, :300]
+    disc = np.hypot(rows - 100, columns - 90) < 50
+    frame = np.zeros_like(disc)
+    frame[80:82, 138:220], frame[120:122, 138:220], frame[80:122, 218:220] = True, True, True
+    stone = np.hypot(rows - 100, columns - 265) < 18
+    rgb = np.where((disc | frame | stone)[..., None], 0.1, 0.8).astype(np.float32)
+    return np.repeat(rgb, 3, axis=2), disc | frame, stone
+
+
+def cut_of(probability: np.ndarray, hints: Hints) -> np.ndarray:
+    rgb, thing, stone = openwork()
+
+    def labels(small: np.ndarray) -> np.ndarray:
+        assert small.shape == rgb.shape
+        return np.where(thing | stone, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
+
+    return mask_by_cut(rgb, (0, 0, 300, 200), labels, hints, probability) > 0.5
+
+
+def test_thin_and_loose_parts_are_kept_where_they_are_probable():
+    _, thing, stone = openwork()
+    seen = np.where(thing, 0.8, np.where(stone, 0.2, 0.05)).astype(np.float32)
+    mask = cut_of(seen, Hints())
+    assert mask[80:122, 150:220][thing[80:122, 150:220]].mean() > 0.9 and not mask[stone].any()
+    both = cut_of(np.where(thing | stone, 0.8, 0.05).astype(np.float32), Hints())
+    assert both[stone].all()
+
+
+def test_points_alone_say_which_parts_are_kept():
+    _, thing, stone = openwork()
+    seen = np.where(thing | stone, 0.8, 0.05).astype(np.float32)
+    assert not cut_of(seen, Hints(points=((90.0, 100.0),)))[stone].any()
+    assert not cut_of(seen, Hints(not_points=((265.0, 100.0),)))[stone].any()

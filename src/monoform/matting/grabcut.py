@@ -13,13 +13,15 @@ from scipy.sparse.csgraph import dijkstra
 from skimage.color import rgb2lab
 
 from .guided import guided_filter
-from .hints import DOT_BESIDE, Hints
+from .hints import DOT_BESIDE, OBJECT, Hints
 
 SIDE = 320
 BAND = 64  # rows that are looked at together for bars
 GEODESIC_SIDE = 96
 ITERATIONS = 6
 PLAIN = 0.012
+CRUMB = 0.005  # share of the largest part below which a part of a cut is dropped
+PROBABLE, POSSIBLE = 0.5, 0.3  # mean probability of a part that is kept for it, and that of each of its pixels
 CUT = 0.6  # weight of what was cut beside a probability: above a half, so that it decides
 LAB_RANGE = np.array([100, 128, 128], np.float32)
 
@@ -52,7 +54,8 @@ def mask_by_cut(
         box: left, top, right and bottom of the part that may hold the object.
         labels: gives GrabCut's first labels (cv2.GC_*) of that part, reduced to at most 320 pixels.
         hints: where the object is, in pixels of `rgb`; they stand above the labels.
-        probability: of being the object, in the box; it softens what was cut, before that follows the edges.
+        probability: of being the object, in the box; without points it says which parts of the cut are kept, and it
+            softens what was cut, before that follows the edges.
     """
     x0, y0, x1, y1 = box
     content = rgb[y0:y1, x0:x1]
@@ -60,8 +63,11 @@ def mask_by_cut(
     size = (max(8, round(content.shape[1] * scale)), max(8, round(content.shape[0] * scale)))
     small = cv2.resize(content, size, interpolation=cv2.INTER_AREA)
     seeds = hints.seeds(box, small.shape)
-    cut = _object_parts(_cut(small, hints.labels(labels(small), small, box)), seeds)
-    coarse = cut & ~(_plain_background(small) & (seeds <= 0))
+    inside = _cut(small, hints.labels(labels(small), small, box))
+    parts = _object_parts(inside, seeds)
+    if probability is not None and not ((seeds == OBJECT) | (seeds == DOT_BESIDE)).any():
+        parts |= _probable_parts(inside, cv2.resize(probability, size, interpolation=cv2.INTER_AREA))
+    coarse = parts & ~(_plain_background(small) & (seeds <= 0))
     mask = cv2.resize(coarse.astype(np.float32), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
     if probability is not None:
         mask = np.where(_near(mask), CUT * mask + (1 - CUT) * probability, mask)
@@ -229,6 +235,17 @@ def _object_parts(inside: np.ndarray, seeds: np.ndarray) -> Bool[np.ndarray, "h 
     hole_sizes = np.bincount(holes.ravel(), minlength=hole_count + 1)
     hole_sizes[np.unique(holes[seeds < 0])] = inside.size
     return kept | ((holes > 0) & (hole_sizes[holes] < 0.004 * kept.sum()))
+
+
+def _probable_parts(inside: np.ndarray, probability: np.ndarray) -> Bool[np.ndarray, "h w"]:
+    """Parts of a cut, thin and loose ones too, that are probable as a whole: a grip in openwork, rails, feet."""
+    labels, count = ndimage.label(inside)
+    if not count:
+        return inside
+    sizes = np.bincount(labels.ravel())[1:]
+    probable = ndimage.mean(probability, labels, np.arange(1, count + 1)) > PROBABLE
+    kept = np.flatnonzero(probable & (sizes >= CRUMB * sizes.max())) + 1
+    return np.isin(labels, kept) & (probability > POSSIBLE)
 
 
 def _without_refused(sizes: np.ndarray, labels: np.ndarray, dots: np.ndarray) -> np.ndarray:
