@@ -44,7 +44,7 @@ class Film(Computing):
     """Source views, for instance 64 104; -1 is one at random."""
     split: Literal["train", "val", "test"] = "test"
     """Of the data set."""
-    format: Literal["auto", "srn", "dvr", "dtu", "two_object"] = "auto"
+    format: Literal["auto", "srn", "dvr", "dtu", "two_object", "captures"] = "auto"
     """Of the data set; auto tells it by its files."""
     unseen: bool = False
     """For dvr: the lists of the unseen categories."""
@@ -150,8 +150,15 @@ def _object(asked: Film, config: PixelNerfConfig) -> tuple[PosedObject, str]:
     from ..methods.pixelnerf.evaluate import NewViewOptions
 
     assert asked.data is not None
-    size = config.domain.size
-    objects = open_posed(asked.data, asked.split, format=asked.format, unseen=asked.unseen, size=size)
+    domain = config.domain
+    objects = open_posed(
+        asked.data,
+        asked.split,
+        format=asked.format,
+        unseen=asked.unseen,
+        size=domain.size,
+        radius=domain.world_radius,
+    )
     which = int(asked.object) if asked.object.isdigit() and int(asked.object) < len(objects) else asked.object
     generator = torch.Generator().manual_seed(asked.seed)
     views = NewViewOptions(sources=asked.sources).sources_of(asked.object, objects.view_count(which), generator)

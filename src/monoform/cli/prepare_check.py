@@ -16,6 +16,7 @@ Format = Literal[
     "dvr",
     "dtu",
     "two_object",
+    "captures",
     "transforms",
     "blender",
     "llff",
@@ -35,7 +36,8 @@ class Check:
     """Its folder; for srn also the path that the folders have in common before _train, _val and _test; for categories
     also an address that fsspec knows, such as gs://bucket/datasets."""
     format: Format = "auto"
-    """How it is laid out: many objects (the first four), a capture of one scene, a set of photos of one square size
+    """How it is laid out: many objects (the first four), captures of several
+    scenes (captures), a capture of one scene, a set of photos of one square size
     with a dataset.json (images), the folder of published photo sets of a category, p3d, imagenet, cub, carla
     (categories), or what LIST learns from: ShapeNet's renderings with shapes (shapenet), Pix3D as published or prepared
     (pix3d); auto tells by the names of the files."""

@@ -53,7 +53,7 @@ class PictureEvaluation(EvaluationOptions):
     """Or a folder of true pictures that is laid out as PICTURES is; transparent ones stand on white."""
     split: Literal["train", "val", "test"] = "test"
     """Of the data set."""
-    format: Literal["auto", "srn", "dvr", "dtu", "two_object"] = "auto"
+    format: Literal["auto", "srn", "dvr", "dtu", "two_object", "captures"] = "auto"
     """Of the data set; auto tells it by its files."""
     unseen: bool = False
     """For dvr: the lists of the unseen categories."""

@@ -13,13 +13,14 @@ import torch
 from ...errors import InputError
 from ...inputs import listed, listed_below, require_folder, require_regular_file
 from ...inputs.remote import AnyPath
+from .captures import CaptureScenes, captures_in, has_captures
 from .dtu import LISTS, DtuObjects
 from .dvr import SEEN, UNSEEN, DvrObjects
 from .objects import PosedObject, PosedObjects
 from .srn import SPLITS, SrnObjects, srn_prefix, srn_prefixes
-from .two_object import TRANSFORMS, TwoObjectScenes
+from .two_object import OBJECT, TRANSFORMS, TwoObjectScenes
 
-Format = Literal["srn", "dvr", "dtu", "two_object"]
+Format = Literal["srn", "dvr", "dtu", "two_object", "captures"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Progress = Callable[[int, int, str], None]
 _OUTSIDE = 0.5  # the world's origin may lie this share of the picture beyond its edge
@@ -72,17 +73,24 @@ def detect_format(data: str | Path) -> Format:
         "dvr": _has_list(root, SEEN) or _has_list(root, UNSEEN),
         "dtu": _has_list(root, LISTS),
         "two_object": any(
-            next(listed_below(root / split, TRANSFORMS), None) for split in SPLITS if (root / split).is_dir()
+            file.name.endswith(OBJECT)
+            for split in SPLITS
+            if (root / split).is_dir()
+            for scene in listed_below(root / split, TRANSFORMS)
+            for file in listed(scene.parent)
         ),
     }
-    found = [name for name, seen in signs.items() if seen]
+    found: list[Format] = [name for name, seen in signs.items() if seen]
+    if not found and has_captures(root):
+        return "captures"
     if len(found) == 1:
         return found[0]
     if found:
         raise InputError(f"{root} has files of the formats {', '.join(found)}; say which one to read with --format.")
     raise InputError(
         f"{root} has none of the known formats: folders NAME_train, NAME_val, NAME_test (srn); lists "
-        "CATEGORY/softras_train.lst (dvr) or DTU/new_train.lst (dtu); train/SCENE/transforms.json (two_object)."
+        "CATEGORY/softras_train.lst (dvr) or DTU/new_train.lst (dtu); train/SCENE/transforms.json with "
+        "NAME_obj.png (two_object); captures of scenes, transforms.json, LLFF or COLMAP (captures)."
     )
 
 
@@ -110,6 +118,8 @@ def open_splits(data: str | Path, format: Format) -> dict[str, PosedObjects]:
         }
     elif format == "two_object":
         readers = {split: TwoObjectScenes(root, split) for split in SPLITS if (root / split).is_dir()}
+    elif format == "captures":
+        readers = captures_in(root)
     else:
         raise InputError(f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.")
     if not readers:
@@ -140,7 +150,7 @@ def check_data(
         for number, key in enumerate(objects.keys):
             count = objects.view_count(number)
             item = objects.load(number, sorted({0, count - 1}) if quick else None)
-            if not isinstance(objects, DtuObjects):
+            if not isinstance(objects, (DtuObjects, CaptureScenes)):
                 _refuse_averted_cameras(item, objects.folder(number))
             views += count
             sizes.add((item.cameras.width, item.cameras.height))

@@ -19,7 +19,7 @@ from .objects import Place, PosedObject, PosedObjects
 from .srn import SPLITS, Split
 
 NEAR, FAR = 4.0, 9.0
-TRANSFORMS = "transforms.json"
+TRANSFORMS, OBJECT = "transforms.json", "_obj.png"
 
 
 class TwoObjectScenes(PosedObjects):
@@ -47,7 +47,7 @@ class TwoObjectScenes(PosedObjects):
         self.size = size
 
     def _image_files(self, place: Place) -> list[AnyPath]:
-        return [place.folder / f"{name}_obj.png" for name in _frame_names(place.folder / TRANSFORMS)]
+        return [place.folder / f"{name}{OBJECT}" for name in _frame_names(place.folder / TRANSFORMS)]
 
     def _read(self, place: Place, files: list[AnyPath], views: list[int]) -> PosedObject:
         rgba = read_images([files[view] for view in views], "RGBA")

@@ -111,7 +111,7 @@ class PixelNerfEvaluation(NewViewOptions, EvaluationOptions):
     weights of cars that ship. Default: the small weights that ship."""
     split: Literal["train", "val", "test"] = "test"
     """Of the data set."""
-    format: Literal["auto", "srn", "dvr", "dtu", "two_object"] = "auto"
+    format: Literal["auto", "srn", "dvr", "dtu", "two_object", "captures"] = "auto"
     """Of the data set; auto tells it by its files."""
     unseen: bool = False
     """For dvr: the lists of the unseen categories."""
@@ -154,8 +154,15 @@ class NewViews(Protocol):
         """
         folder = weights_folder(asked.weights)
         net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, folder, device=device_named(asked.device))
-        size = config.domain.size
-        objects = open_posed(asked.data, asked.split, format=asked.format, unseen=asked.unseen, size=size)
+        domain = config.domain
+        objects = open_posed(
+            asked.data,
+            asked.split,
+            format=asked.format,
+            unseen=asked.unseen,
+            size=domain.size,
+            radius=domain.world_radius,
+        )
         perceptual = None if asked.lpips is None else Lpips.load(*asked.lpips)
         return cls(net, objects, asked, perceptual, weights_digest(folder))
 

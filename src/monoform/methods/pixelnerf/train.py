@@ -57,7 +57,7 @@ class PixelNerfTraining(LoopSettings):
 
     Attributes:
         config: name of a configuration: small for CPUs, or a published one.
-        format: of the data: srn, dvr, dtu, two_object; auto tells it by the files.
+        format: of the data: srn, dvr, dtu, two_object, captures; auto tells it by the files.
         unseen: for dvr: take the lists of the unseen categories.
         encoder_init: file of ImageNet weights of the encoder, in torchvision's names; "" for none.
         weights: folder of weights to start from, for fine-tuning; "" for none. Its configuration takes precedence.
@@ -317,8 +317,15 @@ def _network(settings: PixelNerfTraining) -> tuple[PixelNerfNet, Checkpoint | No
 
 
 def _opened(data: str | Path, split: Split, settings: PixelNerfTraining, config: PixelNerfConfig) -> PosedObjects:
-    kind, size = settings.format, config.domain.size
-    return open_posed(data, split, format=kind, unseen=settings.unseen, size=size)  # type: ignore[arg-type]
+    kind, domain = settings.format, config.domain
+    return open_posed(
+        data,
+        split,
+        format=kind,  # type: ignore[arg-type]
+        unseen=settings.unseen,
+        size=domain.size,
+        radius=domain.world_radius,
+    )
 
 
 def _held_out(data: str | Path, settings: PixelNerfTraining, config: PixelNerfConfig) -> PosedObjects | None:
@@ -349,5 +356,5 @@ TRAINING = Training(
     "a radiance field from a posed data set",
     PixelNerfTraining,
     train_pixelnerf,
-    data="A posed data set, see `monoform prepare check`.",
+    data="A posed data set, see `monoform prepare check`, or captures of scenes: transforms.json, LLFF, COLMAP.",
 )
