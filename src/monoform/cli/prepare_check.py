@@ -70,7 +70,7 @@ def run(asked: Check) -> int:
     shapes = detect_layout(place) if asked.format == "auto" else asked.format
     if shapes in ("shapenet", "pix3d"):
         with work("reading the shapes", unit="object") as show:
-            told = check_shapes(place, shapes, quick=asked.quick, progress=show)  # type: ignore[arg-type]
+            told = check_shapes(place, shapes, quick=asked.quick, progress=show)
         print("\n".join(printable(line) for line in told))
         return 0
     capture = detect_capture(place) if asked.format == "auto" else asked.format

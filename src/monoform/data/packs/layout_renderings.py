@@ -5,7 +5,7 @@ Two sets of each object: easy, whose objects stand in the middle, and hard, whos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def renderings_folder(out: Path, category: str, name: str) -> Path:
     return out / IMAGES[0] / category / name
 
 
-def write_lists(out: Path, category: str, names: dict[str, Sequence[str]]) -> None:
+def write_lists(out: Path, category: str, names: Mapping[str, Sequence[str]]) -> None:
     """The lists of a category's training and test objects."""
     for split, own in names.items():
         with atomic_file(out / LISTS / f"{category}_{split}.lst") as file:

@@ -227,11 +227,15 @@ def _dealt(records: Sequence[Any], options: CropOptions) -> dict[str, list[str]]
         photos.setdefault(category, {}).setdefault(model, []).append(number)
     dealt: dict[str, list[int]] = {split: [] for split in SPLITS}
     for category, models in photos.items():
-        order = sorted(models, key=lambda m, c=category: hashlib.sha256(f"{options.seed} {c}/{m}".encode()).hexdigest())
+        order = sorted(models, key=functools.partial(_digest, options.seed, category))
         count = round(options.test_share * len(order))
         for place, model in enumerate(order):
             dealt["test" if place < count else "train"] += models[model]
     return {split: [f"{number}.pkl" for number in sorted(own)] for split, own in dealt.items()}
+
+
+def _digest(seed: int, category: str, model: str) -> str:
+    return hashlib.sha256(f"{seed} {category}/{model}".encode()).hexdigest()
 
 
 def _given(folder: Path) -> dict[str, list[str]]:

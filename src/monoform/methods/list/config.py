@@ -174,7 +174,9 @@ PRESETS: dict[str, ListConfig] = {
         margin=1.2,
     ),
 }
-"""The published configuration, and `small`, meant for training on a CPU from packed objects."""
+PRESETS["small_object"] = replace(PRESETS["small"], frame="object", margin=0.0)
+"""The published configuration; `small`, meant for training on a CPU from packed objects; and `small_object`, the same
+network for sample files in ShapeNet's or Pix3D's layout, whose shapes stand as their meshes do."""
 
 
 def preset(name: str) -> ListConfig:
@@ -219,7 +221,7 @@ class ListTraining(LoopSettings):
     """What is trained, and what a step consists of.
 
     Attributes:
-        config: name of a configuration: small for CPUs, or shapenet.
+        config: name of a configuration: small for CPUs and packs, small_object for CPUs and sample files, or shapenet.
         format: of the data: pack (of `monoform prepare meshes`), shapenet or pix3d; auto tells it by the files.
         weights: folder of a trained first stage, or of a whole LIST to go on with; "" for none.
         first_share: share of the steps, and of the time where it is limited, that the first stage takes.

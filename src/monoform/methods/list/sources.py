@@ -69,7 +69,8 @@ def open_source(data: Path, config: ListConfig, settings: ListTraining) -> Sourc
         return _packed(data, config, settings)
     if config.frame != "object":
         raise InputError(
-            f"{settings.config} learns from a pack of `monoform prepare meshes`; for {data} take shapenet."
+            f"{settings.config} learns from a pack of `monoform prepare meshes`; for {data} take small_object or "
+            "shapenet."
         )
     most = SECOND_STAGE_MOST if settings.weights else FIRST_STAGE_MOST
     objects = _opened(data, kind, "train", config, settings, most if settings.published else 0)
