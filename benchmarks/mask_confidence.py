@@ -44,7 +44,7 @@ def main() -> None:
     if asked.pack is not None:
         found, ious = measured(composites(asked.pack, asked.backgrounds, asked.count), asked.weights)
         coefficients = fitted(found, ious > GOOD)
-        print("fitted:", dict(zip((*WEIGHTS, "bias"), coefficients.round(2), strict=True)))
+        print("fitted:", dict(zip((*WEIGHTS, "bias"), coefficients.round(1).tolist(), strict=True)))
         report("composites", found, ious, coefficients)
     pictures = (each for folder in asked.photos for each in photographs(folder))
     report("photos", *measured(pictures, asked.weights), coefficients)

@@ -15,7 +15,7 @@ from monoform.matting import Hints, mask_confidence, segment
 from monoform.matting.confidence import LOW, cues
 
 
-def seen(*, certain: float = 0.98) -> tuple[np.ndarray, np.ndarray]:
+def seen(*, certain: float = 0.99) -> tuple[np.ndarray, np.ndarray]:
     """A round mask, and a probability that is as certain of it."""
     _, mask = disc(160, 120, 36)
     return mask, np.where(mask > 0.5, certain, 1 - certain).astype(np.float32)

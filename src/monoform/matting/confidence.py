@@ -15,8 +15,8 @@ SIDE = 320  # what is compared is reduced to this size
 OPENED = 2  # steps of erosion and dilation: lines thinner than twice that, such as outlines, are no patch
 GOOD = 0.85  # intersection over union with the truth from which a mask counts as right
 LOW = 0.5  # confidence below which the user is asked for help
-BIAS = -9.6  # logistic regression on composites: python benchmarks/mask_confidence.py
-WEIGHTS = {"overlap": 8.5, "agreement": 4.6, "dispute": -2.0}
+BIAS = -12.8  # logistic regression on composites: python benchmarks/mask_confidence.py
+WEIGHTS = {"overlap": 12.8, "agreement": 3.2, "dispute": -2.3}
 
 
 def mask_confidence(mask: Float[np.ndarray, "h w"], probability: Float[np.ndarray, "h w"]) -> float:
