@@ -16,6 +16,7 @@ from monoform.data import mesh_sources
 from monoform.data.packs.layout_renderings import camera_of, renderings_of, unit_diagonal
 from monoform.data.packs.layouts import LayoutOptions, render_layout
 from monoform.data.sdf.disn import DisnObjects
+from monoform.data.sdf.items import resized
 from monoform.data.sdf.renderings import RenderedFrom, read_cameras
 
 LINE = "[90.0,30.0,0,0.8,35,32,1.75,0.1,-0.05,0.02]"
@@ -88,3 +89,9 @@ def test_the_archives_own_folder_is_found_and_the_first_of_a_list_are_told(tmp_p
     assert objects.names == ["1/a", "1/b", "1/d"] and len(objects.missing) == 1
     assert objects.first(3).names == ["1/a", "1/b"]  # the missing one counts
     assert RenderedFrom(0, 0, 1).eye == (1.75, 0, 0)
+
+
+def test_pictures_of_any_shape_become_squares_where_that_is_asked_for() -> None:
+    wide = np.zeros((40, 48, 3), np.uint8)
+    assert resized(wide, 0) is wide
+    assert resized(wide, 40).shape == (40, 40, 3) and resized(wide[:, :40], 40).shape == (40, 40, 3)

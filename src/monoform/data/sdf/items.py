@@ -92,7 +92,7 @@ def drawing(generator: torch.Generator) -> Draw:
     return draw
 
 
-def resized(pixels: UInt8[np.ndarray, "h w 3"], side: int) -> UInt8[np.ndarray, "s s 3"]:
+def resized(pixels: UInt8[np.ndarray, "h w 3"], side: int) -> UInt8[np.ndarray, "rows columns 3"]:
     """A picture as a square of so many pixels, whatever its shape, as Pix3D's are brought to one; 0 leaves it."""
     if side in (0, pixels.shape[0]) and side in (0, pixels.shape[1]):
         return pixels
