@@ -219,6 +219,8 @@ def _estimate(
 ) -> PoseEstimate:
     failure_reasons = known.failure_reasons(limits)
     spread = covariance(found, options)
+    if spread is not None and not bool(spread.isfinite().all()):  # where nothing of the scene is seen
+        spread = None
     if spread is None:
         failure_reasons = (*failure_reasons, "the photo does not fix all six numbers of the pose")
     others = found.finished[found.finished.ratios.isfinite()]
