@@ -52,5 +52,5 @@ def success_picture(results: Mapping[str, Sequence[Run]], over: Over = "seconds"
             at = np.arange(1, max(2, *(len(run.path) for run in runs)), dtype=float)
         for kind, shares in zip(("rotation", "translation", "both"), success_shares(runs, at, over), strict=True):
             series[f"{name}: {kind}"] = (at, shares)
-    unit = "s" if over == "seconds" else "steps"
-    return share_curves(series, "share of runs within 5 degrees, within 0.05 world units, and both", unit=unit)
+    unit, title = ("s", "") if over == "seconds" else ("", ", over steps")
+    return share_curves(series, f"share of runs within 5 degrees, within 0.05 world units, and both{title}", unit=unit)
