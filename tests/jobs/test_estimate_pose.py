@@ -203,7 +203,8 @@ def test_fixed_starts_by_angles_of_each_scene(scene: PoseTarget) -> None:
     protocol = Protocol(euler=(*angles, 1.0, 2.0, 3.0, 0.0), euler_order="llff", photos=1)
     first, second = (starts_of(view, scene, protocol, 0, place) for place in (0, 1))
     true = view.camera.world_from_camera
-    expected = euler_start(true, tuple(math.radians(value) for value in angles[:3]), 0.1, order="llff")
+    phi, theta, psi = (math.radians(value) for value in angles[:3])
+    expected = euler_start(true, (phi, theta, psi), 0.1, order="llff")
     assert len(first) == 1 and torch.equal(first[0].world_from_camera, expected)
     assert not torch.equal(first[0].world_from_camera, second[0].world_from_camera)
     poses = Poses({"one": scene, "two": scene}, protocol, {"lm": OPTIONS})

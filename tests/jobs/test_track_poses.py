@@ -65,7 +65,8 @@ def test_photos_give_a_path_that_is_read_as_a_capture(
     place: Path, scene: PoseTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first is sought as any photo is, each further one from the pose of the one before."""
-    out, truth, starts = tmp_path / "out", place / "photos" / "transforms.json", []
+    out, truth = tmp_path / "out", place / "photos" / "transforms.json"
+    starts: list[Camera | None] = []
 
     def noted(photo: str, target: PoseTarget, options: PoseOptions, **more: object) -> FoundPose:
         starts.append(options.start)
@@ -77,7 +78,7 @@ def test_photos_give_a_path_that_is_read_as_a_capture(
     for view, camera in zip(open_capture(out).views, WAY, strict=True):
         assert off(view.camera, camera) < 0.5 and view.image.parent == (place / "photos").resolve()
     assert starts[0] is None
-    assert max(off(start, camera) for start, camera in zip(starts[1:], WAY, strict=False)) < 0.5
+    assert all(start is not None and off(start, camera) < 0.5 for start, camera in zip(starts[1:], WAY, strict=False))
     summary = read_json(out / "result.json")
     assert sorted(summary["files"]) == ["result.json", "track.mp4", "track.png", "transforms.json"]
     turned = [each["turned_degrees"] for each in summary["each"]]
