@@ -23,7 +23,7 @@ def poses(count: int, distance: float = 1.3) -> torch.Tensor:
 def picture(number: int, *, blank: bool = False) -> np.ndarray:
     image = np.full((SIZE, SIZE, 3), 255, np.uint8)
     if not blank:
-        image[3:9, 2 + number % 3 : 8] = (10 * number + 5, 100, 254)
+        image[3:9, 2 + number % 3 : 8] = (10 * (number % 25) + 5, 100, 254)
     return image
 
 

@@ -260,7 +260,7 @@ def _folders_of_pictures(root: Path) -> dict[str, Path]:
 def _pictures(folder: Path) -> dict[str, Path]:
     """Files by their stems, without depths and comparisons that stand beside them."""
     files = listed(folder, PICTURE_SUFFIXES)
-    return {file.stem: file for file in files if not file.stem.endswith(("_depth", "_compare"))}
+    return {file.stem: file for file in files if not file.stem.endswith(("_depth", "_depth_norm", "_compare"))}
 
 
 def _read(file: Path) -> Float[Tensor, "h w 3"]:

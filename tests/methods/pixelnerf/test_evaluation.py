@@ -77,7 +77,10 @@ def test_a_rerun_keeps_what_is_there_and_refuses_other_options(net, tmp_path: Pa
         ({"include_sources": True}, {"000000.png", "000001.png", "000002.png", "000003.png"}),
         ({"exclude": (2,)}, {"000000.png", "000003.png"}),
         ({"targets": (3,)}, {"000003.png"}),
-        ({"depth": True, "targets": (3,)}, {"000003.png", "000003_depth.npy"}),
+        (
+            {"depth": True, "targets": (3,)},
+            {"000003.png", *(f"000003_depth{end}" for end in (".npy", ".exr", "_norm.png"))},
+        ),
         ({"compare": True, "targets": (3,)}, {"000003.png", "000003_compare.png"}),
         ({"sources": (1, 2)}, {"000000.png", "000003.png"}),
     ],

@@ -26,6 +26,7 @@ from ...metrics import psnr, ssim
 from ...metrics.evaluation import Evaluation, EvaluationOptions, Protocol, evaluate
 from ...metrics.lpips import Lpips
 from ...outputs import atomic_stream, save_picture
+from ...outputs.exr import save_exr
 from ...ranges import LARGEST_SEED, require_range
 from ...training.weights import load_pretrained, weights_digest
 from .cameras import published_rays
@@ -36,7 +37,7 @@ from .infer import weights_folder
 from .model import PixelNerfNet
 from .pixels import truncate_to_8_bit
 
-FILES = r"\d{6,}(_depth|_compare)?\.(png|npy)"
+FILES = r"\d{6,}(_depth|_depth_norm|_compare)?\.(png|npy|exr)"
 COARSE_ONLY = Sampling(coarse=64, fine=128, depth=16)
 Distance = Callable[[Float[torch.Tensor, "h w 3"], Float[torch.Tensor, "h w 3"]], float]
 
@@ -62,7 +63,8 @@ class NewViewOptions:
     scale: float = 1.0
     """Size of the pictures, of the data's."""
     depth: bool = False
-    """Write the depths too, NNNNNN_depth.npy."""
+    """Write the depths too, along rays in the data's units: NNNNNN_depth.exr and .npy; and NNNNNN_depth_norm.png, from
+    the nearest to the farthest of the picture."""
     compare: bool = False
     """Write source, truth and rendering side by side, NNNNNN_compare.png."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -198,8 +200,7 @@ class NewViews(Protocol):
             written = to_bytes(net, picture)
             save_picture(Image.fromarray(written), folder / f"{view:06d}.png")
             if options.depth:
-                with atomic_stream(folder / f"{view:06d}_depth.npy") as stream:
-                    np.save(stream, seen.depth.numpy())
+                write_depth(seen.depth.numpy(), folder / f"{view:06d}_depth")
             if options.compare:
                 row = torch.cat((resized(source, 0, options.scale)[1], true, picture), dim=1)
                 save_picture(Image.fromarray(to_bytes(net, row)), folder / f"{view:06d}_compare.png")
@@ -213,6 +214,22 @@ EVALUATION = Evaluation("new views from given source views", PixelNerfEvaluation
 @lru_cache(maxsize=1)
 def _view_list(file: Path) -> Mapping[str, tuple[int, ...]]:
     return read_view_list(file)
+
+
+def write_depth(depth: Float[np.ndarray, "h w"], stem: Path) -> None:
+    """STEM.npy and STEM.exr, and STEM_norm.png: 0 at the least, 255 at the largest."""
+    with atomic_stream(stem.with_suffix(".npy")) as stream:
+        np.save(stream, depth)
+    save_exr(depth, stem.with_suffix(".exr"))
+    save_picture(
+        Image.fromarray(np.rint(255 * normalized(depth)).astype(np.uint8)), stem.with_name(f"{stem.name}_norm.png")
+    )
+
+
+def normalized(depth: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """0 at the least, 1 at the largest; 0 where all are the same."""
+    low, high = depth.min(), depth.max()
+    return (depth - low) / (high - low if high > low else 1.0)
 
 
 def encode_object(net: PixelNerfNet, source: PosedObject, options: FastOptions) -> FastField:

@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...camera import Camera
 from ...data.objects.color_jitter import changed_colors, draw_color_change
 from ...data.posed.cached import CachedObjects
 from ...data.posed.objects import PosedObject, PosedObjects
@@ -37,12 +35,12 @@ from ...training import (
     train,
 )
 from ...training.card import weights_card
+from .batches import RayBatch, sample_rays, stacked
 from .cameras import published_rays
 from .config import PixelNerfConfig, preset
 from .fast import render_image
 from .losses import color_loss
 from .model import PixelNerfNet
-from .pixels import pixels_in_boxes
 from .published import config_from_file, published_config
 from .published_training import read_training
 from .render import render
@@ -64,6 +62,8 @@ class PixelNerfTraining(LoopSettings):
         published: folder of a training with the authors' program (checkpoints/NAME) that goes on here, with the
             authors' behaviors; "" for none. `config` is then one of the published ones.
         conf: the file of options that it was trained with, HOCON, where it is none of the published ones.
+        original: begin anew as the authors' program does: the first step normalises by running statistics, the fine
+            loss moves the coarse network through the samples around its depth.
         objects: in a step.
         rays: of each object in a step.
         views: numbers of source views, one of which is drawn for each step, for instance 1 and 2.
@@ -86,6 +86,7 @@ class PixelNerfTraining(LoopSettings):
     weights: str = ""
     published: str = ""
     conf: str = ""
+    original: bool = False
     objects: int = 4
     rays: int = 128
     views: tuple[int, ...] = (1,)
@@ -110,30 +111,6 @@ class PixelNerfTraining(LoopSettings):
             raise InputError("A published training has weights of its own: leave weights and encoder_init out.")
         if self.conf and not self.published:
             raise InputError("pixelNeRF's conf is that of a published training: give published, its folder.")
-
-
-@dataclass(frozen=True, eq=False)
-class RayBatch:
-    """Source views of b objects, v each, and rays with their true colours.
-
-    Attributes:
-        images: sRGB 0..1.
-        poses: of their cameras, the views of an object side by side.
-        intrinsics: of their cameras.
-        rays: origin, unit direction, near, far.
-        colors: sRGB 0..1.
-    """
-
-    images: Float[Tensor, "b v h w 3"]
-    poses: Float[Tensor, "n 4 4"]
-    intrinsics: Float[Tensor, "n 3 3"]
-    rays: Float[Tensor, "b r 8"]
-    colors: Float[Tensor, "b r 3"]
-
-    @property
-    def cameras(self) -> Camera:
-        """Cameras of the source views."""
-        return Camera(self.poses, self.intrinsics, self.images.shape[3], self.images.shape[2])
 
 
 class PixelNerfTask:
@@ -183,7 +160,7 @@ class PixelNerfTask:
         views = counts[_one_of(len(counts), generator)]
         chosen = torch.randint(len(self.objects), (self.options.objects,), generator=generator).tolist()
         boxed = step < self.options.boxes_until
-        return _stacked([self._part(self.objects[which], views, boxed, generator) for which in chosen])
+        return stacked([self._part(self.objects[which], views, boxed, generator) for which in chosen])
 
     def _part(self, content: PosedObject, views: int, boxed: bool, generator: torch.Generator) -> RayBatch:
         """The part of one object."""
@@ -232,7 +209,7 @@ class PixelNerfTask:
         return {"psnr": sum(found) / len(found)}
 
     def pictures(self, module: nn.Module) -> dict[str, Tensor]:
-        """A small view of an object that was held out where there is one: the source, what is rendered, the truth."""
+        """A small view of an object that was held out where there is one: source, truth, depth, what is seen, alpha."""
         assert isinstance(module, PixelNerfNet)
         content = to_device((self.held_out or self.objects)[0], device_of(module))
         camera = content.cameras[len(content) - 1]
@@ -240,43 +217,14 @@ class PixelNerfTask:
         small = camera.resized(max(1, round(share * camera.width)), max(1, round(share * camera.height)))
         encoded = module.encode(content.images[None, :1], content.cameras[:1])
         rays = published_rays(small, content.near, content.far)[0].to(content.images)
-        rgb = render_image(module, encoded, rays).rgb
+        seen = render_image(module, encoded, rays)
         size = (small.height, small.width)
         known = functional.interpolate(content.images[[0, -1]].permute(0, 3, 1, 2), size, mode="area")
         source, truth = known.permute(0, 2, 3, 1)
-        return {"view": torch.cat((source, rgb, truth), dim=1)}
-
-
-def sample_rays(
-    content: PosedObject,
-    sources: Tensor,
-    usable: Tensor,
-    count: int,
-    boxes: Float[Tensor, "v 4"] | None,
-    generator: torch.Generator,
-) -> RayBatch:
-    """Source views of one object, and random rays with their colors: of a random view, within its box or anywhere."""
-    height, width = content.images.shape[1:3]
-    views = usable[torch.randint(len(usable), (count,), generator=generator)]
-    x, y = torch.rand(2, count, generator=generator)
-    whole = torch.tensor([0.0, 0.0, width - 1.0, height - 1.0]).expand(len(content), 4)
-    indices = pixels_in_boxes(whole if boxes is None else boxes, views, x, y)
-    _, rows, columns = indices.unbind(dim=1)
-    cameras = content.cameras
-    each = Camera(cameras.world_from_camera[views], cameras.intrinsics[views], width, height)
-    origins, directions = each.rays(torch.stack((columns, rows), 1)[:, None] + 0.5)
-    limits = torch.tensor([content.near, content.far]).expand(count, 2)
-    return RayBatch(
-        images=content.images[sources][None],
-        poses=cameras.world_from_camera[sources],
-        intrinsics=cameras.intrinsics[sources],
-        rays=torch.cat((origins[:, 0], directions[:, 0], limits), dim=1)[None],
-        colors=content.images[views, rows, columns][None],
-    )
-
-
-def _stacked(parts: list[RayBatch]) -> RayBatch:
-    return RayBatch(**{name: torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+        low, high = seen.depth.aminmax()
+        depth = (seen.depth - low) / (high - low).clamp_min(1e-6)
+        grays = [one[..., None].expand(-1, -1, 3) for one in (depth, seen.alpha)]
+        return {"view": torch.cat((source, truth, grays[0], seen.rgb, grays[1]), dim=1)}
 
 
 def _one_of(count: int, generator: torch.Generator) -> int:
@@ -310,7 +258,7 @@ def _network(settings: PixelNerfTraining) -> tuple[PixelNerfNet, Checkpoint | No
         return read_training(settings.published, config, rate=settings.rate)
     if settings.weights:
         return load_pretrained(PixelNerfNet, PixelNerfConfig, settings.weights)[0].train(), None
-    net = PixelNerfNet(preset(settings.config))
+    net = PixelNerfNet(published_config(settings.config) if settings.original else preset(settings.config))
     if settings.encoder_init:
         load_resnet(net.encoder.model, settings.encoder_init)
     return net, None
