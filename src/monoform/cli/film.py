@@ -75,7 +75,7 @@ def read(words: list[str]) -> Film:
     asked = parse(Film, "film", words)
     if (asked.result is None) == (asked.data is None):
         raise InputError("film needs either RESULT, a folder that monoform has written, or a PHOTO, or --data.")
-    photo = asked.result is not None and asked.result.is_file()
+    photo = asked.result is not None and not asked.result.is_dir()
     if asked.weights is not None and asked.data is None and not photo:
         raise InputError("--weights are those of pixelNeRF: give a photo or --data, the objects that it sees.")
     if asked.mask is not None and not photo:
