@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from tests.cli.published_places import pixelnerf_place
+from tests.cli.published_pixelnerf import pixelnerf_place
 from tests.command_line import monoform
 
 PAGE = Path(__file__).parents[2] / "docs" / "published_jobs.md"
