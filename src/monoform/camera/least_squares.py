@@ -56,6 +56,7 @@ def levenberg_marquardt(
     steps: int,
     damping: float = 1e-3,
     tolerance: float = 1e-7,
+    patience: int = PATIENCE,
 ) -> LeastSquaresResult:
     """Minimise the costs of b hypotheses side by side (Marquardt 1963; Madsen et al. 2004, algorithm 3.16, simplified).
 
@@ -68,7 +69,8 @@ def levenberg_marquardt(
         move: the values after steps (b, n); for poses the motion of `moved`, so that derivatives are those of a motion
             from where they are.
         steps: evaluations after the first.
-        tolerance: it ends when no cost fell by more than this share of itself in five steps.
+        tolerance: a share of its cost by which a hypothesis must fall for the step to count.
+        patience: it ends after so many steps that did not count for any hypothesis.
 
     Raises:
         InputError: `steps` is negative, or first axes differ.
@@ -97,7 +99,7 @@ def levenberg_marquardt(
         )
         rate = torch.where(better, rate / 3.0, rate * 8.0).clamp(LOWEST, HIGHEST)
         accepted += better
-        if idle == PATIENCE:
+        if idle == patience:
             break
     return LeastSquaresResult(values, present, accepted, rate)
 

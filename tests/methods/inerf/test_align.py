@@ -24,8 +24,9 @@ from monoform.methods.inerf import (
     covariance,
     over_sphere,
 )
+from monoform.methods.inerf.confidence import score_response
 from monoform.methods.inerf.frames import level, smoothed
-from monoform.methods.inerf.losses import projected
+from monoform.methods.inerf.losses import on_plane
 from monoform.methods.inerf.reference import at_poses, render_reference
 from monoform.metrics.pose import rotation_error, translation_error
 
@@ -70,26 +71,24 @@ def test_brightness_and_focal_length_can_be_found_too() -> None:
     assert errors(free.best.poses[0])[0] < 0.3
 
 
-def test_projection_derivatives_are_those_of_finite_differences() -> None:
+def test_places_move_with_the_camera_as_finite_differences_say() -> None:
     generator = torch.Generator().manual_seed(2)
     points = 0.3 * torch.randn(1, 7, 3, generator=generator, dtype=torch.float64)
     for camera in (CAMERA, Camera.orthographic(TRUE_POSE, 1.3, 120, 90)):
         exact = camera.to(torch.float64)
-        _, by_motion, by_zoom, _ = projected(exact, points)
+        plane, by_motion, front = on_plane(exact, points)
+        assert front.all()
+        pixels = (exact.intrinsics[:, :2, :2] @ plane + exact.intrinsics[:, :2, 2:]).mT
+        torch.testing.assert_close(pixels, exact.project(points)[0])
         step = 1e-6
         for number in range(6):
             twist = torch.zeros(1, 6, dtype=torch.float64)
             twist[0, number] = step
             ahead, behind = (
-                projected(replace(exact, world_from_camera=moved(exact.world_from_camera, sign * twist)), points)[0]
+                on_plane(replace(exact, world_from_camera=moved(exact.world_from_camera, sign * twist)), points)[0]
                 for sign in (1, -1)
             )
-            torch.testing.assert_close(by_motion[..., number], (ahead - behind) / (2 * step), atol=1e-5, rtol=1e-6)
-        zoom = torch.tensor([step], dtype=torch.float64)
-        ahead, behind = (
-            projected(replace(exact, intrinsics=zoomed(exact.intrinsics, sign * zoom)), points)[0] for sign in (1, -1)
-        )
-        torch.testing.assert_close(by_zoom, (ahead - behind) / (2 * step), atol=1e-5, rtol=1e-6)
+            torch.testing.assert_close(by_motion[:, number], (ahead - behind) / (2 * step), atol=1e-7, rtol=1e-6)
 
 
 def test_the_gradient_is_that_of_the_cost() -> None:
@@ -124,6 +123,53 @@ def test_covariance_is_the_scatter_of_many_noisy_photos() -> None:
     assert len([one for one in predicted if one is not None]) == 16
     ratio = scatter / deviation
     assert ratio.min() > 0.4 and ratio.max() < 1.8, ratio
+
+
+def test_covariance_covers_errors_that_neighbors_share() -> None:
+    """Noise of patches, as of a scene that is wrong: pixel noise alone would promise far too much."""
+    options = DirectAlignment(stages=(Stage(120, 3, 10, 1),), brightness=AffineBrightness(0.0, 0.0))
+    generator = torch.Generator().manual_seed(1)
+    scaled, naive = [], []
+    for _ in range(8):
+        noise = smoothed(torch.randn(3, *photo().shape[:2], generator=generator), 4.0)
+        result = align(RENDERER, photo() + 0.05 * (noise / noise.std()).permute(1, 2, 0), CAMERA, TRUE_POSE, options)
+        error = se3_log(rigid_inverse(TRUE_POSE.double()) @ result.best.poses[:1].double())[0]
+        told = covariance(result, options)
+        assert told is not None
+        problem = result.problem(options, torch.float64)
+        values = {name: value.double() for name, value in result.best[:1].values.items()}
+        matrix, residual = problem.equations(values).matrix[0, :6, :6], problem.linearized(values).residual
+        pixels = residual.square().mean() * 4 * math.pi * 0.8**2 / residual.numel()
+        scaled.append(error / told.diagonal().sqrt())
+        naive.append(error / (torch.linalg.inv(matrix) * pixels).diagonal().sqrt())
+    z, before = torch.stack(scaled).abs(), torch.stack(naive).abs()
+    assert (z < 1).double().mean() > 0.68 and (z < 2).double().mean() > 0.95, z
+    assert (before < 2).double().mean() < 0.8, before
+
+
+def test_the_score_answers_to_the_pose_by_no_more_than_points_do() -> None:
+    options = DirectAlignment(stages=(Stage(120, 3, 10, 1),), brightness=AffineBrightness(0.2, 0.05))
+    found = align(RENDERER, photo(), CAMERA, TRUE_POSE, options)
+    response = score_response(RENDERER, photo(), CAMERA, found, options)
+    plain, wider = covariance(found, options), covariance(found, options, response)
+    assert plain is not None and wider is not None
+    factor = torch.linalg.inv(torch.linalg.cholesky(plain))
+    ratios = torch.linalg.eigvalsh(factor @ wider @ factor.mT)
+    # Not 1 at least: the two are of pictures of two sizes.
+    assert ratios.min() > 0.9 and ratios.max() < 1 / 0.15**2, ratios
+
+
+def test_points_that_do_not_count_change_nothing() -> None:
+    size = level(photo(), CAMERA, 60)
+    reference = render_reference(RENDERER, at_poses(size.camera, torch.cat((TRUE_POSE, starts(1, 10)))))
+    values = {"pose": torch.cat((TRUE_POSE, starts(1, 10))), "brightness": torch.zeros(2, 2), "zoom": torch.zeros(2, 1)}
+    counted, order = reference.compact()
+    assert counted.weights.shape[1] == int((reference.weights > 0).sum(1).max()) < reference.weights.shape[1]
+    torch.testing.assert_close(counted.weights, reference.weights.gather(1, order), atol=0, rtol=0)
+    whole = Alignment(reference, size, AffineBrightness(), zoom=0.3).equations(values)
+    some = Alignment(counted, size, AffineBrightness(), zoom=0.3).equations(values)
+    torch.testing.assert_close(some.matrix, whole.matrix, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(some.vector, whole.vector, rtol=1e-3, atol=1e-6)
 
 
 def test_starts_around_and_all_over() -> None:

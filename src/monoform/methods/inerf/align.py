@@ -24,6 +24,8 @@ from .frames import Level, level
 from .losses import AffineBrightness, Alignment, camera_of
 from .reference import Reference, at_poses, render_reference
 
+SETTLED, PATIENCE = 1e-4, 2  # least squares between two renderings end when the cost falls by less, so many times
+LOCAL = 0.025  # of the longer side: around so much the mean is taken off in the last stages
 APART = math.radians(5.0)  # hypotheses that are nearer to each other are one
 WORSE = 1.1  # noise of the score: pictures that are rendered anew are sampled elsewhere
 
@@ -36,9 +38,10 @@ class Stage:
         longest: pixels of the longer side.
         renders: how often what is seen is rendered anew, at most.
         steps: of least squares after each.
-        keep: hypotheses that go on from here.
+        keep: hypotheses that go on from here, at most.
         local: pixels around which the mean is taken off both pictures, so that light may vary slowly; 0: colours as
             they are.
+        hopeless: hypotheses that score so many times worse than the best do not go on.
     """
 
     longest: int
@@ -46,6 +49,7 @@ class Stage:
     steps: int
     keep: int
     local: float = 0.0
+    hopeless: float = 1.4
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,8 @@ class DirectAlignment:
     brightness: AffineBrightness = field(default_factory=AffineBrightness)
     zoom: float = 0.0
     delta: float = 0.08
-    turned: float = 5e-4
-    moved: float = 5e-4
+    turned: float = 1e-3
+    moved: float = 1e-3
 
     def __post_init__(self) -> None:
         if not self.stages or any(min(one.longest, one.renders, one.keep) < 1 for one in self.stages):
@@ -127,6 +131,13 @@ class Aligned:
     level: Level
     reference: Reference
     rays: int
+
+    def problem(self, options: DirectAlignment, dtype: torch.dtype = torch.float32) -> Alignment:
+        """The least squares problem of the last size at the winner, of the points that count."""
+        counted, _ = self.reference.compact()
+        counted = Reference(counted.points.to(dtype), counted.colors.to(dtype), counted.weights.to(dtype))
+        size = replace(self.level, layers=self.level.layers.to(dtype), camera=self.level.camera.to(dtype))
+        return Alignment(counted, size, options.brightness, options.zoom, options.delta)
 
     @property
     def camera(self) -> Camera:
@@ -211,13 +222,16 @@ class _Run:
             if self._still(before):
                 break
         order = torch.argsort(best.scores, stable=True)
-        self.now, given_up = _parted(best[order], stage.keep)
+        self.now, given_up = _parted(best[order], stage)
         self.finished.append(given_up)
         self.size = size
 
     def _followed(self, size: Level, reference: Reference, steps: int) -> Hypotheses:
-        problem = Alignment(reference, size, self.options.brightness, self.options.zoom, self.options.delta)
-        found = levenberg_marquardt(self.now.values, problem.equations, problem.move, steps=steps)
+        counted, _ = reference.compact()
+        problem = Alignment(counted, size, self.options.brightness, self.options.zoom, self.options.delta)
+        found = levenberg_marquardt(
+            self.now.values, problem.equations, problem.move, steps=steps, tolerance=SETTLED, patience=PATIENCE
+        )
         values = found.values
         return replace(self.now, poses=values["pose"], brightness=values["brightness"], zoom=values["zoom"])
 
@@ -261,7 +275,7 @@ class _Run:
 _FIELDS = ("poses", "brightness", "zoom", "scores", "starts", "ratios")
 
 
-def _parted(ordered: Hypotheses, keep: int) -> tuple[Hypotheses, Hypotheses]:
+def _parted(ordered: Hypotheses, stage: Stage) -> tuple[Hypotheses, Hypotheses]:
     """The best ones that differ from each other, and those that are given up."""
     kept: list[int] = []
     ratios = ordered.scores / ordered.scores[0].clamp_min(1e-12)
@@ -269,7 +283,7 @@ def _parted(ordered: Hypotheses, keep: int) -> tuple[Hypotheses, Hypotheses]:
         angles = rotation_error(ordered.poses[kept], ordered.poses[number].expand(len(kept), 4, 4))
         if bool((angles < APART).any()):
             ratios[number] = torch.inf
-        elif len(kept) < keep:
+        elif len(kept) < stage.keep and ratios[number] < stage.hopeless:
             kept.append(number)
     others = [number for number in range(len(ratios)) if number not in kept]
     marked = replace(ordered, ratios=ratios)

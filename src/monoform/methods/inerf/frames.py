@@ -39,13 +39,12 @@ class Level:
         """The smoothed photo."""
         return self.layers[:3].permute(1, 2, 0)
 
-    def at(self, pixels: Float[Tensor, "b n 2"]) -> tuple[Float[Tensor, "b n 9"], Bool[Tensor, "b n"]]:
+    def at(self, pixels: Float[Tensor, "b 2 n"]) -> tuple[Float[Tensor, "b 9 n"], Bool[Tensor, "b n"]]:
         """Colours and slopes at pixels, and which lie in the photo."""
-        size = pixels.new_tensor(self.size)
-        grid = (2.0 * pixels / size - 1.0)[None].flatten(1, 2)[:, :, None].nan_to_num(2.0, 2.0, -2.0).clamp(-2, 2)
+        size = pixels.new_tensor(self.size)[:, None]
+        grid = (2.0 * pixels / size - 1.0).nan_to_num(2.0, 2.0, -2.0).clamp(-2, 2).mT[None]
         found = grid_sample(self.layers[None], grid, mode="bilinear", padding_mode="border", align_corners=False)
-        inside = ((pixels > 0) & (pixels < size)).all(-1)
-        return found[0, :, :, 0].mT.reshape(*pixels.shape[:2], 9), inside
+        return found[0].transpose(0, 1), ((pixels > 0) & (pixels < size)).all(1)
 
 
 def level(image: Float[Tensor, "h w 3"], camera: Camera, longest: int, local: float = 0.0) -> Level:

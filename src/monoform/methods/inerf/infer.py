@@ -19,8 +19,8 @@ from ...render.ray_renderer import RayRenderer
 from ...scene import Photo
 from ...scene.photo_camera import photo_camera, working_camera
 from ..base import MethodCard, PoseEstimate, PoseEstimator, SceneBounds
-from .align import Aligned, DirectAlignment, Stage, align
-from .confidence import Diagnostics, covariance, diagnostics
+from .align import LOCAL, Aligned, DirectAlignment, Stage, align
+from .confidence import Diagnostics, covariance, diagnostics, score_response
 from .config import InerfOptions, Limits
 from .descend import Trajectory, descend
 from .losses import AffineBrightness
@@ -36,7 +36,6 @@ CITATION = """@inproceedings{yen2021inerf,
 }"""
 NO_DISTANCES = "The scene tells no distances along its rays, as in normalised device coordinates"
 FILL = 0.7  # share of the field of view that the object fills, where its distance is not known
-LOCAL = 0.025  # of the longer side: around so much the mean is taken off in the last stages
 GRID_OFFSET = 1e-3  # radians and world units by which a descent starts beside the given pose
 
 
@@ -108,14 +107,16 @@ class Inerf(PoseEstimator):
             starts = around(camera.world_from_camera[0], self.config.starts, angle, center)
         found = align(field, image, camera, starts, options)
         known = diagnostics(field, image, camera, found, options, self.config.limits)
-        return _estimate(photo, found, known, options, self.config.limits)
+        spread = covariance(found, options, score_response(field, image, camera, found, options))
+        return _estimate(photo, found, known, spread, self.config.limits)
 
     def _direct_alignment(self, *, search: bool) -> DirectAlignment:
-        tried = [(32, 1, 10, self.config.keep), (40, 4, 12, 4)] if search else [(40, 6, 12, 3)]
-        stages = [Stage(*one) for one in (*tried, (80, 4, 12, 2), (160, 3, 10, 1))]
-        stages.append(Stage(160, 4, 10, 1, LOCAL * 160))
+        stages = [Stage(40, 6, 12, 5, hopeless=1.3)]
+        if search:  # from far off, what is right need not look best at first
+            stages = [Stage(32, 1, 10, self.config.keep, hopeless=math.inf), Stage(40, 4, 12, 4, hopeless=math.inf)]
+        stages += [Stage(80, 4, 12, 3, hopeless=1.2), Stage(160, 2, 10, 1), Stage(160, 3, 10, 1, LOCAL * 160)]
         if self.config.longest > 160:
-            stages.append(Stage(self.config.longest, 2, 8, 1, LOCAL * self.config.longest))
+            stages.append(Stage(self.config.longest, 1, 8, 1, LOCAL * self.config.longest))
         return DirectAlignment(
             stages=tuple(stages),
             brightness=AffineBrightness(self.config.gain, 0.25 * self.config.gain),
@@ -167,6 +168,7 @@ class Inerf(PoseEstimator):
         )
         found = align(renderer, image, camera, path.result[None], options)
         known = diagnostics(renderer, image, camera, found, options, self.config.limits)
+        spread = covariance(found, options, score_response(renderer, image, camera, found, options))
         unknown = torch.full((1,), torch.nan, dtype=torch.float64)
         until = slice(0, path.reported + 1)
         found = replace(
@@ -175,7 +177,7 @@ class Inerf(PoseEstimator):
             seconds=torch.cat((path.seconds, path.seconds[-1:]))[until],
             losses=torch.cat((path.losses, unknown))[until],
         )
-        return _estimate(photo, found, known, options, self.config.limits)
+        return _estimate(photo, found, known, spread, self.config.limits)
 
 
 def working_image(
@@ -215,10 +217,9 @@ def _unchecked(photo: Photo, camera: Camera, path: Trajectory) -> PoseEstimate:
 
 
 def _estimate(
-    photo: Photo, found: Aligned, known: Diagnostics, options: DirectAlignment, limits: Limits
+    photo: Photo, found: Aligned, known: Diagnostics, spread: Float[Tensor, "6 6"] | None, limits: Limits
 ) -> PoseEstimate:
     failure_reasons = known.failure_reasons(limits)
-    spread = covariance(found, options)
     if spread is not None and not bool(spread.isfinite().all()):  # where nothing of the scene is seen
         spread = None
     if spread is None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ...camera import Camera
 from ...camera.least_squares import NormalEquations, State, huber
-from ...camera.lie import hat
 from ...camera.rigid import rigid_inverse, transform_points
 from ...inversion import moved, zoomed
 from .frames import Level
@@ -32,6 +31,55 @@ class AffineBrightness:
 
     gain: float = 0.2
     offset: float = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Linearized:
+    """Residuals around the present values.
+
+    A color changes by its four slopes: by its place on the plane at depth 1 (x, y), by the logarithm of the
+    gain and by the offset. Places change by the six numbers of the motion, and by the logarithm of the focal length.
+
+    Attributes:
+        residual: rendered minus seen colors.
+        slopes: of the residual by x, by y, by gain and by offset.
+        by_pose: derivative of (x, y) by the motion and by the zoom.
+        share: weight of a point in the mean over all points and colors.
+    """
+
+    residual: Float[Tensor, "b 3 n"]
+    slopes: tuple[Tensor, Tensor, Tensor, Tensor]
+    by_pose: Float[Tensor, "b 7 2 n"]
+    share: Float[Tensor, "b 1 n"]
+
+    def sums(self, weights: Float[Tensor, "b 3 n"]) -> tuple[Float[Tensor, "b 9 9"], Float[Tensor, "b 9"]]:
+        """J^T W J and J^T W r."""
+        across, _, gain, offset = self.slopes
+        pulled = [weights * slope for slope in self.slopes]
+        (xx, xg, xo), xr = ((pulled[0] * one).sum(1) for one in (across, gain, offset)), self._with(pulled[0])
+        (xy, yy, yg, yo), yr = ((pulled[1] * one).sum(1) for one in self.slopes), self._with(pulled[1])
+        first, second = self.by_pose.unbind(2)
+        xx, xy, yy = xx[:, None], xy[:, None], yy[:, None]
+        weighted = torch.cat((xx * first + xy * second, xy * first + yy * second), dim=2)
+        pose = torch.cat((first, second), dim=2)
+        other = torch.stack((torch.cat((xg, yg), 1), torch.cat((xo, yo), 1), torch.cat((xr, yr), 1)), dim=2)
+        corner, mixed = weighted @ pose.mT, pose @ other
+        gg, go = ((pulled[2] * one).sum((1, 2)) for one in (gain, offset))
+        tone = torch.stack((gg, go, go, (pulled[3] * offset).sum((1, 2))), dim=1).reshape(-1, 2, 2)
+        # The order is motion, gain and offset, zoom.
+        whole = torch.cat((torch.cat((corner, mixed[..., :2]), 2), torch.cat((mixed[..., :2].mT, tone), 2)), dim=1)
+        vector = torch.cat((mixed[..., 2], *(self._with(one).sum(1, keepdim=True) for one in pulled[2:])), dim=1)
+        order = torch.tensor([0, 1, 2, 3, 4, 5, 7, 8, 6], device=vector.device)
+        return whole[:, order][:, :, order], vector[:, order]
+
+    def _with(self, pulled: Tensor) -> Float[Tensor, "b n"]:
+        return (pulled * self.residual).sum(1)
+
+    def scores(self, weights: Float[Tensor, "b 3 n"]) -> Float[Tensor, "b n 9"]:
+        """What each point adds to J^T W r."""
+        x, y, gain, offset = (self._with(weights * slope)[:, None] for slope in self.slopes)
+        pose = x * self.by_pose[:, :, 0] + y * self.by_pose[:, :, 1]
+        return torch.cat((pose[:, :6], gain, offset, pose[:, 6:]), dim=1).mT
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,33 +105,30 @@ class Alignment:
 
     def equations(self, values: State) -> NormalEquations:
         """Half the mean of robust squares over all weighted points, three colours each, and its derivative."""
-        residual, jacobian, weight = self.residuals(values)
-        loss, robust = huber(residual, self.delta)
-        total = 3.0 * weight.sum(-1).clamp_min(1e-6)
-        share = (weight / total[:, None])[..., None]
-        weighted = jacobian * (share * robust)[..., None]
-        matrix = torch.einsum("bncj,bnck->bjk", weighted, jacobian)
-        vector = torch.einsum("bncj,bnc->bj", weighted, residual)
-        cost = (loss * share).sum((1, 2))
+        seen = self.linearized(values)
+        loss, robust = huber(seen.residual, self.delta)
+        matrix, vector = seen.sums(seen.share * robust)
+        cost = (loss * seen.share).sum((1, 2))
         return _with_priors(NormalEquations(cost, matrix, vector), values, self.brightness, self.zoom)
 
-    def residuals(self, values: State) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, "b n 3 9"], Float[Tensor, "b n"]]:
-        """Rendered minus seen colours, their derivative by the nine numbers, and weights of points."""
+    def linearized(self, values: State) -> Linearized:
+        """Rendered minus seen colours, and how they change with the nine numbers."""
         camera = camera_of(self.level.camera, values)
-        gain, offset = values["brightness"][:, :1, None].exp(), values["brightness"][:, 1:, None]
-        pixels, by_motion, by_zoom, front = projected(camera, self.reference.points)
-        layers, inside = self.level.at(pixels)
-        inside = inside & front
-        rendered = gain * self.reference.colors
-        residual = rendered + offset - layers[..., :3]
-        residual = torch.where(inside[..., None], residual, torch.full_like(residual, OUTSIDE))
-        slope = torch.stack((layers[..., 3:6], layers[..., 6:9]), dim=-1) * inside[..., None, None]
-        by_pose = -(slope @ by_motion)
-        by_brightness = torch.stack((rendered, torch.ones_like(rendered)), dim=-1) * inside[..., None, None]
-        return (
-            residual,
-            torch.cat((by_pose, by_brightness, -(slope @ by_zoom[..., None])), dim=-1),
-            self.reference.weights,
+        gain, offset = values["brightness"][:, None, :1].exp(), values["brightness"][:, None, 1:]
+        plane, by_motion, front = on_plane(camera, self.reference.points)
+        scale, middle = camera.intrinsics[:, :2, :2], camera.intrinsics[:, :2, 2:]
+        layers, inside = self.level.at(scale @ plane + middle)
+        inside = (inside & front)[:, None]
+        rendered = gain * self.reference.colors.mT
+        residual = torch.where(inside, rendered + offset - layers[:, :3], torch.full_like(rendered, OUTSIDE))
+        across, down = layers[:, 3:6] * inside, layers[:, 6:] * inside
+        xx, xy, yx, yy = scale.flatten(1)[:, :, None, None].unbind(1)
+        weight = self.reference.weights[:, None]
+        return Linearized(
+            residual=residual,
+            slopes=(-(across * xx + down * yx), -(across * xy + down * yy), rendered * inside, inside.to(rendered)),
+            by_pose=torch.cat((by_motion, plane[:, None]), dim=1),
+            share=weight / (3.0 * weight.sum(-1, keepdim=True)).clamp_min(1e-6),
         )
 
     def move(self, values: State, step: Float[Tensor, "b 9"]) -> State:
@@ -101,26 +146,25 @@ def camera_of(camera: Camera, values: State) -> Camera:
     return replace(camera, world_from_camera=values["pose"], intrinsics=intrinsics)
 
 
-def projected(
+def on_plane(
     camera: Camera, points: Float[Tensor, "b n 3"]
-) -> tuple[Float[Tensor, "b n 2"], Float[Tensor, "b n 2 6"], Float[Tensor, "b n 2"], Tensor]:
-    """Pixels of points, their derivative by a motion in the camera's axes and by the zoom, and who is in front."""
-    local = transform_points(rigid_inverse(camera.world_from_camera), points)
-    depth = local[..., 2:]
-    front = depth[..., 0] > 1e-6
-    pinhole = camera.model == "pinhole"
-    safe = torch.where(front[..., None], depth, torch.ones_like(depth)) if pinhole else torch.ones_like(depth)
-    plane = local[..., :2] / safe
-    scale = camera.intrinsics[:, None, :2, :2]
-    from_center = (scale @ plane[..., None])[..., 0]
-    pixels = from_center + camera.intrinsics[:, None, :2, 2]
-    # d plane / d local: [1/z 0 -x/z^2; 0 1/z -y/z^2], without the last column where lines of sight are parallel.
-    column = -plane / safe if pinhole else torch.zeros_like(plane)
-    eye = torch.eye(2).to(plane) / safe[..., None]
-    by_local = scale @ torch.cat((eye, column[..., None]), dim=-1)
-    # A motion of the camera by (w, v) moves what it sees by -w x local - v.
-    by_motion = torch.cat((by_local @ hat(local), -by_local), dim=-1)
-    return pixels, by_motion, from_center, front
+) -> tuple[Float[Tensor, "b 2 n"], Float[Tensor, "b 6 2 n"], Bool[Tensor, "b n"]]:
+    """Points on the plane at depth 1, their derivative by a motion in the camera's axes, and which are in front.
+
+    A motion of the camera by (w, v) moves what it sees by -w x local - v.
+    """
+    x, y, z = transform_points(rigid_inverse(camera.world_from_camera), points).unbind(-1)
+    front = z > 1e-6
+    none = torch.zeros_like(x)
+    if camera.model == "pinhole":
+        near = 1.0 / torch.where(front, z, torch.ones_like(z))
+        x, y = x * near, y * near
+        columns = [(x * y, 1.0 + y * y), (-1.0 - x * x, -x * y), (y, -x), (-near, none), (none, -near)]
+        columns.append((x * near, y * near))
+    else:
+        columns = [(none, z), (-z, none), (y, -x), (none - 1.0, none), (none, none - 1.0), (none, none)]
+    by_motion = torch.stack([row for column in columns for row in column], dim=1)
+    return torch.stack((x, y), dim=1), by_motion.unflatten(1, (6, 2)), front
 
 
 def _with_priors(

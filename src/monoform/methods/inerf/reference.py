@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...camera import Camera
@@ -36,6 +36,14 @@ class Reference:
     def __getitem__(self, rows: slice | Tensor) -> Reference:
         """The reference of some of the cameras."""
         return Reference(self.points[rows], self.colors[rows], self.weights[rows])
+
+    def compact(self) -> tuple[Reference, Int[Tensor, "b m"]]:
+        """Only the points that count, as many of each camera as the one with most has; and which they are."""
+        counted = self.weights > 0
+        most = max(1, int(counted.sum(-1).max()))
+        order = torch.argsort((~counted).byte(), dim=-1, stable=True)[:, :most]
+        rows = torch.arange(len(order), device=order.device)[:, None]
+        return Reference(self.points[rows, order], self.colors[rows, order], self.weights[rows, order]), order
 
 
 @torch.no_grad()

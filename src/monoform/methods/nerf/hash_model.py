@@ -80,12 +80,23 @@ class HashScene(nn.Module):
 
     def query(self, points: Float[Tensor, "n 3"], harmonics: Float[Tensor, "n h"]) -> FieldSamples:
         """Density in the grid's unit and sRGB 0..1, given the spherical harmonics of unit view directions."""
-        found = self.density_net(self.encode(points))
-        return FieldSamples(self._density(found), self._color(found, harmonics))
+        return self.decoded(self.latents(points), harmonics)
+
+    def latents(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n l"]:
+        """What the density network tells of points: the density's logarithm, then what the color network is given."""
+        return self.density_net(self.encode(points))
+
+    def decoded(self, latents: Float[Tensor, "n l"], harmonics: Float[Tensor, "n h"]) -> FieldSamples:
+        """Density in the grid's unit and sRGB 0..1 of `latents`."""
+        return FieldSamples(self.density_of(latents), self._color(latents, harmonics))
 
     def density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Density in the grid's unit."""
-        return self._density(self.density_net(self.encode(points)))
+        return self.density_of(self.latents(points))
+
+    def density_of(self, latents: Float[Tensor, "n l"]) -> Float[Tensor, " n"]:
+        """Density in the grid's unit of `latents`."""
+        return _Exponential.apply(_precise(latents[:, 0]) + FIRST_LOG)
 
     def gain(self, photos: Int[Tensor, " r"]) -> Float[Tensor, "r 3"]:
         """Gain of each color of photos over the scene's."""
@@ -103,10 +114,6 @@ class HashScene(nn.Module):
         result = super().load_state_dict(*args, **kwargs)
         self.occupancy.unpack()
         return result
-
-    def _density(self, found: Tensor) -> Tensor:
-        logits = _precise(found[:, 0]) + FIRST_LOG
-        return _Exponential.apply(logits)
 
     def _color(self, found: Tensor, harmonics: Tensor) -> Tensor:
         seen = torch.cat((found[:, 1:], harmonics.to(found.dtype)), dim=1)

@@ -42,6 +42,14 @@ def visible_samples(
         shift: of each ray's samples, 0..1 steps.
         through: go on behind what is opaque, too.
     """
+    found = _occupied_samples(net, origins, directions, step, shift)
+    return found if through else _in_front(net, origins, directions, found, step)[0]
+
+
+def _occupied_samples(
+    net: HashScene, origins: Tensor, directions: Tensor, step: float, shift: Tensor | float
+) -> PackedSamples:
+    """Samples within the sphere in occupied cells, also behind what is opaque."""
     grid = net.occupancy
     near, far, hit = ray_sphere(origins, directions, net.bound)
     most = int(2.0 * net.bound / step) + 1
@@ -51,15 +59,13 @@ def visible_samples(
     rows = _rows(grid, origins, directions, distance)
     kept = grid.occupied[rows] & (distance < far) & hit
     place, ray = kept.T.nonzero(as_tuple=True)[::-1]
-    counts = kept.sum(dim=0)
-    found = PackedSamples(ray, counts, distance[place, ray])
-    return found if through else _in_front(net, origins, directions, found, step)
+    return PackedSamples(ray, kept.sum(dim=0), distance[place, ray])
 
 
 def _in_front(
     net: HashScene, origins: Tensor, directions: Tensor, samples: PackedSamples, step: float
-) -> PackedSamples:
-    """The samples in front of opaque ones: rays are marched in waves until their transmittance is 0.
+) -> tuple[PackedSamples, Tensor]:
+    """The samples in front of opaque ones, with their latents: rays are marched until their transmittance is 0.
 
     The densities are those of the scene itself. Those of the occupancy grid are maxima: by them, what is behind the
     edge of something dense would never be seen, nor learned from.
@@ -70,19 +76,29 @@ def _in_front(
     passed = torch.zeros_like(origins[:, 0])
     seen = torch.zeros_like(ray, dtype=torch.bool)
     limit = -math.log(HIDDEN)
+    known = [origins.new_zeros(0, net.config.network.geo_features + 1)]
+    places = [ray[:0]]
     for number in range(int(wave.amax()) + 1 if len(ray) else 0):
         chosen = ((wave == number) & (passed[ray] < limit)).nonzero()[:, 0]
         if not len(chosen):
             break
         own = ray[chosen]
         points = origins[own] + samples.distance[chosen, None] * directions[own]
-        thickness = net.density(points).to(passed) * step
+        latents = net.latents(points)
+        thickness = net.density_of(latents).to(passed) * step
         counts = torch.bincount(own, minlength=len(origins))
         before = passed[own] + before_in_ray(thickness, counts, own)
-        seen[chosen] = before < limit
+        inside = before < limit
+        seen[chosen] = inside
+        known.append(latents[inside])
+        places.append(chosen[inside])
         passed.index_add_(0, own, thickness)
+    order = torch.argsort(torch.cat(places))
     ray = ray[seen]
-    return PackedSamples(ray, torch.bincount(ray, minlength=len(origins)), samples.distance[seen])
+    return (
+        PackedSamples(ray, torch.bincount(ray, minlength=len(origins)), samples.distance[seen]),
+        torch.cat(known)[order],
+    )
 
 
 @torch.no_grad()
@@ -133,10 +149,17 @@ def render_samples(
     *,
     step: float,
     background: Float[Tensor, "r 3"] | None = None,
+    latents: Float[Tensor, "n l"] | None = None,
 ) -> RayColors:
-    """Composite the scene at samples of unit rays in the grid's unit; differentiable in the scene and in the rays."""
+    """Composite the scene at samples of unit rays in the grid's unit; differentiable in the scene and in the rays.
+
+    Args:
+        latents: of the samples where they are known already; without gradients.
+    """
     harmonics = spherical_harmonics(directions, net.config.network.degree)
-    found = net.query(samples.points(origins, directions), harmonics.index_select(0, samples.ray))
+    if latents is None:
+        latents = net.latents(samples.points(origins, directions))
+    found = net.decoded(latents, harmonics.index_select(0, samples.ray))
     length = torch.full_like(found.geometry, step)
     seen = composite_packed(found.geometry, found.values, length, samples.distance, samples.counts)
     behind = net.background(directions) if background is None else background
@@ -178,8 +201,11 @@ class HashRenderer:
             shift: Tensor | float = 0.5
             if generator is not None:
                 shift = torch.rand(len(begin), generator=generator, device=generator.device).to(begin)
-            samples = visible_samples(self.net, begin.detach(), along.detach(), step=step, shift=shift)
-            parts.append(render_samples(self.net, begin, along, samples, step=step))
+            with torch.no_grad():
+                samples = _occupied_samples(self.net, begin, along, step, shift)
+                samples, latents = _in_front(self.net, begin, along, samples, step)
+            known = None if torch.is_grad_enabled() else latents
+            parts.append(render_samples(self.net, begin, along, samples, step=step, latents=known))
         if not parts:
             return RayColors(origins.new_zeros(0, 3), origins.new_zeros(0), origins.new_zeros(0))
         to_world = self.net.config.radius / 0.5
