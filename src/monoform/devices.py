@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -52,6 +53,12 @@ def device_of(module: nn.Module) -> torch.device:
         for value in values:
             return value.device
     return CPU
+
+
+def full_precision(values: Tensor) -> AbstractContextManager[object]:
+    """Within it nothing is computed coarser on the device of `values`, whatever autocast is around it."""
+    kind = values.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def on_device(module: Module, device: torch.device) -> Module:

@@ -119,11 +119,11 @@ def test_the_command_line_says_it_and_leaves_2(words, sentence, capsys, monkeypa
 
 def test_helps_list_every_sampling(capsys):
     """The values are named in the help by hand: it has to be read without loading the method."""
-    for words in (["pose"], ["evaluate", "inerf"]):
+    for words, default in ((["pose"], "regions"), (["evaluate", "inerf"], "of the preset")):
         with pytest.raises(SystemExit):
             main([*words, "--help"])
         told = " ".join(re.sub("[│\n]", " ", capsys.readouterr().out).split())
-        assert f"{', '.join(SAMPLINGS[:-1])} or {SAMPLINGS[-1]}. Default: regions." in told
+        assert f"{', '.join(SAMPLINGS[:-1])} or {SAMPLINGS[-1]}. Default: {default}." in told
 
 
 def test_a_file_is_no_method_to_cite(capsys, monkeypatch, tmp_path):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
+
+from ..devices import full_precision
 
 FEW = 4
 """Channels up to which a sum is quicker than a matrix product."""
@@ -63,9 +63,7 @@ def accumulate(weights: Float[Tensor, "*r n"], values: Float[Tensor, "*r n c"]) 
     """Weighted sum along rays of any number of channels, over black."""
     if values.shape[-1] <= FEW:
         return (weights[..., None] * values).sum(dim=-2)
-    kind = weights.device.type
-    known = torch.amp.is_autocast_available(kind)
-    with torch.autocast(kind, enabled=False) if known else nullcontext():  # a product that is never made in memory
+    with full_precision(weights):  # a product that is never made in memory
         return (weights[..., None, :] @ values.to(weights.dtype))[..., 0, :]
 
 

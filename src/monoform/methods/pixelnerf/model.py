@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...camera import Camera
+from ...devices import full_precision
 from ...errors import InputError
 from ...nn.encoding import FrequencyEncoding
 from ...nn.field import FieldSamples
@@ -90,7 +91,7 @@ class PixelNerfNet(nn.Module):
         self, encoded: Encoded, points: Float[Tensor, "b p 3"], directions: Float[Tensor, "b p 3"], *, fine: bool
     ) -> Float[Tensor, "b p 4"]:
         """Color and density before the heads; under autocast the perceptrons alone are coarser."""
-        with torch.autocast(points.device.type, enabled=False):
+        with full_precision(points):
             inputs, local = self.inputs(encoded, points, directions)
             features = self.features(encoded, encoded.pixels(local))
         return self.perceptron(fine)(features, inputs, views=encoded.views).to(points.dtype)

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ...devices import full_precision
 from ...nn.field import FieldSamples
 from .encoded import Encoded
 from .fast_field import ROWS, Tabled, bilinear
@@ -40,7 +41,7 @@ class SparseQuery:
         self.net, self.encoded = net, encoded
         place = encoded.latent.device.type
         dtype = torch.get_autocast_dtype(place) if torch.is_autocast_enabled(place) else encoded.latent.dtype
-        with torch.no_grad(), torch.autocast(place, enabled=False):
+        with torch.no_grad(), full_precision(encoded.latent):
             self.objects = [encoded.detach()[number] for number in range(encoded.objects)]
             self.perceptrons = [QuickPerceptron(net.perceptron(fine), dtype) for fine in (False, True)]
             self.tables: list[list[Tabled]] = [[], []]
@@ -111,7 +112,7 @@ class _Raw(torch.autograd.Function):
     ) -> Tensor:
         ctx.query, ctx.fine, ctx.names, ctx.pieces = query, fine, names, []
         ctx.save_for_backward(directions, points, *given)
-        with torch.autocast(points.device.type, enabled=False):
+        with full_precision(points):
             return query.asked(points, directions, fine, ctx.pieces)
 
     @staticmethod
@@ -124,7 +125,7 @@ class _Raw(torch.autograd.Function):
             torch.zeros_like(one) if yes else None
             for one, yes in zip((points, latent, vectors), ctx.needs_input_grad[4:7], strict=True)
         ]
-        with torch.autocast(points.device.type, enabled=False):
+        with full_precision(points):
             for piece in ctx.pieces:
                 number, views = piece.number, query.encoded.views
                 of_views = slice(number * views, (number + 1) * views)
