@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -157,6 +158,16 @@ def test_a_full_disk_is_one_sentence_and_nothing_half_written(photo, tmp_path, k
     assert done.returncode == 2, done.stderr
     assert "Cannot write" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists() or os.listdir(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("words", ["--help", "models", "reconstruct --help"])
+def test_a_full_or_closed_standard_output(words):
+    command = " ".join(map(shlex.quote, MONOFORM)) + f" {words}"
+    full = subprocess.run(f"{command} >/dev/full", shell=True, check=False, capture_output=True, text=True)
+    assert full.returncode == 2
+    assert full.stderr == "monoform: Cannot write to the standard output: No space left on device.\n"
+    closed = subprocess.run(f"{command} >&-", shell=True, check=False, capture_output=True, text=True)
+    assert (closed.returncode, closed.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("seconds", [0.8, 1.5, 2.5, 3.5, 5.0])

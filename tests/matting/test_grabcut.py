@@ -47,6 +47,24 @@ def test_a_photo_of_nothing_is_refused():
         segment(Photo.open(np.full((100, 100, 3), 0.5)), backend="grabcut")
 
 
+@pytest.mark.parametrize("odd", [0, 1])
+def test_a_picture_of_one_color_is_not_cut(odd, monkeypatch):
+    """GrabCut would take a minute for it."""
+    rgb = np.full((213, 320, 3), 120 / 255, np.float32)
+    rgb[:odd, :odd] = 1
+
+    def labels(small: np.ndarray) -> np.ndarray:
+        found = np.full(small.shape[:2], cv2.GC_PR_BGD, np.uint8)
+        found[80:120, 100:200] = cv2.GC_PR_FGD
+        return found
+
+    def asked(*arguments: object) -> None:
+        raise AssertionError("GrabCut was asked")
+
+    monkeypatch.setattr(cv2, "grabCut", asked)
+    assert not mask_by_cut(rgb, (0, 0, 320, 213), labels, Hints()).any()
+
+
 def test_a_known_mask_is_kept_and_unknown_backends_are_named():
     rgb, mask = disc()
     photo = Photo.open(rgb, mask=mask)

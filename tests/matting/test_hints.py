@@ -84,7 +84,9 @@ def test_a_point_is_kept_in_the_size_of_the_original():
     ("hints", "said"),
     [
         (Hints(points=((241, 3),)), "point 241,3 lies outside the photo of 240 x 120"),
+        (Hints(points=((240, 3),)), "point 240,3 lies outside the photo of 240 x 120 pixels, which are counted from 0"),
         (Hints(not_points=((3, -1),)), "point 3,-1 lies outside"),
+        (Hints(points=((9, 9), (30.2, 40)), not_points=((30.7, 40),)), "30.2,40 is to be kept and to be left out"),
         (Hints(box=(200, 0, 41, 20)), "box 200,0,41,20 .* reaches outside"),
         (Hints(box=(20, 0, 0, 20)), "box 20,0,0,20 is empty"),
         (Hints(box=(0, 0, 20, 20), points=(RIGHT,)), "point 170,60 lies outside the box 0,0,20,20"),
@@ -116,6 +118,8 @@ def test_python_takes_them():
     assert mask_iou(made.photo.mask > 0.5, right) > 0.9
     with pytest.raises(InputError, match=r"box is 1,2,3; give X,Y,W,H"):
         package.reconstruct(rgb, method="inflate", box=(1, 2, 3))
+    with pytest.raises(InputError, match=r"points is 5; give a list of X,Y"):
+        package.reconstruct(rgb, method="inflate", points=5)
 
 
 @pytest.mark.parametrize(

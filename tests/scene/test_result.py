@@ -28,6 +28,11 @@ def saved(tmp_path_factory):
     return folder
 
 
+def test_it_shows_itself_in_a_line():
+    made = monoform.reconstruct(mug()[0], mask=mug()[1], method="inflate")
+    assert repr(made) == "<Reconstruction of photo by inflate: camera, color, geometry>"
+
+
 def test_what_is_not_there(saved, tmp_path):
     with pytest.raises(InputError, match="no result folder"):
         monoform.load(tmp_path / "none")

@@ -39,6 +39,7 @@ def texture_uri(texture: UInt8[np.ndarray, "h w 3"], *, longest: int = 2048) -> 
 def _encode(image: Image.Image, longest: int, quality: int) -> str:
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    # Full colour resolution: chroma at half size would bleed over the charts' borders.
-    image.save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True)
+    # Full colour resolution: chroma at half size would bleed over the charts' borders. Not optimized: that must fit
+    # PIL's buffer as a whole, which noise or gravel at full detail does not.
+    image.save(buffer, "JPEG", quality=quality, subsampling=0)
     return data_uri(buffer.getvalue(), "image/jpeg")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import gc
 import io
 import os
 import sys
 from importlib import import_module
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from ..computing import Computing, go_offline
 from ..errors import InputError
@@ -31,6 +32,7 @@ VERBS = {
     "cite": "what to cite, for a method or a result",
 }
 INTERRUPTED, BAD_INPUT = 130, 2
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -39,6 +41,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if own:
         gc.disable()  # what is imported stays: until the work begins there is nothing to collect
     on_signals(_leave)
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()  # None where the caller closed them
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names may hold what the terminal has no letters for
@@ -55,16 +58,20 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             _leave()
         code = _say(str(error), BAD_INPUT)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush()
         code = 0
     except Exception as error:
         if heard():  # compiled code that an interrupt broke into may raise what it likes
             _leave()
         from ..memory import ran_out
 
-        if not ran_out(error):
+        if isinstance(error, OSError) and error.errno in FULL:  # files of ours tell it themselves: this is a stream
+            _hush()
+            code = _say(f"Cannot write to the standard output: {os.strerror(error.errno)}.", BAD_INPUT)
+        elif ran_out(error):
+            code = _say("There is not enough memory: lower --resolution or --workers.", BAD_INPUT)
+        else:
             raise
-        code = _say("There is not enough memory: lower --resolution or --workers.", BAD_INPUT)
     if own:
         gc.freeze()  # the interpreter's exit would look through everything once more, for half a second
     sys.exit(code)
@@ -105,6 +112,15 @@ def usage() -> str:
             "  monoform reconstruct mug.jpg -o out",
         ]
     )
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w")
+
+
+def _hush() -> None:
+    """What is still to be printed goes nowhere: the standard output takes no more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(sentence: str, code: int) -> int:

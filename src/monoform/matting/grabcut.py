@@ -23,6 +23,7 @@ PLAIN = 0.012
 CRUMB = 0.005  # share of the largest part below which a part of a cut is dropped
 PROBABLE, POSSIBLE = 0.5, 0.3  # mean probability of a part that is kept for it, and that of each of its pixels
 CUT = 0.6  # weight of what was cut beside a probability: above a half, so that it decides
+UNLIKE, LEAST = 2, 0.002  # steps of 255 from a picture's one color, and the share of pixels beyond that make an object
 LAB_RANGE = np.array([100, 128, 128], np.float32)
 
 
@@ -192,10 +193,12 @@ def _saliency_labels(saliency: np.ndarray) -> np.ndarray:
 
 
 def _cut(rgb: np.ndarray, labels: np.ndarray) -> Bool[np.ndarray, "h w"]:
-    """GrabCut's object; empty where the labels name only one side."""
+    """GrabCut's object; empty where the labels name only one side, or where the picture is of one color."""
     if not ((labels & 1) == 1).any() or not ((labels & 1) == 0).any():
         return np.zeros(labels.shape, bool)
     image = np.round(rgb * 255).astype(np.uint8)[..., ::-1].copy()
+    if (np.abs(image - np.median(image, axis=(0, 1))).max(axis=2) > UNLIKE).mean() < LEAST:
+        return np.zeros(labels.shape, bool)  # GrabCut takes a minute to find nothing
     labels = labels.copy()
     cv2.setRNGSeed(0)
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))

@@ -55,8 +55,8 @@ class Hints:
         """
         return cls(
             None if box is None else _box("box", box),
-            tuple(_point("points", each) for each in points),
-            tuple(_point("not_points", each) for each in not_points),
+            _points("points", points),
+            _points("not_points", not_points),
         )
 
     @classmethod
@@ -76,12 +76,16 @@ class Hints:
         """The same in pixels of the photo's working image.
 
         Raises:
-            InputError: a point or a part of the box lies outside the photo, or a point to keep outside the box.
+            InputError: a point or a part of the box lies outside the photo, a point to keep outside the box, or a pixel
+                is to be kept and to be left out.
         """
         size = f"the photo of {photo.width} x {photo.height} pixels"
         for x, y in self.points + self.not_points:
-            if not (0 <= x <= photo.width and 0 <= y <= photo.height):
-                raise InputError(f"The point {x:g},{y:g} lies outside {size}.")
+            if not (0 <= x < photo.width and 0 <= y < photo.height):
+                raise InputError(f"The point {x:g},{y:g} lies outside {size}, which are counted from 0.")
+        for x, y in self.points:
+            if _pixel(x, y) in {_pixel(*each) for each in self.not_points}:
+                raise InputError(f"The point {x:g},{y:g} is to be kept and to be left out: take one of the two away.")
         if self.box is not None:
             left, top, width, height = self.box
             if min(width, height) <= 0:
@@ -225,6 +229,13 @@ def _radius(shape: tuple[int, ...]) -> int:
 def _point(what: str, values: object) -> Point:
     x, y = _numbers(what, values, "X,Y")
     return x, y
+
+
+def _points(what: str, values: object) -> tuple[Point, ...]:
+    given = values.tolist() if isinstance(values, np.ndarray) else values
+    if not isinstance(given, list | tuple):
+        raise InputError(f"{what} is {given}; give a list of X,Y in pixels of the photo.")
+    return tuple(_point(what, each) for each in given)
 
 
 def _box(what: str, values: object) -> Box:

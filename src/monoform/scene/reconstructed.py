@@ -78,7 +78,7 @@ class Provenance:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ReconstructedObject:
     """One object: its field, the photos that show it with their cameras, and where it comes from.
 
@@ -114,6 +114,10 @@ class ReconstructedObject:
         if "camera" in names and not self.has_camera:
             raise InputError("A reconstruction without a camera in its first view cannot have the capability camera.")
         object.__setattr__(self, "capabilities", frozenset(names))
+
+    def __repr__(self) -> str:
+        of = f" of {self.photo.name}" if self.has_photo else ""
+        return f"<{type(self).__name__}{of} by {self.provenance.method}: {', '.join(sorted(self.capabilities))}>"
 
     @property
     def camera(self) -> Camera:

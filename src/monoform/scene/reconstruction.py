@@ -22,7 +22,7 @@ from .reconstructed import ReconstructedObject
 from .result_files import SavedResult, save
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction(ReconstructedObject):
     """One object that can be meshed, drawn and saved; see `ReconstructedObject` for what it is made of.
 
