@@ -196,6 +196,10 @@ def test_where_weights_are_looked_for(saved: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     assert "There are no weights at nowhere" in sentence("nowhere")
     assert "There are no weights at" in sentence(tmp_path / "a" / "b")
+    file = "model.safetensors"  # a file at a path that could also be a name on the hub
+    assert "are a file: give the folder" in sentence(saved / file)
+    monkeypatch.chdir(saved.parent)
+    assert "are a file: give the folder" in sentence(f"{saved.name}/{file}") and not asked
     assert "cannot be had from the hub: no network" in sentence("some/body")
     assert isinstance(load_pretrained(build, Config, "any/one", revision="v1")[1], Config)
     assert asked[-1] == ("any/one", "v1", ["model.safetensors", "config.json", "README.md"])

@@ -199,6 +199,8 @@ def _local_folder(source: str | Path, revision: str | None) -> Path:
     folder = Path(source)
     if folder.is_dir():
         return folder
+    if folder.is_file():
+        raise InputError(f"The weights {source} are a file: give the folder that holds {WEIGHTS} and {CONFIG}.")
     if not isinstance(source, str) or not _HUB_ID.fullmatch(source):
         raise InputError(f"There are no weights at {source}: give a folder that exists, or OWNER/NAME on the hub.")
     from huggingface_hub import snapshot_download
