@@ -232,6 +232,14 @@ def test_shapenet_items_and_what_is_missing(tmp_path: Path) -> None:
         objects.item(0, DrawOptions((1.0,), 4), drawing(torch.Generator()))
 
 
+def test_a_split_without_an_object_is_told(tmp_path: Path) -> None:
+    root = shapenet(tmp_path, "a b")
+    for file in (root / "splits").iterdir():
+        file.with_name(file.name.replace("_train", "_test")).write_text("\n")
+    with pytest.raises(InputError, match=r"The lists of the test split in .* name no object"):
+        DisnObjects(root, "test")
+
+
 def test_wrong_shapenet_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no folder splits"):
         DisnObjects(tmp_path)

@@ -105,6 +105,8 @@ class DisnObjects:
                     self.missing.append(found)
                 else:
                     self.objects.append(found)
+        if not self.missing and not self.objects:
+            raise InputError(f"The lists of the {split} split in {self.root} name no object: choose another split.")
         if not self.objects:
             raise InputError(
                 f"None of the {len(self.missing)} objects listed in {self.root} is there: {self.missing[0]}"
