@@ -119,7 +119,7 @@ def test_python_takes_them():
     with pytest.raises(InputError, match=r"box is 1,2,3; give X,Y,W,H"):
         package.reconstruct(rgb, method="inflate", box=(1, 2, 3))
     with pytest.raises(InputError, match=r"points is 5; give a list of X,Y"):
-        package.reconstruct(rgb, method="inflate", points=5)
+        Hints.given(None, 5, ())
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,7 @@ class Hints:
         return bool(self.box or self.points or self.not_points)
 
     @classmethod
-    def given(
-        cls, box: Sequence[float] | None, points: Sequence[Sequence[float]], not_points: Sequence[Sequence[float]]
-    ) -> Hints:
+    def given(cls, box: object, points: object, not_points: object) -> Hints:
         """Hints from Python's numbers.
 
         Raises:
