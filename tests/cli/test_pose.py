@@ -72,6 +72,7 @@ def test_a_start_a_truth_and_the_papers_optimizer(place: Path, tmp_path: Path) -
     ("words", "sentence"),
     [
         ([], "either --scene SCENE or --from"),
+        (["--scene", "RESULT", "--from", "PHOTO"], "not both: leave out one"),
         (["--scene", "nowhere"], "no scene"),
         (["--from", "PHOTO", "--weights", "nowhere"], "no weights at nowhere"),
         (["--from", "nowhere.png"], "nowhere.png"),
@@ -139,3 +140,8 @@ def test_evaluation_says_what_it_needs(place: Path, tmp_path: Path) -> None:
     ):
         done = monoform("evaluate", "inerf", *words, "-o", tmp_path / "out")
         assert done.returncode == 2 and sentence in done.stderr, done.stderr
+
+
+def test_a_film_is_to_be_followed(place: Path, tmp_path: Path) -> None:
+    done = monoform("pose", "way.mp4", "--scene", place / "result", "-o", tmp_path / "out")
+    assert done.returncode == 2 and done.stderr == "monoform: way.mp4 is a film: add --track to follow its camera.\n"

@@ -94,8 +94,10 @@ class Pose(Computing):
 def read(words: list[str]) -> Pose:
     """The options."""
     asked = parse(Pose, "pose", words)
-    if (asked.scene is None) == (asked.source is None):
+    if asked.scene is None and asked.source is None:
         raise InputError("pose needs either --scene SCENE or --from SOURCE_PHOTO.")
+    if asked.scene is not None and asked.source is not None:
+        raise InputError("pose takes --scene SCENE or --from SOURCE_PHOTO, not both: leave out one.")
     if asked.source is None and asked.method is not None:
         raise InputError("--method reconstructs the photo of --from; with --scene there is none.")
     if asked.track and asked.add_to is not None:
@@ -130,6 +132,7 @@ def run(words: list[str]) -> int:
     asked = read(words)
     from ..camera import Camera
     from ..inputs import read_json
+    from ..inputs.films import FILM_ENDINGS
     from ..jobs.batch import plan
     from ..jobs.estimate_pose import POSES, Disturbance, PoseOptions, is_poses, write_poses
     from ..jobs.pose_scenes import SOURCE_METHOD, open_scene, source_scene
@@ -149,6 +152,9 @@ def run(words: list[str]) -> int:
         seed=asked.seed,
         device=device,
     )
+    films = [photo for photo in asked.photos if Path(photo).suffix.lower() in FILM_ENDINGS[:-1]]  # a .gif is a photo
+    if films and not asked.track:
+        raise InputError(f"{films[0]} is a film: add --track to follow its camera.")
     items = [] if asked.track else plan(asked.photos, asked.out)
     if len(items) > 1:
         require_ours(asked.out / POSES, is_poses)
