@@ -134,9 +134,11 @@ def test_a_training_goes_on_with_weights_of_either_network(tmp_path, net):
     assert learning == {name for name, each in net.named_parameters() if each.requires_grad} != set()
 
 
-def test_a_training_does_not_go_on_with_weights_that_are_not_there(tmp_path):
+def test_weights_that_a_training_cannot_go_on_with(tmp_path):
     with pytest.raises(InputError, match="weights"):
         begun(MattingTraining(start=str(tmp_path / "none")))
+    with pytest.raises(InputError, match="leave out backbone"):
+        MattingTraining(start=str(tmp_path), backbone="weights.pth")
 
 
 def test_evaluation_is_the_same_each_time_and_of_the_held_out_objects(tmp_path):

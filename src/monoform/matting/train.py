@@ -15,6 +15,7 @@ from torch.nn import functional
 from ..data.objects.splits import excluded_names, validation_names
 from ..data.packs.dataset import PackedObjects
 from ..devices import device_of
+from ..errors import InputError
 from ..nn.efficientnet_lite import load_imagenet
 from ..ranges import require_ranges
 from ..renamed import renamed
@@ -68,6 +69,8 @@ class MattingTraining(LoopSettings):
     def __post_init__(self) -> None:
         require_ranges(self, "matting's", pictures=(1, 4096), rate=(1e-9, 10.0), warmup=(0, 1_000_000_000))
         require_ranges(self, "matting's", validation_images=(1, 1_000_000), edges=(0.0, 1000.0))
+        if self.start and self.backbone:
+            raise InputError("start names a network that is trained already, its backbone too: leave out backbone.")
 
 
 class PackSource:
