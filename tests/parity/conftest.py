@@ -32,6 +32,8 @@ from tests.parity import (  # noqa: F401  the checks enter themselves into the t
     checks_realfusion_guidance,
     checks_realfusion_iteration,
     checks_realfusion_steps,
+    checks_triposr,
+    checks_triposr_field,
 )
 from tests.parity.parity_checks import case_folders, kind_of, with_and_without_check
 

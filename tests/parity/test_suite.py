@@ -45,6 +45,8 @@ UNSEEN |= {
 # One slope among many that are a thousand times as steep; a loss of weight 0.
 UNSEEN |= {("07_network", f"mask{hidden}.raw_normal") for hidden in (0, 8)}
 UNSEEN |= {("20_replaced_camera_step", "render_loss_smooth")}
+# Faces of cells that may be cut in several ways.
+UNSEEN |= {(case, f"{name}_faces") for case in ("mesh", "end_to_end_small") for name in ("raw", "mesh")}
 NAMES = [
     (folder, name)
     for folder in FOLDERS
@@ -242,13 +244,23 @@ OF_POF3D = {
     "synthesis_network": ("img_resolution", "channel_base", "num_fp16_res"),
     "train_step": ("",),  # said again for each of the networks
 }
+OF_TRIPOSR = {
+    "backbone_block": ("backbone.num_layers",),  # one is run
+    "checkpoint_keys": ("model.renderer", "vit.num_attention_heads", "vit.layer_norm_eps"),  # none of a tensor's shape
+    "pos_embed": ("vit.num_", "vit.intermediate_size", "vit.layer_norm_eps", "vit.qkv_bias"),  # the table alone is read
+    "mesh": ("renderer.num_samples_per_ray",),
+    "triplane_query": ("renderer.num_samples_per_ray",),
+    "ray_box": ("valid_thresh",),  # no ray's way is about as short
+    "end_to_end": ("scene_code_stride",),  # the first is that of the batch, of one
+}
+OF_SYSTEM = {"pof3d": OF_POF3D, "triposr": OF_TRIPOSR}
 
 
 def is_read(folder: Path, path: tuple[str, ...]) -> bool:
     """Whether a parameter is one that the check of a case must notice."""
     said = ".".join(path)
     system, kind = kind_of(folder)
-    others = OF_ANOTHER_PART.get(kind, ()) + (OF_POF3D.get(kind, ()) if system == "pof3d" else ())
+    others = OF_SYSTEM.get(system, {}).get(kind, ()) + (() if system == "triposr" else OF_ANOTHER_PART.get(kind, ()))
     return (folder.name, said) not in UNREAD and not said.startswith(tuple(f"config.{name}" for name in others))
 
 

@@ -15,7 +15,7 @@ PARTS = ("share", "per", "max_abs", "count", "count_share", "bits_share", "level
 """How many entries may differ by more, and what is counted."""
 WORDS = (
     *("note", "finite", "float32", "near_0_and_180", "set", "surface", "area_rel", "overlap", "pixels"),
-    *("up_to_sign", "degrees", "one_sided", "cells", "only_where"),
+    *("up_to_sign", "degrees", "one_sided", "cells", "only_where", "at", "skip"),
 )
 """Said to people, or read by the check of that kind."""
 

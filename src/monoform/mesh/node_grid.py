@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -132,12 +133,20 @@ def off_nodes(values: Float[np.ndarray, "*n"], tiny: float) -> Float[np.ndarray,
     return values
 
 
-def triangles(values: Float[np.ndarray, "x y z"], grid: Grid, *, closed: bool = True) -> Mesh:
-    """The surface between nodes by marching cubes (Lewiner et al. 2003), with normals pointing outwards.
+def triangles(
+    values: Float[np.ndarray, "x y z"],
+    grid: Grid,
+    *,
+    closed: bool = True,
+    table: Literal["lewiner", "lorensen"] = "lewiner",
+) -> Mesh:
+    """The surface between nodes by marching cubes, with normals pointing outwards.
 
     Args:
         values: negative inside; off the cells that the surface crosses, the right sign is enough.
         closed: a surface that the bounds cut is closed just beyond them, else it stays open there.
+        table: of the triangles of a cell: that of Lewiner et al. (2003), whose surface is a manifold; or that of
+            Lorensen and Cline (1987), whose vertices lie on the grid's edges alone.
     """
     if closed:
         values = np.pad(values, 1, mode="edge")
@@ -145,6 +154,6 @@ def triangles(values: Float[np.ndarray, "x y z"], grid: Grid, *, closed: bool = 
             for side in (0, -1):
                 border = np.moveaxis(values, axis, 0)[side]
                 np.copyto(border, np.abs(border) * np.float32(_CAP))
-    vertices, faces, _, _ = marching_cubes(values, 0.0, gradient_direction="descent")
+    vertices, faces, _, _ = marching_cubes(values, 0.0, gradient_direction="descent", method=table)
     nodes = vertices.astype(np.float64) - (1.0 if closed else 0.0)
     return Mesh(grid.origin + grid.spacing * nodes, faces.astype(np.int64))

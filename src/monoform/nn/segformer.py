@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import InputError
+from .attention import attended
 from .state_dict import fill, read_state_dict
 
 STAGES = 4
@@ -78,19 +79,6 @@ class PatchEmbedding(nn.Module):
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n i j d"]:
         return self.norm(self.proj(x).permute(0, 2, 3, 1))
-
-
-def attended(
-    query: Float[Tensor, "n h q d"], key: Float[Tensor, "n h k d"], value: Float[Tensor, "n h k d"]
-) -> Float[Tensor, "n h q d"]:
-    """Values weighted by how queries and keys agree.
-
-    A single key has all the weight. A softmax says that without error, fused kernels up to rounding: their gradients of
-    the query, which are 0, would be noise that Adam makes steps of.
-    """
-    if key.shape[2] > 1:
-        return functional.scaled_dot_product_attention(query, key, value)
-    return torch.softmax(query @ key.mT, dim=-1) @ value
 
 
 class Attention(nn.Module):

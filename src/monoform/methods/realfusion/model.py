@@ -12,26 +12,12 @@ from torch.nn import functional
 
 from ...memory import Portions
 from ...nn.encoding import FrequencyEncoding
+from ...nn.exponential import limited_exponential
 from ...nn.hashgrid import HashGrid
 from ...render.occupancy import OccupancyGrid
 from .network_config import FieldConfig
 
 RAYS = 4096  # of a picture that are drawn at once
-
-
-class _Exponential(torch.autograd.Function):
-    """exp(x), whose gradient is that of min(x, limit)."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, limit: float) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.limit = limit
-        return x.exp()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (x,) = ctx.saved_tensors
-        return gradient * x.clamp_max(ctx.limit).exp(), None
 
 
 class Perceptron(nn.Module):
@@ -140,4 +126,4 @@ class RealFusionField(nn.Module):
         return self.sigma_net(self.encoder(points, levels=self.shown_levels))
 
     def _density(self, found: Tensor, points: Tensor) -> Tensor:
-        return _Exponential.apply(found[:, 0].float() + self.blob(points), self.config.density_gradient_limit)
+        return limited_exponential(found[:, 0].float() + self.blob(points), self.config.density_gradient_limit)
