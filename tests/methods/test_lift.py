@@ -105,7 +105,7 @@ def ball(size=64, radius=0.8):
     color = torch.stack((0.5 + 0.5 * columns, 0 * columns, 0 * columns))[None]
     towards = -functional.normalize(torch.stack((-columns, -rows, half[0] + 1e-3)), dim=0)[None]
     scale = torch.full((1, 2, size, size), 0.02)
-    return Surfaces(-half, half, scale, color, towards, torch.zeros(1, 2), without_hollow(half), torch.zeros(1, 0))
+    return Surfaces(-half, half, scale, color, towards, torch.zeros(1), without_hollow(half), torch.zeros(1, 0))
 
 
 def crop_of(mask):
@@ -147,7 +147,7 @@ def test_normals_bend_the_front_where_depths_leave_it_flat():
     flat = torch.zeros(2, 64, 64)
     normal = true.normal.expand(2, 3, 64, 64)
     scale, black, plain = torch.full((2, 2, 64, 64), 4.0), torch.zeros(2, 3, 64, 64), without_hollow(flat)
-    said = Surfaces(flat - 0.5, flat + 0.5, scale, black, normal, torch.zeros(2, 2), plain, torch.zeros(2, 0))
+    said = Surfaces(flat - 0.5, flat + 0.5, scale, black, normal, torch.zeros(2), plain, torch.zeros(2, 0))
     found, _ = refine(said, crop_of(mask), 200)
     middle, off = (32, 32), (32, 44)
     rise = float(found.front[0][off] - found.front[0][middle])
@@ -169,8 +169,8 @@ def test_answers_of_all_looks_lie_in_the_frame_of_the_first(weights):
             side = functional.normalize(torch.tensor([1.0, 0.0, -1.0]), dim=0)[:, None, None]
             side = side.expand(len(pixels), 3, *seen.shape[2:])
             hollow, mirror = seen[:, :3], torch.arange(4.0).repeat(len(pixels), 1)
-            camera = torch.zeros(len(pixels), 2)
-            return Surfaces(seen[:, 3], seen[:, 3], ones, seen[:, :3], side, camera, hollow, mirror)
+            elevation = torch.zeros(len(pixels))
+            return Surfaces(seen[:, 3], seen[:, 3], ones, seen[:, :3], side, elevation, hollow, mirror)
 
     rgb, mask = mug()
     photo = Photo.open(rgb, mask=mask)
@@ -199,7 +199,7 @@ def test_refining_follows_the_surer_looks_and_straightens_plain_ground():
     scale = torch.full((4, 2, 32, 32), 0.4)
     scale[3] = 4.0
     towards = functional.normalize(torch.tensor([0.3, 0.0, -1.0]), dim=0)[:, None, None].expand(4, 3, 32, 32)
-    rest = (torch.zeros(4, 2), without_hollow(fronts), torch.zeros(4, 0))
+    rest = (torch.zeros(4), without_hollow(fronts), torch.zeros(4, 0))
     said = Surfaces(fronts, fronts + 0.6, scale, torch.zeros(4, 3, 32, 32), towards, *rest)
     true = torch.nn.functional.interpolate((plane - 0.3)[None], (64, 64), mode="bilinear")[0, 0]
     inside = torch.from_numpy(mask) > 0.5

@@ -34,7 +34,7 @@ def block(hollow):
     plain = torch.zeros(1, 3, SIZE, SIZE)
     scale, away = torch.full((1, 2, SIZE, SIZE), 0.1), -functional.one_hot(torch.tensor(2), 3)[None, :, None, None]
     normal = away.float().expand(1, 3, SIZE, SIZE)
-    return Surfaces(front, -front, scale, plain, normal, torch.zeros(1, 2), hollow, torch.zeros(1, 0))
+    return Surfaces(front, -front, scale, plain, normal, torch.zeros(1), hollow, torch.zeros(1, 0))
 
 
 def square():

@@ -34,7 +34,7 @@ def prism():
 def said(front, back):
     maps = torch.zeros(1, 3, SIZE, SIZE)
     scale = torch.full((1, 2, SIZE, SIZE), 0.1)
-    return Surfaces(front, back, scale, maps, maps, torch.zeros(1, 2), without_hollow(front), torch.zeros(1, 0))
+    return Surfaces(front, back, scale, maps, maps, torch.zeros(1), without_hollow(front), torch.zeros(1, 0))
 
 
 def crop_of(mask):

@@ -17,8 +17,9 @@ from monoform.data.packs.pack import PackOptions, pack_meshes
 from monoform.data.packs.views import ViewOptions
 from monoform.methods.lift import Lift, LiftConfig, LiftNet, LiftOptions
 from monoform.methods.lift.crop import frame_of
-from monoform.methods.lift.train import LiftTask, LiftTraining
+from monoform.methods.lift.train import LiftTask, LiftTraining, _network
 from monoform.scene.crop import around
+from monoform.training.weights import save_pretrained
 
 TINY = LiftConfig(image_size=32, channels=(8, 8, 16, 16), attention=1, heads=2)
 
@@ -108,6 +109,16 @@ def test_the_command_goes_from_data_to_weights(pack, tmp_path):
     assert "2 of 2 steps" in done.stdout
     net = Lift(LiftOptions(weights=str(tmp_path / "run" / "weights"))).net
     assert all(torch.isfinite(value).all() for value in net.state_dict().values())
+
+
+def test_a_training_goes_on_from_older_weights(tmp_path):
+    older = LiftNet(LiftConfig())
+    save_pretrained(older, older.config, tmp_path / "older", card="Untrained.")
+    settings = LiftTraining(start=str(tmp_path / "older"))
+    begun = _network(settings, hollows=False)
+    assert begun.config.camera_outputs == 1
+    # Of the two numbers of the camera that older weights tell the elevation goes on.
+    torch.testing.assert_close(begun.camera[2].bias, older.camera[2].bias[:1].half().float())
 
 
 def test_two_processes_train_one_network(pack, tmp_path):

@@ -88,7 +88,6 @@ def predictions(
     uv = (torch.stack((columns, rows), -1) - crops.shift[:, None, None]) / crops.zoom[:, None, None, None]
     placed = functional.grid_sample(maps, uv, mode="bilinear", padding_mode="border", align_corners=False)
     lengths = placed[:, :4] * crops.zoom[:, None, None, None]
-    camera = found.camera - torch.stack((torch.zeros_like(crops.zoom), torch.log(crops.zoom)), 1)
     return replace(
         found,
         front=lengths[:, 0],
@@ -96,7 +95,6 @@ def predictions(
         scale=lengths[:, 2:],
         color=placed[:, 4:7],
         normal=functional.normalize(placed[:, 7:10], dim=1),
-        camera=camera,
         hollow=placed[:, 10:],
         mirror=torch.where(crops.mirrored[:, None], turned_over(found.mirror), found.mirror),
     )

@@ -29,7 +29,7 @@ class LiftBatch:
         valid: where the surfaces are known.
         color: of the back.
         normal: of the front.
-        camera: numbers of the camera that the network predicts.
+        elevation: of the camera, in radians.
         distance: of the frame's origin from the camera.
         hollow: shares of the way from front to back where the hollow begins and ends; -1 where there is none.
         mirror: 1 for planes that mirror the object, 0 for those that do not.
@@ -41,7 +41,7 @@ class LiftBatch:
     valid: Bool[Tensor, "b h w"]
     color: Float[Tensor, "b 3 h w"]
     normal: Float[Tensor, "b 3 h w"]
-    camera: Float[Tensor, "b 2"]
+    elevation: Float[Tensor, " b"]
     distance: Float[Tensor, " b"]
     hollow: Float[Tensor, "b 2 h w"]
     mirror: Float[Tensor, "b m"]
@@ -87,8 +87,6 @@ def lift_batch(
     distance = camera.position.norm(dim=1)
     front, back, shrink = _from_the_middle(front, back, valid, frame.unit / distance)
     elevation = torch.asin((-frame.rotation[:, 1, 2]).clamp(-1, 1))
-    slope = torch.log(crop.half / camera.intrinsics[:, 1, 1])
-    truth = torch.stack((elevation, slope), 1)
     hollow = torch.full_like(values, -1.0)
     if "hollows" in packed:
         ends = _at(packed["hollows"][:, 0].permute(0, 3, 1, 2), pixels)
@@ -96,7 +94,7 @@ def lift_batch(
         shares = ((ends - first) / (last - first).clamp_min(1e-4)).clamp(0, 1)
         hollow = torch.where(torch.isfinite(ends), shares, -1.0)
     mirror = _mirrors(packed.get("mirrors"), frame.rotation, config.mirrors)
-    made = LiftBatch(crops, front, back, valid, color, normal, truth, distance * shrink, hollow, mirror)
+    made = LiftBatch(crops, front, back, valid, color, normal, elevation, distance * shrink, hollow, mirror)
     return made if generator is None else _flipped(made, generator)
 
 

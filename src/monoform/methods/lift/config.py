@@ -25,6 +25,7 @@ class LiftConfig:
             2 for one with it: the levels of both are then of the same size.
         hollows: whether the free stretch between front and back is told.
         mirrors: upright planes, half a turn in equal steps, of which the network tells whether they mirror the object.
+        camera_outputs: 1, the camera's elevation; older weights have 2, and the second, its angle of view, is unused.
     """
 
     image_size: int = 96
@@ -35,10 +36,11 @@ class LiftConfig:
     zoom: int = 0
     hollows: bool = False
     mirrors: int = 0
+    camera_outputs: int = 2
 
     def __post_init__(self) -> None:
         require_ranges(self, "lift's", image_size=(32, 1024), channels=(8, 2048), attention=(0, 64), heads=(1, 256))
-        require_ranges(self, "lift's", dropout=(0.0, 0.2), zoom=(0, 2), mirrors=(0, 360))
+        require_ranges(self, "lift's", dropout=(0.0, 0.2), zoom=(0, 2), mirrors=(0, 360), camera_outputs=(1, 2))
         if len(self.channels) != 4 or any(width % 8 for width in self.channels) or self.image_size % 16:
             raise InputError(
                 f"lift's channels are {self.channels} and its image_size is {self.image_size}; give four multiples of "

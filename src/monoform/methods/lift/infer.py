@@ -117,7 +117,7 @@ class Lift(Reconstructor):
         parts: int,
         fit: dict[str, float],
     ) -> Reconstruction:
-        elevation = float(surfaces.camera[0, 0]) if self.config.upright else 0.0
+        elevation = float(surfaces.elevation[0]) if self.config.upright else 0.0
         field = place(FrameSolid.of(surfaces, front, outline), camera, crop, elevation)
         return Reconstruction(
             field=field,

@@ -99,8 +99,8 @@ def mirror_loss(found: Float[Tensor, "b m"], true: Float[Tensor, "b m"]) -> Floa
     return binary_cross_entropy_with_logits(found, true)
 
 
-def camera_loss(found: Float[Tensor, "b 2"], true: Float[Tensor, "b 2"]) -> Float[Tensor, ""]:
-    """Mean absolute error of the elevation in radians and of the logarithm of the crop's slope."""
+def elevation_loss(found: Float[Tensor, " b"], true: Float[Tensor, " b"]) -> Float[Tensor, ""]:
+    """Mean absolute error of the camera's elevation, in radians."""
     return (found - true).abs().mean()
 
 

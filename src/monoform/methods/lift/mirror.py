@@ -67,7 +67,7 @@ def mirrored(predictions: Surfaces, crop: Float[Tensor, "1 6 s s"], slope: float
         return predictions, 0.0
     depths = continued(torch.stack((front, back))[None], inside)
     maps = torch.cat((depths, outline), dim=1)
-    found = find_mirror(maps, inside[0, 0], slope, float(predictions.camera[:, 0].mean()), predictions.mirror.mean(0))
+    found = find_mirror(maps, inside[0, 0], slope, float(predictions.elevation.mean()), predictions.mirror.mean(0))
     image, hidden = _image_of_front(maps[0, 0], inside[0, 0], found, slope)
     if not hidden.any():
         return predictions, found.certainty

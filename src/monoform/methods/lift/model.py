@@ -35,7 +35,7 @@ class Surfaces:
         scale: of the Laplace distributions of their errors.
         color: of the back, 0..1.
         normal: of the front, unit vectors that look towards the camera (z < 0).
-        camera: elevation in radians, and the logarithm of the crop's half side over the focal length.
+        elevation: of the camera above the object, in radians.
         hollow: logit that there is a free stretch between front and back, and at which shares of the way from front to
             back it begins and ends.
         mirror: logits that the object is its own image in upright planes; the normal of plane i is turned by i half
@@ -47,7 +47,7 @@ class Surfaces:
     scale: Float[Tensor, "b 2 h w"]
     color: Float[Tensor, "b 3 h w"]
     normal: Float[Tensor, "b 3 h w"]
-    camera: Float[Tensor, "b 2"]
+    elevation: Float[Tensor, " b"]
     hollow: Float[Tensor, "b 3 h w"]
     mirror: Float[Tensor, "b m"]
 
@@ -127,7 +127,7 @@ class LiftNet(nn.Module):
         last = nn.Conv2d(fine, 10, 3, 1, 1)
         nn.init.normal_(last.weight, std=1e-3)
         self.leave = nn.Sequential(nn.GroupNorm(8, fine), nn.SiLU(), last)
-        self.camera = nn.Sequential(nn.Linear(coarse, coarse), nn.SiLU(), nn.Linear(coarse, 2))
+        self.camera = nn.Sequential(nn.Linear(coarse, coarse), nn.SiLU(), nn.Linear(coarse, config.camera_outputs))
         self.drop = nn.Dropout2d(config.dropout)
         if config.zoom:
             self.backbone = EfficientNetLite0()
@@ -200,7 +200,7 @@ class LiftNet(nn.Module):
             low + (high - low) * torch.sigmoid(scale - 1.5),
             (albedo + 0.3 * color).clamp(0, 1),
             functional.normalize(torch.cat((normal[:, :2], -0.05 - functional.softplus(normal[:, 2:])), 1), dim=1),
-            camera,
+            camera[:, 0],
             self._hollow(hidden),
             self.mirror(whole).float() + SCARCE if self.config.mirrors else whole.new_zeros(len(whole), 0),
         )

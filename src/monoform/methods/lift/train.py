@@ -32,9 +32,9 @@ from ...training.weights import load_pretrained
 from .batches import LiftBatch, lift_batch
 from .config import LiftConfig
 from .losses import (
-    camera_loss,
     color_loss,
     depth_loss,
+    elevation_loss,
     hollow_loss,
     mirror_loss,
     normal_loss,
@@ -45,6 +45,7 @@ from .losses import (
 from .model import LiftNet, Surfaces
 
 BACKBONE_RATE = 0.3  # of the rate of what is new
+CAMERA = ("camera.2.weight", "camera.2.bias")  # the last layer of the head of the camera
 PLANES = 12  # upright planes that may mirror the object
 
 
@@ -140,9 +141,9 @@ class LiftTask:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         del step, generator
         surfaces, valid = self.net(batch["crops"]), batch["valid"]
-        parts = {"camera": camera_loss(surfaces.camera, batch["camera"])}
+        parts = {"elevation": elevation_loss(surfaces.elevation, batch["elevation"])}
         parts["normal"] = normal_loss(surfaces.normal, batch["normal"], valid)
-        weights = {"camera": 0.3, "color": 0.5, "normal": 1.0}
+        weights = {"elevation": 0.3, "color": 0.5, "normal": 1.0}
         for index, name in enumerate(("front", "back")):
             found, true = getattr(surfaces, name), batch[name]
             parts[name] = depth_loss(found, true, valid)
@@ -161,7 +162,7 @@ class LiftTask:
 
 def _network(settings: LiftTraining, *, hollows: bool) -> LiftNet:
     """The network before its training, with what is known already."""
-    config = LiftConfig()
+    config = LiftConfig(camera_outputs=1)
     if settings.early == 1:
         config = replace(config, image_size=settings.early_size)
     if settings.backbone:
@@ -174,6 +175,7 @@ def _network(settings: LiftTraining, *, hollows: bool) -> LiftNet:
     if settings.start:
         known = load_pretrained(LiftNet, LiftConfig, settings.start)[0].state_dict()
         own = module.state_dict()
+        known |= {name: known[name][:1] for name in CAMERA}  # of two outputs of older weights the elevation
         known["places"] = functional.interpolate(known["places"], own["places"].shape[2:], mode="bilinear")
         module.load_state_dict({**own, **{k: v for k, v in known.items() if k in own and own[k].shape == v.shape}})
     return module
