@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -96,6 +97,21 @@ def test_a_two_colored_ball_has_no_band_where_front_and_back_meet():
     rows = side.mask[64].nonzero()[0]
     along = side.rgb[64, rows[4] : rows[-4]]
     assert np.abs(np.diff(along, axis=0)).max() < 0.06, "from the front over the rim to the back, no edge"
+
+
+def test_a_background_that_mixes_with_the_edge_is_nowhere_on_the_surface():
+    """A red die, out of focus, before gray, whose front reaches to its outline: red from every side."""
+    points = ball().vertices
+    die = Mesh(0.35 * points / np.linalg.norm(points, 12, axis=1, keepdims=True), ball().faces)
+    seen = camera(640)
+    mask = render_mesh(die, seen).mask
+    sharp = np.where(mask[..., None], RED, [0.5, 0.5, 0.5]).astype(np.float32)
+    photo = cv2.GaussianBlur(sharp, (0, 0), 1.5)
+    painted = continued_photo(die, photo, mask, seen, lambda points: np.tile(RED, (len(points), 1)))
+    around = orbit(8, elevation=0.2, distance=2.5, fov_y=0.5, width=128, height=128)
+    for shot in (render_mesh(painted, around[number], shading="texture") for number in range(8)):
+        # At 3.2 pixels from the edge a Gaussian of 1.5 leaves 1.7 percent of a difference of 0.4.
+        assert np.abs(shot.rgb - RED)[shot.mask].max() < 0.02
 
 
 def test_the_back_is_the_front_near_the_outline_and_the_guess_far_from_it():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..camera import Camera
 
 _GRAZING, _FRONTAL = 0.05, 0.22  # cosine between surface and view below which a photo says nothing, above which all
-_MIXED = 2.0  # pixels from the outline
+_MIXED = (2.0, 0.005)  # how far from the outline pixels are mixed with the background: pixels, share of the longer side
 _RIM = 0.2  # how far from the outline the back is like the front, against the largest distance from it
 _REACH = 0.12  # how far colors go on, against the surface's extent
 _SLACK = 4e-3  # of what counts as visible, against the surface's extent
@@ -52,11 +52,12 @@ def continued_photo(
     welded, inside = atlas.merged(), np.asarray(mask) > 0.5
     extent = float(np.linalg.norm(welded.bounds[1] - welded.bounds[0]))
     shown = _shown(welded, camera, inside, _SLACK * extent)
-    known = _around_pixels(rgb, inside, _pixels(welded.vertices, camera), len(welded.faces))
+    clean = _unmixed(inside)
+    known = _around_pixels(rgb, clean, _pixels(welded.vertices, camera), len(welded.faces))
     hidden = diffused(welded, known, shown, guess(welded.vertices), _REACH * extent)
     where, index = texels(atlas, resolution), atlas.merged_index
     pixels = _pixels(where.interpolate(atlas, atlas.vertices), camera)
-    colors = colors_at(rgb, _unmixed(inside), pixels, where, atlas)
+    colors = colors_at(rgb, clean, pixels, where, atlas)
     rest = where.interpolate(atlas, hidden[index])
     mixed = rest + where.interpolate(atlas, shown[index][:, None]) * (colors - rest)
     return replace(atlas, texture=to_bytes(where.image(mixed.astype(np.float32))))
@@ -89,7 +90,8 @@ def _unmixed(inside: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Pixels that are not mixed with the background: all but the outermost, and the middles of what is thin."""
     depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
     middle = depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8))
-    return inside & ((depth > _MIXED) | middle)
+    least, share = _MIXED
+    return inside & ((depth > max(least, share * max(inside.shape))) | middle)
 
 
 def _at(image: Shaped[np.ndarray, "h w *c"], pixels: Float[np.ndarray, "n 2"]) -> Shaped[np.ndarray, n * c]:
