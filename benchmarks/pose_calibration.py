@@ -1,10 +1,12 @@
 """Whether what is said of a pose's error is its error: standard deviations against truth, and doubts against it.
 
-    python benchmarks/pose_calibration.py SCENE ... -o OUT [--photos 0] [--starts 1] [--threads 1]
+    python benchmarks/pose_calibration.py SCENE ... -o OUT [--photos 0] [--starts 1] [--threads 1] [--learned 0]
 
 Each SCENE is a folder of `monoform train scene` whose photos are where they were; `benchmarks/pose_captures.py` renders
 meshes into captures to train them on. Every held-out photo is found from starts up to 20 degrees and a tenth of the
-distance off. Written are OUT/calibration.json with every pose, calibration.md, and calibration.png: errors over their
+distance off, with what `monoform prepare poses` has kept beside the scene, if anything; photos that told it are not
+taken. --learned 12 also measures what so many photos would have told that the scene learned from. Written are
+OUT/calibration.json with every pose, calibration.md, and calibration.png: errors over their
 standard deviations, and how often an error lies within so many of them, beside how often it should.
 """
 
@@ -24,6 +26,7 @@ from scipy.stats import chi2, norm
 
 from monoform.camera import se3_log
 from monoform.camera.rigid import rigid_inverse
+from monoform.jobs.calibrate_poses import measured, own_photos
 from monoform.jobs.estimate_pose import PoseOptions, estimate_pose
 from monoform.jobs.estimate_pose_protocol import Protocol, chosen_views, starts_of
 from monoform.jobs.pose_scenes import open_scene
@@ -48,6 +51,7 @@ class Row:
         believed: whether the estimate says that it can be believed.
         doubts: why not.
         seconds: it took.
+        factor: on the deviations, that the scene's own photos told; 1 for none.
     """
 
     scene: str
@@ -61,6 +65,7 @@ class Row:
     believed: bool
     doubts: tuple[str, ...]
     seconds: float
+    factor: float = 1.0
 
 
 def rows_of(folder: Path, photos: int, starts: int) -> list[Row]:
@@ -68,7 +73,11 @@ def rows_of(folder: Path, photos: int, starts: int) -> list[Row]:
     scene = open_scene(folder)
     near = Protocol(photos=photos, starts=starts, angle=20.0, offset=0.1, relative=True)
     rows = []
+    factor = 1.0 if scene.errors is None else scene.errors.deviation
+    told = {Path(pose.photo).resolve() for pose in (scene.errors.poses if scene.errors else ())}
     for number, view in enumerate(chosen_views(scene, near)):
+        if view.image.resolve() in told:
+            raise SystemExit(f"{view.image} has told the scene's errors: measure on others.")
         for start in starts_of(view, scene, near, number):
             begun = time.process_time()
             found = estimate_pose(str(view.image), scene, PoseOptions(start=start), truth=view.camera)
@@ -94,6 +103,7 @@ def rows_of(folder: Path, photos: int, starts: int) -> list[Row]:
                     believed=found.estimate.converged,
                     doubts=found.estimate.failure_reasons,
                     seconds=passed,
+                    factor=factor,
                 )
             )
             print(
@@ -104,9 +114,15 @@ def rows_of(folder: Path, photos: int, starts: int) -> list[Row]:
     return rows
 
 
+def learned(folder: Path, photos: int) -> float:
+    """The factor that photos would have told that the scene learned from."""
+    scene = open_scene(folder)
+    return measured(scene, own_photos(scene, photos, "train")).deviation
+
+
 def summary_of(rows: Sequence[Row]) -> dict[str, float]:
     """Medians, and how many errors lie within one and two standard deviations (0.68 and 0.95 where they are right)."""
-    z = np.abs(np.array([row.z for row in rows]))
+    z, factors = np.abs(np.array([row.z for row in rows])), np.array([[row.factor] for row in rows])
     squares = np.array([row.distance for row in rows]) ** 2
     wrong = np.array([row.degrees > 2 or row.share > 0.02 for row in rows])
     doubted = np.array([not row.believed for row in rows])
@@ -126,6 +142,10 @@ def summary_of(rows: Sequence[Row]) -> dict[str, float]:
         "Mahalanobis within the ellipsoid of 68 %": float((squares < chi2.ppf(0.6827, 6)).mean()),
         "within that of 95 %": float((squares < chi2.ppf(0.9545, 6)).mean()),
         "factor on the deviations that would give 68 % of the six": float(np.quantile(z, 0.6827)),
+        "factor that the scene's own photos told (median)": float(np.median(factors)),
+        "without it: within 1, of the six numbers": float((z * factors < 1).mean()),
+        "without it: within 2": float((z * factors < 2).mean()),
+        "without it: factor that would give 68 %": float(np.quantile(z * factors, 0.6827)),
         "wrong by 2 degrees or 2 %": float(wrong.sum()),
         "doubted": float(doubted.sum()),
         "doubted and wrong": float((doubted & wrong).sum()),
@@ -185,13 +205,18 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=0)
     parser.add_argument("--starts", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--learned", type=int, default=0)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     found = {folder.name: rows_of(folder, asked.photos, asked.starts) for folder in asked.scenes}
     every = [row for rows in found.values() for row in rows]
     summaries = {name: summary_of(rows) for name, rows in (found | {"all": every}).items()}
+    if asked.learned:
+        for folder in asked.scenes:
+            summaries[folder.name]["factor that training photos would have told"] = learned(folder, asked.learned)
     lines = [["", *summaries], ["---", *["---:"] * len(summaries)]]
-    lines += [[key, *(f"{one[key]:.3g}" for one in summaries.values())] for key in summaries["all"]]
+    keys = dict.fromkeys(key for one in summaries.values() for key in one)
+    lines += [[key, *(f"{one[key]:.3g}" if key in one else "" for one in summaries.values())] for key in keys]
     text = "".join("| " + " | ".join(line) + " |\n" for line in lines)
     asked.out.mkdir(parents=True, exist_ok=True)
     write_json(asked.out / "calibration.json", {"summary": summaries, "poses": [asdict(row) for row in every]})

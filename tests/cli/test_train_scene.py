@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from subprocess import CompletedProcess
 
 import numpy as np
@@ -174,3 +175,34 @@ def test_bad_options_are_one_sentence(capture, tmp_path, words, sentence):
     done = run("--data", capture, "-o", tmp_path / "out", "--steps", 5, "--set", *words)
     assert done.returncode == 2 and sentence in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out" / "weights").exists()
+
+
+def test_its_own_photos_tell_how_far_off_poses_are(trained, tmp_path):
+    """Kept beside the weights, taken by `pose`, gone when the scene is trained anew or its weights are others."""
+    scene = tmp_path / "scene"
+    shutil.copytree(trained / "weights", scene)
+    done = monoform("prepare", "poses", "--scene", scene, "--photos", 3)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((scene / "pose_errors.json").read_text())
+    assert [pose["split"] for pose in content["poses"]] == ["test"] * 3
+    assert f"({content['poses'][0]['split']}) are found {content['deviation']:.2f} times" in done.stdout
+    opened = open_scene(scene)
+    assert opened.errors is not None and opened.errors.deviation == pytest.approx(content["deviation"])
+    again = monoform("prepare", "poses", "--scene", scene, "--photos", 3, "--split", "train")
+    assert again.returncode == 0, again.stderr
+    assert {pose["split"] for pose in json.loads((scene / "pose_errors.json").read_text())["poses"]} == {"train"}
+    (scene / "pose_errors.json").write_text("{}")
+    broken = monoform("prepare", "poses", "--scene", scene)
+    assert broken.returncode == 2 and "pose_errors.json" in broken.stderr and "Traceback" not in broken.stderr
+
+
+def test_a_scene_without_its_photos_tells_nothing_of_poses(trained, tmp_path):
+    scene = tmp_path / "scene"
+    shutil.copytree(trained / "weights", scene)
+    content = json.loads((scene / "transforms.json").read_text())
+    for frame in content["frames"]:
+        frame["file_path"] = "gone/" + frame["file_path"].rsplit("/", 1)[-1]
+    (scene / "transforms.json").write_text(json.dumps(content))
+    done = monoform("prepare", "poses", "--scene", scene)
+    assert done.returncode == 2 and "0 photos of the scene are where they were" in done.stderr
+    assert not (scene / "pose_errors.json").exists()

@@ -60,6 +60,7 @@ KINDS = {
     "pix3d": "Pix3D's photos and records as published into LIST's layout",
     "images": "photos of one kind of object into a set of one square size, for generators",
     "photos": "photos of objects, framed as training pictures are",
+    "poses": "how far off poses found in a trained scene are, told by its own photos",
     "check": "what is in a data set, or what is wrong with it",
 }
 

@@ -145,7 +145,7 @@ def estimate_pose(
         opened = cut_out(object_photo(opened, matting=options.matting, device=options.device))
     opened = options.disturbance.applied(opened, options.seed)
     camera, search, notices = first_camera(opened, scene, options)
-    method = options.method
+    method = options.method if scene.errors is None else scene.errors.applied(options.method)
     if scene.endless:
         method = replace(method, limits=replace(method.limits, overlap=0.0))
     began = time.perf_counter()

@@ -22,6 +22,7 @@ from ..render.mesh_rays import MeshRenderer
 from ..render.ray_renderer import RayRenderer, background_of
 from ..scene import Photo, Reconstruction, View, load
 from ..scene.result_files import RESULT, result_in
+from .pose_errors import PoseErrors, read_pose_errors
 
 if TYPE_CHECKING:
     from ..methods.nerf import Scene as TrainedScene
@@ -45,6 +46,7 @@ class PoseTarget:
         kind: for the record.
         views: the scene's own photos with their cameras.
         endless: whether the scene goes on beyond its photos, so that none shows most of it.
+        errors: what its own photos tell of poses found in it; None where that was not measured.
     """
 
     renderer: RayRenderer
@@ -54,6 +56,7 @@ class PoseTarget:
     kind: str
     views: tuple[CaptureView, ...] = ()
     endless: bool = False
+    errors: PoseErrors | None = None
 
 
 def scene_of(reconstruction: Reconstruction, *, kind: str = "result") -> PoseTarget:
@@ -103,7 +106,8 @@ def open_scene(folder: str | Path, *, device: str = "cpu") -> PoseTarget:
         return facing_target(found, scene.facing)
     x, y, z = (float(value) for value in torch.as_tensor(scene.center).reshape(3))
     scene_bounds = replace(found.scene_bounds, center=(x, y, z), radius=float(scene.radius), cameras=known)
-    return replace(found, scene_bounds=scene_bounds, bare=False, views=scene.views)
+    errors = read_pose_errors(scene.folder)
+    return replace(found, scene_bounds=scene_bounds, bare=False, views=scene.views, errors=errors)
 
 
 def facing_target(found: PoseTarget, facing: Camera) -> PoseTarget:

@@ -29,7 +29,7 @@ from .checkpoint import load_checkpoint, require_same_shapes
 from .options import TrainResult
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-OWN = frozenset({WEIGHTS, CARD, "transforms.json", "held_out.json", "held_out.md"})
+OWN = frozenset({WEIGHTS, CARD, "transforms.json", "held_out.json", "held_out.md", "pose_errors.json"})
 PICTURES = frozenset({"held_out"})
 TRAINED, CONVERTED = "train", "convert"
 FACTORIES = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)

@@ -1,0 +1,131 @@
+"""What a scene's own photos tell of poses found in it: how far off they are, what right ones look like.
+
+What a scene has wrong as a whole shows in no photo's residuals; photos whose pose is known tell it. `calibrate_poses`
+finds them again; what came out lies beside the scene, and whoever opens the scene has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..inputs import read_json
+from ..methods.inerf import InerfOptions
+from ..outputs import require_ours
+from ..scene.result_files import write_json
+from ..training.weights import weights_digest
+
+FILE = "pose_errors.json"
+ONE = 0.6827  # share of a normal number within one standard deviation
+PRIOR = 2.0  # photos that a factor of 1 counts as
+LARGEST = 100.0  # factor on a deviation, or divisor
+
+
+@dataclass(frozen=True)
+class OwnPose:
+    """A photo of the scene, found again from its true pose.
+
+    Attributes:
+        photo: its path.
+        split: train, val or test.
+        errors: of the pose, six in stated standard deviations, rotation before position.
+        detail: correlation of detail, as in `Limits`.
+        explained: share of what the photo shows that the scene explains.
+        focal_factor: on the focal length that would fit best; 1 is right.
+    """
+
+    photo: str
+    split: str
+    errors: tuple[float, ...]
+    detail: float
+    explained: float
+    focal_factor: float
+
+
+@dataclass(frozen=True)
+class PoseErrors:
+    """What a scene's own photos tell.
+
+    Attributes:
+        poses: one for each photo.
+        weights: SHA-256 of the scene's weights, which the poses were found in.
+    """
+
+    poses: tuple[OwnPose, ...]
+    weights: str = ""
+
+    @property
+    def deviation(self) -> float:
+        """Factor on stated standard deviations: what 68 % of the errors stay within, drawn toward 1 where few tell.
+
+        Of n photos it is q^(n / (n + 2)), where q is the 68.27 % quantile of the sizes of all six errors.
+        """
+        sizes = np.abs([pose.errors for pose in self.poses])
+        share = len(self.poses) / (len(self.poses) + PRIOR)
+        return float(np.clip(np.quantile(sizes, ONE), 1.0 / LARGEST, LARGEST) ** share)
+
+    def applied(self, method: InerfOptions) -> InerfOptions:
+        """The options with the scene's own deviation."""
+        return replace(method, deviation=method.deviation * self.deviation)
+
+
+def write_pose_errors(folder: Path, errors: PoseErrors) -> Path:
+    """Write FOLDER/pose_errors.json, beside the scene's weights.
+
+    Raises:
+        InputError: a file of this name is there that was not written by this.
+    """
+    file = folder / FILE
+    require_ours(file, _is_pose_errors)
+    content = {
+        "weights": errors.weights,
+        "deviation": errors.deviation,
+        "poses": [asdict(each) for each in errors.poses],
+    }
+    write_json(file, content)
+    return file
+
+
+def read_pose_errors(folder: Path) -> PoseErrors | None:
+    """What lies beside a scene's weights; None where nothing does, or what is of other weights.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return None
+    advice = "delete it, and measure again with monoform prepare poses"
+    content = read_json(file, advice=advice)
+    if not _is_pose_errors(file) or not content["poses"]:
+        raise InputError(f"{file} holds no poses; {advice}.")
+    if content["weights"] != weights_digest(folder):
+        return None
+    return PoseErrors(tuple(_own_pose(row, file, advice) for row in content["poses"]), content["weights"])
+
+
+def _is_pose_errors(file: Path) -> bool:
+    content = read_json(file)
+    return content.keys() == {"weights", "deviation", "poses"} and isinstance(content["poses"], list)
+
+
+def _own_pose(row: Any, file: Path, advice: str) -> OwnPose:
+    """A row of the file, of finite numbers."""
+    try:
+        told: Mapping[str, Any] = {item.name: row[item.name] for item in fields(OwnPose)}
+        pose = OwnPose(
+            photo=str(told["photo"]),
+            split=str(told["split"]),
+            errors=tuple(float(value) for value in told["errors"]),
+            **{name: float(told[name]) for name in ("detail", "explained", "focal_factor")},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{file} has a pose that cannot be read; {advice}.") from error
+    if len(pose.errors) != 6 or not np.isfinite([*pose.errors, pose.detail, pose.explained, pose.focal_factor]).all():
+        raise InputError(f"{file} has a pose without its six errors; {advice}.")
+    return pose

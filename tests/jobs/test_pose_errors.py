@@ -1,0 +1,117 @@
+"""What a scene's own photos tell of poses: the factor, its file, and that poses take it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.jobs.test_estimate_pose import OPTIONS, folder, scene
+
+from monoform.errors import InputError
+from monoform.jobs.calibrate_poses import own_photos, own_pose
+from monoform.jobs.estimate_pose import estimate_pose
+from monoform.jobs.pose_errors import FILE, OwnPose, PoseErrors, read_pose_errors, write_pose_errors
+from monoform.jobs.pose_scenes import PoseTarget
+from monoform.methods.inerf import InerfOptions
+from monoform.training.weights import WEIGHTS, weights_digest
+
+__all__ = ["folder", "scene"]  # fixtures
+
+
+def errors_of(sizes: np.ndarray, **more: str) -> PoseErrors:
+    """Poses with given errors, a row each."""
+    return PoseErrors(tuple(OwnPose("a.png", "val", tuple(row), 0.9, 0.95, 1.0) for row in sizes.tolist()), **more)
+
+
+def test_the_factor_is_that_of_the_errors_and_one_where_few_tell() -> None:
+    random = np.random.default_rng(0)
+    for scale in (0.3, 1.0, 4.0):
+        many = errors_of(scale * random.normal(size=(4000, 6)))
+        assert many.deviation == pytest.approx(scale, rel=0.03)  # three deviations of the quantile of 24,000 are 2 %
+    row = np.full((1, 6), 8.0)
+    assert errors_of(row).deviation == pytest.approx(8.0 ** (1 / 3))  # one photo against two that count as 1
+    assert errors_of(row.repeat(6, 0)).deviation == pytest.approx(8.0 ** (6 / 8))
+    assert errors_of(np.full((9, 6), -8.0)).deviation == errors_of(np.full((9, 6), 8.0)).deviation
+    assert errors_of(np.zeros((50, 6))).deviation >= 0.01  # no pose is stated as known exactly
+
+
+def test_the_file_is_read_again_and_is_of_these_weights_only(tmp_path: Path) -> None:
+    (tmp_path / WEIGHTS).write_bytes(b"weights")
+    assert read_pose_errors(tmp_path) is None
+    kept = errors_of(np.arange(12.0).reshape(2, 6), weights=weights_digest(tmp_path))
+    write_pose_errors(tmp_path, kept)
+    assert read_pose_errors(tmp_path) == kept
+    write_pose_errors(tmp_path, kept)  # again
+    (tmp_path / WEIGHTS).write_bytes(b"others")
+    assert read_pose_errors(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda content: content["poses"][0].pop("detail"), "cannot be read"),
+        (lambda content: content["poses"][0]["errors"].pop(), "without its six errors"),
+        (lambda content: content["poses"][0].update(errors=[math.nan] * 6), ""),
+        (lambda content: content["poses"].clear(), "holds no poses"),
+        (lambda content: content.update(poses=[1]), "cannot be read"),
+        (lambda content: content.pop("weights"), "holds no poses"),
+    ],
+)
+def test_a_damaged_file_is_told(tmp_path: Path, change, sentence: str) -> None:
+    (tmp_path / WEIGHTS).write_bytes(b"weights")
+    write_pose_errors(tmp_path, errors_of(np.ones((2, 6)), weights=weights_digest(tmp_path)))
+    content = json.loads((tmp_path / FILE).read_text())
+    change(content)
+    (tmp_path / FILE).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=sentence):
+        read_pose_errors(tmp_path)
+
+
+def test_a_file_of_the_users_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('{"mine": 1}')
+    with pytest.raises(InputError, match="not monoform's"):
+        write_pose_errors(tmp_path, errors_of(np.ones((2, 6))))
+    assert json.loads((tmp_path / FILE).read_text()) == {"mine": 1}
+
+
+def test_poses_state_what_the_scene_has_told(folder: Path, scene: PoseTarget) -> None:
+    """The factor of the scene's errors is that of the standard deviations, and nothing else of the pose changes."""
+    options = replace(OPTIONS, start=scene.views[0].camera)
+    told = errors_of(np.full((4, 6), 3.0))
+    before, after = (
+        estimate_pose(str(folder / "1.png"), one, options).estimate for one in (scene, replace(scene, errors=told))
+    )
+    assert torch.equal(before.camera.world_from_camera, after.camera.world_from_camera)
+    assert before.covariance is not None and after.covariance is not None
+    torch.testing.assert_close(after.covariance, told.deviation**2 * before.covariance)
+    assert told.deviation == pytest.approx(3.0 ** (4 / 6))
+
+
+def test_own_photos_are_found_again_and_compared_with_what_was_stated(scene: PoseTarget) -> None:
+    method = InerfOptions(longest=96)
+    row = own_pose(scene.views[1], scene, method)
+    assert row is not None and row.split == "test" and row.photo.endswith("1.png")
+    assert row.detail > 0.9 and row.explained > 0.9 and row.focal_factor == pytest.approx(1.0, abs=0.1)
+    # Half the stated deviations are twice the errors.
+    half = own_pose(scene.views[1], scene, replace(method, deviation=0.5))
+    assert half is not None
+    np.testing.assert_allclose(half.errors, 2 * np.array(row.errors), rtol=1e-6)
+    again = own_pose(scene.views[1], replace(scene, errors=errors_of(np.full((4, 6), 3.0))), method)
+    assert again == row  # what was measured before takes no part
+
+
+def test_held_out_photos_come_first(scene: PoseTarget) -> None:
+    splits = ("train", "test", "train")
+    views = tuple(replace(view, split=split) for view, split in zip(scene.views, splits, strict=True))
+    with pytest.raises(InputError, match="1 photos of the scene are where they were"):
+        own_photos(replace(scene, views=views), 0)
+    only = tuple(replace(view, split="train") for view in scene.views)
+    assert len(own_photos(replace(scene, views=only), 0)) == 3
+    gone = tuple(replace(view, image=Path("gone.png")) for view in scene.views)
+    with pytest.raises(InputError, match="0 photos"):
+        own_photos(replace(scene, views=gone), 0)
