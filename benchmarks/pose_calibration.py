@@ -6,8 +6,9 @@ Each SCENE is a folder of `monoform train scene` whose photos are where they wer
 meshes into captures to train them on. Every held-out photo is found from starts up to 20 degrees and a tenth of the
 distance off, with what `monoform prepare poses` has kept beside the scene, if anything; photos that told it are not
 taken. --learned 12 also measures what so many photos would have told that the scene learned from. Written are
-OUT/calibration.json with every pose, calibration.md, and calibration.png: errors over their
-standard deviations, and how often an error lies within so many of them, beside how often it should.
+OUT/NAME.json of each scene (one that is there is kept), OUT/calibration.json with every pose, calibration.md, and
+calibration.png: errors over their standard deviations, and how often an error lies within so many of them, beside how
+often it should.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from monoform.jobs.estimate_pose_protocol import Protocol, chosen_views, starts_
 from monoform.jobs.pose_scenes import open_scene
 from monoform.outputs import save_picture
 from monoform.progress import shown
-from monoform.scene.result_files import write_json
+from monoform.scene.result_files import read_json, write_json
 
 INK, GRID, FIRST, SECOND = (40, 40, 40), (225, 225, 225), (200, 60, 30), (40, 110, 200)
 
@@ -208,7 +209,13 @@ def main() -> None:
     parser.add_argument("--learned", type=int, default=0)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    found = {folder.name: rows_of(folder, asked.photos, asked.starts) for folder in asked.scenes}
+    asked.out.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for folder in asked.scenes:
+        kept = asked.out / f"{folder.name}.json"
+        if not kept.is_file():
+            write_json(kept, {"poses": [asdict(row) for row in rows_of(folder, asked.photos, asked.starts)]})
+        found[folder.name] = [Row(**row) for row in read_json(kept)["poses"]]
     every = [row for rows in found.values() for row in rows]
     summaries = {name: summary_of(rows) for name, rows in (found | {"all": every}).items()}
     if asked.learned:
@@ -218,7 +225,6 @@ def main() -> None:
     keys = dict.fromkeys(key for one in summaries.values() for key in one)
     lines += [[key, *(f"{one[key]:.3g}" if key in one else "" for one in summaries.values())] for key in keys]
     text = "".join("| " + " | ".join(line) + " |\n" for line in lines)
-    asked.out.mkdir(parents=True, exist_ok=True)
     write_json(asked.out / "calibration.json", {"summary": summaries, "poses": [asdict(row) for row in every]})
     (asked.out / "calibration.md").write_text(text, encoding="utf-8")
     save_picture(Image.fromarray(picture(every)), asked.out / "calibration.png")

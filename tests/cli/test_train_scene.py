@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import numpy as np
@@ -206,3 +207,34 @@ def test_a_scene_without_its_photos_tells_nothing_of_poses(trained, tmp_path):
     done = monoform("prepare", "poses", "--scene", scene)
     assert done.returncode == 2 and "0 photos of the scene are where they were" in done.stderr
     assert not (scene / "pose_errors.json").exists()
+
+
+def test_photos_whose_pose_was_found_train_the_scene_on(trained, capture, tmp_path):
+    """Self-supervision as one job: poses of further photos, a larger capture, a scene trained on all of them."""
+    scene, photos = tmp_path / "scene", tmp_path / "photos"
+    shutil.copytree(trained / "weights", scene)
+    content = json.loads((scene / "transforms.json").read_text())
+    truth = {Path(frame["file_path"]).name: frame for frame in content["frames"]}
+    new = [name for name, frame in truth.items() if frame["split"] == "test"][:2]
+    content["frames"] = [frame for name, frame in truth.items() if name not in new]
+    (scene / "transforms.json").write_text(json.dumps(content))
+    photos.mkdir()
+    for name in new:
+        shutil.copy(truth[name]["file_path"], photos / name)
+    words = ["--scene", scene, "-o", tmp_path / "poses", "--frames", 0, "--add-to", tmp_path / "more", "--starts", 1]
+    done = monoform("pose", *sorted(photos.iterdir()), *words, "--truth", capture)
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path / 'more'}: 2 of 2 photos added" in done.stdout
+    more = json.loads((tmp_path / "more" / "transforms.json").read_text())
+    added = {Path(frame["file_path"]).name: frame for frame in more["frames"] if "photos" in frame["file_path"]}
+    assert added.keys() == set(new) and len(more["frames"]) == 24
+    for name, frame in added.items():
+        assert frame["split"] == "train"
+        apart = np.array(frame["transform_matrix"]) - np.array(truth[name]["transform_matrix"])
+        assert np.abs(apart[:3, 3]).max() < 0.1 and np.abs(apart[:3, :3]).max() < 0.1
+    again = run(
+        "--data", tmp_path / "more", "-o", tmp_path / "scene2", "--steps", 3, "--set", *QUICK, "mesh=0", "film=0"
+    )
+    assert again.returncode == 0, again.stderr
+    views = load_scene(tmp_path / "scene2").views
+    assert sum(view.split == "train" for view in views) == 21 + 2

@@ -10,14 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.jobs.test_estimate_pose import OPTIONS, folder, scene
+from tests.jobs.test_estimate_pose import CAMERA, OPTIONS, folder, scene
 
+from monoform.camera import so3_exp
+from monoform.camera.rigid import rigid
 from monoform.errors import InputError
 from monoform.jobs.calibrate_poses import own_photos, own_pose
-from monoform.jobs.estimate_pose import estimate_pose
+from monoform.jobs.estimate_pose import PoseOptions, estimate_pose
 from monoform.jobs.pose_errors import FILE, OwnPose, PoseErrors, read_pose_errors, write_pose_errors
 from monoform.jobs.pose_scenes import PoseTarget
-from monoform.methods.inerf import InerfOptions
+from monoform.methods import PoseEstimate
+from monoform.methods.inerf import InerfOptions, Limits
+from monoform.metrics.pose import rotation_error
 from monoform.training.weights import WEIGHTS, weights_digest
 
 __all__ = ["folder", "scene"]  # fixtures
@@ -56,7 +60,7 @@ def test_the_file_is_read_again_and_is_of_these_weights_only(tmp_path: Path) -> 
     [
         (lambda content: content["poses"][0].pop("detail"), "cannot be read"),
         (lambda content: content["poses"][0]["errors"].pop(), "without its six errors"),
-        (lambda content: content["poses"][0].update(errors=[math.nan] * 6), ""),
+        (lambda content: content["poses"][0].update(errors=[math.nan] * 6), r"pose_errors\.json"),
         (lambda content: content["poses"].clear(), "holds no poses"),
         (lambda content: content.update(poses=[1]), "cannot be read"),
         (lambda content: content.pop("weights"), "holds no poses"),
@@ -92,15 +96,49 @@ def test_poses_state_what_the_scene_has_told(folder: Path, scene: PoseTarget) ->
     assert told.deviation == pytest.approx(3.0 ** (4 / 6))
 
 
+def test_what_looks_like_no_right_pose_of_the_scene_is_doubted(scene: PoseTarget) -> None:
+    """By its detail, by what is explained, by its focal length; what is as unlike as the scene's own photos is not."""
+    random = np.random.default_rng(1)
+    lacking = np.exp(np.log(0.02) + 0.35 * random.normal(size=(10, 2)))
+    zooms = np.exp(0.025 * random.normal(size=10))
+    poses = [
+        OwnPose("a.png", "val", (1.0,) * 6, 1 - one, 1 - two, zoom)
+        for (one, two), zoom in zip(lacking.tolist(), zooms.tolist(), strict=True)
+    ]
+    told = PoseErrors(tuple(poses))
+    nothing = torch.zeros(0)
+    right = PoseEstimate(
+        CAMERA, torch.eye(6), True, (), 0.0, nothing, nothing, nothing, nothing,
+        {"detail": 0.97, "explained": 0.97, "focal_factor": 1.03},
+    )  # fmt: skip
+    assert told.judged(right).converged and told.judged(right).details["deviation_factor"] == told.deviation
+    for change, doubt in (
+        ({"detail": 0.9}, "detail with the scene is 0.90"),
+        ({"explained": 0.9}, "the scene explains is 0.90"),
+        ({"focal_factor": 1.12}, "1.12 times as long"),
+        ({"focal_factor": 1 / 1.12}, "0.89 times as long"),
+    ):
+        found = told.judged(replace(right, details={**right.details, **change}))
+        assert not found.converged and len(found.failure_reasons) == 1 and doubt in found.failure_reasons[0]
+    unlike = PoseErrors(tuple(replace(pose, detail=0.4, explained=0.4, focal_factor=1.5) for pose in poses))
+    assert unlike.limits == Limits()  # never wider than what holds for all scenes
+    doubted = replace(right, converged=False, failure_reasons=("a reason",))
+    assert told.judged(doubted).failure_reasons == ("a reason",)
+    assert told.judged(replace(right, details={})).converged  # of a descent that cannot be checked
+
+
 def test_own_photos_are_found_again_and_compared_with_what_was_stated(scene: PoseTarget) -> None:
     method = InerfOptions(longest=96)
     row = own_pose(scene.views[1], scene, method)
     assert row is not None and row.split == "test" and row.photo.endswith("1.png")
     assert row.detail > 0.9 and row.explained > 0.9 and row.focal_factor == pytest.approx(1.0, abs=0.1)
-    # Half the stated deviations are twice the errors.
-    half = own_pose(scene.views[1], scene, replace(method, deviation=0.5))
-    assert half is not None
-    np.testing.assert_allclose(half.errors, 2 * np.array(row.errors), rtol=1e-6)
+    options = PoseOptions(replace(method, starts=1), start=scene.views[1].camera)
+    found = estimate_pose(row.photo, scene, options).estimate
+    assert found.covariance is not None
+    # What was stated times the errors leads back to the truth.
+    twist = torch.tensor(row.errors).double() * found.covariance.double().diagonal().sqrt()
+    back = found.camera.world_from_camera.double() @ rigid(so3_exp(twist[None, :3]), torch.zeros(1, 3).double())
+    assert float(rotation_error(back, scene.views[1].camera.world_from_camera.double())[0]) < 1e-5
     again = own_pose(scene.views[1], replace(scene, errors=errors_of(np.full((4, 6), 3.0))), method)
     assert again == row  # what was measured before takes no part
 

@@ -145,7 +145,7 @@ def estimate_pose(
         opened = cut_out(object_photo(opened, matting=options.matting, device=options.device))
     opened = options.disturbance.applied(opened, options.seed)
     camera, search, notices = first_camera(opened, scene, options)
-    method = options.method if scene.errors is None else scene.errors.applied(options.method)
+    method = options.method
     if scene.endless:
         method = replace(method, limits=replace(method.limits, overlap=0.0))
     began = time.perf_counter()
@@ -158,6 +158,8 @@ def estimate_pose(
             generator=torch.Generator().manual_seed(options.seed),
             search=search,
         )
+    if scene.errors is not None:
+        found = scene.errors.judged(found)
     seconds = time.perf_counter() - began
     errors = {} if truth is None else pose_errors(found.camera.world_from_camera, truth, scene.scene_bounds.center)
     return FoundPose(opened, found, seconds, errors, (*opened.notices, *notices))

@@ -6,6 +6,7 @@ finds them again; what came out lies beside the scene, and whoever opens the sce
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -15,7 +16,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..inputs import read_json
-from ..methods.inerf import InerfOptions
+from ..methods import PoseEstimate
+from ..methods.inerf import Limits
 from ..outputs import require_ours
 from ..scene.result_files import write_json
 from ..training.weights import weights_digest
@@ -24,6 +26,11 @@ FILE = "pose_errors.json"
 ONE = 0.6827  # share of a normal number within one standard deviation
 PRIOR = 2.0  # photos that a factor of 1 counts as
 LARGEST = 100.0  # factor on a deviation, or divisor
+BEYOND = 3.0  # deviations of what right poses look like, beyond which one is doubted
+LACKING = 1e-3  # nothing is more alike
+LIKENESS = 0.3  # least deviation of the logarithm of what is lacking to a full likeness
+ZOOM = 0.02  # least deviation of the logarithm of a focal length that is told
+NAMES = {"detail": "the correlation of its detail with the scene", "explained": "the share that the scene explains"}
 
 
 @dataclass(frozen=True)
@@ -69,9 +76,48 @@ class PoseErrors:
         share = len(self.poses) / (len(self.poses) + PRIOR)
         return float(np.clip(np.quantile(sizes, ONE), 1.0 / LARGEST, LARGEST) ** share)
 
-    def applied(self, method: InerfOptions) -> InerfOptions:
-        """The options with the scene's own deviation."""
-        return replace(method, deviation=method.deviation * self.deviation)
+    @property
+    def limits(self) -> Limits:
+        """What right poses look like in this scene, never wider than what holds for all.
+
+        What is lacking to a full correlation of detail, and what the scene does not explain, are taken as log-normal:
+        beyond three deviations (of a further photo, where n have told them) a pose is none of these. So is a focal
+        length that would be changed by more than three of what true ones are changed by.
+        """
+        general, few = Limits(), math.sqrt(1.0 + 1.0 / len(self.poses))
+
+        def least(name: str) -> float:
+            lacking = np.log([np.clip(1.0 - getattr(pose, name), LACKING, 1.0) for pose in self.poses])
+            spread = max(float(lacking.std(ddof=1)) if len(lacking) > 1 else 0.0, LIKENESS)
+            return max(getattr(general, name), 1.0 - float(np.exp(lacking.mean() + BEYOND * few * spread)))
+
+        zooms = np.log([pose.focal_factor for pose in self.poses])
+        zoom = BEYOND * few * max(float(np.sqrt(np.mean(zooms**2))), ZOOM)
+        return replace(general, detail=least("detail"), explained=least("explained"), zoom=min(general.zoom, zoom))
+
+    def judged(self, estimate: PoseEstimate) -> PoseEstimate:
+        """The estimate with the scene's deviation and, where it looks like none of the scene's own, doubts."""
+        limits, details, doubts = self.limits, estimate.details, list(estimate.failure_reasons)
+        if not doubts and {"detail", "explained", "focal_factor"} <= details.keys():
+            for name in ("detail", "explained"):
+                least = getattr(limits, name)
+                if details[name] < least:
+                    doubts.append(
+                        f"{NAMES[name]} is {details[name]:.2f}; of right poses in it it is at least {least:.2f}"
+                    )
+            if abs(math.log(details["focal_factor"])) > limits.zoom:
+                doubts.append(
+                    f"a focal length {details['focal_factor']:.2f} times as long would fit better, more than that of "
+                    "photos of this scene"
+                )
+        spread = estimate.covariance
+        return replace(
+            estimate,
+            covariance=None if spread is None else self.deviation**2 * spread,
+            converged=not doubts,
+            failure_reasons=tuple(doubts),
+            details={**details, "deviation_factor": self.deviation},
+        )
 
 
 def write_pose_errors(folder: Path, errors: PoseErrors) -> Path:

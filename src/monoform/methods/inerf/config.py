@@ -52,7 +52,6 @@ class InerfOptions:
         gain: standard deviation of the logarithm of the photo's brightness relative to the scene's; 0 holds it.
         fit_focal: whether the focal length is found too.
         longest: pixels of the photo's longer side that are used at most.
-        deviation: factor on the stated standard deviations.
         descent: of adam.
         limits: what a pose must fulfil to be believed.
     """
@@ -66,7 +65,6 @@ class InerfOptions:
     gain: float = 0.2
     fit_focal: bool = False
     longest: int = 288
-    deviation: float = 1.0
     descent: PhotometricAdam = field(default_factory=PhotometricAdam)
     limits: Limits = field(default_factory=Limits)
 
@@ -74,7 +72,7 @@ class InerfOptions:
         if self.optimizer not in ("lm", "adam"):
             raise InputError(f"inerf's optimizer is {self.optimizer!r}; choose lm or adam.")
         require_ranges(self, "inerf's", starts=(1, 64), spread=(0.0, 90.0), search=(1, 4096), keep=(1, 256))
-        require_ranges(self, "inerf's", gain=(0.0, 2.0), longest=(32, 1024), deviation=(1e-6, 1e6))
+        require_ranges(self, "inerf's", gain=(0.0, 2.0), longest=(32, 1024))
 
     @classmethod
     def preset_names(cls) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from ...scene.photo_camera import photo_camera, working_camera
 from ..base import MethodCard, PoseEstimate, PoseEstimator, SceneBounds
 from .align import LOCAL, Aligned, DirectAlignment, Stage, align
 from .confidence import Diagnostics, covariance, diagnostics, score_response
-from .config import InerfOptions
+from .config import InerfOptions, Limits
 from .descend import Trajectory, descend
 from .losses import AffineBrightness
 from .reference import tells_distances
@@ -108,7 +108,7 @@ class Inerf(PoseEstimator):
         found = align(field, image, camera, starts, options)
         known = diagnostics(field, image, camera, found, options, self.config.limits)
         spread = covariance(found, options, score_response(field, image, camera, found, options))
-        return _estimate(photo, found, known, spread, self.config)
+        return _estimate(photo, found, known, spread, self.config.limits)
 
     def _direct_alignment(self, *, search: bool) -> DirectAlignment:
         stages = [Stage(40, 6, 12, 5, hopeless=1.3)]
@@ -177,7 +177,7 @@ class Inerf(PoseEstimator):
             seconds=torch.cat((path.seconds, path.seconds[-1:]))[until],
             losses=torch.cat((path.losses, unknown))[until],
         )
-        return _estimate(photo, found, known, spread, self.config)
+        return _estimate(photo, found, known, spread, self.config.limits)
 
 
 def working_image(
@@ -217,10 +217,9 @@ def _unchecked(photo: Photo, camera: Camera, path: Trajectory) -> PoseEstimate:
 
 
 def _estimate(
-    photo: Photo, found: Aligned, known: Diagnostics, spread: Float[Tensor, "6 6"] | None, config: InerfOptions
+    photo: Photo, found: Aligned, known: Diagnostics, spread: Float[Tensor, "6 6"] | None, limits: Limits
 ) -> PoseEstimate:
-    failure_reasons = known.failure_reasons(config.limits)
-    spread = None if spread is None else config.deviation**2 * spread
+    failure_reasons = known.failure_reasons(limits)
     if spread is not None and not bool(spread.isfinite().all()):  # where nothing of the scene is seen
         spread = None
     if spread is None:
