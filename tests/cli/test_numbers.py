@@ -40,6 +40,7 @@ VERBS = {
         for name, each in evaluations().items()
     },
     **{f"prepare {name}": (prepare._kind(name)[0], ["-o", "x", "--data", "d"]) for name in ("sdf", "meshes")},
+    "prepare poses": (prepare._kind("poses")[0], ["--scene", "s"]),
 }
 
 
