@@ -31,6 +31,7 @@ from tests.methods.pof3d.tiny import networks as pof3d_networks
 from tests.methods.pof3d.tiny import pictures as photos_of_discs
 from tests.methods.realfusion.tiny_realfusion import ball_field as realfusion_ball
 from tests.methods.test_lift import TINY as TINY_LIFT
+from tests.methods.triposr.tiny_triposr import ellipsoid_net
 from tests.pictures import disc, png
 from torch import Tensor, nn
 
@@ -47,6 +48,7 @@ from monoform.methods.pixelnerf import PixelNerfConfig, PixelNerfNet
 from monoform.methods.pof3d.networks import NetworksConfig, Pof3dNetworks
 from monoform.methods.realfusion.model import RealFusionField
 from monoform.methods.realfusion.network_config import FieldConfig
+from monoform.methods.triposr import TripoSrConfig, TripoSrNet
 from monoform.scene import Reconstruction
 from monoform.training import save_pretrained
 
@@ -274,6 +276,13 @@ TINY: dict[str, TinyMethod] = {
         config_class=FieldConfig,
         evaluated=result_words,
         bad=("margin=9", "realfusion's margin is 9.0"),
+    ),
+    "triposr": TinyMethod(
+        net=ellipsoid_net,
+        build=TripoSrNet,
+        config_class=TripoSrConfig,
+        overrides={"refine": 2},
+        bad=("threshold=0", "triposr's threshold is 0.0"),
     ),
 }
 

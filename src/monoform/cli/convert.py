@@ -29,10 +29,11 @@ class Convert:
     or multi_obj; for nerf blender, or llff=WIDTHxHEIGHTxFOCAL of the photos of a forward-facing scene; for
     list shapenet, or coarse for the first stage alone; for pof3d it stands in the file, and ffhq, cats, shapenetcars,
     afhq, compcars or compcars_white tell the focal length where it does not; for bootstrap the set it was trained on,
-    p3d_car, imagenet_NAME, cub, shapenet_cars, shapenet_chairs or carla."""
+    p3d_car, imagenet_NAME, cub, shapenet_cars, shapenet_chairs or carla; for triposr it is in the
+    config.yaml beside it."""
     conf: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The authors' own file of options that it was trained with, where it is none of the published configurations; for
-    pixelnerf HOCON, with the files that it includes."""
+    pixelnerf HOCON, with the files that it includes; for triposr its config.yaml, where it does not lie beside it."""
     precision: str = "float32"
     """float32 keeps every number; float16 takes half the space."""
     data: str = ""

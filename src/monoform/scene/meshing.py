@@ -42,7 +42,9 @@ def build_mesh(reconstruction: ReconstructedObject, options: MeshingOptions) -> 
     found = extract(reconstruction.field, resolution=options.resolution, level=reconstruction.level)
     surface = largest(found, n=reconstruction.parts)
     surface = largest(simplify(surface, options.faces), n=reconstruction.parts)
-    if not reconstruction.can_be_overlaid:
+    if reconstruction.texture == "vertices":
+        painted = _colored
+    elif not reconstruction.can_be_overlaid:
         painted = _baked if "color" in reconstruction.capabilities else _unpainted
     else:
         ways = {"projected": _projected, "continued": _continued, "front_back": _continued, "sheets": _continued}
@@ -103,6 +105,14 @@ def _baked(surface: Mesh, reconstruction: ReconstructedObject, side: int) -> Mes
     mesh = bake.from_field(mesh, field, side)
     assert photo.mask is not None and mesh.texture is not None
     return bake.from_photo(mesh, photo.filled(), photo.mask, camera, mesh.texture)
+
+
+def _colored(surface: Mesh, reconstruction: ReconstructedObject, side: int) -> Mesh:
+    """The field's color at each vertex."""
+    del side
+    with torch.no_grad():
+        colors = reconstruction.field.values(torch.from_numpy(surface.vertices).float())[:, :3]
+    return replace(surface, vertex_colors=to_bytes(colors.clamp(0, 1).numpy()))
 
 
 def _unpainted(surface: Mesh, reconstruction: ReconstructedObject, side: int) -> Mesh:

@@ -90,7 +90,8 @@ class ReconstructedObject:
         texture: "projected": the photo is the atlas of front and back; "continued" (also "front_back"): an atlas of its
             own, with the photo where it sees the surface, its colors continued over the rest and drawn to the field's;
             "baked": an atlas is unwrapped and baked from the photo where it sees the surface and from the field
-            elsewhere; "field": baked from the field alone, as always without a photo.
+            elsewhere; "field": baked from the field alone, as always without a photo; "vertices": no atlas, a color of
+            the field for each vertex.
         level: density per world unit at which the surface lies; None: the house's, 10, and 0 for a signed distance.
         capabilities: which of "geometry", "color" and "camera" the method itself has given; what it has not is added
             from the photo, or stays away. None: geometry, color, and the camera where the first photo has one.

@@ -9,7 +9,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,7 +122,7 @@ def load_pretrained(
     Raises:
         InputError: the source is not there, damaged, or of another architecture.
     """
-    folder = _local_folder(source, revision)
+    folder = local_folder(source, revision=revision)
     config = _read_config(folder / CONFIG, config_class, _architectures(build))
     shapes = tensor_shapes(folder / WEIGHTS, missing=missing_weights(folder))
     held = sum(tensor.numel() for tensor in shapes.values())
@@ -157,7 +157,7 @@ def architecture_of(source: str | Path) -> str:
     Raises:
         InputError: there are none, or what says so is damaged.
     """
-    folder = _local_folder(source, None)
+    folder = local_folder(source)
     content = read_json_value(folder / CONFIG, advice="get the weights again", missing=missing_weights(folder))
     found = content.get("architecture") if isinstance(content, dict) else None
     return found if isinstance(found, str) else ""
@@ -180,7 +180,7 @@ def weights_digest(source: str | Path) -> str:
     Raises:
         InputError: there is none.
     """
-    return hashlib.sha256((_local_folder(source, None) / WEIGHTS).read_bytes()).hexdigest()
+    return hashlib.sha256((local_folder(source) / WEIGHTS).read_bytes()).hexdigest()
 
 
 def _stored(name: str, tensor: Tensor, exact: bool) -> Tensor:
@@ -195,25 +195,44 @@ def _stored(name: str, tensor: Tensor, exact: bool) -> Tensor:
     return half if bool(torch.isfinite(half).all()) else tensor.clone()
 
 
-def _local_folder(source: str | Path, revision: str | None) -> Path:
-    folder = Path(source)
+def local_folder(
+    source: str | Path,
+    *,
+    revision: str | None = None,
+    files: Sequence[str] = (WEIGHTS, CONFIG, CARD),
+    advice: str = "",
+) -> Path:
+    """The folder of weights: the one that was given, or a copy of what OWNER/NAME on the hub holds, fetched once.
+
+    Args:
+        revision: of a hub repository: branch, tag or commit.
+        files: of it that are fetched, the first the one without which there are no weights.
+        advice: what else can be done, as a clause.
+
+    Raises:
+        InputError: there is no such folder, and none can be had from the hub.
+    """
+    folder, otherwise = Path(source), f": {advice}" if advice else ""
     if folder.is_dir():
         return folder
     if folder.is_file():
         raise InputError(f"The weights {source} are a file: give the folder that holds {WEIGHTS} and {CONFIG}.")
     if not isinstance(source, str) or not _HUB_ID.fullmatch(source):
-        raise InputError(f"There are no weights at {source}: give a folder that exists, or OWNER/NAME on the hub.")
+        raise InputError(
+            f"There are no weights at {source}: give a folder that exists, or OWNER/NAME on the hub{otherwise}."
+        )
     from huggingface_hub import snapshot_download
 
     offline: dict[str, Any] = {"local_files_only": True} if is_offline() else {}
     try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=[WEIGHTS, CONFIG, CARD], **offline))
+        return Path(snapshot_download(source, revision=revision, allow_patterns=list(files), **offline))
     except Exception as error:  # the hub, the network and the disk each have their own
         if offline:
-            require_network(f"{WEIGHTS} of {source}", "give a folder that holds it")
+            require_network(f"{files[0]} of {source}", advice or "give a folder that holds it")
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"The weights {source} are no local folder and cannot be had from the hub: {reason}"
+            + (f" ({advice})" if advice else "")
         ) from error
 
 

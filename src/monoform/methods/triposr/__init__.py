@@ -3,4 +3,6 @@
 from __future__ import annotations
 
 from .config import TripoSrConfig as TripoSrConfig
+from .config import TripoSrOptions as TripoSrOptions
+from .infer import TripoSr as TripoSr
 from .model import TripoSrNet as TripoSrNet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from ...errors import InputError
 from ...nn.transformer import TransformerConfig
@@ -98,3 +98,47 @@ class TripoSrConfig:
     def decoded(self) -> int:
         """Features of a point."""
         return self.features * (3 if self.rendering.reduction == "concat" else 1)
+
+
+@dataclass(frozen=True)
+class TripoSrOptions:
+    """How the network is used.
+
+    Attributes:
+        weights: folder that `monoform convert` or `monoform train` wrote, or that holds the authors' model.ckpt and
+            config.yaml; or OWNER/NAME on the hub, from where they are fetched once.
+        threshold: of the density, at which the surface lies.
+        foreground: the object's longer side in sides of the picture that the network takes.
+        facing: axis of the result's world, whose y is up, to which the side that the photo shows is turned.
+        fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
+        refine: steps in which the planes are fitted to the photo itself; 0 for none.
+        smooth: whether the surface between nodes of the grid is found by the density's logarithm, without terraces.
+        parts: solids that are kept, the largest first; 0: as many as the mask has.
+        paint: texture: an atlas, from the photo where it sees the surface and from the field elsewhere; field: an atlas
+            from the field alone; vertices: a color of the field for each vertex.
+        renders: pictures that are taken around the object, as the authors' program does, 30 there; 0 for none.
+        chunk: points that the field is asked at a time; 0 for all.
+        precision: of the transformer: float32, or bfloat16, which is quicker where there are units for it.
+    """
+
+    weights: str = "stabilityai/TripoSR"
+    threshold: float = 25.0
+    foreground: float = 0.85
+    facing: Literal["+z", "+x", "-z", "-x"] = "+z"
+    fov: float = 40.0
+    refine: int = 0
+    smooth: bool = True
+    parts: int = 0
+    paint: Literal["texture", "field", "vertices"] = "texture"
+    renders: int = 0
+    chunk: int = 8192
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "triposr's", threshold=(1e-6, 1e6), foreground=(0.1, 1.0), fov=(1, 120))
+        require_ranges(self, "triposr's", refine=(0, 100_000), parts=(0, 1000), renders=(0, 10_000))
+        require_ranges(self, "triposr's", chunk=(0, 1 << 24))
+        for name, hint in get_type_hints(TripoSrOptions).items():
+            value = getattr(self, name)
+            if get_origin(hint) is Literal and value not in get_args(hint):
+                raise InputError(f"triposr's {name} is {value!r}; choose one of {', '.join(get_args(hint))}.")

@@ -1,0 +1,121 @@
+"""The authors' model.ckpt and config.yaml: a plain state dict, in whose names our network's tensors are named too."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from ...errors import InputError
+from ...inputs.checkpoints import read_checkpoint
+from ...inputs.yaml_files import read_yaml
+from ...nn.state_dict import named_tensors, require_fit
+from ...progress import work
+from ...training.card import converted_card
+from ...training.weights import CONFIG, WEIGHTS, local_folder, pretrained
+from .config import TripoSrConfig
+from .model import TripoSrNet
+from .published_tree import config_of
+
+HUB = "stabilityai/TripoSR"
+CHECKPOINT, OPTIONS = "model.ckpt", "config.yaml"
+SHA256 = {HUB: "429e2c6b22a0923967459de24d67f05962b235f79cde6b032aa7ed2ffcd970ee"}
+"""Of the checkpoints of repositories that are known."""
+DEFAULT = "published"
+LARGEST = 8 << 30  # bytes; the published checkpoint has 1.7 GB
+ADVICE = f"give {CHECKPOINT} of {HUB}, or of a training with it"
+FETCH = (
+    f"download {CHECKPOINT} and {OPTIONS} from https://huggingface.co/{HUB} (1.7 GB) into a folder and give it with "
+    "--weights, or leave --method away: lift needs nothing"
+)
+
+
+def config_names() -> list[str]:
+    """The configurations that a checkpoint can have: that of config.yaml beside it, else the published one."""
+    return [DEFAULT]
+
+
+def read_published(file: str | Path, config: str | TripoSrConfig) -> tuple[TripoSrNet, TripoSrConfig]:
+    """The network of a published checkpoint, in evaluation mode, with its configuration.
+
+    Args:
+        file: model.ckpt, or the folder that holds it.
+        config: "published" for that of config.yaml beside the file, and the published one where there is none; or the
+            configuration itself.
+
+    Raises:
+        InputError: a file is missing, damaged, holds more than tensors, or does not fit the configuration.
+    """
+    file = Path(file)
+    file = file / CHECKPOINT if file.is_dir() else file
+    beside = file.with_name(OPTIONS)
+    if isinstance(config, str):
+        config = config_of(read_yaml(beside)) if beside.is_file() else TripoSrConfig()
+    state = named_tensors(read_checkpoint(file, ADVICE, largest=LARGEST, missing=ADVICE), file, ADVICE)
+    with torch.device("meta"):  # the file's own tensors become the network's: there is no second copy
+        net = TripoSrNet(config)
+    require_fit(net.state_dict(), state, f"{file} does not fit {OPTIONS}", ADVICE)
+    for name, tensor in state.items():
+        if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{file} is damaged: {name!r} holds values that are no finite numbers; get it again.")
+    net.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
+    return net.eval(), config
+
+
+def config_from_file(file: str | Path, name: str) -> TripoSrConfig:
+    """The configuration of a config.yaml that lies elsewhere."""
+    del name
+    return config_of(read_yaml(file))
+
+
+def reads_folder(folder: str | Path) -> bool:
+    """Whether a folder is one of the authors': it holds their checkpoint."""
+    return (Path(folder) / CHECKPOINT).is_file()
+
+
+@lru_cache(maxsize=2)
+def network(source: str) -> TripoSrNet:
+    """The network of a folder of weights, of the authors' folder, or of OWNER/NAME on the hub with either.
+
+    Raises:
+        InputError: it is not there, damaged, or its checkpoint is not the one that is known by this name.
+    """
+    files = (CHECKPOINT, OPTIONS, WEIGHTS, CONFIG)
+    folder = local_folder(source, files=files, advice=FETCH)
+    if not reads_folder(folder):
+        return pretrained(TripoSrNet, TripoSrConfig, str(folder))
+    if source in SHA256:
+        require_known(folder / CHECKPOINT, SHA256[source])
+    with torch.inference_mode(False), work("reading the weights"):
+        return read_published(folder, DEFAULT)[0].requires_grad_(False)
+
+
+def require_known(file: Path, sha256: str) -> None:
+    """Compare a file with what is known of it.
+
+    Raises:
+        InputError: it is another one.
+    """
+    with file.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found != sha256:
+        raise InputError(
+            f"{file} has the SHA-256 {found}, not {sha256}, and is not the published checkpoint: fetch it again; "
+            "to use a checkpoint of your own, give its folder with --weights."
+        )
+
+
+def card(file: str | Path, config: str, precision: str) -> str:
+    """What is known of a converted checkpoint."""
+    del config
+    return converted_card(
+        "TripoSR",
+        "Weights in the format of the TripoSR release (Tochilkin et al. 2024)",
+        file=file,
+        precision=precision,
+        license="The release's code and weights are under the MIT license.",
+        fails="hidden sides, which are guessed; thin parts; several objects in one photo; photos from far above or "
+        "below.",
+    )
