@@ -283,6 +283,9 @@ TINY: dict[str, TinyMethod] = {
         config_class=TripoSrConfig,
         overrides={"refine": 2},
         bad=("threshold=0", "triposr's threshold is 0.0"),
+        data=pack,
+        settings={"config": "small", "views": 2, "patch": 8},
+        bad_setting=("patch=0", "TripoSR's patch is 0"),
     ),
 }
 

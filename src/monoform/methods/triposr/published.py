@@ -14,7 +14,7 @@ from ...inputs.yaml_files import read_yaml
 from ...nn.state_dict import named_tensors, require_fit
 from ...progress import work
 from ...training.card import converted_card
-from ...training.weights import CONFIG, WEIGHTS, local_folder, pretrained
+from ...training.weights import CONFIG, WEIGHTS, load_pretrained, local_folder
 from .config import TripoSrConfig
 from .model import TripoSrNet
 from .published_tree import config_of
@@ -77,6 +77,11 @@ def reads_folder(folder: str | Path) -> bool:
 
 @lru_cache(maxsize=2)
 def network(source: str) -> TripoSrNet:
+    """That of `open_network`, opened once and shared: its weights ask for no gradients, and stay."""
+    return open_network(source).requires_grad_(False)
+
+
+def open_network(source: str) -> TripoSrNet:
     """The network of a folder of weights, of the authors' folder, or of OWNER/NAME on the hub with either.
 
     Raises:
@@ -84,12 +89,12 @@ def network(source: str) -> TripoSrNet:
     """
     files = (CHECKPOINT, OPTIONS, WEIGHTS, CONFIG)
     folder = local_folder(source, files=files, advice=FETCH)
-    if not reads_folder(folder):
-        return pretrained(TripoSrNet, TripoSrConfig, str(folder))
-    if source in SHA256:
-        require_known(folder / CHECKPOINT, SHA256[source])
     with torch.inference_mode(False), work("reading the weights"):
-        return read_published(folder, DEFAULT)[0].requires_grad_(False)
+        if not reads_folder(folder):
+            return load_pretrained(TripoSrNet, TripoSrConfig, folder)[0]
+        if source in SHA256:
+            require_known(folder / CHECKPOINT, SHA256[source])
+        return read_published(folder, DEFAULT)[0]
 
 
 def require_known(file: Path, sha256: str) -> None:
