@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
-from tests.methods.pixelnerf.tiny import net_of
+from tests.methods.pixelnerf.tiny import net_of, solid
 from tests.pictures import disc
 
 from monoform.cli import film
@@ -46,6 +47,7 @@ def test_a_result_is_filmed(result: Path, tmp_path: Path, capsys) -> None:
         (["--data", "d"], "There is no data folder d"),
         (["RESULT", "--weights", "w"], "give a photo or --data"),
         (["nowhere"], "no scene"),
+        (["RESULT", "--depth"], "--depth is of the field"),
         (["RESULT", "--frames", "0"], "--frames"),
         (["RESULT", "--size", "1"], "--size"),
         (["RESULT", "--elevation", "-90"], "between -90 and 90"),
@@ -56,6 +58,21 @@ def test_what_cannot_be_filmed_is_refused(result: Path, tmp_path: Path, words: l
     with pytest.raises(InputError, match=sentence):
         film.run([*words, "-o", str(tmp_path / "film.gif")])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_film_of_depths_lies_beside_that_of_a_photo(tmp_path: Path) -> None:
+    """A body of one density everywhere is as near as rays begin: white; the corners see nothing of a field of none."""
+    for name, density, shade in (("solid", 400.0, 200), ("empty", -1.0, 0)):
+        net = solid(net_of(), density)
+        save_pretrained(net, net.config, tmp_path / name, card="# Weights")
+        rgb, mask = disc(48, 48, 15.0)
+        Image.fromarray(np.dstack((255 * rgb, 255 * mask)).astype(np.uint8)).save(tmp_path / "photo.png")
+        words = [str(tmp_path / "photo.png"), "--weights", str(tmp_path / name), "--frames", "2", "--depth"]
+        assert film.run([*words, "--scale", "0.25", "-o", str(tmp_path / f"{name}.gif")]) == 0
+        with Image.open(tmp_path / f"{name}_depth.gif") as frames, Image.open(tmp_path / f"{name}.gif") as colors:
+            assert frames.size == colors.size  # equal frames are one in a GIF
+            gray = np.asarray(frames.convert("L"))
+            assert (gray >= shade).all() if shade else (gray <= 2).all()
 
 
 def test_other_files_stay(result: Path, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +20,8 @@ from torch import Tensor
 from monoform.camera import Camera
 from monoform.methods.pixelnerf import from_published, published_rays
 from monoform.methods.pixelnerf.model import PixelNerfNet
+from monoform.methods.pixelnerf.published import write_published
+from monoform.methods.pixelnerf.published_training import read_training
 from monoform.methods.pixelnerf.render import render
 from monoform.render import RayRender
 
@@ -48,13 +52,14 @@ class Stepped:
 
 @check("pixelnerf", "train_step")
 def train_step(case: Case) -> None:
-    """Each comparison comes as soon as its numbers are there."""
+    """Each comparison comes as soon as its numbers are there; all steps but the first go on from the authors' files."""
     batch, options = batch_of(case), case.config["train"]
     given = digest(case, "images", "poses", "focal", "image_ord", "pix_inds")
     training = options.one_of("batchnorm", "batch", "running") == "batch"
     net = network_of(case).train(training)
     now = Stepped(net, torch.optim.Adam(net.parameters(), lr=options["lr"]), (), torch.empty(0), {}, {})
     for step in range(options["steps"]):
+        now = resumed(now, step, options["lr"]) if step else now
         given += digest(case, *(f"step{step}/{name}" for name in DRAWN if f"step{step}/{name}" in case))
         now = remembered(f"training step {step}", given, lambda now=now, step=step: stepped(case, batch, now, step))
         case.compare(f"step{step}/losses", now.losses.double())
@@ -110,6 +115,23 @@ def stepped(case: Case, batch: Batch, before: Stepped, step: int) -> Stepped:
     optimizer.step()
     colors = seen.coarse.rgb.detach(), seen.fine.rgb.detach()
     return Stepped(net, optimizer, colors, losses.detach(), gradients, means)
+
+
+def resumed(now: Stepped, steps: int, rate: float) -> Stepped:
+    """The training as it goes on from a folder of the authors' program, which says that so many steps are done."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_published(now.net, folder / "pixel_nerf_latest")
+        scheduler = torch.optim.lr_scheduler.ExponentialLR(now.optimizer, 1.0)
+        states = {"_optim": now.optimizer.state_dict(), "_iter": {"iter": steps}, "_lrsched": scheduler.state_dict()}
+        for file, state in states.items():
+            torch.save(state, folder / file)
+        net, started = read_training(folder, now.net.config, rate=rate)
+    assert started.step == steps
+    net.train(now.net.training)
+    optimizer = torch.optim.Adam(net.parameters(), lr=rate)
+    optimizer.load_state_dict(started.optimizers["pixelnerf"])
+    return replace(now, net=net, optimizer=optimizer)
 
 
 def forward(case: Case, net: PixelNerfNet, batch: Batch, step: int) -> RayRender:

@@ -62,6 +62,8 @@ class Film(Computing):
     """Of a RESULT: side of the frames in pixels."""
     fps: float = 30.0
     """Frames in a second."""
+    depth: bool = False
+    """Of a photo or with --data: write a film of the depths beside it, NAME_depth."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the networks."""
     seed: int = 0
@@ -78,6 +80,8 @@ def read(words: list[str]) -> Film:
     photo = asked.result is not None and not asked.result.is_dir()
     if asked.weights is not None and asked.data is None and not photo:
         raise InputError("--weights are those of pixelNeRF: give a photo or --data, the objects that it sees.")
+    if asked.depth and asked.data is None and not photo:
+        raise InputError("--depth is of the field that pixelNeRF sees: give a photo or --data, or leave it out.")
     if asked.mask is not None and not photo:
         raise InputError("--mask is that of a photo: give the photo, or leave it out.")
     return asked
@@ -108,7 +112,7 @@ def _of_result(asked: Film, folder: Path, device: str) -> int:
 def _of_pixelnerf(asked: Film, device: str) -> int:
     from ..methods.pixelnerf.config import PixelNerfConfig
     from ..methods.pixelnerf.fast import FastOptions
-    from ..methods.pixelnerf.film import FilmOptions, sources_beside, write_film
+    from ..methods.pixelnerf.film import FilmOptions, depth_beside, sources_beside, write_film
     from ..methods.pixelnerf.infer import weights_folder
     from ..methods.pixelnerf.model import PixelNerfNet
     from ..outputs import is_marked, require_free_file
@@ -121,10 +125,12 @@ def _of_pixelnerf(asked: Film, device: str) -> int:
         radius=asked.radius,
         scale=asked.scale,
         fps=asked.fps,
+        depth=asked.depth,
         seed=asked.seed,
         render=FastOptions(precision=asked.precision),
     )
-    for file in (asked.out, sources_beside(asked.out)):
+    beside = (sources_beside(asked.out), *((depth_beside(asked.out),) if asked.depth else ()))
+    for file in (asked.out, *beside):
         require_free_file(file, overwrite=asked.overwrite, is_ours=is_marked)
     net, config = load_pretrained(PixelNerfNet, PixelNerfConfig, weights_folder(asked.weights or ""), device=device)
     source, told = _photo(asked, config) if asked.data is None else _object(asked, config)

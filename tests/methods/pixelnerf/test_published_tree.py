@@ -21,6 +21,7 @@ from monoform.methods.pixelnerf.published_tree import (
     network_from_published,
     published_from,
     sampling_from_published,
+    schedule_from_published,
 )
 from monoform.nn.resnet import Backbone
 from monoform.training.weights import save_pretrained
@@ -81,7 +82,10 @@ def test_the_release_has_other_defaults_than_its_files():
     assert not network.use_xyz and not network.use_directions and not network.encode_positions
     assert (network.width, network.blocks, network.pooled_block) == (128, 5, 1000) and network.share_perceptron
     assert sampling_from_published({}) == Sampling(128, 0, 0, white=False)
-    assert sampling_from_published({"sched": [[10, 20], [32, 64], [8, 16]]}).coarse == 64
+    schedule = {"n_coarse": 16, "n_fine": 4, "sched": [[10, 20], [32, 64], [8, 16]]}
+    assert sampling_from_published(schedule).coarse == 64
+    assert schedule_from_published(schedule) == ((0, 10, 20), (16, 32, 64), (4, 8, 16))
+    assert schedule_from_published(schedule | {"sched": [[0], [32], [8]]}) == ((0,), (32,), (8,))
 
 
 def test_a_file_with_what_it_includes(conf):

@@ -16,7 +16,8 @@ from tests.training.training_cases import assert_same_bits, final_state
 from monoform import InputError
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.published import PUBLISHED, write_published
-from monoform.methods.pixelnerf.published_training import read_training
+from monoform.methods.pixelnerf.published_training import read_training, seen_objects
+from monoform.methods.pixelnerf.sample_schedule import SampleSchedule
 from monoform.methods.pixelnerf.train import PixelNerfTask, PixelNerfTraining
 from monoform.training import Optimizer, Phase, TrainOptions, train
 
@@ -75,6 +76,35 @@ def test_options_change_the_loss(changed: dict):
         batch = made.batch(0, torch.Generator().manual_seed(3))
         losses.append(float(made._loss(batch, 0, torch.Generator().manual_seed(4))[0].detach()))
     assert abs(losses[0] - losses[1]) > 1e-4
+
+
+def test_samples_grow_with_the_objects_that_were_seen():
+    """Two objects a step: the third step is the first that has seen four."""
+    options = replace(SMALL, samples_from=(4, 10), coarse_samples=(20, 30), fine_samples=(12, 16))
+    wanted = options.samples_from, options.coarse_samples, options.fine_samples
+    made = task(options, samples=SampleSchedule(TINY.sampling, *wanted))
+    counts = []
+    for step in range(7):
+        sampling = made.samples.at(made.seen + step * options.objects)
+        counts.append((sampling.coarse, sampling.fine))
+    own = (TINY.sampling.coarse, TINY.sampling.fine)
+    assert counts == [own, own, (20, 12), (20, 12), (20, 12), (30, 16), (30, 16)]
+    assert made.samples.last.coarse == 30 and SampleSchedule(TINY.sampling).last == TINY.sampling
+    batch = made.batch(0, torch.Generator().manual_seed(3))
+    losses = [float(made._loss(batch, step, torch.Generator().manual_seed(4))[0].detach()) for step in (0, 1, 2)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_a_resumed_training_knows_what_it_has_seen(halfway, tmp_path: Path):
+    folder, _ = halfway
+    assert seen_objects(folder, 8) == 8
+    for content, expected in (({"iter_idx": torch.tensor(96), "last_sched": torch.tensor(1)}, 96), ({}, None)):
+        torch.save(content, tmp_path / "_renderer")
+        if expected is None:
+            with pytest.raises(InputError, match="how many objects"):
+                seen_objects(tmp_path, 8)
+        else:
+            assert seen_objects(tmp_path, 8) == expected
 
 
 def test_a_frozen_encoder_stays_as_it_is(tmp_path: Path):
@@ -228,6 +258,9 @@ def test_two_processes_equal_one_with_both_batches(tmp_path: Path):
         ({"rays": 0}, "rays"),
         ({"published": "a", "weights": "b"}, "weights of its own"),
         ({"conf": "a"}, "published"),
+        ({"samples_from": (1, 2), "coarse_samples": (3,)}, "as many of each"),
+        ({"samples_from": (2, 1), "coarse_samples": (8, 8), "fine_samples": (0, 0)}, "ascending"),
+        ({"samples_from": (1,), "coarse_samples": (0,), "fine_samples": (0,)}, "coarse"),
     ],
 )
 def test_options_that_cannot_be_used(wrong: dict, match: str):

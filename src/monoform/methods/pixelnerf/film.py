@@ -38,6 +38,7 @@ class FilmOptions:
         radius: of the circle in world units; 0 for the middle of near and far.
         scale: size of the frames, of the source views'.
         fps: frames in a second.
+        depth: whether a film of the depths is written beside it: white at near, black at far and where nothing is.
         seed: of the samples, where the original's are random.
         render: what the renderer leaves out.
     """
@@ -48,6 +49,7 @@ class FilmOptions:
     radius: float = 0.0
     scale: float = 1.0
     fps: float = 30.0
+    depth: bool = False
     seed: int = 0
     render: FastOptions = field(default_factory=FastOptions)
 
@@ -80,13 +82,16 @@ def write_film(net: PixelNerfNet, source: PosedObject, path: str | Path, options
     """Write a film (.mp4 or .gif) of the object, and beside it NAME_sources.png with its source views.
 
     Raises:
-        InputError: the suffix of the path is unknown, or the file cannot be written.
+        InputError: the suffix of the path is unknown, or a file cannot be written.
     """
     options, path = options or FilmOptions(), Path(path)
     pictures = to_bytes(net, torch.cat(list(source.images), dim=1))
-    with atomic_file(sources_beside(path)) as draft:  # both files or none
+    depths: list[np.ndarray] = []
+    with atomic_file(sources_beside(path)) as draft, atomic_file(path) as film:  # all files or none
         save_picture(Image.fromarray(pictures), draft, marked=True)
-        write_video(frames(net, source, options), path, fps=options.fps)
+        write_video(frames(net, source, options, depths), film, fps=options.fps)
+        if options.depth:
+            write_video((np.repeat(one[..., None], 3, axis=2) for one in depths), depth_beside(path), fps=options.fps)
     return path
 
 
@@ -95,8 +100,19 @@ def sources_beside(film: Path) -> Path:
     return film.with_name(f"{film.stem}_sources.png")
 
 
-def frames(net: PixelNerfNet, source: PosedObject, options: FilmOptions) -> Iterator[np.ndarray]:
-    """The frames, one after another."""
+def depth_beside(film: Path) -> Path:
+    """Where the film of the depths goes."""
+    return film.with_name(f"{film.stem}_depth{film.suffix}")
+
+
+def frames(
+    net: PixelNerfNet, source: PosedObject, options: FilmOptions, depths: list[np.ndarray] | None = None
+) -> Iterator[np.ndarray]:
+    """The frames, one after another.
+
+    Args:
+        depths: takes the depths of each frame that is made, (h, w) bytes: 255 at near, 0 at far and where nothing is.
+    """
     device = device_of(net)
     field = encode_object(net, to_device(source, device), options.render)
     generator = torch.Generator().manual_seed(options.seed) if net.config.compat.random_rendering else None
@@ -105,6 +121,10 @@ def frames(net: PixelNerfNet, source: PosedObject, options: FilmOptions) -> Iter
     def draw(camera: Camera) -> np.ndarray:
         rays = published_rays(camera, source.near, source.far)[0].to(device)
         seen = render_image(net, field, rays, sampling=sampling, generator=generator, options=options.render)
+        if depths is not None:
+            distance = seen.depth / seen.alpha.clamp_min(1e-6)
+            bright = seen.alpha * (source.far - distance) / (source.far - source.near)
+            depths.append((255 * bright.clamp(0, 1)).round().byte().cpu().numpy())
         return to_bytes(net, seen.rgb.clamp(0, 1).cpu())
 
     return drawn(draw, film_cameras(source, options))

@@ -16,9 +16,17 @@ from ...nn.state_dict import fill, named_tensors
 from ...outputs import atomic_file, atomic_stream
 from ...training.card import converted_card
 from ...training.weights import load_pretrained
-from .config import Compat, PixelNerfConfig, preset
+from .config import Compat, PixelNerfConfig, Sampling, preset
 from .model import PixelNerfNet
-from .published_tree import branch, data_from_published, network_from_published, published_from, sampling_from_published
+from .published_tree import (
+    branch,
+    data_from_published,
+    network_from_published,
+    published_from,
+    sampling_from_published,
+    schedule_from_published,
+)
+from .sample_schedule import SampleSchedule
 
 PUBLISHED = Compat(
     shifted_center=True, random_rendering=True, depth_gradient=True, truncate=True, first_step_in_evaluation=True
@@ -82,6 +90,18 @@ def config_from_file(file: str | Path, name: str) -> PixelNerfConfig:
     network = network_from_published(branch(tree, "model"))
     sampling = sampling_from_published(branch(tree, "renderer"))
     return replace(published_config(chosen), network=network, sampling=sampling)
+
+
+def schedule_from_file(file: str | Path, sampling: Sampling) -> SampleSchedule:
+    """The samples of a HOCON file of the release, by the objects that a training has seen.
+
+    Args:
+        sampling: of which all but the numbers of samples is taken.
+
+    Raises:
+        InputError: the file cannot be read, or its schedule is none.
+    """
+    return SampleSchedule(sampling, *schedule_from_published(branch(read_hocon(file), "renderer")))
 
 
 def write_weights(folder: str | Path, file: str | Path) -> list[Path]:

@@ -15,7 +15,7 @@ from .config import PixelNerfConfig
 from .model import PixelNerfNet
 from .published import read_published
 
-WEIGHTS, OPTIMIZER, STEP = "pixel_nerf_latest", "_optim", "_iter"
+WEIGHTS, OPTIMIZER, STEP, SEEN = "pixel_nerf_latest", "_optim", "_iter", "_renderer"
 ADVICE = "give the folder of a training with the authors' program; to begin with its weights alone, convert them"
 
 
@@ -39,6 +39,26 @@ def read_training(folder: str | Path, config: PixelNerfConfig, *, rate: float) -
     optimizer = _adam_state(folder / OPTIMIZER, net, rate)
     model = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     return net.train(), Checkpoint(step, model, None, {"pixelnerf": optimizer}, {})
+
+
+def seen_objects(folder: str | Path, otherwise: int) -> int:
+    """How many objects a training has seen, by which its numbers of samples go.
+
+    Args:
+        otherwise: where the folder has no file _renderer, which tells it.
+
+    Raises:
+        InputError: that file is damaged.
+    """
+    file = Path(folder) / SEEN
+    if not file.exists():
+        return otherwise
+    told = read_checkpoint(file, ADVICE)
+    seen = told.get("iter_idx") if isinstance(told, Mapping) else None
+    seen = int(seen) if isinstance(seen, Tensor) and seen.numel() == 1 else seen
+    if not isinstance(seen, int) or isinstance(seen, bool) or seen < 0:
+        raise InputError(f"{file} does not say how many objects were seen: {ADVICE}.")
+    return seen
 
 
 def _adam_state(file: Path, net: PixelNerfNet, rate: float) -> dict[str, Any]:

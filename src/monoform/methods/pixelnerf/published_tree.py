@@ -64,23 +64,36 @@ def sampling_from_published(renderer: Mapping[str, Any], *, linear_disparity: bo
     Raises:
         InputError: a value is of another kind.
     """
-    coarse, fine = _get(renderer, "n_coarse", 128), _get(renderer, "n_fine", 0)
-    schedule = renderer.get("sched")
-    if schedule:
-        _require(
-            isinstance(schedule, list) and len(schedule) == 3 and all(isinstance(part, list) for part in schedule),
-            f"the schedule {schedule!r}, which is none of steps, coarse and fine samples",
-        )
-        coarse, fine = (_get(dict(enumerate(part)), len(part) - 1, 0) for part in schedule[1:])
+    coarse, fine = schedule_from_published(renderer)[1:]
     return Sampling(
-        coarse=coarse,
-        fine=fine,
+        coarse=coarse[-1],
+        fine=fine[-1],
         depth=_get(renderer, "n_fine_depth", 0),
         depth_std=_get(renderer, "depth_std", 0.01),
         noise=_get(renderer, "noise_std", 0.0),
         linear_disparity=_get(renderer, "lindisp", linear_disparity),
         white=_get(renderer, "white_bkgd", False),
     )
+
+
+def schedule_from_published(renderer: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Numbers of objects from which on sample counts hold, coarse and fine ones; the first number is 0.
+
+    Raises:
+        InputError: it is none of three lists of whole numbers, ascending ones at first.
+    """
+    seen, coarse, fine = [0], [_get(renderer, "n_coarse", 128)], [_get(renderer, "n_fine", 0)]
+    schedule: Any = renderer.get("sched") or ([], [], [])
+    _require(
+        isinstance(schedule, (list, tuple))
+        and len(schedule) == 3
+        and all(isinstance(part, (list, tuple)) and len(part) == len(schedule[0]) for part in schedule),
+        f"the schedule {schedule!r}, which is none of steps, coarse and fine samples",
+    )
+    for own, part in zip((seen, coarse, fine), schedule, strict=True):
+        own += [_get(dict(enumerate(part)), place, 0) for place in range(len(part))]
+    first = 1 if seen[1:2] == [0] else 0  # what stands beside the schedule never holds
+    return tuple(seen[first:]), tuple(coarse[first:]), tuple(fine[first:])
 
 
 def data_from_published(tree: Mapping[str, Any]) -> str:

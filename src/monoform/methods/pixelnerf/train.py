@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,12 +18,10 @@ from ...devices import device_of, to_device
 from ...errors import InputError
 from ...metrics import psnr
 from ...nn.resnet import load_resnet
-from ...renamed import renamed
 from ...training import (
     Checkpoint,
     Constant,
     Cosine,
-    LoopSettings,
     Optimizer,
     Phase,
     Schedule,
@@ -41,76 +39,15 @@ from .config import PixelNerfConfig, preset
 from .fast import render_image
 from .losses import color_loss
 from .model import PixelNerfNet
-from .published import config_from_file, published_config
-from .published_training import read_training
+from .published import config_from_file, published_config, schedule_from_file
+from .published_training import read_training, seen_objects
 from .render import render
+from .sample_schedule import SampleSchedule
+from .training_options import PixelNerfTraining
+
+__all__ = ["PixelNerfTask", "PixelNerfTraining", "train_pixelnerf"]
 
 PICTURE = 48  # pixels of the longer side of what is shown while it trains
-
-
-@renamed(recolour="recolor", judged="validation_objects", judged_rays="validation_rays")
-@dataclass(frozen=True)
-class PixelNerfTraining(LoopSettings):
-    """What is trained, and what a step consists of.
-
-    Attributes:
-        config: name of a configuration: small for CPUs, or a published one.
-        format: of the data: srn, dvr, dtu, two_object, captures; auto tells it by the files.
-        unseen: for dvr: take the lists of the unseen categories.
-        encoder_init: file of ImageNet weights of the encoder, in torchvision's names; "" for none.
-        weights: folder of weights to start from, for fine-tuning; "" for none. Its configuration takes precedence.
-        published: folder of a training with the authors' program (checkpoints/NAME) that goes on here, with the
-            authors' behaviors; "" for none. `config` is then one of the published ones.
-        conf: the file of options that it was trained with, HOCON, where it is none of the published ones.
-        original: begin anew as the authors' program does: the first step normalises by running statistics, the fine
-            loss moves the coarse network through the samples around its depth.
-        objects: in a step.
-        rays: of each object in a step.
-        views: numbers of source views, one of which is drawn for each step, for instance 1 and 2.
-        rate: learning rate.
-        falling: whether the rate falls to 0 along a cosine.
-        warmup: steps in which a falling rate first rises.
-        boxes_until: steps in which rays are drawn within the object's box in their view, where boxes are known.
-        most_views: of an object that rays are drawn from, at random when it has more; 0 for all.
-        absolute: compare colours by their absolute, not their squared difference.
-        recolor: change the colours of each object at random, as for DTU.
-        freeze_encoder: leave the encoder as it is, its batch statistics too.
-        validation_objects: objects of the evaluation.
-        validation_rays: rays of each object of the evaluation.
-    """
-
-    config: str = "small"
-    format: str = "auto"
-    unseen: bool = False
-    encoder_init: str = ""
-    weights: str = ""
-    published: str = ""
-    conf: str = ""
-    original: bool = False
-    objects: int = 4
-    rays: int = 128
-    views: tuple[int, ...] = (1,)
-    rate: float = 1e-4
-    falling: bool = False
-    warmup: int = 0
-    boxes_until: int = 100_000
-    most_views: int = 0
-    absolute: bool = False
-    recolor: bool = False
-    freeze_encoder: bool = False
-    validation_objects: int = 8
-    validation_rays: int = 512
-
-    def __post_init__(self) -> None:
-        for name in ("objects", "rays", "validation_objects", "validation_rays"):
-            if getattr(self, name) < 1:
-                raise InputError(f"pixelNeRF's {name} is {getattr(self, name)}; it must be at least 1.")
-        if not self.views or min(self.views) < 1:
-            raise InputError(f"pixelNeRF's views are {self.views}; give numbers of source views, as in '1 2'.")
-        if self.published and (self.weights or self.encoder_init):
-            raise InputError("A published training has weights of its own: leave weights and encoder_init out.")
-        if self.conf and not self.published:
-            raise InputError("pixelNeRF's conf is that of a published training: give published, its folder.")
 
 
 class PixelNerfTask:
@@ -123,6 +60,8 @@ class PixelNerfTask:
         steps: of the whole training, for the schedule.
         held_out: objects for the evaluation; None for none.
         started: state to begin with; None to begin anew.
+        samples: of the rays, by the objects that have been seen; None: those of the configuration at all times.
+        seen: objects that the training had seen where it started.
     """
 
     def __init__(
@@ -134,8 +73,11 @@ class PixelNerfTask:
         steps: int,
         held_out: PosedObjects | None = None,
         started: Checkpoint | None = None,
+        samples: SampleSchedule | None = None,
+        seen: int = 0,
     ) -> None:
-        self.started = started
+        self.started, self.seen = started, seen
+        self.samples = samples or SampleSchedule(module.config.sampling)
         self.module: nn.Module = module
         self.net, self.options, self.steps = module, options, steps
         self.objects = CachedObjects(objects)
@@ -183,9 +125,10 @@ class PixelNerfTask:
             self.net.encoder.eval()
 
     def _loss(self, batch: RayBatch, step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        del step
+        since = step if self.started is None else step - self.started.step
+        sampling = self.samples.at(self.seen + since * self.options.objects)
         encoded = self.net.encode(batch.images, batch.cameras)
-        rendered = render(self.net, encoded, batch.rays, generator=generator, sparse=True)
+        rendered = render(self.net, encoded, batch.rays, sampling=sampling, generator=generator, sparse=True)
         return color_loss(rendered, batch.colors, absolute=self.options.absolute)
 
     def evaluate(self, module: nn.Module, step: int) -> dict[str, float]:
@@ -242,9 +185,13 @@ def train_pixelnerf(
     settings = settings or PixelNerfTraining()
     torch.manual_seed(options.seed)
     net, started = _network(settings)
+    samples = _samples(settings, net)
     objects = _opened(data, "train", settings, net.config)
     held_out = _held_out(data, settings, net.config)
-    task = PixelNerfTask(net, objects, settings, steps=options.steps, held_out=held_out, started=started)
+    seen = 0 if started is None else seen_objects(settings.published, started.step * settings.objects)
+    task = PixelNerfTask(
+        net, objects, settings, steps=options.steps, held_out=held_out, started=started, samples=samples, seen=seen
+    )
     result = train(task, out, options=options)
     publish(net, net.config, result, Path(out) / "weights", card=_card(objects, result, settings))
     return result
@@ -262,6 +209,17 @@ def _network(settings: PixelNerfTraining) -> tuple[PixelNerfNet, Checkpoint | No
     if settings.encoder_init:
         load_resnet(net.encoder.model, settings.encoder_init)
     return net, None
+
+
+def _samples(settings: PixelNerfTraining, net: PixelNerfNet) -> SampleSchedule:
+    """The schedule of samples that is asked for, or else that of the published file; its last ones become those of the
+    network's configuration."""
+    if settings.conf and not settings.samples_from:
+        return schedule_from_file(settings.conf, net.config.sampling)
+    wanted = settings.samples_from, settings.coarse_samples, settings.fine_samples
+    samples = SampleSchedule(net.config.sampling, *wanted)
+    net.config = replace(net.config, sampling=samples.last)
+    return samples
 
 
 def _opened(data: str | Path, split: Split, settings: PixelNerfTraining, config: PixelNerfConfig) -> PosedObjects:
