@@ -102,6 +102,29 @@ def test_one_object_needs_no_name_and_true_pictures_are_brought_to_the_size(tmp_
     assert evaluated(tmp_path / "out")["total"]["psnr"] > 55  # but for rounding to 8 bits
 
 
+def test_overwrite_measures_again_and_leaves_what_is_the_users(tmp_path):
+    words = ["evaluate", "pictures", tmp_path / "seen", "--truth", tmp_path / "truth", "-o", tmp_path / "out"]
+    for name in ("one", "two"):
+        save(tmp_path / "truth" / name / "a.png", noise(0))
+        save(tmp_path / "seen" / name / "a.png", noise(0))
+    assert monoform(*words).returncode == 0
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    save(tmp_path / "seen" / "one" / "a.png", noise(0) + 25)
+    assert monoform(*words).returncode == 0 and evaluated(tmp_path / "out")["each"]["one"]["psnr"] == PERFECT
+    assert monoform(*words, "--seed", 1).returncode == 2
+    again = monoform(*words, "--seed", 1, "--overwrite")
+    assert again.returncode == 0, again.stderr
+    found = evaluated(tmp_path / "out")
+    assert abs(found["each"]["one"]["psnr"] + 20 * math.log10(25 / 255)) < 1e-4
+    assert found["each"]["two"]["psnr"] == PERFECT and found["options"]["seed"] == 1
+    assert monoform(*words, "--seed", 1).returncode == 0, "and what was measured again goes on"
+    (tmp_path / "out" / "two" / "notes.txt").write_text("mine, too")
+    done = monoform(*words, "--overwrite")
+    assert done.returncode == 2 and "notes.txt, which monoform did not write" in done.stderr
+    assert (tmp_path / "out" / "two" / "notes.txt").read_text() == "mine, too"
+    assert (tmp_path / "out" / "one" / "scores.json").exists() and (tmp_path / "out" / "notes.txt").exists()
+
+
 def test_what_cannot_be_compared_is_refused(data, tmp_path):
     save(tmp_path / "seen" / "aaa" / "000001.png", noise(0))
     save(tmp_path / "large" / "a.png", noise(0, 64))

@@ -24,7 +24,7 @@ import tyro
 from ..computing import Computing
 from ..errors import InputError, WriteError
 from ..inputs import read_text
-from ..outputs import Kind, atomic_file, atomic_folder, claimed, require_name
+from ..outputs import Kind, atomic_file, atomic_folder, claimed, remove_folder, require_name, require_replaceable
 from ..progress import work
 from ..ranges import LARGEST_SEED, require_range
 from ..text import printable
@@ -35,7 +35,12 @@ REQUEST, SCORES = "evaluation.json", "scores.json"
 SUMMARY, TABLE, SHEET = "metrics.json", "metrics.md", "metrics.csv"
 EVALUATION = Kind("evaluation of monoform", REQUEST, lambda record: () if "seed" in record else None)
 SECONDS = "seconds"
-PASSING = ("out", "workers", *(option.name for option in dataclasses.fields(Computing)))  # change no figure
+PASSING = (
+    "out",
+    "workers",
+    "overwrite",
+    *(option.name for option in dataclasses.fields(Computing)),
+)  # change no figure
 SHOWN = 20  # sentences about what is left out
 
 
@@ -63,6 +68,8 @@ class EvaluationOptions(Computing):
     """Where results, scores and tables go."""
     workers: int = 1
     """Processes that share the items; each holds the method."""
+    overwrite: bool = False
+    """Measure again what DIR holds of an evaluation, with these options; what monoform did not write there stays."""
     seed: int = 0
     """Seed of all randomness."""
 
@@ -136,7 +143,9 @@ def evaluate(open_protocol: Callable[[Options], Protocol], options: Options) -> 
     asked = dataclasses.asdict(options) | {"weights": protocol.weights}
     asked = {name: value for name, value in asked.items() if name not in PASSING}
     elsewhere = functools.partial(_measured_elsewhere, open_protocol, options)
-    summary = run_protocol(protocol, options.out, asked, workers=options.workers, elsewhere=elsewhere)
+    summary = run_protocol(
+        protocol, options.out, asked, workers=options.workers, elsewhere=elsewhere, again=options.overwrite
+    )
     left_out = [printable(f"Left out: {reason}") + "\n" for reason in summary["skipped"][:SHOWN]]
     if len(summary["skipped"]) > SHOWN:
         left_out.append(f"and {len(summary['skipped']) - SHOWN} more, see {printable(options.out / SUMMARY)}\n")
@@ -150,12 +159,14 @@ def run_protocol(
     *,
     workers: int = 1,
     elsewhere: Callable[[Path, int], str | None] | None = None,
+    again: bool = False,
 ) -> dict[str, Any]:
     """Measure what is not yet measured, and write the tables: metrics.json, metrics.md and metrics.csv.
 
     Args:
         asked: plain values that say what is measured; a folder of others is refused.
         elsewhere: measures an item in another process; needed for several workers.
+        again: measure everything again, whatever was asked for before.
 
     Returns:
         What metrics.json holds.
@@ -171,12 +182,16 @@ def run_protocol(
         name = _differing(stored, record) or "options"
         return (
             f"{printable(out)} holds an evaluation with other options ({name} was {_shown(stored.get(name))}, "
-            f"{_shown(record.get(name))} is asked for); give another folder."
+            f"{_shown(record.get(name))} is asked for); give another folder, or --overwrite."
         )
 
-    with claimed(out, EVALUATION, same=lambda stored: _differing(stored, record) is None, other=other) as claim:
+    with claimed(
+        out, EVALUATION, same=lambda stored: again or _differing(stored, record) is None, other=other
+    ) as claim:
         place = claim.folder
-        if claim.stored is None:
+        if again:
+            _clear(protocol, [place / each for each in folders])
+        if claim.stored is None or again:
             claim.record(record)
         kept = len(_rows(protocol, place, folders))
         waiting = [number for number, each in enumerate(folders) if not (place / each / SCORES).is_file()]
@@ -250,12 +265,25 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _item_kind(protocol: Protocol) -> Kind:
+    """The folders of measured items."""
+    return Kind("measured item", SCORES, pattern="|".join(filter(None, (r"scores\.json", protocol.files))))
+
+
+def _clear(protocol: Protocol, folders: Sequence[Path]) -> None:
+    """Remove what was measured before; all of it or, where something else lies there, nothing."""
+    found = [folder for folder in folders if folder.is_dir()]
+    for folder in found:
+        require_replaceable(folder, _item_kind(protocol))
+    for folder in found:
+        remove_folder(folder)
+
+
 def _measured(protocol: Protocol, place: Path, number: int) -> str | None:
     """Measure an item and keep its scores; where that cannot be done, the reason."""
-    kind = Kind("measured item", SCORES, pattern="|".join(filter(None, (r"scores\.json", protocol.files))))
     begun = time.perf_counter()
     try:
-        with atomic_folder(place / protocol.folder(protocol.names[number]), kind) as draft:
+        with atomic_folder(place / protocol.folder(protocol.names[number]), _item_kind(protocol)) as draft:
             content = dict(protocol.measure(number, draft))
             content[SECONDS] = round(time.perf_counter() - begun, 3)
             (draft / SCORES).write_text(json.dumps(content, indent=1), encoding="utf-8")

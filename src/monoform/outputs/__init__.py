@@ -7,6 +7,7 @@ from .atomic import atomic_folder as atomic_folder
 from .atomic import atomic_stream as atomic_stream
 from .atomic import explained_errors as explained_errors
 from .atomic import made_parents as made_parents
+from .atomic import remove_folder as remove_folder
 from .atomic import replace_folder as replace_folder
 from .atomic import save_picture as save_picture
 from .atomic import write_error as write_error
