@@ -27,6 +27,7 @@ from .topology import report as report
 from .unwrap import front_back_atlas as front_back_atlas
 from .unwrap import project_uv as project_uv
 from .unwrap import unwrap as unwrap
+from .write import write_points as write_points
 
 Mesh.files = files
 
@@ -54,6 +55,7 @@ __all__ = [
     "sample_texture",
     "simplify",
     "unwrap",
+    "write_points",
 ]
 
 __getattr__ = old_names(__name__, {"two_sheets": "front_back_atlas"})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image
 
 from ..errors import InputError
@@ -45,6 +46,19 @@ def export(mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Pat
         raise InputError(f"A mesh file holds one camera, not {len(camera)}; choose one, for example camera[0].")
     writer(mesh, path, camera)
     return path
+
+
+def write_points(points: Float[np.ndarray, "n 3"], path: str | Path) -> Path:
+    """Write points as .ply, binary, float32; the file appears whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    axes = "".join(f"property float {axis}\n" for axis in "xyz")
+    header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n{axes}end_header\n"
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(header.encode() + np.ascontiguousarray(points, "<f4").tobytes())
+    return Path(path)
 
 
 def _write_glb(mesh: Mesh, path: Path, camera: Camera | None) -> None:

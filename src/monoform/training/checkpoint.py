@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,13 @@ def list_checkpoints(out: Path) -> list[Path]:
     return [path for _, path in sorted((int(match[1]), path) for match, path in found)]
 
 
-def save_checkpoint(out: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
+def save_checkpoint(
+    out: Path, checkpoint: Checkpoint, *, keep: int, stays: Callable[[int], bool] = lambda step: False
+) -> Path:
     """Write a checkpoint whole or not at all, then remove all but the last `keep`.
+
+    Args:
+        stays: of a checkpoint's step, whether it is not removed.
 
     Raises:
         InputError: the folder cannot be written.
@@ -68,7 +74,8 @@ def save_checkpoint(out: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
     with atomic_stream(path) as stream:
         torch.save(content, stream)
     for old in list_checkpoints(out)[:-keep]:
-        old.unlink(missing_ok=True)
+        if not stays(int(old.stem.removeprefix("step-"))):
+            old.unlink(missing_ok=True)
     return path
 
 

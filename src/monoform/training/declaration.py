@@ -19,7 +19,9 @@ class LoopSettings:
         clip: largest norm of a gradient; none for no limit.
         accumulate: batches whose gradients are averaged into one step.
         checkpoint_every: steps from checkpoint to checkpoint.
+        keep_every: steps from checkpoint to checkpoint that stays for good; 0: only the last two stay.
         evaluate_every: steps from evaluation to evaluation, and one at the end; 0 for none.
+        log_every: steps from line to line of metrics.jsonl, and from loss to loss that is said: their means.
         write_pictures: whether evaluations write pictures of what the network does, OUT/pictures.
         tensorboard: write OUT/tensorboard too.
     """
@@ -28,7 +30,9 @@ class LoopSettings:
     clip: float | None = 1.0
     accumulate: int = 1
     checkpoint_every: int = 250
+    keep_every: int = 0
     evaluate_every: int = 1000
+    log_every: int = 50
     write_pictures: bool = True
     tensorboard: bool = False
 
@@ -37,13 +41,13 @@ class LoopSettings:
 
         Args:
             steps: of the whole training.
-            more: further fields of `TrainOptions`.
+            more: further fields of `TrainOptions`, or other values of them.
 
         Raises:
             InputError: a value is out of its range.
         """
         own = {item.name: getattr(self, item.name) for item in fields(LoopSettings)}
-        return TrainOptions(steps=steps, **own, **more)
+        return TrainOptions(steps=steps, **{**own, **more})
 
 
 @dataclass(frozen=True)

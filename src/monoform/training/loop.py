@@ -157,7 +157,7 @@ class Training:
         every = options.evaluate_every
         if every and (self.step % every == 0 or done):
             self._evaluate()
-        if self.step % options.checkpoint_every == 0 or last:
+        if self.step % options.checkpoint_every == 0 or options.stays(self.step) or last:
             self._save()
 
     def _evaluate(self) -> None:
@@ -212,7 +212,7 @@ class Training:
                 counts=self.metrics.counts,
                 seconds=self.seconds,
             )
-            save_checkpoint(self.out, checkpoint, keep=self.options.keep)
+            save_checkpoint(self.out, checkpoint, keep=self.options.keep, stays=self.options.stays)
         self.fabric.barrier()
 
     def _resume(self) -> None:

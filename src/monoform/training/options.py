@@ -26,7 +26,9 @@ class TrainOptions:
         nonfinite: "raise" when a loss is not finite; "skip" the update (up to 100 in a row); or "zero" those numbers of
             the gradient that are not, count them as the metric PHASE/nonfinite, and go on.
         checkpoint_every: steps from checkpoint to checkpoint; the last step is kept always.
-        keep: checkpoints that stay.
+        keep: checkpoints that stay, the last ones.
+        keep_every: steps from checkpoint to checkpoint that stays besides; 0 for none.
+        keep_after: steps before which none of these is kept.
         evaluate_every: steps from evaluation to evaluation, and one at the end; 0 for none.
         write_pictures: with each evaluation write the pictures that the task makes (`PicturedTask`).
         log_every: steps whose metrics are averaged into one line of metrics.jsonl.
@@ -50,6 +52,8 @@ class TrainOptions:
     nonfinite: Literal["raise", "skip", "zero"] = "raise"
     checkpoint_every: int = 1000
     keep: int = 2
+    keep_every: int = 0
+    keep_after: int = 0
     evaluate_every: int = 0
     write_pictures: bool = True
     log_every: int = 50
@@ -69,6 +73,9 @@ class TrainOptions:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.evaluate_every < 0:
             raise InputError(f"evaluate_every is {self.evaluate_every}; give 0 for no evaluation, or a positive count.")
+        for name in ("keep_every", "keep_after"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}; give 0, or a positive count of steps.")
         for name in ("clip", "max_seconds"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -83,6 +90,10 @@ class TrainOptions:
     def deadline(self) -> float | None:
         """`time.perf_counter()` at which the time is spent; None for no limit, or before it is known when it began."""
         return None if self.max_seconds is None or self.begun is None else self.begun + self.max_seconds
+
+    def stays(self, step: int) -> bool:
+        """Whether the checkpoint of a step is kept for good."""
+        return self.keep_every > 0 and step >= max(self.keep_after, 1) and step % self.keep_every == 0
 
     def mathematics(self, world: int) -> dict[str, Any]:
         """The options that decide the numbers; a resumed training must have the same."""

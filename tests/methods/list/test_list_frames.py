@@ -14,7 +14,7 @@ from PIL import Image
 from tests.methods.list.tiny_list import octahedron_net, tiny_coarse
 from tests.pretend_device import pretend_device
 
-from monoform import Camera, Mesh
+from monoform import Camera, InputError, Mesh
 from monoform.camera import look_at
 from monoform.data.sdf.disn import DisnObjects
 from monoform.data.sdf.pix3d import Pix3dObjects
@@ -113,6 +113,8 @@ def test_networks_elsewhere_give_the_same_scores(shapenet: Path, tmp_path: Path,
 
 
 def test_the_weights_that_ship_are_measured(shapenet: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--nodes, where it is not 0"):
+        ListEvaluation(data=shapenet, out=tmp_path / "out", nodes=1)
     asked = ListEvaluation(data=shapenet, out=tmp_path / "out", points=1000, inside_points=4000, emd_points=64)
     told = EVALUATION.run(asked)
     total = json.loads((tmp_path / "out" / "metrics.json").read_text())["total"]

@@ -24,6 +24,7 @@ from monoform.methods.list.model import CoarseNet, ListNet, build
 from monoform.methods.list.sources import mirrored_item, open_source
 from monoform.methods.list.train import FIRST, SECOND, WEIGHTS, train_list
 from monoform.training import TrainOptions, load_pretrained
+from monoform.training.checkpoint import list_checkpoints
 
 QUICK = ListTraining(
     config="tiny_object", first_batch=2, batch=2, points=64, cloud=64, test_every=2, test_objects=2, snapshots=True
@@ -113,7 +114,25 @@ def test_surfaces_are_written_and_what_is_best_survives_an_interrupt(tmp_path: P
     with pytest.raises(InputError, match="remove it"):
         judge()(net, 15)
     coarse = Judge(held, tmp_path / "first", tmp_path, lambda *given: saved.append("coarse"))
-    assert set(coarse(tiny_coarse(), 1)) == {"chamfer"} and saved == [5, "coarse"]
+    cloud_net = tiny_coarse()
+    assert set(coarse(cloud_net, 1)) == {"chamfer"} and saved == [5, "coarse"]
+    with torch.no_grad():
+        cloud = cloud_net(batch["images"][1:])[0].numpy()
+    written = trimesh.load(tmp_path / "first/clouds/0000001/1/b_32_pred.ply")
+    np.testing.assert_array_equal(np.asarray(written.vertices, np.float32), cloud)
+
+
+def test_checkpoints_of_every_few_epochs_stay(data: Path, tmp_path: Path) -> None:
+    """An epoch is one step: of seven steps of the second stage the 4th and 6th stay, besides the last two that were
+    written, and of two steps of the first the 2nd is too early."""
+    options = TrainOptions(steps=9, device="cpu", progress=False, checkpoint_every=1, keep=1)
+    settings = replace(QUICK, test_every=0, test_objects=0, save_every=2, save_after=3, first_share=0.23)
+    train_list(data, tmp_path, options, settings)
+    steps = {name: [path.stem for path in list_checkpoints(tmp_path / name)] for name in (FIRST, SECOND)}
+    assert steps == {
+        FIRST: ["step-000000002"],
+        SECOND: ["step-000000004", "step-000000006", "step-000000007"],
+    }
 
 
 def test_a_file_or_an_even_spread_says_what_is_judged(tmp_path: Path) -> None:

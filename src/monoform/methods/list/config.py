@@ -241,7 +241,10 @@ class ListTraining(LoopSettings):
             and shapes, in x (shapenet, pix3d; objects of packs are mirrored always).
         test_every: epochs from evaluation to evaluation, in place of evaluate_every; an epoch has as many steps as
             batches fit into the objects; 0 for none.
-        test_objects: that are judged, and whose surfaces are written, at each evaluation; 0 for none.
+        save_every: epochs from checkpoint to checkpoint that stays in its stage's folder, in place of keep_every; 0 for
+            none.
+        save_after: epochs before which none is kept for good.
+        test_objects: that are judged, and whose clouds or surfaces are written, at each evaluation; 0 for none.
         test_list: file with a line "CATEGORY OBJECT VIEW" for each of them; "" spreads them over the test split.
         snapshots: keep the weights of every evaluation, OUT/snapshots.
     """
@@ -264,6 +267,8 @@ class ListTraining(LoopSettings):
     image_size: int = 0
     flip: Flip = "none"
     test_every: int = 0
+    save_every: int = 0
+    save_after: int = 0
     test_objects: int = 24
     test_list: str = ""
     snapshots: bool = False
@@ -273,7 +278,8 @@ class ListTraining(LoopSettings):
             require_range(
                 "LIST's image_size, where it is not 0 for the configuration's own,", self.image_size, 16, 2048
             )
-        require_ranges(self, "LIST's", test_every=(0, 100_000), test_objects=(0, 10_000))
+        epochs = dict.fromkeys(("test_every", "save_every", "save_after"), (0, 100_000))
+        require_ranges(self, "LIST's", test_objects=(0, 10_000), **epochs)
         for name, known in (("flip", get_args(Flip)), ("variation", get_args(Variation))):
             if getattr(self, name) not in known:
                 raise InputError(f"LIST's {name} is {getattr(self, name)!r}; choose one of {', '.join(known)}.")

@@ -21,7 +21,7 @@ from ...data.sdf.truths import truth_of
 from ...devices import device_named, device_of
 from ...errors import InputError
 from ...inputs.several import Words, view_numbers
-from ...mesh import Mesh, sample_surface
+from ...mesh import Mesh, sample_surface, write_points
 from ...metrics.evaluation import Evaluation, EvaluationOptions, Protocol, evaluate
 from ...metrics.table import as_csv
 from ...outputs import atomic_file
@@ -49,8 +49,9 @@ TURNED = (
 class ListEvaluation(EvaluationOptions):
     """Reconstruct the test pictures of a data set and measure the surfaces as LIST's release does.
 
-    Writes OUT/CATEGORY/OBJECT/pred.obj (NN_pred.obj of several views), CATEGORY.csv, metrics.json, metrics.md,
-    metrics.csv, and protocols.md and protocols.csv, other protocols beside LIST's. Interrupted, the same line goes on.
+    Writes OUT/CATEGORY/OBJECT/pred.obj (NN_pred.obj of several views; of a first stage the cloud, pred.ply),
+    CATEGORY.csv, metrics.json, metrics.md, metrics.csv, and protocols.md and protocols.csv, other protocols beside
+    LIST's. Interrupted, the same line goes on.
     """
 
     data: Path
@@ -96,6 +97,8 @@ class ListEvaluation(EvaluationOptions):
             require_range(f"--{name.replace('_', '-')}", getattr(self, name), 0, LARGEST_SEED)
         for name in ("points", "inside_points"):
             require_range(f"--{name.replace('_', '-')}", getattr(self, name), 1, LARGEST_SEED)
+        if self.nodes:
+            require_range("--nodes, where it is not 0 for the network's own,", self.nodes, 2, 2048)
         if self.image_size:
             require_range("--image-size", self.image_size, 16, 2048)
         for word in self.protocols:
@@ -122,7 +125,7 @@ class Surfaces(Protocol):
         weights: SHA-256 of the network's file.
     """
 
-    doing, files = "measuring surfaces", r"(\d+_)?pred\.obj"
+    doing, files = "measuring surfaces", r"(\d+_)?pred\.(obj|ply)"
 
     def __init__(
         self,
@@ -161,7 +164,7 @@ class Surfaces(Protocol):
         return cls(net, objects, asked, weights_digest(folder))
 
     def measure(self, number: int, folder: Path) -> dict[str, Any]:
-        """Write the surfaces, pred.obj, and measure them; the means over views, and those of each.
+        """Write the surfaces, pred.obj, or clouds, pred.ply, and measure them; the means over views, and those of each.
 
         Raises:
             InputError: a picture or the truth is missing.
@@ -215,6 +218,7 @@ class Surfaces(Protocol):
         if isinstance(net, CoarseNet):
             with torch.no_grad():
                 cloud = net(seen.to(device_of(net)))[0].cpu().numpy().astype(np.float64)
+            write_points(cloud, file.with_suffix(".ply"))
             reference = sample_surface(truth, len(cloud), seed=options.seed)[0]
             found = published_point_metrics(cloud, reference)
         else:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...devices import device_of
 from ...errors import InputError
 from ...inputs import read_json_value, read_text
-from ...mesh import Mesh
+from ...mesh import Mesh, write_points
 from ...outputs import atomic_file
 from ...training.best import keep_weights
 from .model import CoarseNet, ListNet
@@ -23,7 +23,7 @@ from .predictions import predicted_surface
 from .stages import cloud_scores, distance_scores
 from .surface_metrics import surface_metrics
 
-BEST, MESHES = "best.json", "meshes"
+BEST, MESHES, CLOUDS = "best.json", "meshes", "clouds"
 AT_ONCE = 4  # objects; their volumes are large
 POINTS, INSIDE_POINTS = 5_000, 20_000
 TEST_VIEW, TEST_OBJECTS = 32, 24  # as the original judges
@@ -46,7 +46,8 @@ class HeldOut:
 
 
 class Judge:
-    """The evaluation of a stage: figures, surfaces in FOLDER/meshes/STEP, and the best weights.
+    """The evaluation of a stage: figures, surfaces in FOLDER/meshes/STEP, or clouds in FOLDER/clouds/STEP, and the best
+    weights.
 
     Clouds are judged by their chamfer loss, as published; networks of the second stage by the IoU of their surfaces
     where the true ones are known, else by that of the points.
@@ -66,6 +67,7 @@ class Judge:
         """Figures of the module, which is in evaluation mode, after a step."""
         if isinstance(module, CoarseNet):
             figures, metric = self._mean(module, cloud_scores), "chamfer"
+            self._clouds(module, step)
         else:
             assert isinstance(module, ListNet)
             figures = self._mean(module, distance_scores) | self._surfaces(module, step)
@@ -106,6 +108,13 @@ class Judge:
             for name, value in scored(net, part).items():
                 sums[name] = sums.get(name, 0.0) + value * len(part["images"]) / count
         return sums
+
+    def _clouds(self, net: CoarseNet, step: int) -> None:
+        """Write the clouds of the objects whose surfaces the second stage writes."""
+        for number, name in enumerate(self.held.names):
+            with torch.no_grad():
+                cloud = net(self.held.batch["images"][number : number + 1].to(device_of(net)))[0]
+            write_points(cloud.cpu().numpy(), self.folder / CLOUDS / f"{step:07d}" / f"{name}_pred.ply")
 
     def _surfaces(self, net: ListNet, step: int) -> dict[str, float]:
         """Write the surfaces, and measure those whose true one is known."""

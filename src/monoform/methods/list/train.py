@@ -52,7 +52,7 @@ def train_list(
     config = replace(config, image_size=settings.image_size or config.image_size)
     source = open_source(Path(data), config, settings)
     later = source.second or source
-    if settings.test_every:
+    if settings.test_every or settings.save_every:
         for name, own, size in (("first", source, settings.first_batch), ("second", later, settings.batch)):
             if start is None or name == "second":
                 print(f"An epoch of the {name} stage is {own.epoch(size)} steps: {own.objects} objects.")
@@ -80,7 +80,7 @@ def _first(config: ListConfig, source: Source, out: Path, settings: ListTraining
         assert isinstance(net, CoarseNet)
         publish(net, net.config, result, out / FIRST / WEIGHTS, card=card.of(result.step, result.metrics))
 
-    changes = _evaluations(source, settings, settings.first_batch)
+    changes = _intervals(source, settings, settings.first_batch)
     return Stage(FIRST, begin, end, share=settings.first_share, output=out / FIRST / WEIGHTS, changes=changes)
 
 
@@ -118,7 +118,7 @@ def _second(
             publish(net, _levelled(net.eval(), source, settings), result, out / WEIGHTS, card=text)
 
     return Stage(
-        SECOND, begin, end, share=1 - settings.first_share, changes=_evaluations(source, settings, settings.batch)
+        SECOND, begin, end, share=1 - settings.first_share, changes=_intervals(source, settings, settings.batch)
     )
 
 
@@ -133,8 +133,13 @@ def _judge(source: Source, folder: Path, out: Path, save: Save, settings: ListTr
     return Judge(source.held_out, folder, out, save, snapshots=settings.snapshots)
 
 
-def _evaluations(source: Source, settings: ListTraining, batch: int) -> dict[str, int]:
-    return {"evaluate_every": settings.test_every * source.epoch(batch)} if settings.test_every else {}
+def _intervals(source: Source, settings: ListTraining, batch: int) -> dict[str, int]:
+    """What the stage's loop does every so many epochs, in steps."""
+    epoch = source.epoch(batch)
+    found = {"evaluate_every": settings.test_every * epoch} if settings.test_every else {}
+    if settings.save_every:
+        found |= {"keep_every": settings.save_every * epoch, "keep_after": settings.save_after * epoch}
+    return found
 
 
 def _levelled(net: ListNet, source: Source, settings: ListTraining) -> ListConfig:
