@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from monoform.cli.settings import option_rows, parse_settings
+from monoform.cli.settings import option_rows, parse_overrides, parse_settings
 from monoform.cli.train import told
 from monoform.errors import InputError
 from monoform.methods.pof3d.training_config import Pof3dTraining
@@ -36,6 +36,14 @@ def test_the_order_of_options_does_not_matter(words: list[str]) -> None:
 def test_what_is_not_valid_together_is_refused() -> None:
     with pytest.raises(InputError, match="empty"):
         parse_settings(Whole, ["span.low=30"], "it")
+
+
+def test_a_name_that_is_given_two_values_is_refused() -> None:
+    with pytest.raises(InputError, match=r"--set span.low is given twice, as 30 and as 3: give it once"):
+        parse_settings(Whole, ["span.low=30", "span.high=40", "span.low=3"], "it")
+    assert parse_settings(Whole, ["name=b", "name=b"], "it") == {"name": "b"}
+    with pytest.raises(InputError, match="preset is given twice"):
+        parse_overrides("realfusion", ["preset=published", "preset=magic123"])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.command_line import monoform
 from tests.pictures import disc, png
 
@@ -113,3 +114,12 @@ def test_what_several_masks_cannot_be(table):
         package.reconstruct_each(package.Photo.open(photo), masks)
     done = monoform("reconstruct", photo, "--mask", *masks, "--film", "field", "-o", table / "out")
     assert done.returncode == 2 and "--film field shows one object" in done.stderr
+
+
+def test_an_empty_mask_fails_its_own_object_alone(table):
+    Image.fromarray(np.zeros((120, 240), np.uint8)).save(table / "none.png")
+    words = ("reconstruct", table / "table.png", "--mask", table / "cup.png", table / "none.png", "-o", table / "out")
+    done = monoform(*words, *QUICK)
+    assert "1 of 2 objects done" in done.stdout, done.stdout + done.stderr
+    assert (table / "out" / "table_cup" / "mesh.glb").exists() and not (table / "out" / "table_none").exists()
+    assert "none.png" in done.stdout + done.stderr

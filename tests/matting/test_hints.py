@@ -105,6 +105,13 @@ def test_hints_that_nothing_can_use_are_refused():
         segment(Photo.open(rgb), backend="rembg", hints=Hints(points=(LEFT,)))
 
 
+def test_a_box_without_an_object_is_not_answered_with_advice_to_give_a_box():
+    with pytest.raises(
+        InputError, match=r"No object is found where the box and the points say it is.* around all of it"
+    ):
+        segment(Photo.open(two_balls()[0]), backend="grabcut", hints=Hints(box=(120, 100, 1, 1)))
+
+
 def test_a_rerun_notices_other_hints():
     plain = request("photo.jpg", None, ReconstructOptions())
     assert "hints" not in plain

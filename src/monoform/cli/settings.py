@@ -53,7 +53,12 @@ def parse_settings(
             near = [] if name in known else _near(name, list(known))
             meant = f" (did you mean {' or '.join(near)}?)" if near else ""
             raise InputError(f"{flag} {word}: give NAME=VALUE with a NAME of {what}: {', '.join(known)}{meant}.")
-        values[name] = _value(name, known[name], text, flag)
+        value = _value(name, known[name], text, flag)
+        if name in values and values[name] != value:
+            raise InputError(
+                f"{flag} {name} is given twice, as {_shown(values[name])} and as {_shown(value)}: give it once."
+            )
+        values[name] = value
     return _changed(start, values)
 
 
@@ -69,6 +74,8 @@ def parse_overrides(method: str, words: Sequence[str]) -> dict[str, Any]:
     named = [word for word in words if word.startswith("preset=")]
     if not named or not hasattr(kind, "preset"):
         return parse_settings(kind, words, method)
+    if len(set(named)) > 1:
+        raise InputError(f"--set preset is given twice, {' and '.join(named)}: give it once.")
     name = named[-1].partition("=")[2]
     left = [word for word in words if word not in named]
     return {"preset": name, **parse_settings(kind, left, method, kind.preset(name))}

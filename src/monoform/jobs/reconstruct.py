@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,10 @@ def _reconstruct(photo: object, mask: object, options: ReconstructOptions, timin
 def _shared_camera(photo: Photo, options: ReconstructOptions, fov: float | None) -> Camera:
     """The camera of all objects of a photo: every one of them finds the same from their masks."""
     size = photo.width, photo.height
-    others = [read_mask(each, size, stored_as=photo.stored_as) for each in options.beside]
+    others = []
+    for each in options.beside:
+        with suppress(InputError):  # a mask that cannot be used is told with its own object
+            others.append(read_mask(each, size, stored_as=photo.stored_as))
     focal = options.focal or photo.focal
     if focal is None:
         if fov is None:

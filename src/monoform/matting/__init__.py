@@ -72,6 +72,11 @@ def segment(photo: Photo, *, backend: str = "auto", device: str = "cpu", hints: 
     }
     mask = finders[backend](photo.rgb)
     if not 0.002 < float((mask > 0.5).mean()) < 0.98:
+        if hints:
+            raise InputError(
+                f"No object is found where the box and the points say it is in {photo.source}: give a box around all "
+                "of it, more points, or a mask with --mask FILE."
+            )
         raise InputError(
             f"No object can be told from the background in {photo.source}: give a mask with --mask FILE, "
             "say where it is with --box or --point, or give a photo whose background is plainer."

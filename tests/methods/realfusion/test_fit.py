@@ -85,6 +85,12 @@ def test_a_run_of_another_photo_or_of_other_options_is_refused(tmp_path: Path) -
     assert (tmp_path / "fit" / "checkpoints" / "step-000000002.pt").is_file()
 
 
+def test_a_text_without_its_word_is_refused_before_any_model_is_read() -> None:
+    with pytest.raises(InputError, match="text is 'a <token>', and there is no learned word"):
+        RealFusionOptions(text="a <token>")
+    assert RealFusionOptions(text="a <token>", embedding="word.bin").embedding == "word.bin"
+
+
 def test_photos_that_do_not_serve_are_refused_in_a_sentence() -> None:
     method = RealFusion(options(), prior=prior())
     with pytest.raises(InputError, match="works from one photo, not from 2"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...errors import InputError
+from ...guidance.words import TOKEN
 from ...ranges import require_ranges
 from .annealed import is_zero, require_annealed
 from .fit_options import PUBLISHED, FitOptions, PhotoOptions, Views, Weights
@@ -104,6 +105,13 @@ class RealFusionOptions(FitOptions):
             raise InputError(
                 f"{whose} pretrain_check shows what prior paints, and prior has no weight: give losses.prior one, or "
                 "leave out pretrain_check."
+            )
+        told = (name for name in ("text", "negative") if TOKEN in getattr(self, name))
+        name = next(told, None) if self.embedding is None and not (self.weights or is_zero(self.losses.prior)) else None
+        if name is not None:
+            raise InputError(
+                f"{whose} {name} is {getattr(self, name)!r}, and there is no learned word for {TOKEN}: give embedding, "
+                "its file, or another text."
             )
         for name in ("timesteps", "view_timesteps"):
             parts = getattr(self, name).split("/")
