@@ -106,13 +106,13 @@ class RealFusionOptions(FitOptions):
                 f"{whose} pretrain_check shows what prior paints, and prior has no weight: give losses.prior one, or "
                 "leave out pretrain_check."
             )
-        told = (name for name in ("text", "negative") if TOKEN in getattr(self, name))
-        name = next(told, None) if self.embedding is None and not (self.weights or is_zero(self.losses.prior)) else None
-        if name is not None:
-            raise InputError(
-                f"{whose} {name} is {getattr(self, name)!r}, and there is no learned word for {TOKEN}: give embedding, "
-                "its file, or another text."
-            )
+        wordless = self.embedding is None and not (self.weights or is_zero(self.losses.prior))
+        for name in ("text", "negative"):
+            if wordless and TOKEN in getattr(self, name):
+                raise InputError(
+                    f"{whose} {name} is {getattr(self, name)!r}, and there is no learned word for {TOKEN}: give "
+                    "embedding, its file, or another text."
+                )
         for name in ("timesteps", "view_timesteps"):
             parts = getattr(self, name).split("/")
             if len(parts) != 2:
