@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from monoform.data import load_source, mesh_sources, validation_names
-from monoform.methods.lift.truth import unseen_cameras
 from monoform.metrics.feature_distance import FeatureDistance
+from monoform.metrics.shape_truth import unseen_cameras
 from monoform.render import render_mesh
 
 ERROR = 4e-4

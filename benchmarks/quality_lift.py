@@ -21,8 +21,8 @@ from quality.run import all_rows, write
 from monoform import InputError
 from monoform.data import Source, mesh_sources, validation_names
 from monoform.methods import Reconstructor
+from monoform.methods.answers import Answerer, answers_of
 from monoform.methods.inflate import Inflate
-from monoform.methods.lift.answers import Answerer, answers_of
 from monoform.methods.lift.compared import comparison, markdown
 
 BASELINES = ("inflate", "nearest")

@@ -31,15 +31,15 @@ from monoform.inversion.silhouette_pose import MaskFit, looking
 from monoform.mesh import sample_surface
 from monoform.mesh.sdf_grid import GridValues, surface_of
 from monoform.mesh.topology import volume
-from monoform.methods.lift.answers import Answer, Answerer, answers_of, inside_of
+from monoform.methods.answers import Answer, Answerer, answers_of, inside_of
 from monoform.methods.lift.compared import comparison, markdown
-from monoform.methods.lift.truth import SURFACE_POINTS, Truth
 from monoform.methods.list import List, ListOptions
 from monoform.methods.list.config import ListConfig
 from monoform.methods.list.infer import picture_of
 from monoform.methods.list.model import CoarseNet, build
 from monoform.methods.list.packed import windows_of
 from monoform.methods.list.volume import occupancy
+from monoform.metrics.shape_truth import SURFACE_POINTS, Truth
 from monoform.training import load_pretrained
 
 NODES = 32  # of the grid on which the first stage's cloud is closed

@@ -12,8 +12,8 @@ import numpy as np
 
 from monoform import Mesh
 from monoform.data import PackedObjects, Solid, Source, load_source, training_names
-from monoform.methods.lift.answers import Answer
-from monoform.methods.lift.truth import PROBES, SURFACE_POINTS, Truth
+from monoform.methods.answers import Answer
+from monoform.metrics.shape_truth import PROBES, SURFACE_POINTS, Truth
 from monoform.outputs import atomic_file
 
 FEATURE_SIDE = 16

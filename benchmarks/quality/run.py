@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from monoform.data import Source, mesh_sources
 from monoform.data.objects.splits import SCAN_PREFIXES
-from monoform.methods.lift.answers import Answerer
+from monoform.methods.answers import Answerer
 from monoform.methods.lift.scores import scores
-from monoform.methods.lift.truth import prepare_truth
+from monoform.metrics.shape_truth import prepare_truth
 from monoform.outputs import atomic_file
 from monoform.workers import map_unordered
 

@@ -18,14 +18,13 @@ from monoform.methods.lift.model import LiftNet
 from monoform.methods.lift.scores import (
     MEASURES,
     SPAR3D,
-    perceptual,
-    picture_scores,
     scores,
     spar3d_scores,
 )
-from monoform.methods.lift.truth import prepare_truth
 from monoform.metrics.alignment import aligned, apply, shape_scores
 from monoform.metrics.feature_distance import FeatureDistance
+from monoform.metrics.shape_truth import prepare_truth
+from monoform.metrics.truth_scores import perceptual, picture_scores
 from monoform.nn.efficientnet_lite import EfficientNetLite0
 from monoform.training import save_pretrained
 

@@ -1,11 +1,16 @@
-"""What can be evaluated: whatever the installed methods declare, and what jobs measure: poses, result folders."""
+"""What can be evaluated: what installed methods declare, and what jobs measure: poses, pictures, shapes, results."""
 
 from __future__ import annotations
 
 from ..methods import declared, method_class, method_names
 from ..metrics.evaluation import Evaluation
 
-OWN = ("inerf", "pictures", "realfusion")  # evaluated by jobs: they look at scenes and results of other methods
+OWN = (
+    "inerf",
+    "pictures",
+    "realfusion",
+    "shape",
+)  # evaluated by jobs: they look at scenes and results of other methods
 
 
 def evaluations() -> dict[str, Evaluation]:
@@ -28,4 +33,8 @@ def evaluation_of(name: str) -> Evaluation | None:
         from .evaluate_results import EVALUATION as RESULTS
 
         return RESULTS
+    if name == "shape":
+        from .shape.evaluate import EVALUATION as SHAPES
+
+        return SHAPES
     return method_class(name).evaluation() if name in method_names() else None

@@ -89,6 +89,8 @@ class Protocol(ABC):
         weights: SHA-256 of the weights that are measured; empty where there are none, or only in memory.
         doing: what is being done, for those who wait.
         unit: what an item is.
+        free: options that say which items there are, and change none: more can be added to what is measured.
+        apart: whether categories are different things, so that means over all of them say nothing.
         files: pattern of the names of the files that `measure` writes.
     """
 
@@ -97,6 +99,8 @@ class Protocol(ABC):
     weights: str = ""
     doing: str = "measuring"
     unit: str = "object"
+    free: Sequence[str] = ()
+    apart: bool = False
     files: str = ""
 
     @abstractmethod
@@ -141,7 +145,7 @@ def evaluate(open_protocol: Callable[[Options], Protocol], options: Options) -> 
     """
     protocol = open_protocol(options)
     asked = dataclasses.asdict(options) | {"weights": protocol.weights}
-    asked = {name: value for name, value in asked.items() if name not in PASSING}
+    asked = {name: value for name, value in asked.items() if name not in (*PASSING, *protocol.free)}
     elsewhere = functools.partial(_measured_elsewhere, open_protocol, options)
     summary = run_protocol(
         protocol, options.out, asked, workers=options.workers, elsewhere=elsewhere, again=options.overwrite
@@ -214,6 +218,7 @@ def run_protocol(
             "options": record,
             "monoform": version("monoform"),
             "weights_sha256": protocol.weights,
+            **({"apart": True} if protocol.apart else {}),
         }
         contents = {name: content for name, (_, content) in rows.items()}
         summary["total"] |= protocol.together(place, contents)

@@ -51,7 +51,10 @@ def summary_of(rows: Sequence[ObjectScores]) -> dict[str, Any]:
 
 
 def table_rows(summary: Mapping[str, Any]) -> list[tuple[str, int, Mapping[str, float]]]:
-    """Category, number of objects and means: a row for each category where there are several, and one for all."""
+    """Category, number of objects and means: a row for each category where there are several, and one for all; where
+    categories are `apart`, none for all."""
+    if summary.get("apart"):
+        return [(category or "-", own["objects"], own) for category, own in summary["categories"].items()]
     several = summary["categories"] if len(summary["categories"]) > 1 else {}
     rows = [(category or "-", own["objects"], own) for category, own in several.items()]
     return [*rows, ("all", summary["objects"], summary["total"])]

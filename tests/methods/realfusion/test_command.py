@@ -61,8 +61,9 @@ def reconstruct(home: Path, out: Path, *settings: str, photo: Path | None = None
     own = [f"prior={home / 'model'}", f"embedding={home / 'word' / 'learned_embeds.bin'}", "text=a <token>"]
     words = ["reconstruct", str(photo or home / "ball.png"), "-o", str(out), "--method", "realfusion"]
     words += ["--resolution", "32", "--texture", "64", "--faces", "200", "--frames", "2", "--device", "cpu"]
-    for each in (*(f"{name}={value}" for name, value in SMALL.items()), *own, *settings):
-        words += ["--set", each]
+    given = dict(each.split("=", 1) for each in (*own, *settings))
+    for name, value in (SMALL | given).items():
+        words += ["--set", f"{name}={value}"]
     return left(*words)
 
 

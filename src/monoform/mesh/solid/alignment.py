@@ -62,9 +62,18 @@ def aligned_points(points: Float[np.ndarray, "n 3"], reference: Float[np.ndarray
     Iterative closest points as in `aligned_chamfer`, from the four best of 120 starting turns: those of an icosahedron,
     and the same after one turn more.
     """
+    found = turned_alignment(points, reference)
+    return points @ found[:3, :3].T + found[:3, 3]
+
+
+def turned_alignment(points: Float[np.ndarray, "n 3"], reference: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, "4 4"]:
+    """The similarity of `aligned_points`."""
     shape, other = Shape(points), Shape(reference)
     scale, turn, shift = _best(shape, other, _many_turns(), _MORE_STARTS)[1]
-    return other.center + other.size * (scale * shape.points @ turn.T + shift)
+    result = np.eye(4)
+    result[:3, :3] = other.size * scale / max(shape.size, 1e-12) * turn
+    result[:3, 3] = other.center + other.size * shift - result[:3, :3] @ shape.center
+    return result
 
 
 def _best(

@@ -18,18 +18,19 @@ from ...devices import device_named
 from ...errors import InputError
 from ...metrics.evaluation import Evaluation, EvaluationOptions, Protocol, evaluate
 from ...metrics.feature_distance import FeatureDistance
+from ...metrics.shape_truth import prepare_truth
+from ...metrics.truth_scores import perceptual
 from ...outputs import atomic_file
 from ...ranges import require_range
 from ...text import printable
 from ...training.weights import weights_digest
+from ..answers import answers_of
 from ..base import Reconstructor
 from ..registry import create
-from .answers import answers_of
 from .compared import comparison, markdown
 from .config import STEPS
 from .infer import SHIPPED, LiftOptions
-from .scores import MEASURES, SPAR3D, perceptual, scores
-from .truth import prepare_truth
+from .scores import MEASURES, SPAR3D, scores
 
 OURS, BASELINE = "lift", "inflate"
 SCANS, OTHERS = "scans", "others"

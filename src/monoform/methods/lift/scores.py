@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from jaxtyping import Float
 
 from ...mesh.solid.alignment import aligned_points
-from ...metrics import psnr, ssim
 from ...metrics.alignment import aligned, apply, shape_scores
-from ...metrics.feature_distance import FeatureDistance
-from .answers import Answer
-from .truth import Truth, reduced, unseen_pictures
+from ...metrics.shape_truth import Truth, unseen_pictures
+from ...metrics.truth_scores import Look, picture_scores, volume_overlap
+from ..answers import Answer
 
 MEASURES = ("f_0.05", "f_0.1", "chamfer", "iou", "psnr", "ssim")
 SPAR3D = ("spar3d_cd", "spar3d_f_0.1", "spar3d_f_0.2", "spar3d_f_0.5")
-Look = Callable[[Float[np.ndarray, "u p p 3"]], dict[str, float]]
 
 
 def scores(answer: Answer | None, truth: Truth, view: int, look: Look | None = None) -> dict[str, float]:
@@ -31,7 +26,8 @@ def scores(answer: Answer | None, truth: Truth, view: int, look: Look | None = N
     else:
         placed = truth.world_from_camera[view].astype(np.float64) @ answer.camera.camera_from_world[0].numpy()
         placed = aligned(apply(placed, answer.points), truth.points) @ placed
-        points, iou, seconds = apply(placed, answer.points), volume_overlap(answer, truth, placed), answer.seconds
+        points, seconds = apply(placed, answer.points), answer.seconds
+        iou = volume_overlap(answer.contains, answer.volume, truth, placed)
         pictures = unseen_pictures(answer.mesh.transformed(placed))
     return {
         **shape_scores(points, truth.points),
@@ -55,32 +51,3 @@ def spar3d_scores(points: np.ndarray, reference: np.ndarray) -> dict[str, float]
     half = 0.5 * float(np.ptp(reference, axis=0).max())
     found = shape_scores(points, reference, radius=half, thresholds=(0.1, 0.2, 0.5))
     return dict(zip(SPAR3D, (found["chamfer"], found["f_0.1"], found["f_0.2"], found["f_0.5"]), strict=True))
-
-
-def volume_overlap(answer: Answer, truth: Truth, truth_from_answer: np.ndarray) -> float:
-    """Volumetric IoU: what both hold by the truth's probes, over both volumes less that."""
-    shared = truth.inside & answer.contains(apply(np.linalg.inv(truth_from_answer), truth.probes))
-    common = float(shared.mean() * np.prod(np.ptp(truth.probes, axis=0)))
-    own = max(answer.volume, 0.0) * float(np.linalg.det(truth_from_answer[:3, :3]))
-    return float(common / max(truth.volume + own - common, common, 1e-12))
-
-
-def picture_scores(pictures: Float[np.ndarray, "u p p 3"], truth: Truth) -> dict[str, float]:
-    """Mean PSNR and SSIM over the unseen sides, of means over blocks of 2 x 2 pixels."""
-    true = np.rint(reduced(truth.pictures)) / np.float32(255)
-    pairs = list(zip(reduced(pictures), true, strict=True))
-    return {
-        "psnr": float(np.mean([psnr(ours, true) for ours, true in pairs])),
-        "ssim": float(np.mean([ssim(ours, true) for ours, true in pairs])),
-    }
-
-
-def perceptual(distance: FeatureDistance, truth: Truth) -> Look:
-    """A measure of pictures from the unseen sides: their mean perceptual distance to the true ones."""
-    true = distance.features(truth.pictures)
-
-    def look(pictures: Float[np.ndarray, "u p p 3"]) -> dict[str, float]:
-        ours = distance.features(np.rint(255 * pictures).clip(0, 255).astype(np.uint8))
-        return {distance.name: float(distance.between(ours, true).mean())}
-
-    return look

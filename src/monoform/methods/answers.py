@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
-from ...camera import Camera
-from ...errors import InputError
-from ...mesh import Mesh, RayCaster, sample_surface
-from ...mesh.topology import volume
-from ...scene import Photo, View
-from ..base import Reconstructor
-from .truth import SURFACE_POINTS, Truth
+from ..camera import Camera
+from ..errors import InputError
+from ..mesh import Mesh, RayCaster, sample_surface
+from ..mesh.topology import volume
+from ..metrics.shape_truth import SURFACE_POINTS, Truth
+from ..scene import Photo, Reconstruction, View
+from .base import Reconstructor
 
 FACES, TEXTURE, RESOLUTION = 8_000, 512, 96
 # Along no axis, so that rays seldom meet the edges of boxes and grids.
@@ -51,13 +51,10 @@ def answers_of(method: Reconstructor) -> Answerer:
     """A method's answer to an input: mask and focal length are the true ones, the pose is the method's own."""
 
     def answer(truth: Truth, view: int) -> Answer | None:
-        image, known = truth.images[view], truth.camera(view)
-        photo = Photo.open(image[..., :3].copy(), mask=image[..., 3].copy())
-        known = Camera(torch.eye(4)[None], known.intrinsics, known.width, known.height)
         start = time.perf_counter()
         try:
+            found = answered(method, truth.images[view], truth.camera(view))
             with torch.inference_mode():
-                found = method.reconstruct([View(photo, known)], generator=torch.Generator().manual_seed(0))
                 mesh = found.mesh(faces=FACES, texture=TEXTURE, resolution=RESOLUTION)
         except InputError:
             return None
@@ -66,6 +63,23 @@ def answers_of(method: Reconstructor) -> Answerer:
         return Answer(mesh, found.camera, points, inside_of(mesh), volume(mesh), seconds)
 
     return answer
+
+
+def answered(
+    method: Reconstructor, image: UInt8[np.ndarray, "h w 4"], camera: Camera | None, *, seed: int = 0
+) -> Reconstruction:
+    """What a method makes of a picture with its true mask.
+
+    Args:
+        camera: whose intrinsics the method is told, without its pose; None: nothing.
+
+    Raises:
+        InputError: the method cannot use the picture.
+    """
+    photo = Photo.open(image[..., :3].copy(), mask=image[..., 3].copy())
+    known = None if camera is None else Camera(torch.eye(4)[None], camera.intrinsics, camera.width, camera.height)
+    with torch.inference_mode():
+        return method.reconstruct([View(photo, known)], generator=torch.Generator().manual_seed(seed))
 
 
 def inside_of(mesh: Mesh) -> Callable[[np.ndarray], np.ndarray]:

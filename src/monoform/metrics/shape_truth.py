@@ -6,16 +6,17 @@ import hashlib
 import math
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Real, UInt8
 
-from ...camera import Camera, orbit
-from ...data import Solid, Source, ViewOptions, load_source, render_views
-from ...mesh import Mesh
-from ...outputs import atomic_file
-from ...render import render_mesh
+from ..camera import Camera, orbit
+from ..data import Solid, Source, ViewOptions, load_source, render_views
+from ..mesh import Mesh
+from ..outputs import atomic_file
+from ..render import render_mesh
 
 SURFACE_POINTS = 10_000
 PROBES = 20_000
@@ -23,7 +24,7 @@ INPUT_SIZE = 256
 UNSEEN_SIZE = 128
 UNSEEN_COUNT = 8
 SAMPLES = 2  # rays a pixel of the frozen measures, across and down
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,7 @@ class Truth:
         world_from_camera: of the inputs' cameras.
         intrinsics: of the inputs' cameras.
         points: on the outer surface.
+        normals: of the surface there, unit vectors.
         probes: uniform in the object's box.
         inside: which of the probes the object holds.
         pictures: from the unseen cameras, sRGB bytes, twice `UNSEEN_SIZE` wide: what the frozen measures look at are
@@ -45,6 +47,7 @@ class Truth:
     world_from_camera: Float[np.ndarray, "v 4 4"]
     intrinsics: Float[np.ndarray, "v 3 3"]
     points: Float[np.ndarray, "n 3"]
+    normals: Float[np.ndarray, "n 3"]
     probes: Float[np.ndarray, "m 3"]
     inside: Bool[np.ndarray, " m"]
     pictures: UInt8[np.ndarray, "u p p 3"]
@@ -57,7 +60,7 @@ class Truth:
     def camera(self, view: int) -> Camera:
         """The camera of an input."""
         pose, intrinsics = torch.from_numpy(self.world_from_camera[view]), torch.from_numpy(self.intrinsics[view])
-        return Camera(pose[None], intrinsics[None], INPUT_SIZE, INPUT_SIZE)
+        return Camera(pose[None], intrinsics[None], self.images.shape[2], self.images.shape[1])
 
 
 def prepare_truth(source: Source, *, views: int, seed: int, cache: Path | None = None) -> Truth:
@@ -67,27 +70,46 @@ def prepare_truth(source: Source, *, views: int, seed: int, cache: Path | None =
     assert source.path is not None
     key = f"{FORMAT} {views} {seed} {source.name} ".encode() + Path(source.path).read_bytes()
     path = cache / f"{source.name}-{hashlib.sha256(key).hexdigest()[:12]}.npz"
-    if path.is_file():
-        with np.load(path) as held:
-            return Truth(**{each.name: held[each.name] for each in fields(Truth)})
-    truth = _made(source, views, seed)
-    with atomic_file(path) as draft:
-        np.savez(draft, **vars(truth))
+    truth = read_truth(path)
+    if truth is None:
+        truth = _made(source, views, seed)
+        write_truth(truth, path)
     return truth
+
+
+def write_truth(truth: Truth, file: Path) -> None:
+    """Keep a truth in a file (.npz)."""
+    with atomic_file(file) as draft:
+        np.savez(draft, **vars(truth))
+
+
+def read_truth(file: Path) -> Truth | None:
+    """A truth that was kept; None where there is none, or the file is damaged."""
+    try:
+        with np.load(file) as held:
+            return Truth(**{each.name: held[each.name] for each in fields(Truth)})
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
 
 
 def _made(source: Source, views: int, seed: int) -> Truth:
     mesh = load_source(source, seed=seed)
-    options = ViewOptions(count=views, size=INPUT_SIZE)
-    inputs = render_views(mesh, options, generator=source.generator(seed))
+    inputs = render_views(mesh, ViewOptions(count=views, size=INPUT_SIZE), generator=source.generator(seed))
+    return truth_of(mesh, inputs.images, inputs.cameras, seed=seed)
+
+
+def truth_of(mesh: Mesh, images: UInt8[np.ndarray, "v h w 4"], cameras: Camera, *, seed: int) -> Truth:
+    """The truth of a mesh in the sphere of radius 0.5, with inputs that are there already, and their cameras."""
     solid = Solid(mesh)
     low, high = mesh.bounds
     probes = np.random.default_rng(seed).uniform(low, high, (PROBES, 3))
+    surface = solid.surface(SURFACE_POINTS, seed=seed)
     return Truth(
-        images=inputs.images,
-        world_from_camera=inputs.cameras.world_from_camera.numpy(),
-        intrinsics=inputs.cameras.intrinsics.numpy(),
-        points=solid.surface(SURFACE_POINTS, seed=seed).points,
+        images=images,
+        world_from_camera=cameras.world_from_camera.numpy(),
+        intrinsics=cameras.intrinsics.numpy(),
+        points=surface.points,
+        normals=surface.normals,
         probes=probes,
         inside=solid.contains(probes),
         pictures=np.rint(255 * unseen_pictures(mesh)).astype(np.uint8),

@@ -1,0 +1,189 @@
+"""Answers to the inputs: of methods that are installed, and of other systems by the files that they wrote."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from ...camera import Camera
+from ...errors import InputError
+from ...inputs import read_json
+from ...memory import ran_out
+from ...mesh import Mesh
+from ...mesh.read import SUFFIXES
+from ...methods import create, method_class
+from ...methods.answers import answered
+from ...text import printable
+from .inputs import Input
+
+Picture = UInt8[np.ndarray, "h w 4"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What came of an input.
+
+    Attributes:
+        mesh: None where nothing came.
+        camera: of the input, in the mesh's frame; None where it is not told.
+        measures: answer_seconds, and memory_mb, where they are known.
+        reason: why there is no mesh.
+    """
+
+    mesh: Mesh | None
+    camera: Camera | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+
+
+Answerer = Callable[[Input, Picture, Camera], Answer]
+
+
+@dataclass(frozen=True)
+class Meshing:
+    """How large the meshes of methods are.
+
+    Attributes:
+        faces: at most.
+        texture: side of the texture in pixels.
+        resolution: cells along a side where a surface is extracted.
+    """
+
+    faces: int = 8_000
+    texture: int = 512
+    resolution: int = 96
+
+
+class MethodAnswers:
+    """A method's answers; its networks are read at the first one.
+
+    Args:
+        name: of the method.
+        overrides: of its options.
+        focal: whether it is told the true focal length.
+    """
+
+    def __init__(
+        self, name: str, overrides: Mapping[str, Any], meshing: Meshing, *, seed: int, device: str, focal: bool
+    ) -> None:
+        self.name, self.overrides, self.meshing = name, dict(overrides), meshing
+        self.seed, self.device, self.focal = seed, device, focal
+        self._method: Any = None
+
+    def __call__(self, asked: Input, picture: Picture, camera: Camera) -> Answer:
+        """The mesh, and what it took; a method that fails has none, with its reason.
+
+        Raises:
+            InputError: the method itself cannot be used.
+        """
+        del asked
+        if self._method is None:
+            self._method = create(self.name, device=self.device, **self.overrides)
+        watch = Watch(self.device)
+        try:
+            found = answered(self._method, picture, camera if self.focal else None, seed=self.seed)
+            with torch.inference_mode():
+                mesh = found.mesh(**vars(self.meshing))
+        except InputError as error:
+            return Answer(None, reason=str(error))
+        except Exception as error:
+            if ran_out(error):
+                return Answer(None, reason="memory ran out.")
+            return Answer(None, reason=printable(f"{type(error).__name__}: {error}"))
+        return Answer(mesh, found.camera if found.has_camera else None, watch.read())
+
+
+class OutsideAnswers:
+    """Meshes that another system has written: NAME.glb (.obj, .ply, .stl), or NAME/mesh.glb, for the input NAME.
+
+    NAME.camera.json, or NAME/camera.json, tells the input's camera in the frame of the mesh, as results of monoform do.
+
+    Args:
+        folder: of the meshes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, asked: Input, picture: Picture, camera: Camera) -> Answer:
+        """The mesh that is there."""
+        del picture, camera
+        places = [self.folder / f"{asked.name}{suffix}" for suffix in SUFFIXES]
+        places += [self.folder / asked.name / f"mesh{suffix}" for suffix in SUFFIXES]
+        file = next((place for place in places if place.is_file()), None)
+        if file is None:
+            return Answer(None, reason=f"there is no mesh of it in {self.folder}.")
+        told = file.with_name("camera.json" if file.parent != self.folder else f"{asked.name}.camera.json")
+        try:
+            mesh = Mesh.load(file)
+            known = Camera.from_dict(read_json(told, advice="leave it out")) if told.is_file() else None
+        except InputError as error:
+            return Answer(None, reason=str(error))
+        return Answer(mesh, known)
+
+
+class Watch:
+    """Seconds, and the most memory in MB that is held meanwhile: on a GPU of its own, else of this process (Linux)."""
+
+    def __init__(self, device: str) -> None:
+        self.gpu = device.startswith("cuda")
+        if self.gpu:
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            with suppress(OSError):
+                Path("/proc/self/clear_refs").write_text("5")
+        self.begun = time.perf_counter()
+
+    def read(self) -> dict[str, float]:
+        """Since it was made."""
+        if self.gpu:
+            torch.cuda.synchronize()
+        found = {"answer_seconds": time.perf_counter() - self.begun}
+        if self.gpu:
+            return found | {"memory_mb": torch.cuda.max_memory_allocated() / 1e6}
+        with suppress(OSError, StopIteration, ValueError):
+            lines = Path("/proc/self/status").read_text().splitlines()
+            found["memory_mb"] = int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1.024e-3
+        return found
+
+
+def parse_method(word: str) -> tuple[str, dict[str, Any]]:
+    """A method and its options of a word NAME or NAME:OPTION=VALUE,OPTION=VALUE.
+
+    Raises:
+        InputError: there is no such method or option, or the value is none of its kind.
+    """
+    name, _, rest = word.partition(":")
+    kind = method_class(name).config_class
+    known = {each.name: getattr(kind(), each.name) for each in fields(kind)}
+    found: dict[str, Any] = {}
+    for part in filter(None, rest.split(",")):
+        option, equals, text = part.partition("=")
+        if not equals or option not in known:
+            raise InputError(f"--methods {word}: {option!r} is no option of {name}; it takes {', '.join(known)}.")
+        found[option] = _typed(word, option, known[option], text)
+    kind(**found)  # refuses values out of their ranges
+    return name, found
+
+
+def _typed(word: str, option: str, default: Any, text: str) -> Any:
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false"):
+            raise InputError(f"--methods {word}: {option} is {text!r}; give true or false.")
+        return text.lower() == "true"
+    if isinstance(default, (int, float)):
+        try:
+            return type(default)(text)
+        except ValueError as error:
+            raise InputError(f"--methods {word}: {option} is {text!r}; give a number.") from error
+    if default is None or isinstance(default, str):
+        return text
+    raise InputError(f"--methods {word}: {option} cannot be given here.")

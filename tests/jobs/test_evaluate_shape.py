@@ -1,0 +1,245 @@
+"""`monoform evaluate shape`: answers whose figures are known by hand, what is frozen, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from tests.command_line import monoform
+
+from monoform import InputError, Mesh
+from monoform.camera import Camera
+from monoform.data import ViewOptions, render_views
+from monoform.data.objects.scans import scan_sources
+from monoform.data.objects.sources import Source, load_source
+from monoform.jobs.evaluate import evaluation_of
+from monoform.jobs.shape.answers import Answer, parse_method
+from monoform.jobs.shape.evaluate import Shapes
+from monoform.jobs.shape.options import ShapeEvaluation
+from monoform.jobs.shape.scores import scores
+from monoform.metrics.shape_truth import Truth, truth_of
+
+SMALL = ("--size", "64", "--texture", "64", "--resolution", "32", "--faces", "400")
+
+
+def cube(side: float = 1.0, middle: tuple[float, float, float] = (0, 0, 0), lid: bool = True) -> Mesh:
+    """Twelve triangles; without the lid, which is the upper face, ten."""
+    solid = trimesh.creation.box((side,) * 3)
+    faces = np.asarray(solid.faces)
+    if not lid:
+        faces = faces[solid.face_normals[:, 1] < 0.5]
+    return Mesh(np.asarray(solid.vertices) + middle, faces)
+
+
+def bracket() -> Mesh:
+    """Three cubes of side 0.4 in the shape of an L, one solid."""
+    flat = 0.4 * np.array([[0, 0], [2, 0], [2, 1], [1, 1], [1, 2], [0, 2]]) - 0.4
+    vertices = np.concatenate([np.column_stack((flat, np.full(6, depth))) for depth in (-0.2, 0.2)])
+    front = np.array([[0, each, each + 1] for each in range(1, 5)]) + 6
+    walls = [part for k in range(6) for n in [(k + 1) % 6] for part in ([k, n, n + 6], [k, n + 6, k + 6])]
+    return Mesh(vertices, np.concatenate((front, front[:, ::-1] - 6, walls)))
+
+
+def truth_for(mesh: Mesh) -> tuple[Truth, Camera]:
+    views = render_views(mesh, ViewOptions(count=1, size=96), generator=np.random.default_rng(0))
+    return truth_of(mesh, views.images, views.cameras, seed=0), views.cameras
+
+
+@pytest.fixture(scope="module")
+def box() -> tuple[Truth, Camera]:
+    return truth_for(cube(0.5))
+
+
+def measured(mesh: Mesh, truth: Truth, camera: Camera | None, *alignments: str) -> dict[str, float]:
+    return scores(Answer(mesh, camera), truth, 0, alignments)  # type: ignore[arg-type]
+
+
+def test_the_truth_itself_is_perfect(box) -> None:
+    """Chamfer is what two samples of 10,000 points are apart: on the cube, whose area is 24 in its units, 1 / 2 / sqrt
+    of their density, 0.5 (24 / 10000)^0.5 = 0.0245."""
+    found = measured(cube(0.5), *box, "none", "icp", "turns")
+    for alignment in ("none", "icp", "turns"):
+        assert found[f"{alignment}_f_0.1"] == 1 and found[f"{alignment}_chamfer"] == pytest.approx(0.0245, rel=0.1)
+        assert found[f"{alignment}_iou"] > 0.98 and found[f"{alignment}_normals"] > 0.97
+    assert found["none_iou"] > 0.999 and found["none_psnr"] > 50 and found["none_ssim"] > 0.99
+    assert found["silhouette_iou"] > 0.97  # of 96 pixels a side: the outline is cut otherwise by one ray a pixel
+    assert (found["closed"], found["components"], found["self_intersections"], found["faces"]) == (1, 1, 0, 12)
+
+
+def test_a_shifted_cube(box) -> None:
+    """By a fifth of its side: they share 4/5 of 6/5. In units of half a side it is 0.4: of four faces a fifth leaves
+    the truth, half of that by more than 0.2; of the face that went in, the border of width 0.2 is near the truth's sides;
+    the face that went out is nowhere near."""
+    truth, _ = box
+    found = measured(cube(0.5, (0.1, 0, 0)), truth, None, "none", "icp")
+    assert found["none_iou"] == pytest.approx(4 / 6, abs=0.01)
+    assert found["icp_iou"] > 0.98 and found["icp_f_0.05"] > 0.9
+    assert found["none_f_0.5"] == 1 and found["none_f_0.2"] < 0.85
+    assert found["none_f_0.2"] == pytest.approx((4 * 0.9 + 1 - 0.8**2) / 6, abs=0.02)
+    assert "silhouette_iou" not in found
+
+
+def test_a_scaled_cube(box) -> None:
+    """At half the size: an eighth of the volume, every point of it 0.5 within the larger one's faces."""
+    truth, _ = box
+    found = measured(cube(0.25), truth, None, "none", "icp", "turns")
+    assert found["none_iou"] == pytest.approx(1 / 8, abs=0.005)
+    assert found["none_f_0.2"] == 0 and found["none_normals"] > 0.7
+    assert found["icp_iou"] > 0.97 and found["turns_iou"] > 0.97 and found["icp_chamfer"] < 0.03
+
+
+def test_a_mirrored_bracket() -> None:
+    """Two of three cubes are the same, of four in all; turned by half a turn it is the bracket again."""
+    truth, _ = truth_for(bracket())
+    other = bracket()
+    mirrored = Mesh(other.vertices * [-1.0, 1, 1], other.faces[:, ::-1])
+    found = measured(mirrored, truth, None, "none", "turns")
+    assert found["none_iou"] == pytest.approx(2 / 4, abs=0.01) and found["none_f_0.1"] < 0.8
+    assert found["turns_iou"] > 0.95 and found["turns_f_0.1"] == pytest.approx(1, abs=0.01)
+    assert found["components"] == 1 and measured(other, truth, None, "none")["none_iou"] > 0.99
+
+
+def test_a_cube_without_its_lid(box) -> None:
+    """A sixth of the truth is bare: of it what lies within 0.2 of the rim, in a square of side 2, is 1 - 0.8^2."""
+    truth, _ = box
+    found = measured(cube(0.5, lid=False), truth, None, "none")
+    recall = 5 / 6 + (1 - 0.8**2) / 6
+    assert found["none_f_0.2"] == pytest.approx(2 * recall / (1 + recall), abs=0.005)
+    assert found["closed"] == 0 and found["faces"] == 10
+    assert found["none_iou"] > 0.85, "it still holds most of the cube: rays to other sides meet it"
+
+
+def test_two_cubes_in_each_other_are_two_and_cross(box) -> None:
+    truth, _ = box
+    first, second = cube(0.5), cube(0.5, (0.11, 0.12, 0.13))
+    both = Mesh(np.concatenate((first.vertices, second.vertices)), np.concatenate((first.faces, second.faces + 8)))
+    found = measured(both, truth, None, "none")
+    assert found["components"] == 2 and found["closed"] == 1 and found["self_intersections"] >= 6
+
+
+def test_no_answer_is_the_worst(box) -> None:
+    truth, _ = box
+    found = scores(Answer(None, reason="none"), truth, 0, ("icp",))
+    assert found["failed"] == 1 and found["icp_iou"] == found["icp_f_0.1"] == found["silhouette_iou"] == 0
+    assert found["icp_chamfer"] > 0.5
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory) -> Path:
+    """Two objects in the layout of Google's scanned objects."""
+    root = tmp_path_factory.mktemp("gso")
+    for name, shape in (("Ball", trimesh.creation.icosphere(subdivisions=2)), ("Box", trimesh.creation.box((2, 1, 3)))):
+        (root / name / "meshes").mkdir(parents=True)
+        shape.export(root / name / "meshes" / "model.obj")
+    return root
+
+
+def test_layouts_of_scans_are_read(scans: Path, tmp_path: Path) -> None:
+    assert [(each.name, each.category) for each in scan_sources(scans)] == [("Ball", ""), ("Box", "")]
+    for category, name in (("cup", "cup_001"), ("cup", "cup_002"), ("pen", "pen_001")):
+        (tmp_path / category / name / "Scan").mkdir(parents=True)
+        shutil.copy(scans / "Ball" / "meshes" / "model.obj", tmp_path / category / name / "Scan" / "Scan.obj")
+    found = [(each.name, each.category) for each in scan_sources(tmp_path)]
+    assert found == [("cup_001", "cup"), ("cup_002", "cup"), ("pen_001", "pen")]
+    (tmp_path / "index.csv").write_text("path,name,category\npen/pen_001/Scan/Scan.obj,my pen,pens\n")
+    assert [(each.name, each.category) for each in scan_sources(tmp_path)] == [("my pen", "pens")]
+
+
+def test_methods_and_systems_on_the_same_frozen_pictures(scans: Path, tmp_path: Path) -> None:
+    """Another system that writes the truth is perfect; it can come later, and nothing is measured again."""
+    words = ["evaluate", "shape", "--data", scans, "-o", tmp_path / "out", *SMALL]
+    first = monoform(*words, "--methods", "inflate", "--alignments", "icp")
+    assert first.returncode == 0, first.stderr
+    listed = json.loads((tmp_path / "out" / "inputs" / "inputs.json").read_text())["inputs"]
+    assert [(each["object"], each["view"]) for each in listed] == [("Ball", 0), ("Box", 0)]
+    assert "SHA-256" in first.stdout and (tmp_path / "out" / "inputs" / "Box_0.png").is_file()
+    (tmp_path / "theirs" / "Box_0").mkdir(parents=True)
+    source = Source("Box", str(scans / "Box" / "meshes" / "model.obj"))
+    load_source(source, seed=0).export(tmp_path / "theirs" / "Box_0" / "mesh.glb")
+    (tmp_path / "theirs" / "Box_0" / "camera.json").write_text(json.dumps(listed[1]["camera"]))
+    before = (tmp_path / "out" / "inflate" / "Box_0" / "scores.json").stat().st_mtime_ns
+    both = monoform(*words, "--methods", "inflate", "--outside", f"theirs={tmp_path / 'theirs'}", "--alignments", "icp")
+    assert both.returncode == 0, both.stderr
+    assert (tmp_path / "out" / "inflate" / "Box_0" / "scores.json").stat().st_mtime_ns == before
+    found = json.loads((tmp_path / "out" / "shape.json").read_text())
+    perfect = found["each"]["theirs"]["Box_0"]
+    assert perfect["icp_iou"] > 0.97 and perfect["silhouette_iou"] > 0.95 and perfect["icp_f_0.1"] == 1
+    assert found["means"]["theirs"]["failed"] == 1 and "there is no mesh of it" in both.stdout
+    gap = found["differences"]["theirs"]["icp_f_0.1"]
+    expected = found["means"]["inflate"]["icp_f_0.1"] - found["means"]["theirs"]["icp_f_0.1"]
+    assert gap["value"] == pytest.approx(expected) and gap["low"] <= gap["value"] <= gap["high"]
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert all(f'src="{each}"' in page for each in ("inputs/Box_0.png", "theirs/Box_0/side.png", "truths/Box_0.png"))
+    assert all((tmp_path / "out" / each).is_file() for each in ("truths/Box_0.png", "inflate/Ball_0/mesh.glb"))
+    assert found["each"]["inflate"]["Box_0"]["silhouette_iou"] > 0.9
+
+    again = monoform(
+        *words[:4], "--inputs", tmp_path / "out" / "inputs", "-o", tmp_path / "second", *SMALL, "--methods", "inflate",
+        "--alignments", "icp", "--objects", "Box",
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    second = json.loads((tmp_path / "second" / "shape.json").read_text())["each"]["inflate"]["Box_0"]
+    assert second["icp_iou"] == found["each"]["inflate"]["Box_0"]["icp_iou"]
+    assert not (tmp_path / "second" / "inputs").exists()
+
+
+def test_a_method_that_breaks_stops_no_other(scans: Path, tmp_path: Path) -> None:
+    asked = ShapeEvaluation(data=scans, out=tmp_path / "out", methods=("inflate",), size=64, alignments=("none",))
+    protocol = Shapes.open(asked)
+
+    def broken(asked, picture, camera) -> Answer:
+        if asked.object == "Ball":
+            return Answer(None, reason="it broke.")
+        return Answer(cube(0.5), camera)
+
+    protocol = Shapes({"broken": broken}, protocol.inputs, protocol.asked, asked)
+    (tmp_path / "draft").mkdir()
+    contents = {name: protocol.measure(number, tmp_path / "draft") for number, name in enumerate(protocol.names)}
+    assert [content["failed"] for content in contents.values()] == [1, 0]
+    assert "broken, Ball_0: it broke." in protocol.finish(tmp_path / "out", contents)
+
+
+def test_a_changed_picture_or_mesh_is_not_measured(scans: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(scans, tmp_path / "data")
+    asked = ShapeEvaluation(data=data, out=tmp_path / "out", methods=("inflate",), size=64)
+    protocol = Shapes.open(asked)
+    ball, box = protocol.asked
+    protocol.inputs.of(ball), protocol.inputs.of(box)
+    (tmp_path / "out" / "inputs" / "Ball_0.png").write_bytes(b"")
+    with pytest.raises(InputError, match="is not the picture"):
+        protocol.inputs.of(ball)
+    trimesh.creation.box((1, 1, 1.5)).export(data / "Box" / "meshes" / "model.obj")
+    with pytest.raises(InputError, match="is not the mesh"):
+        protocol.inputs.of(box)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--alignments", "best"], "--alignments has 'best'; choose of none, icp, turns"),
+        (["--methods", "inflate:volume=1"], "'volume' is no option of inflate"),
+        (["--methods", "lift:refine=some"], "refine is 'some'; give a number"),
+        (["--methods", "nosuch"], "nosuch"),
+        (["--methods", "lift", "--outside", "lift=."], "lift cannot be the name"),
+        (["--outside", "x"], "--outside has 'x'; give NAME=FOLDER"),
+        (["--outside", "x=nowhere"], "there is no folder nowhere"),
+        (["--objects", "Cat"], "--objects has Cat"),
+        (["--inputs", "."], "inputs.json"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(scans: Path, tmp_path: Path, monkeypatch, words, sentence) -> None:
+    from monoform.cli import evaluate
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as told:
+        evaluate.run(["shape", "--data", str(scans), "-o", str(tmp_path / "out"), *words])
+    assert sentence in str(told.value) and not (tmp_path / "out").exists()
+
+
+def test_options_of_methods_are_typed() -> None:
+    assert parse_method("lift:refine=3,mirror=true") == ("lift", {"refine": 3, "mirror": True})
+    assert evaluation_of("shape") is not None
