@@ -72,8 +72,8 @@ def test_the_truth_itself_is_perfect(box) -> None:
 
 def test_a_shifted_cube(box) -> None:
     """By a fifth of its side: they share 4/5 of 6/5. In units of half a side it is 0.4: of four faces a fifth leaves
-    the truth, half of that by more than 0.2; of the face that went in, the border of width 0.2 is near the truth's sides;
-    the face that went out is nowhere near."""
+    the truth, half of that by more than 0.2; of the face that went in, the border of width 0.2 is near the truth's
+    sides; the face that went out is nowhere near."""
     truth, _ = box
     found = measured(cube(0.5, (0.1, 0, 0)), truth, None, "none", "icp")
     assert found["none_iou"] == pytest.approx(4 / 6, abs=0.01)
