@@ -26,13 +26,13 @@ from monoform.data import Solid, Source, load_source, mesh_sources, validation_n
 from monoform.data.objects.splits import excluded_names
 from monoform.data.packs.hollows import hollow_views, mirror_errors
 from monoform.data.packs.pack import back_views
-from monoform.methods.lift.answers import answers_of
+from monoform.methods.answers import answers_of
 from monoform.methods.lift.augmented_crops import AugmentedCrops
 from monoform.methods.lift.batches import LiftBatch, lift_batch
 from monoform.methods.lift.infer import Lift, LiftOptions
 from monoform.methods.lift.model import Surfaces, without_hollow
 from monoform.methods.lift.scores import scores
-from monoform.methods.lift.truth import Truth, prepare_truth
+from monoform.metrics.shape_truth import Truth, prepare_truth
 from monoform.outputs import atomic_file
 from monoform.render import render_mesh
 
