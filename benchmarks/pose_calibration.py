@@ -17,7 +17,7 @@ import argparse
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -53,6 +53,7 @@ class Row:
         doubts: why not.
         seconds: it took.
         factor: on the deviations, that the scene's own photos told; 1 for none.
+        believed_without: whether it would be believed without these.
     """
 
     scene: str
@@ -67,6 +68,7 @@ class Row:
     doubts: tuple[str, ...]
     seconds: float
     factor: float = 1.0
+    believed_without: bool = True
 
 
 def rows_of(folder: Path, photos: int, starts: int) -> list[Row]:
@@ -81,8 +83,11 @@ def rows_of(folder: Path, photos: int, starts: int) -> list[Row]:
             raise SystemExit(f"{view.image} has told the scene's errors: measure on others.")
         for start in starts_of(view, scene, near, number):
             begun = time.process_time()
-            found = estimate_pose(str(view.image), scene, PoseOptions(start=start), truth=view.camera)
-            passed = time.process_time() - begun
+            plain = replace(scene, errors=None)
+            found = estimate_pose(str(view.image), plain, PoseOptions(start=start), truth=view.camera)
+            passed, without = time.process_time() - begun, found.estimate.converged
+            if scene.errors is not None:
+                found = replace(found, estimate=scene.errors.judged(found.estimate))
             if found.estimate.covariance is None:
                 print(f"  {folder.name} {view.image.name}: no covariance", flush=True)
                 continue
@@ -105,6 +110,7 @@ def rows_of(folder: Path, photos: int, starts: int) -> list[Row]:
                     doubts=found.estimate.failure_reasons,
                     seconds=passed,
                     factor=factor,
+                    believed_without=without,
                 )
             )
             print(
@@ -149,6 +155,7 @@ def summary_of(rows: Sequence[Row]) -> dict[str, float]:
         "without it: factor that would give 68 %": float(np.quantile(z * factors, 0.6827)),
         "wrong by 2 degrees or 2 %": float(wrong.sum()),
         "doubted": float(doubted.sum()),
+        "doubted without the scene's own photos": float(sum(not row.believed_without for row in rows)),
         "doubted and wrong": float((doubted & wrong).sum()),
         "median CPU seconds": float(np.median([row.seconds for row in rows])),
     }
