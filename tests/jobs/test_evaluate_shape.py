@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 from tests.command_line import monoform
 
 from monoform import InputError, Mesh
@@ -147,6 +148,22 @@ def test_layouts_of_scans_are_read(scans: Path, tmp_path: Path) -> None:
     assert found == [("cup_001", "cup"), ("cup_002", "cup"), ("pen_001", "pen")]
     (tmp_path / "index.csv").write_text("path,name,category\npen/pen_001/Scan/Scan.obj,my pen,pens\n")
     assert [(each.name, each.category) for each in scan_sources(tmp_path)] == [("my pen", "pens")]
+
+
+def test_textures_of_googles_scans_are_found(tmp_path: Path) -> None:
+    """The material names texture.png, which lies in materials/textures."""
+    for folder in ("meshes", "materials/textures"):
+        (tmp_path / "Box" / folder).mkdir(parents=True)
+    (tmp_path / "Box/meshes/model.obj").write_text(
+        "mtllib model.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl a\nf 1/1 2/2 3/3\n"
+    )
+    (tmp_path / "Box/meshes/model.mtl").write_text("newmtl a\nmap_Kd texture.png\n")
+    Image.new("RGB", (8, 8), (200, 10, 30)).save(tmp_path / "Box/materials/textures/texture.png")
+    [source] = scan_sources(tmp_path)
+    texture = load_source(source, seed=0).texture
+    assert texture is not None and (texture[..., :3] == (200, 10, 30)).all()
+    with pytest.raises(InputError, match=r"texture\.png"):
+        Mesh.load(tmp_path / "Box/meshes/model.obj")
 
 
 def test_methods_and_systems_on_the_same_frozen_pictures(scans: Path, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ class MethodAnswers:
         self.name, self.overrides, self.meshing = name, dict(overrides), meshing
         self.seed, self.device, self.focal = seed, device, focal
         self._method: Any = None
+        self._refused: InputError | None = None
 
     def __call__(self, asked: Input, picture: Picture, camera: Camera) -> Answer:
         """The mesh, and what it took; a method that fails has none, with its reason.
@@ -85,8 +86,13 @@ class MethodAnswers:
             InputError: the method itself cannot be used.
         """
         del asked
-        if self._method is None:
-            self._method = create(self.name, device=self.device, **self.overrides)
+        if self._refused is not None:
+            raise self._refused  # not looked for again with every picture
+        try:
+            self._method = self._method or create(self.name, device=self.device, **self.overrides)
+        except InputError as error:
+            self._refused = error
+            raise
         watch = Watch(self.device)
         try:
             found = answered(self._method, picture, camera if self.focal else None, seed=self.seed)

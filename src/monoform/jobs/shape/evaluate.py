@@ -105,7 +105,8 @@ class Shapes(Protocol):
         look = None if self.distance is None else perceptual(self.distance, truth)
         found = scores(answer, truth, 0, self.options.alignments, look)  # type: ignore[arg-type]
         self._draw(answer, truth, folder)
-        return found | ({REASON: answer.reason} if answer.reason else {})
+        reason = answer.reason or ("its mesh has no surface." if found["failed"] else "")
+        return found | ({REASON: reason} if reason else {})
 
     def scores(self, content: Mapping[str, Any]) -> dict[str, float]:
         """A few, for the table that all evaluations have; shape.md has all."""

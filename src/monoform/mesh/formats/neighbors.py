@@ -19,7 +19,8 @@ class Neighbors:
 
     Names may lead anywhere within `root` (the mesh's own folder if None). A name that leads elsewhere, as those of a
     modeller's disk do, stands for the file of that name beside the mesh. Backslashes separate folders too, and upper
-    and lower case are told apart only where both exist.
+    and lower case are told apart only where both exist. What is not there may lie in ../materials/textures, within
+    `root`: so do the textures of Google's scanned objects (meshes/model.obj), whatever their files say.
     """
 
     def __init__(self, path: Path, root: Path | None = None) -> None:
@@ -27,6 +28,8 @@ class Neighbors:
         self._folder = Path(os.path.abspath(path.parent))
         self._roots = [self._folder] if root is None else [self._folder, Path(os.path.abspath(root))]
         self._left = MAX_BYTES
+        textures = self._folder.parent / "materials" / "textures"
+        self._textures = textures if any(map(textures.is_relative_to, self._roots)) else None
 
     def read_mesh(self) -> bytes:
         """The bytes of the mesh file itself.
@@ -60,6 +63,8 @@ class Neighbors:
             raise InputError(f"the {what} {shown!r} is an address; put the file into the mesh's folder and name it.")
         inside = None if _DRIVE.match(plain) else self._inside(plain)
         found = _matching(*inside) if inside else _matching(self._folder, Path(Path(plain).name or "."))
+        if found is None and self._textures is not None:
+            found = _matching(self._textures, Path(Path(plain).name or "."))
         if found is not None and found.is_file():
             return found
         if inside is None:
