@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from monoform.data import ViewOptions, render_views
 from monoform.data.objects.scans import scan_sources
 from monoform.data.objects.sources import Source, load_source
 from monoform.jobs.evaluate import evaluation_of
+from monoform.jobs.shape import answers
 from monoform.jobs.shape.answers import Answer, parse_method
 from monoform.jobs.shape.evaluate import Shapes
 from monoform.jobs.shape.options import ShapeEvaluation
@@ -146,6 +148,10 @@ def test_layouts_of_scans_are_read(scans: Path, tmp_path: Path) -> None:
         shutil.copy(scans / "Ball" / "meshes" / "model.obj", tmp_path / category / name / "Scan" / "Scan.obj")
     found = [(each.name, each.category) for each in scan_sources(tmp_path)]
     assert found == [("cup_001", "cup"), ("cup_002", "cup"), ("pen_001", "pen")]
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "pack.json").write_text("{}")
+    with pytest.raises(InputError, match="without meshes"):
+        scan_sources(tmp_path / "pack")
     (tmp_path / "index.csv").write_text("path,name,category\npen/pen_001/Scan/Scan.obj,my pen,pens\n")
     assert [(each.name, each.category) for each in scan_sources(tmp_path)] == [("my pen", "pens")]
 
@@ -255,6 +261,46 @@ def test_what_cannot_be_compared_is_refused(scans: Path, tmp_path: Path, monkeyp
     with pytest.raises(InputError) as told:
         evaluate.run(["shape", "--data", str(scans), "-o", str(tmp_path / "out"), *words])
     assert sentence in str(told.value) and not (tmp_path / "out").exists()
+
+
+def test_options_say_which_pictures_there_are_and_what_methods_are_told(
+    scans: Path, tmp_path: Path, monkeypatch
+) -> None:
+    asked = ShapeEvaluation(data=scans, out=tmp_path / "out", methods=("inflate",), size=64, views=2, seed=3)
+    protocol = Shapes.open(asked)
+    assert protocol.names == ["inflate/Ball_0", "inflate/Ball_1", "inflate/Box_0", "inflate/Box_1"]
+    one = Shapes.open(replace(asked, limit=1, views=1, out=tmp_path / "one", seed=4))
+    assert one.names == ["inflate/Ball_0"]
+    first, camera = protocol.inputs.of(protocol.asked[0])
+    other, _ = one.inputs.of(one.asked[0])
+    large, _ = (inputs := Shapes.open(replace(asked, size=96, out=tmp_path / "large"))).inputs.of(inputs.asked[0])
+    assert first.shape == other.shape == (64, 64, 4) and large.shape == (96, 96, 4) and (first != other).any()
+    told = []
+    monkeypatch.setattr(
+        answers, "answered", lambda method, image, camera, seed: told.append((camera, seed)) or broken()
+    )
+
+    def broken():
+        raise InputError("seen enough.")
+
+    for focal in ("true", "unknown"):
+        made = Shapes.open(replace(asked, focal=focal)).answerers["inflate"](protocol.asked[0], first, camera)
+        assert made.mesh is None and made.reason == "seen enough."
+    assert told == [(camera, 3), (None, 3)]
+
+
+def test_methods_make_meshes_of_the_size_that_is_asked_for(scans: Path, tmp_path: Path) -> None:
+    asked = ShapeEvaluation(
+        data=scans, out=tmp_path, methods=("inflate",), size=64, faces=300, texture=64, resolution=32
+    )
+    protocol = Shapes.open(asked)
+    picture, camera = protocol.inputs.of(protocol.asked[0])
+    sizes = []
+    for changed in (asked, replace(asked, faces=200, texture=96)):
+        mesh = Shapes.open(changed).answerers["inflate"](protocol.asked[0], picture, camera).mesh
+        assert mesh is not None and mesh.texture is not None
+        sizes.append((len(mesh.faces), mesh.texture.shape[0]))
+    assert sizes == [(300, 64), (200, 96)]
 
 
 def test_options_of_methods_are_typed() -> None:

@@ -27,8 +27,7 @@ class ShapeEvaluation(EvaluationOptions):
     """
 
     data: Path
-    """A folder of meshes: with an index.csv, as Google's scanned objects or OmniObject3D lie, or plain files; or a pack
-    of `monoform prepare meshes`."""
+    """A folder of meshes: with an index.csv, as Google's scanned objects or OmniObject3D lie, or plain files."""
     methods: Words = ("lift", "inflate")
     """Methods, the first is held against the others; options behind a colon: lift:refine=0,weights=FOLDER."""
     outside: Words = ()
@@ -63,9 +62,9 @@ class ShapeEvaluation(EvaluationOptions):
         require_range("--views", self.views, 1, 10_000)
         require_range("--size", self.size, 32, 4096)
         require_range("--limit", self.limit, 0, 1_000_000_000)
-        require_range("--faces", self.faces, 16, 10_000_000)
-        require_range("--texture", self.texture, 16, 8192)
-        require_range("--resolution", self.resolution, 8, 1024)
+        require_range("--faces", self.faces, 100, 2_000_000)
+        require_range("--texture", self.texture, 64, 8192)
+        require_range("--resolution", self.resolution, 32, 1024)
         for word in self.alignments:
             if word not in get_args(Alignment):
                 raise InputError(f"--alignments has {word!r}; choose of {', '.join(get_args(Alignment))}.")
