@@ -121,8 +121,8 @@ def after(resolution: int, rounds: int) -> None:
     with mock.patch.object(infer, "network", lambda _: net):
         method = TripoSr(TripoSrOptions(threshold=THRESHOLD))
     view = View(photo())
-    with torch.inference_mode():
-        planes = method.volume(view.photo).planes
+    with torch.inference_mode():  # what the transformer adds to the tokens is nothing
+        planes = net.post_processor(net.tokenizer.planes(net.tokenizer(1)))[0]
     every = partial(extract, coarse=1 << 20)
     for number in range(rounds):
         totals = {}

@@ -232,7 +232,7 @@ def local_folder(
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"The weights {source} are no local folder and cannot be had from the hub: {reason}"
-            + (f" ({advice})" if advice else "")
+            + (f" ({advice})." if advice else "")
         ) from error
 
 
