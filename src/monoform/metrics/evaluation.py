@@ -10,10 +10,8 @@ import dataclasses
 import functools
 import json
 import os
-import time
-from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -22,19 +20,20 @@ import torch
 import tyro
 
 from ..computing import Computing
-from ..errors import InputError, WriteError
-from ..inputs import read_text
-from ..outputs import Kind, atomic_file, atomic_folder, claimed, remove_folder, require_name, require_replaceable
+from ..errors import InputError
+from ..outputs import Kind, atomic_file, claimed, require_name
 from ..progress import work
 from ..ranges import LARGEST_SEED, require_range
 from ..text import printable
 from ..workers import map_unordered
-from .table import ObjectScores, csv_of, markdown_of, summary_of
+from .measured_items import SCORES, clear_items, item_rows, measured_item
+from .measured_items import SECONDS as SECONDS
+from .protocol import Protocol as Protocol
+from .table import csv_of, markdown_of, summary_of
 
-REQUEST, SCORES = "evaluation.json", "scores.json"
+REQUEST = "evaluation.json"
 SUMMARY, TABLE, SHEET = "metrics.json", "metrics.md", "metrics.csv"
 EVALUATION = Kind("evaluation of monoform", REQUEST, lambda record: () if "seed" in record else None)
-SECONDS = "seconds"
 PASSING = (
     "out",
     "workers",
@@ -78,62 +77,6 @@ class EvaluationOptions(Computing):
 
 
 Options = TypeVar("Options", bound=EvaluationOptions)
-
-
-class Protocol(ABC):
-    """What is measured, and how.
-
-    Attributes:
-        names: of the items, CATEGORY/ITEM or ITEM; the same whenever the same is asked for.
-        skipped: what is left out from the start, a sentence each.
-        weights: SHA-256 of the weights that are measured; empty where there are none, or only in memory.
-        doing: what is being done, for those who wait.
-        unit: what an item is.
-        free: options that say which items there are, and change none: more can be added to what is measured.
-        apart: whether categories are different things, so that means over all of them say nothing.
-        files: pattern of the names of the files that `measure` writes.
-    """
-
-    names: Sequence[str]
-    skipped: Sequence[str] = ()
-    weights: str = ""
-    doing: str = "measuring"
-    unit: str = "object"
-    free: Sequence[str] = ()
-    apart: bool = False
-    files: str = ""
-
-    @abstractmethod
-    def measure(self, number: int, folder: Path) -> Mapping[str, Any]:
-        """The scores of an item, as plain values; files beside them go into the folder.
-
-        Raises:
-            InputError: the item cannot be measured; it is left out.
-        """
-
-    def scores(self, content: Mapping[str, Any]) -> Mapping[str, float]:
-        """The numbers in what `measure` returned, or in what was read of it; those that the tables show.
-
-        Raises:
-            TypeError, ValueError, KeyError: it is not of that form.
-        """
-        if not all(isinstance(value, (int, float)) for value in content.values()):
-            raise TypeError("not all of it are numbers")
-        return {name: float(value) for name, value in content.items()}
-
-    def folder(self, name: str) -> str:
-        """The folder of an item, within that of the evaluation."""
-        return name
-
-    def together(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> Mapping[str, float]:
-        """Scores of all items together that are no means over them; they stand with the means of all."""
-        del out, contents
-        return {}
-
-    def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str | None:
-        """Write what else is told of all items together; what is printed above the table, if anything."""
-        del out, contents
-        return None
 
 
 def evaluate(open_protocol: Callable[[Options], Protocol], options: Options) -> str:
@@ -194,14 +137,14 @@ def run_protocol(
     ) as claim:
         place = claim.folder
         if again:
-            _clear(protocol, [place / each for each in folders])
+            clear_items(protocol, [place / each for each in folders])
         if claim.stored is None or again:
             claim.record(record)
-        kept = len(_rows(protocol, place, folders))
+        kept = len(item_rows(protocol, place, folders))
         waiting = [number for number, each in enumerate(folders) if not (place / each / SCORES).is_file()]
         threads = max(1, torch.get_num_threads() // workers)
         skipped = list(protocol.skipped)
-        here = functools.partial(_measured, protocol, place)
+        here = functools.partial(measured_item, protocol, place)
         each = here if workers == 1 or elsewhere is None else functools.partial(elsewhere, place)
         with work(protocol.doing, len(folders), unit=protocol.unit) as show:
             finished = map_unordered(each, waiting, workers=workers, threads=threads)
@@ -209,7 +152,7 @@ def run_protocol(
                 show(done, len(folders), protocol.names[number])
                 if reason is not None:
                     skipped.append(f"{protocol.names[number]}: {reason}")
-        rows = _rows(protocol, place, folders)
+        rows = item_rows(protocol, place, folders)
         if not rows:
             reason = skipped[0] if skipped else "there is none."
             raise InputError(f"None of the {len(folders)} {protocol.unit}s could be measured: {reason}")
@@ -270,65 +213,13 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _item_kind(protocol: Protocol) -> Kind:
-    """The folders of measured items."""
-    return Kind("measured item", SCORES, pattern="|".join(filter(None, (r"scores\.json", protocol.files))))
-
-
-def _clear(protocol: Protocol, folders: Sequence[Path]) -> None:
-    """Remove what was measured before; all of it or, where something else lies there, nothing."""
-    found = [folder for folder in folders if folder.is_dir()]
-    for folder in found:
-        require_replaceable(folder, _item_kind(protocol))
-    for folder in found:
-        remove_folder(folder)
-
-
-def _measured(protocol: Protocol, place: Path, number: int) -> str | None:
-    """Measure an item and keep its scores; where that cannot be done, the reason."""
-    begun = time.perf_counter()
-    try:
-        with atomic_folder(place / protocol.folder(protocol.names[number]), _item_kind(protocol)) as draft:
-            content = dict(protocol.measure(number, draft))
-            content[SECONDS] = round(time.perf_counter() - begun, 3)
-            (draft / SCORES).write_text(json.dumps(content, indent=1), encoding="utf-8")
-    except WriteError:
-        raise
-    except InputError as error:
-        return str(error)
-    return None
-
-
 def _measured_elsewhere(
     open_protocol: Callable[[Options], Protocol], options: Options, place: Path, number: int
 ) -> str | None:
     """The same in another process, which opens the protocol once."""
-    return _measured(_opened(open_protocol, options), place, number)
+    return measured_item(_opened(open_protocol, options), place, number)
 
 
 @functools.lru_cache(maxsize=1)
 def _opened(open_protocol: Callable[[Options], Protocol], options: Options) -> Protocol:
     return open_protocol(options)
-
-
-def _rows(protocol: Protocol, place: Path, folders: Sequence[str]) -> dict[str, tuple[ObjectScores, Mapping[str, Any]]]:
-    """Of each measured item, in their order, its row of the table and all that is kept of it."""
-    found = {}
-    for name, each in zip(protocol.names, folders, strict=True):
-        folder = place / each
-        if (folder / SCORES).is_file():
-            try:
-                content = json.loads(read_text(folder / SCORES))
-                found[name] = (_row(protocol, name, content), content)
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
-                raise InputError(f"{folder / SCORES} is damaged: remove {folder}, and it is made again.") from error
-    return found
-
-
-def _row(protocol: Protocol, name: str, content: Mapping[str, Any]) -> ObjectScores:
-    """The scores of an item, its seconds last."""
-    told = {key: value for key, value in content.items() if key != SECONDS}
-    took = {SECONDS: float(content[SECONDS])} if SECONDS in content else {}
-    images = told["images"] if isinstance(told.get("images"), list) else [0]
-    category, _, last = name.partition("/") if "/" in name else ("", "", name)
-    return ObjectScores(last, category, len(images), {**protocol.scores(told), **took})
