@@ -65,6 +65,6 @@ def test_public_names_are_there_and_others_are_not():
         assert getattr(monoform, name) is not None
     with pytest.raises(AttributeError, match="nothing"):
         _ = monoform.nothing
-    ours = ["bootstrap", "inerf", "inflate", "lift", "list", "nerf", "pixelnerf", "pof3d", "realfusion"]
+    ours = ["bootstrap", "inerf", "inflate", "lift", "list", "nerf", "pixelnerf", "pof3d", "realfusion", "triposr"]
     assert [card.name for card in monoform.list_methods()] == ours
     assert "igarashi1999teddy" in monoform.cite("inflate")

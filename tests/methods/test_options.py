@@ -17,7 +17,7 @@ from monoform.methods.list.config import ListConfig
 from monoform.methods.nerf import HashConfig, NerfConfig
 from monoform.methods.pixelnerf import FastOptions, PixelNerfConfig
 
-UNAVERAGED = ("bootstrap", "bootstrap-encoder", "embedding", "pof3d", "scene")
+UNAVERAGED = ("bootstrap", "bootstrap-encoder", "embedding", "pof3d", "scene", "triposr")
 """Trainings that average no weights, or say themselves how."""
 OTHERS = {kind.__name__: kind for kind in (ListConfig, NerfConfig, HashConfig, PixelNerfConfig, FastOptions)}
 KINDS = {

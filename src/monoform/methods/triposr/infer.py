@@ -59,8 +59,8 @@ class TripoSr(Reconstructor):
         summary="a radiance field and its mesh from one photo of any everyday object, by a large transformer",
         needs="its weights (1.7 GB), fetched once from the hub, or their folder (--weights DIR)",
         license="MIT",
-        weights="stabilityai/TripoSR",
-        size=1677.0,
+        weights=None,
+        size=0.0,
         citation=(CITATION,),
     )
 
