@@ -111,7 +111,8 @@ def transformer(device: str, rounds: int) -> None:
     raw = [FoldedVolume(found[name][0], net.decoder, net.config.rendering).raw(points) for name in found]
     print(f"planes: bfloat16 differs by {relative:.2e} of their norm")
     density = (raw[1][:, 0] - raw[0][:, 0]).abs()
-    print(f"logarithm of the density: {density.mean():.3f} on average, standard deviation {raw[0][:, 0].std():.3f}")
+    spread = float(raw[0][:, 0].std())
+    print(f"logarithm of the density: {density.mean() / spread:.1%} of its standard deviation on average")
     color = (raw[1][:, 1:].sigmoid() - raw[0][:, 1:].sigmoid()).abs()
     print(f"color 0..1: {color.mean():.4f} on average")
 
@@ -149,7 +150,7 @@ def after(resolution: int, rounds: int) -> None:
         print(f"round {number + 1}: {totals['plain twin'] / totals['monoform']:.2f} times as fast", flush=True)
 
 
-def command(place: Path, counts: list[int]) -> None:
+def command(place: Path, counts: list[int], precision: str) -> None:
     place.mkdir(parents=True, exist_ok=True)
     if not (place / CHECKPOINT).exists():
         torch.save(with_an_object(network()).state_dict(), place / CHECKPOINT)
@@ -161,6 +162,7 @@ def command(place: Path, counts: list[int]) -> None:
         for file in photos:
             Image.fromarray(to_bytes(rgba.numpy())).save(file)
         words = ["reconstruct", *photos, "--method", "triposr", "--weights", place, "-o", out]
+        words += ["--set", f"precision={precision}"]
         start = time.perf_counter()
         subprocess.run([sys.executable, "-m", "monoform", *map(str, words)], check=True)
         took, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -179,6 +181,7 @@ def main() -> None:
     parser.add_argument("place", type=Path, nargs="?")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--resolution", type=int, default=256)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--photos", type=int, nargs="+", default=[1, 3])
     asked = parser.parse_args()
@@ -187,7 +190,7 @@ def main() -> None:
     elif asked.what == "after":
         after(asked.resolution, asked.rounds)
     else:
-        command(asked.place, asked.photos)
+        command(asked.place, asked.photos, asked.precision)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from monoform.camera import Camera, orbit
 from monoform.mesh import Mesh, report
 from monoform.methods import make
 from monoform.methods.triposr.cameras import WORLD_FROM_NETWORK
+from monoform.methods.triposr.infer import bytes_of
 from monoform.render import render_mesh
 from monoform.scene import Reconstruction
 from monoform.training.weights import save_pretrained
@@ -139,6 +140,15 @@ def test_chunks_change_nothing_and_precision_and_foreground_something(weights: s
             method.net.backbone.proj_out.weight.zero_()
     assert 0 < float((seen[1] - seen[0]).abs().max()) < 0.05
     assert float((seen[2] - seen[0]).abs().max()) > 0
+
+
+def test_a_haze_in_a_corner_does_not_make_the_object_small() -> None:
+    photo = photo_from(usual())
+    mask = photo.mask.copy()
+    mask[:8, :8] = 0.1
+    hazy = photo.with_mask(mask, "network")
+    np.testing.assert_array_equal(bytes_of(hazy), bytes_of(photo))
+    assert (bytes_of(photo)[..., 3] == np.round(255 * photo.mask)).all()
 
 
 def test_refining_brings_the_field_to_the_photo(weights: str) -> None:
