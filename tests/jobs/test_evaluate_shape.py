@@ -238,6 +238,9 @@ def test_a_changed_picture_or_mesh_is_not_measured(scans: Path, tmp_path: Path) 
     trimesh.creation.box((1, 1, 1.5)).export(data / "Box" / "meshes" / "model.obj")
     with pytest.raises(InputError, match="is not the mesh"):
         protocol.inputs.of(box)
+    again = Shapes.open(replace(asked, overwrite=True, seed=1)).inputs
+    assert again.of(ball)[0].shape == again.of(box)[0].shape == (64, 64, 4)
+    assert protocol.inputs.of(box)[1].to_dict() == again.of(box)[1].to_dict(), "and they are those of the folder now"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ class Shapes(Protocol):
         sources = {source.name: source for source in scan_sources(options.data)}
         folder = options.out / "inputs" if options.inputs is None else options.inputs
         given = options.inputs is not None
-        inputs = Inputs(folder, sources, views=options.views, size=options.size, seed=options.seed, given=given)
+        how = {name: getattr(options, name) for name in ("views", "size", "seed")}
+        inputs = Inputs(folder, sources, **how, given=given, again=options.overwrite)
         asked = read_list(folder) if given else _all_of(sources, options)
         chosen = [each for each in asked if not options.objects or each.object in options.objects]
         missing = sorted(set(options.objects) - {each.object for each in chosen})
@@ -135,17 +136,19 @@ class Shapes(Protocol):
     def _truth(self, asked: Input, picture: np.ndarray, camera: Any) -> Truth:
         """The truth of an input; kept in OUT/truths for the next method."""
         source = self.inputs.sources[asked.object]
-        key = f"{asked.name}-{file_digest(str(source.path))[:12]}"
+        digests = [file_digest(each)[:8] for each in (str(source.path), self.inputs.folder / f"{asked.name}.png")]
+        key = "-".join((asked.name, *digests))
         if self._last[0] == key:
             return self._last[1]
         file = self.options.out / "truths" / f"{key}.npz"
         truth = read_truth(file)
+        truth_is_new = truth is None
         if truth is None:
             mesh = load_source(source, seed=self.options.seed)
             truth = truth_of(mesh, picture[None], camera, seed=self.options.seed)
             write_truth(truth, file)
         shown = file.with_name(f"{asked.name}.png")
-        if not shown.is_file():
+        if truth_is_new or not shown.is_file():
             _save(reduced(truth.pictures[SIDE : SIDE + 1])[0] / 255, shown)
         self._last = (key, truth)
         return truth

@@ -54,12 +54,21 @@ class Inputs:
         size: of the pictures in pixels.
         seed: of the cameras and the light, with the object's name.
         given: whether they are those of an earlier run: none is made.
+        again: make those anew that are not what is asked for.
     """
 
     def __init__(
-        self, folder: Path, sources: Mapping[str, Source], *, views: int, size: int, seed: int, given: bool = False
+        self,
+        folder: Path,
+        sources: Mapping[str, Source],
+        *,
+        views: int,
+        size: int,
+        seed: int,
+        given: bool = False,
+        again: bool = False,
     ) -> None:
-        self.folder, self.sources, self.given = folder, sources, given
+        self.folder, self.sources, self.given, self.again = folder, sources, given, again
         self.views, self.size, self.seed = views, size, seed
 
     def of(self, asked: Input) -> tuple[UInt8[np.ndarray, "h w 4"], Camera]:
@@ -69,9 +78,25 @@ class Inputs:
             InputError: the mesh cannot be used, or is another one than the list says; the picture is not there, or
                 another one.
         """
-        file = self.folder / f"{asked.name}.json"
-        if not file.is_file() and not self.given:
+        if not self.given and not self._is_there(asked):
             self._make(asked.object)
+        return self._read(asked)
+
+    def _is_there(self, asked: Input) -> bool:
+        """Whether a picture need not be made."""
+        file = self.folder / f"{asked.name}.json"
+        if not self.again:
+            return file.is_file()
+        try:
+            self._read(asked)
+            record = read_json(file)
+        except InputError:
+            return False
+        return all(record.get(name) == getattr(self, name) for name in ("seed", "size", "views"))
+
+    def _read(self, asked: Input) -> tuple[UInt8[np.ndarray, "h w 4"], Camera]:
+        """A picture that has been made, and its camera."""
+        file = self.folder / f"{asked.name}.json"
         record, picture = read_json(file, advice=AGAIN), file.with_suffix(".png")
         if record.get("mesh_sha256") != file_digest(self._path(asked.object)):
             raise InputError(f"{self.sources[asked.object].path} is not the mesh that {file} was made of.")
@@ -110,6 +135,8 @@ class Inputs:
                 "mesh_sha256": file_digest(path),
                 "picture_sha256": file_digest(file),
                 "seed": self.seed,
+                "size": self.size,
+                "views": self.views,
             }
             with atomic_file(file.with_suffix(".json")) as draft:
                 draft.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

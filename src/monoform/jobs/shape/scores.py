@@ -20,6 +20,7 @@ from ...metrics.shape import normal_consistency
 from ...metrics.shape_truth import PROBES, SURFACE_POINTS, Truth, unseen_pictures
 from ...metrics.truth_scores import Look, picture_scores, volume_overlap
 from ...render import render_mesh
+from ..figures import PERFECT
 from .answers import Answer
 from .options import Alignment
 
@@ -62,8 +63,7 @@ def scores(
             **_distances(moved, truth),
             "normals": normal_consistency(moved, normals, truth.points, truth.normals),
             "iou": volume_overlap(contains, volume, truth, motion),
-            **picture_scores(pictures, truth),
-            **(look(pictures) if look is not None else {}),
+            **_looks(pictures, truth, look),
         }
         found |= {f"{alignment}_{name}": value for name, value in own.items()}
     if answer.camera is not None:
@@ -112,11 +112,16 @@ def _missing(truth: Truth, alignments: Sequence[Alignment], look: Look | None) -
         **_distances(truth.points.mean(0)[None], truth),
         "normals": 0.0,
         "iou": 0.0,
-        **picture_scores(pictures, truth),
-        **(look(pictures) if look is not None else {}),
+        **_looks(pictures, truth, look),
     }
     found = {f"{alignment}_{name}": value for alignment in alignments for name, value in own.items()}
     return found | {"silhouette_iou": 0.0, "failed": 1.0}
+
+
+def _looks(pictures: Float[np.ndarray, "u p p 3"], truth: Truth, look: Look | None) -> dict[str, float]:
+    found = picture_scores(pictures, truth)
+    found["psnr"] = min(found["psnr"], PERFECT)
+    return found | (look(pictures) if look is not None else {})
 
 
 def _distances(points: Float[np.ndarray, "n 3"], truth: Truth) -> dict[str, float]:
