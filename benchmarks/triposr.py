@@ -128,7 +128,7 @@ def after(resolution: int, rounds: int) -> None:
     for number in range(rounds):
         totals = {}
         for name, kind, surface in (("monoform", FoldedVolume, extract), ("plain twin", PlaneVolume, every)):
-            method._kind = kind
+            method.kind = kind
             volume = kind(planes, net.decoder, net.config.rendering)
             seconds: dict[str, float] = {}
             patches = (

@@ -53,8 +53,13 @@ GIVEN = "The pose is given: none is fitted."
 
 
 class TripoSr(Reconstructor):
-    """A tri-plane radiance field by a transformer that needs no camera; the camera is found afterwards."""
+    """A tri-plane radiance field by a transformer that needs no camera; the camera is found afterwards.
 
+    Attributes:
+        kind: how the planes are asked.
+    """
+
+    kind: ClassVar[type[PlaneVolume]] = FoldedVolume
     config_class: ClassVar[type] = TripoSrOptions
     card: ClassVar[MethodCard] = MethodCard(
         name="triposr",
@@ -97,10 +102,11 @@ class TripoSr(Reconstructor):
         fit = None
         if self.config.refine:
             planes, fit = refined(placed, camera, photo, self.config.refine, generator)
-            volume = self._kind(planes, volume.decoder, volume.rendering, self.config.chunk)
-            placed = replace(placed, volume=volume)
+            volume = self.kind(planes, volume.decoder, volume.rendering, self.config.chunk)
+            placed, surface = replace(placed, volume=volume), self.first_look(volume, rotation, parts)
+        limits = _box(scale * (surface.vertices - center))
         return self._reconstruction(
-            (placed,), (View(photo, photo_camera(camera, photo), NO_RESIDUALS),), parts, _box(world.vertices), fit
+            (placed,), (View(photo, photo_camera(camera, photo), NO_RESIDUALS),), parts, limits, fit
         )
 
     def volume(self, photo: Photo) -> PlaneVolume:
@@ -112,7 +118,7 @@ class TripoSr(Reconstructor):
             planes = self.net(picture.to(device))[0].float()
         if not bool(torch.isfinite(planes).all()):
             raise InputError("The network gives numbers that are not finite: its weights are damaged; get them again.")
-        return self._kind(planes, self.net.decoder, self.net.config.rendering, self.config.chunk)
+        return self.kind(planes, self.net.decoder, self.net.config.rendering, self.config.chunk)
 
     def first_look(self, volume: PlaneVolume, rotation: Float[Tensor, "3 3"], parts: int) -> Mesh:
         """The surface on a coarse grid of the cube, turned into the world's axes.
@@ -145,8 +151,6 @@ class TripoSr(Reconstructor):
         pose[:3, 3] = torch.from_numpy(-rotation.T @ fit.place(rotation))
         return pose
 
-    _kind: ClassVar[type[PlaneVolume]] = FoldedVolume
-
     def _checked(self, view: View, number: int) -> View:
         photo, camera = view.photo, view.camera
         if photo.mask is None or camera is None:
@@ -176,7 +180,8 @@ class TripoSr(Reconstructor):
         fit: dict[str, float] | None,
     ) -> Reconstruction:
         device = placed[0].volume.planes.device
-        level = self.config.threshold / float(np.mean([each.way for each in placed]))
+        way = float(np.exp(np.mean([math.log(each.way) for each in placed])))  # as densities are averaged
+        level = self.config.threshold / way
         field = TripoSrField(placed, torch.from_numpy(limits).float().to(device), level, self.config.smooth)
         painted = {"texture": "baked", "field": "field", "vertices": "vertices"}
         own = Renders(placed[0].volume, self.config.renders) if self.config.renders else None
