@@ -142,6 +142,24 @@ def test_chunks_change_nothing_and_precision_and_foreground_something(weights: s
     assert float((seen[2] - seen[0]).abs().max()) > 0
 
 
+def test_as_many_solids_are_kept_as_are_asked_for(tmp_path: Path) -> None:
+    net = ellipsoid_net(solids=2)
+    folder = str(save_pretrained(net, net.config, tmp_path / "two", card="x", exact=True))
+    heights = []
+    for parts in (0, 2):  # the mask has one
+        mesh = made(folder, parts=parts).mesh(faces=1000, texture=64, resolution=64)
+        assert report(mesh).components == max(parts, 1)
+        heights.append(np.ptp(mesh.bounds[:, 1]) / np.ptp(mesh.bounds[:, 0]))
+    assert heights[1] > 1.5 * heights[0]
+
+
+def test_the_field_of_view_is_assumed_where_nothing_tells_it(weights: str) -> None:
+    view = View(photo_from(usual()))
+    for fov in (20.0, 60.0):
+        found = make("triposr", weights=weights, fov=fov).reconstruct([view], generator=torch.Generator())
+        assert float(found.camera.fov_y) == pytest.approx(np.radians(fov), rel=1e-4)
+
+
 def test_a_haze_in_a_corner_does_not_make_the_object_small() -> None:
     photo = photo_from(usual())
     mask = photo.mask.copy()

@@ -36,14 +36,16 @@ def random_net(seed: int = 0, config: TripoSrConfig = CONFIG) -> TripoSrNet:
     return net
 
 
-def ellipsoid_net() -> TripoSrNet:
-    """Density THRESHOLD on an ellipsoid, redder towards +y and otherwise blue."""
+def ellipsoid_net(solids: int = 1) -> TripoSrNet:
+    """Density THRESHOLD on an ellipsoid, redder towards +y and otherwise blue; or on two, one above the other."""
     net, config = random_net(), CONFIG
     side, radius = 2 * config.plane_size, config.rendering.radius
     at = radius * ((torch.arange(side) + 0.5) * 2 / side - 1)
+    along = [at, at, at if solids == 1 else 2.5 * (at.abs() - 0.4) - 0.1 * at.sign()]
+    parts = [0.5 * (each / axis) ** 2 for each, axis in zip(along, AXES, strict=True)]
     planes = torch.zeros(3, 2, side, side)
     for number, (column, row) in enumerate(((0, 1), (0, 2), (1, 2))):
-        planes[number, 0] = 0.5 * (at[None] / AXES[column]) ** 2 + 0.5 * (at[:, None] / AXES[row]) ** 2
+        planes[number, 0] = parts[column][None] + parts[row][:, None]
     planes[0, 1] = at[:, None]  # y
     with torch.no_grad():
         # Tokens pass through the transformer as they are; each holds the four pixels of its two features.
