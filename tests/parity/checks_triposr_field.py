@@ -137,7 +137,8 @@ def isosurface(case: Case) -> None:
     assert density.shape == (nodes,) * 3, "config.resolution is not that of the density"
     unit = Grid(np.zeros(3), 1 / (nodes - 1), density.shape)
     nodes_of_grid = every_node(density.shape)
-    every = -(-len(nodes_of_grid) // len(case.arrays["grid"]))  # as many of them in this order are stored
+    second = np.rint(case.arrays["grid"][1] * (nodes - 1)).astype(int)  # which tells how many are left out
+    every = int(np.ravel_multi_index(tuple(second), density.shape))
     case.compare("grid", unit.points(nodes_of_grid[::every]).astype(np.float32))
     mesh = published_surface(density - np.float32(case.config["threshold"]), unit)
     compare_set(case, "vertices", mesh.vertices)
