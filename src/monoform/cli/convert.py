@@ -19,7 +19,7 @@ class Convert:
     checkpoints: tyro.conf.Positional[tuple[Path, ...]]
     """The published file, for bootstrap several: of the generator, its encoder, VGG-16 and the linear layers of LPIPS,
     of which one folder is made; for realfusion also the folder of a run, or of runs, whose last checkpoint is taken; or
-    a folder of weights, which is written back in its authors' format (list, pixelnerf, realfusion)."""
+    a folder of weights, which is written back in its authors' format (list, pixelnerf, realfusion, triposr)."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
     """Folder for the weights, or the file to write back."""
     method: str

@@ -56,6 +56,17 @@ def read_yaml(file: str | Path) -> dict[str, Any]:
     return _resolved(tree, tree, file)
 
 
+def yaml_text(tree: Mapping[str, Any], indent: int = 0) -> str:
+    """The text of which `read_yaml` makes the tree; words in it are plain ones."""
+    lines = []
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            lines.append(f"{' ' * indent}{name}:\n{yaml_text(value, indent + 2)}")
+        else:
+            lines.append(f"{' ' * indent}{name}: {str(value).lower() if isinstance(value, bool) else value}\n")
+    return "".join(lines)
+
+
 def _without_comment(line: str) -> str:
     quoted = re.match(r"""^ *[\w.-]+ *: +("[^"]*"|'[^']*')\s*(#.*)?$""", line)
     return line[: quoted.end(1)] if quoted else _COMMENT.sub("", line).rstrip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from monoform.methods.triposr import TripoSrConfig, TripoSrNet, published
 from monoform.methods.triposr.published import CHECKPOINT, HUB, OPTIONS, SHA256, network, read_published
 from monoform.methods.triposr.published_tree import CLASSES, VITS
 from monoform.nn.vit import VitConfig
-from monoform.training.weights import load_pretrained
+from monoform.training.weights import load_pretrained, save_pretrained
 
 TINY_VIT = VitConfig(width=24, layers=1, heads=2, hidden=32, image_size=32, patch=8)
 YAML = (
@@ -112,6 +113,28 @@ def test_another_configuration_may_be_named(release: Path, tmp_path: Path, capsy
     assert converted(release / CHECKPOINT, tmp_path / "a") == 2
     assert "does not fit" in capsys.readouterr().err
     assert converted(release / CHECKPOINT, tmp_path / "b", "--conf", tmp_path / "mine.yaml") == 0
+
+
+def test_weights_are_written_back_as_the_release_has_them(release: Path, net: TripoSrNet, tmp_path: Path) -> None:
+    assert converted(release, tmp_path / "out") == 0
+    assert converted(tmp_path / "out", tmp_path / "back" / CHECKPOINT) == 0
+    again, config = read_published(tmp_path / "back", "published")
+    assert config == net.config and same(again, net)
+    assert converted(tmp_path / "out", tmp_path / "back" / CHECKPOINT) == 2  # nothing is replaced
+    assert converted(tmp_path / "out", tmp_path / "back" / CHECKPOINT, "--overwrite") == 0
+    state = torch.load(tmp_path / "back" / CHECKPOINT, weights_only=True)
+    assert all(torch.equal(state[name], values) for name, values in net.state_dict().items())
+
+
+def test_what_the_release_cannot_run_is_not_written(net: TripoSrNet, tmp_path: Path) -> None:
+    for config in (
+        replace(net.config, image=replace(TINY_VIT, hidden=16)),
+        replace(net.config, rendering=replace(net.config.rendering, metric=True)),
+    ):
+        folder = save_pretrained(TripoSrNet(config), config, tmp_path / "own", card="x")
+        with pytest.raises(InputError, match="The release's programs cannot run this network"):
+            published.write_weights(folder, tmp_path / CHECKPOINT)
+        assert not (tmp_path / CHECKPOINT).exists()
 
 
 def test_the_release_is_opened_where_it_lies(release: Path, net: TripoSrNet) -> None:

@@ -10,14 +10,15 @@ import torch
 
 from ...errors import InputError
 from ...inputs.checkpoints import read_checkpoint
-from ...inputs.yaml_files import read_yaml
+from ...inputs.yaml_files import read_yaml, yaml_text
 from ...nn.state_dict import named_tensors, require_fit
+from ...outputs import atomic_file, atomic_stream
 from ...progress import work
 from ...training.card import converted_card
 from ...training.weights import CONFIG, WEIGHTS, load_pretrained, local_folder
 from .config import TripoSrConfig
 from .model import TripoSrNet
-from .published_tree import config_of
+from .published_tree import config_of, tree_of
 
 HUB = "stabilityai/TripoSR"
 CHECKPOINT, OPTIONS = "model.ckpt", "config.yaml"
@@ -62,6 +63,27 @@ def read_published(file: str | Path, config: str | TripoSrConfig) -> tuple[Tripo
             raise InputError(f"{file} is damaged: {name!r} holds values that are no finite numbers; get it again.")
     net.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
     return net.eval(), config
+
+
+def write_weights(folder: str | Path, file: str | Path) -> list[Path]:
+    """Write a folder of weights as the authors' programs read it, and beside it the config.yaml that they need.
+
+    Raises:
+        InputError: the folder holds no TripoSR, or one that the authors' programs cannot run.
+    """
+    net, config = load_pretrained(TripoSrNet, TripoSrConfig, folder)
+    text = yaml_text(tree_of(config))
+    [beside] = written_beside(folder, file)
+    with atomic_stream(file) as stream, atomic_file(beside) as options:  # both files or none
+        torch.save(dict(net.state_dict()), stream)
+        options.write_text(text, encoding="utf-8")
+    return [Path(file), beside]
+
+
+def written_beside(folder: str | Path, file: str | Path) -> list[Path]:
+    """The configuration that `write_weights` writes."""
+    del folder
+    return [Path(file).with_name(OPTIONS)]
 
 
 def config_from_file(file: str | Path, name: str) -> TripoSrConfig:

@@ -89,6 +89,50 @@ def config_of(tree: Mapping[str, Any], image: VitConfig | None = None) -> TripoS
     return config
 
 
+def tree_of(config: TripoSrConfig) -> dict[str, Any]:
+    """The tree of a network, as `config_of` reads it.
+
+    Raises:
+        InputError: the release has no such network.
+    """
+    names = [name for name, known in VITS.items() if known == config.image]
+    if not names or config.rendering.metric:
+        what = "its densities are metric" if names else f"its image network is none of {', '.join(VITS)}"
+        raise InputError(f"The release's programs cannot run this network: {what}.")
+    transformer, decoder, rendering = config.transformer, config.decoder, config.rendering
+    tree: dict[str, Any] = {
+        "cond_image_size": config.image_size,
+        "image_tokenizer": {"pretrained_model_name_or_path": names[0]},
+        "tokenizer": {"plane_size": config.plane_size, "num_channels": transformer.channels},
+        "backbone": {
+            "in_channels": transformer.channels,
+            "num_attention_heads": transformer.heads,
+            "attention_head_dim": transformer.head_width,
+            "num_layers": transformer.blocks,
+            "cross_attention_dim": transformer.context,
+            "attention_bias": transformer.bias,
+            "activation_fn": transformer.activation,
+            "norm_num_groups": transformer.groups,
+        },
+        "post_processor": {"in_channels": transformer.channels, "out_channels": config.features},
+        "decoder": {
+            "in_channels": config.decoded,
+            "n_neurons": decoder.width,
+            "n_hidden_layers": decoder.layers,
+            "activation": decoder.activation,
+            "bias": decoder.bias,
+        },
+        "renderer": {
+            "radius": rendering.radius,
+            "feature_reduction": rendering.reduction,
+            "density_activation": rendering.density_activation,
+            "density_bias": rendering.density_bias,
+            "num_samples_per_ray": rendering.samples,
+        },
+    }
+    return tree | {f"{part}_cls": name for part, name in CLASSES.items()}
+
+
 def transformer_of(branch: Mapping[str, Any]) -> TransformerConfig:
     """The branch `backbone`."""
     _require_unused(branch, "backbone")
