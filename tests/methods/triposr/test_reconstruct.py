@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from tests.command_line import monoform
+from tests.data.capture_cases import orbit_cameras, write_transforms
 from tests.methods.triposr.tiny_triposr import AXES, ellipsoid_net
 from tests.pictures import png
 
@@ -216,3 +217,13 @@ def test_from_a_photo_to_a_folder(weights: str, tmp_path: Path) -> None:
     assert all(each.shape == (256, 256, 3) and each.std() > 0 for each in pictures)
     assert sorted(told["own_files"]) == [f"render_{number:03d}.png" for number in range(3)]
     assert pictures[0][0].min() > 240  # on white
+
+
+def test_a_capture_becomes_one_solid(weights: str, tmp_path: Path) -> None:
+    write_transforms(tmp_path / "capture", orbit_cameras(3, width=64, height=48))
+    small = ("--faces", 500, "--texture", 64, "--resolution", 32, "--frames", 1)
+    words = ("--views", tmp_path / "capture", "--method", "triposr", "--weights", weights, *small)
+    done = monoform("reconstruct", *words, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "out" / "capture" / "result.json").read_text())
+    assert told["mesh"]["watertight"] and told["camera"]["reason"] == "The pose is given: none is fitted."
