@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _GRAZING, _FRONTAL = 0.05, 0.22  # cosine between surface and view below which a photo says nothing, above which all
 _MIXED = (2.0, 0.005)  # how far from the outline pixels are mixed with the background: pixels, share of the longer side
-_RIM = 0.2  # how far from the outline the back is like the front, against the largest distance from it
+_RIM = 0.1  # how far from the outline the back is like the front, against the largest distance from it
 _REACH = 0.12  # how far colors go on, against the surface's extent
 _SLACK = 4e-3  # of what counts as visible, against the surface's extent
 
