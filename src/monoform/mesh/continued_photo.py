@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,10 +22,10 @@ from .texture import to_bytes
 if TYPE_CHECKING:
     from ..camera import Camera
 
-_GRAZING, _FRONTAL = 0.05, 0.22  # cosine between surface and view below which a photo says nothing, above which all
+_GRAZING, _FRONTAL = 0.1, 0.4  # cosine between surface and view below which a photo says nothing, above which all
 _MIXED = (2.0, 0.005)  # how far from the outline pixels are mixed with the background: pixels, share of the longer side
-_RIM = 0.1  # how far from the outline the back is like the front, against the largest distance from it
-_REACH = 0.12  # how far colors go on, against the surface's extent
+_LARGE = 0.04  # of what goes on into what is hidden, against the size of the object in the photo
+_REACH = 0.08  # how far colors go on, against the surface's extent
 _SLACK = 4e-3  # of what counts as visible, against the surface's extent
 
 
@@ -39,8 +40,8 @@ def continued_photo(
 ) -> Mesh:
     """The mesh in an atlas of its own (`photo_atlas`), with the photo where `camera` sees it.
 
-    Near the outline the back has the colors of the front before it. Over all else that the photo does not show its
-    colors go on smoothly; far from it they are drawn to those of `guess`, of which only what is large comes through.
+    Over all that the photo does not show what is large of its colors goes on smoothly; far from it they are drawn to
+    those of `guess`, of which only what is large comes through.
 
     Args:
         rgb: the photo, sRGB 0..1, of the camera's size; beyond the mask as the object goes on.
@@ -51,9 +52,9 @@ def continued_photo(
     atlas = photo_atlas(mesh, camera, resolution=resolution)
     welded, inside = atlas.merged(), np.asarray(mask) > 0.5
     extent = float(np.linalg.norm(welded.bounds[1] - welded.bounds[0]))
-    shown = _shown(welded, camera, inside, _SLACK * extent)
+    shown = _shown(welded, camera, _SLACK * extent)
     clean = _unmixed(inside)
-    known = _around_pixels(rgb, clean, _pixels(welded.vertices, camera), len(welded.faces))
+    known = _continuing(rgb, clean, _pixels(welded.vertices, camera), len(welded.faces), shown[:, None])
     hidden = diffused(welded, known, shown, guess(welded.vertices), _REACH * extent)
     where, index = texels(atlas, resolution), atlas.merged_index
     pixels = _pixels(where.interpolate(atlas, atlas.vertices), camera)
@@ -67,23 +68,15 @@ def _pixels(points: Float[np.ndarray, "n 3"], camera: Camera) -> Float[np.ndarra
     return camera.to("cpu", torch.float64).project(torch.from_numpy(points)[None])[0][0].numpy()
 
 
-def _shown(mesh: Mesh, camera: Camera, inside: Bool[np.ndarray, "h w"], slack: float) -> Float[np.ndarray, " v"]:
-    """How much the photo says of the color at each vertex, 0..1: all of what it shows, nothing of what is seen from its
-    edge or hidden; and of what is seen last behind a pixel the more, the nearer that is to the outline."""
+def _shown(mesh: Mesh, camera: Camera, slack: float) -> Float[np.ndarray, " v"]:
+    """How much the photo tells of the color at each vertex, 0..1: nothing of what is seen from its edge or hidden."""
     facing = facing_of(mesh.vertices, mesh.normals, camera)
-    share = ((np.abs(facing) - _GRAZING) / (_FRONTAL - _GRAZING)).clip(0, 1)
-    pixels = _pixels(mesh.vertices, camera)
-    origins, directions = (
-        rays[0].numpy() for rays in camera.to("cpu", torch.float64).rays(torch.from_numpy(pixels)[None])
-    )
+    share = ((facing - _GRAZING) / (_FRONTAL - _GRAZING)).clip(0, 1)
+    pixels = torch.from_numpy(_pixels(mesh.vertices, camera))
+    origins, directions = (rays[0].numpy() for rays in camera.to("cpu", torch.float64).rays(pixels[None]))
     along = np.einsum("ij,ij->i", mesh.vertices - origins, directions)
-    front, caster = facing > 0, caster_of(mesh)
-    hidden = np.where(front, along - slack, np.inf)
-    start = np.where(front[:, None], origins, mesh.vertices + slack * directions)
-    share[caster.cast(start, directions).t < hidden] = 0
-    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
-    around = np.exp(-((_at(depth, pixels) / (_RIM * max(float(depth.max()), 1.0))) ** 2))
-    return share * share * (3 - 2 * share) * np.where(front, 1.0, around)
+    share[caster_of(mesh).cast(origins, directions).t < along - slack] = 0
+    return share * share * (3 - 2 * share)
 
 
 def _unmixed(inside: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
@@ -99,11 +92,21 @@ def _at(image: Shaped[np.ndarray, "h w *c"], pixels: Float[np.ndarray, "n 2"]) -
     return image[row, column]
 
 
-def _around_pixels(
-    rgb: np.ndarray, inside: Bool[np.ndarray, "h w"], pixels: Float[np.ndarray, "v 2"], faces: int
+def _continuing(
+    rgb: np.ndarray, inside: Bool[np.ndarray, "h w"], pixels: Float[np.ndarray, "v 2"], faces: int, shown: np.ndarray
 ) -> Float[np.ndarray, "v 3"]:
-    """Mean colors of the object around pixels, within about the size of the faces in the photo."""
-    size = max(1.0, float(np.sqrt(2 * inside.sum() / max(faces, 1))))
+    """Colors of the object around pixels: within about the size of the faces in the photo; where little is shown only
+    what is large there, lest what is small goes on in stripes."""
+    area = float(inside.sum())
+    fine = _around_pixels(rgb, inside, pixels, max(1.0, math.sqrt(2 * area / max(faces, 1))))
+    coarse = _around_pixels(rgb, inside, pixels, _LARGE * math.sqrt(area))
+    return coarse + shown * (fine - coarse)
+
+
+def _around_pixels(
+    rgb: np.ndarray, inside: Bool[np.ndarray, "h w"], pixels: Float[np.ndarray, "v 2"], size: float
+) -> Float[np.ndarray, "v 3"]:
+    """Mean colors of the object around pixels, weighted by a Gaussian of `size` pixels."""
     weight = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), size)
     blurred = cv2.GaussianBlur(np.where(inside[..., None], rgb, 0).astype(np.float32), (0, 0), size)
     share = _at(weight, pixels)[:, None]
