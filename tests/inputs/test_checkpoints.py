@@ -287,6 +287,17 @@ def test_files_without_a_pickle_are_refused_in_words(content: bytes, sentence: s
         read_checkpoint(tmp_path / "a.pt", "give another")
 
 
+def test_kinds_of_numbers_that_are_not_computed_with_are_refused(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    state = {"a": torch.ones(4).to(torch.float8_e4m3fn)}
+    torch.save(state, tmp_path / "a.pt")
+    save_file(state, tmp_path / "a.safetensors")
+    for name in ("a.pt", "a.safetensors"):
+        with pytest.raises(InputError, match="float8_e4m3fn, which is no"):
+            read_state_dict(tmp_path / name, "give another")
+
+
 def test_heads_of_safetensors_are_compared_with_their_files(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     for data in (

@@ -143,6 +143,9 @@ def scans(tmp_path_factory) -> Path:
 
 def test_layouts_of_scans_are_read(scans: Path, tmp_path: Path) -> None:
     assert [(each.name, each.category) for each in scan_sources(scans)] == [("Ball", ""), ("Box", "")]
+    shutil.copytree(scans / "Box", tmp_path / "one" / "Box")
+    assert [each.name for each in scan_sources(tmp_path / "one")] == ["Box"], "alone it is called as among others"
+    shutil.rmtree(tmp_path / "one")
     for category, name in (("cup", "cup_001"), ("cup", "cup_002"), ("pen", "pen_001")):
         (tmp_path / category / name / "Scan").mkdir(parents=True)
         shutil.copy(scans / "Ball" / "meshes" / "model.obj", tmp_path / category / name / "Scan" / "Scan.obj")
@@ -226,6 +229,55 @@ def test_a_method_that_breaks_stops_no_other(scans: Path, tmp_path: Path) -> Non
     assert "broken, Ball_0: it broke." in protocol.finish(tmp_path / "out", contents)
 
 
+@pytest.mark.parametrize("large", [0.0, 1e200])
+def test_what_cannot_be_measured_of_a_system_is_the_worst_and_stops_no_other(
+    large: float, scans: Path, tmp_path: Path
+) -> None:
+    """Meshes without area, and such as reach beyond what can be computed with."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "Ball_0.obj").write_text(f"v {large} 0 0\nv 0 {large} 0\nv 0 0 {large}\nf 1 2 3\n")
+    asked = ShapeEvaluation(
+        data=scans,
+        out=tmp_path / "out",
+        methods=(),
+        outside=(f"a={tmp_path / 'theirs'}",),
+        size=32,
+        alignments=("none",),
+    )
+    protocol = Shapes.open(asked)
+    content = protocol.measure(0, tmp_path)
+    assert content["failed"] == 1 and content["reason"] and content["none_iou"] == 0
+
+
+def test_a_camera_of_a_larger_picture_is_drawn_as_large_as_the_input(scans: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    shutil.copy(scans / "Ball" / "meshes" / "model.obj", tmp_path / "theirs" / "Ball_0.obj")
+    asked = ShapeEvaluation(
+        data=scans,
+        out=tmp_path / "out",
+        methods=(),
+        outside=(f"a={tmp_path / 'theirs'}",),
+        size=32,
+        alignments=("none",),
+    )
+    protocol = Shapes.open(asked)
+    camera = protocol.inputs.of(protocol.asked[0])[1].resized(200_000, 200_000)
+    (tmp_path / "theirs" / "Ball_0.camera.json").write_text(json.dumps(camera.to_dict()))
+    assert protocol.measure(0, tmp_path)["failed"] == 0
+    assert Image.open(tmp_path / "seen.png").size == (32, 32)
+
+
+def test_a_record_without_its_camera_is_told(scans: Path, tmp_path: Path) -> None:
+    protocol = Shapes.open(ShapeEvaluation(data=scans, out=tmp_path, methods=("inflate",), size=32))
+    protocol.inputs.of(protocol.asked[0])
+    file = tmp_path / "inputs" / "Ball_0.json"
+    record = json.loads(file.read_text())
+    del record["camera"]
+    file.write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"Ball_0\.json tells no camera"):
+        protocol.inputs.of(protocol.asked[0])
+
+
 def test_a_changed_picture_or_mesh_is_not_measured(scans: Path, tmp_path: Path) -> None:
     data = shutil.copytree(scans, tmp_path / "data")
     asked = ShapeEvaluation(data=data, out=tmp_path / "out", methods=("inflate",), size=64)
@@ -252,6 +304,8 @@ def test_a_changed_picture_or_mesh_is_not_measured(scans: Path, tmp_path: Path) 
         (["--methods", "nosuch"], "nosuch"),
         (["--methods", "lift", "--outside", "lift=."], "lift cannot be the name"),
         (["--outside", "x"], "--outside has 'x'; give NAME=FOLDER"),
+        (["--outside", "metrics.json=."], "metrics.json cannot be the name"),
+        (["--outside", "index.html=."], "index.html cannot be the name"),
         (["--outside", "x=nowhere"], "there is no folder nowhere"),
         (["--objects", "Cat"], "--objects has Cat"),
         (["--inputs", "."], "inputs.json"),

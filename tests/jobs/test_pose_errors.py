@@ -61,6 +61,8 @@ def test_the_file_is_read_again_and_is_of_these_weights_only(tmp_path: Path) -> 
         (lambda content: content["poses"][0].pop("detail"), "cannot be read"),
         (lambda content: content["poses"][0]["errors"].pop(), "without its six errors"),
         (lambda content: content["poses"][0].update(errors=[math.nan] * 6), r"pose_errors\.json"),
+        (lambda content: content["poses"][0].update(focal_factor=0), "whose focal length is none"),
+        (lambda content: content["poses"][0].update(detail=1e10), "likelier than likely"),
         (lambda content: content["poses"].clear(), "holds no poses"),
         (lambda content: content.update(poses=[1]), "cannot be read"),
         (lambda content: content.pop("weights"), "holds no poses"),
@@ -81,6 +83,19 @@ def test_a_file_of_the_users_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not monoform's"):
         write_pose_errors(tmp_path, errors_of(np.ones((2, 6))))
     assert json.loads((tmp_path / FILE).read_text()) == {"mine": 1}
+
+
+def test_a_folder_in_the_files_place_is_told_before_the_work(folder: Path, scene: PoseTarget, monkeypatch) -> None:
+    from monoform.jobs import calibrate_poses
+    from monoform.methods.nerf import scene as scenes
+
+    monkeypatch.setattr(calibrate_poses, "open_scene", lambda folder, device: scene)
+    monkeypatch.setattr(scenes, "scene_folder", Path)
+    monkeypatch.delattr(calibrate_poses, "own_photos")
+    (folder / FILE).mkdir()
+    with pytest.raises(InputError, match="not monoform's"):
+        calibrate_poses.calibrate_poses(folder)
+    (folder / FILE).rmdir()
 
 
 def test_poses_state_what_the_scene_has_told(folder: Path, scene: PoseTarget) -> None:

@@ -33,6 +33,8 @@ _STORAGES = {
     "ComplexDouble": torch.complex128,
     "ComplexFloat": torch.complex64,
 }
+KINDS = frozenset((*_STORAGES.values(), torch.uint16, torch.uint32, torch.uint64))
+"""Kinds of numbers that are computed with; those of eight bits and fewer that PyTorch only keeps are none."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def allowed_names(spend: Callable[[int], None], room: int) -> Mapping[str, Any]:
         names[f"{core}.multiarray scalar"] = Maker(_number)
         names[f"{core}.multiarray _reconstruct"] = Maker(lambda *_: np.empty(0), fill_array)
     names |= {f"torch {name}Storage": StorageKind(kind) for name, kind in _STORAGES.items()}
-    names |= {f"torch {str(kind)[6:]}": kind for kind in vars(torch).values() if isinstance(kind, torch.dtype)}
+    names |= {f"torch {str(kind)[6:]}": kind for kind in KINDS}
     return names
 
 

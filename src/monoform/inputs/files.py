@@ -109,7 +109,8 @@ def read_bytes(path: str | AnyPath, *, limit: int = MAX_BYTES, advice: str = "ch
         size = len(data)
         if size <= limit:
             return data
-    raise InputError(f"{path} has {size / 1e6:.0f} MB; up to {limit / 1e6:.0f} MB are read.")
+    unit, name = (1e3, "kB") if 1e3 <= limit < 1e6 else (1e6, "MB")
+    raise InputError(f"{path} has {size / unit:.0f} {name}; up to {limit / unit:.0f} {name} are read.")
 
 
 def read_text(path: str | AnyPath, *, limit: int = MAX_BYTES, advice: str = "check the name") -> str:

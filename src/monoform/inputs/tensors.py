@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .archives import damaged
+from .checkpoint_names import KINDS
 from .files import require_regular_file
 
 MAX_HEAD = 8 << 20  # bytes; the head of 3000 tensors has some 300 000
@@ -48,6 +49,10 @@ def read_tensors(path: str | Path, advice: str = ADVICE, *, missing: str = "chec
 
     tensor_shapes(path, advice, missing=missing)
     try:
-        return load_file(path)
+        tensors = load_file(path)
+        for name, tensor in tensors.items():
+            if tensor.dtype not in KINDS:
+                raise ValueError(f"its {name[:80]!r} holds {tensor.dtype}, which is not read")
+        return tensors
     except Exception as error:
         raise damaged(path, error, advice) from error

@@ -15,7 +15,7 @@ from ..progress import work
 from ..training.weights import weights_digest
 from .estimate_pose import PoseOptions, estimate_pose
 from .estimate_pose_protocol import Protocol, chosen_views
-from .pose_errors import OwnPose, PoseErrors, write_pose_errors
+from .pose_errors import OwnPose, PoseErrors, require_free, write_pose_errors
 from .pose_scenes import PoseTarget, open_scene
 
 SPLITS = ("val", "test", "train")  # photos that the scene was not trained on come first
@@ -92,6 +92,7 @@ def calibrate_poses(folder: str | Path, *, photos: int = 12, split: str = "auto"
     if not scene.views:
         raise InputError(f"{folder} tells no photos that it was trained on: a scene of monoform train scene does.")
     place = scene_folder(folder)
+    require_free(place)  # before all the work
     errors = measured(scene, own_photos(scene, photos, split), weights_digest(place))
     write_pose_errors(place, errors)
     return errors

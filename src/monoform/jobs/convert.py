@@ -105,7 +105,12 @@ def export(folder: str | Path, file: str | Path, *, method: str, overwrite: bool
     published = _published(method)
     if not hasattr(published, "write_weights"):
         raise InputError(f"{method} writes no checkpoints in its authors' format; give a checkpoint, not a folder.")
-    for path in (Path(file), *getattr(published, "written_beside", lambda *_: ())(folder, file)):
+    beside = getattr(published, "written_beside", lambda *_: ())(folder, file)
+    if Path(file) in beside:
+        raise InputError(
+            f"{file} is the name of another file that is written beside the checkpoint: choose another -o."
+        )
+    for path in (Path(file), *beside):
         require_free_file(path, overwrite=overwrite, inputs=(folder,))
     return published.write_weights(folder, file)
 

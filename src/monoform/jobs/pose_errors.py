@@ -126,14 +126,24 @@ def write_pose_errors(folder: Path, errors: PoseErrors) -> Path:
     Raises:
         InputError: a file of this name is there that was not written by this.
     """
-    file = folder / FILE
-    require_ours(file, _is_pose_errors)
+    file = require_free(folder)
     content = {
         "weights": errors.weights,
         "deviation": errors.deviation,
         "poses": [asdict(each) for each in errors.poses],
     }
     write_json(file, content)
+    return file
+
+
+def require_free(folder: Path) -> Path:
+    """FOLDER/pose_errors.json, where nothing of the user's is.
+
+    Raises:
+        InputError: a file of this name is there that was not written by this.
+    """
+    file = folder / FILE
+    require_ours(file, _is_pose_errors)
     return file
 
 
@@ -174,4 +184,6 @@ def _own_pose(row: Any, file: Path, advice: str) -> OwnPose:
         raise InputError(f"{file} has a pose that cannot be read; {advice}.") from error
     if len(pose.errors) != 6 or not np.isfinite([*pose.errors, pose.detail, pose.explained, pose.focal_factor]).all():
         raise InputError(f"{file} has a pose without its six errors; {advice}.")
+    if pose.focal_factor <= 0 or max(pose.detail, pose.explained) > 1:
+        raise InputError(f"{file} has a pose that is likelier than likely, or whose focal length is none; {advice}.")
     return pose

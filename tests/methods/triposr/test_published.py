@@ -126,6 +126,20 @@ def test_weights_are_written_back_as_the_release_has_them(release: Path, net: Tr
     assert all(torch.equal(state[name], values) for name, values in net.state_dict().items())
 
 
+def test_a_checkpoint_does_not_take_the_name_of_its_options(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert converted(release, tmp_path / "out") == 0
+    assert converted(tmp_path / "out", tmp_path / "back" / OPTIONS) == 2
+    assert "another file that is written beside" in capsys.readouterr().err and not (tmp_path / "back").exists()
+
+
+def test_a_number_that_no_float_holds_is_refused(release: Path, tmp_path: Path) -> None:
+    (release / OPTIONS).write_text(YAML.replace("0.87", "1" + 400 * "0"))
+    with pytest.raises(InputError, match="radius is inf"):
+        read_published(release, "published")
+
+
 def test_what_the_release_cannot_run_is_not_written(net: TripoSrNet, tmp_path: Path) -> None:
     for config in (
         replace(net.config, image=replace(TINY_VIT, hidden=16)),

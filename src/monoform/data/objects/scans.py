@@ -11,6 +11,7 @@ from ...mesh.read import SUFFIXES
 from .sources import Source, mesh_sources
 
 PACK = "pack.json"
+_SCANS = (("meshes", "model"), ("Scan", "Scan"))  # folder and name of a scan's mesh, in a folder of the object's name
 
 
 def scan_sources(folder: str | Path) -> list[Source]:
@@ -32,18 +33,20 @@ def scan_sources(folder: str | Path) -> list[Source]:
         )
     files = sorted(path for path in listed_below(root) if path.suffix.lower() in SUFFIXES)
     stems = Counter(path.stem for path in files)
-    if (root / "index.csv").is_file() or not files or max(stems.values()) == 1:
+    inside = [path.relative_to(root) for path in files]
+    scans = all(len(path.parts) > 2 and (path.parts[-2], path.stem) in _SCANS for path in inside)
+    if (root / "index.csv").is_file() or not files or (max(stems.values()) == 1 and not scans):
         return mesh_sources(root)
-    names = _names([path.relative_to(root) for path in files])
+    names = _names(inside, 2 if scans else 0)
     return [
         Source(name, str(path), category=category, root=str(root))
         for path, (name, category) in zip(files, names, strict=True)
     ]
 
 
-def _names(files: list[Path]) -> list[tuple[str, str]]:
-    """Name and category of each file."""
-    level, found = 0, [path.stem for path in files]
+def _names(files: list[Path], level: int) -> list[tuple[str, str]]:
+    """Name and category of each file, its name that of the folder so many levels up at least; 0: its own."""
+    found = [path.parts[-1 - level] if level else path.stem for path in files]
     deepest = max(len(path.parts) for path in files) - 1
     while len(set(found)) < len(found) and level < deepest:
         level += 1

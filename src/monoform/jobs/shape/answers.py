@@ -21,9 +21,11 @@ from ...mesh import Mesh
 from ...mesh.read import SUFFIXES
 from ...methods import create, method_class
 from ...methods.answers import answered
+from ...ranges import require_range
 from ...text import printable
 from .inputs import Input
 
+FARTHEST = 1e9  # coordinate of a mesh that can still be measured
 Picture = UInt8[np.ndarray, "h w 4"]
 
 
@@ -131,6 +133,7 @@ class OutsideAnswers:
         try:
             mesh = Mesh.load(file)
             known = Camera.from_dict(read_json(told, advice="leave it out")) if told.is_file() else None
+            require_range(f"The largest coordinate of {file}", float(np.abs(mesh.vertices).max()), 0.0, FARTHEST)
         except InputError as error:
             return Answer(None, reason=str(error))
         return Answer(mesh, known)

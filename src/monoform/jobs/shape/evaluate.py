@@ -105,7 +105,8 @@ class Shapes(Protocol):
         answer = self.answerers[label](asked, picture, camera)
         look = None if self.distance is None else perceptual(self.distance, truth)
         found = scores(answer, truth, 0, self.options.alignments, look)  # type: ignore[arg-type]
-        self._draw(answer, truth, folder)
+        if not found["failed"]:
+            self._draw(answer, truth, folder)
         reason = answer.reason or ("its mesh has no surface." if found["failed"] else "")
         return found | ({REASON: reason} if reason else {})
 
@@ -155,11 +156,12 @@ class Shapes(Protocol):
 
     def _draw(self, answer: Answer, truth: Truth, folder: Path) -> None:
         """The mesh; how its own camera sees it, and how it looks from an unseen side once it is aligned."""
-        if answer.mesh is None or not len(answer.mesh.faces):
+        if answer.mesh is None:
             return
         answer.mesh.export(folder / "mesh.glb", camera=answer.camera)
         if answer.camera is not None:
-            _save(render_mesh(answer.mesh, answer.camera).rgb, folder / "seen.png")
+            height, width = truth.images[0].shape[:2]
+            _save(render_mesh(answer.mesh, answer.camera.resized(width, height)).rgb, folder / "seen.png")
         points = sample_surface(answer.mesh, 2_000, seed=0)[0]
         motion = truth_from_answer(answer, points, truth, 0, self.options.alignments[-1])  # type: ignore[arg-type]
         side = next(islice(unseen_cameras(), SIDE, None))

@@ -102,6 +102,8 @@ class Inputs:
             raise InputError(f"{self.sources[asked.object].path} is not the mesh that {file} was made of.")
         if record.get("picture_sha256") != file_digest(picture):
             raise InputError(f"{picture} is not the picture that {file} tells of.")
+        if "camera" not in record:
+            raise InputError(f"{file} tells no camera: {AGAIN}.")
         return read_pixels(picture, "RGBA"), Camera.from_dict(record["camera"])
 
     def records(self, asked: Sequence[Input]) -> list[dict[str, Any]]:

@@ -9,11 +9,14 @@ from typing import Literal, get_args
 
 from ...errors import InputError
 from ...inputs.several import Words
-from ...metrics.evaluation import EvaluationOptions
+from ...metrics.evaluation import REQUEST, SHEET, SUMMARY, TABLE, EvaluationOptions
 from ...outputs import require_name
 from ...ranges import require_range
 
 Alignment = Literal["none", "icp", "turns"]
+PAGE, NUMBERS, TEXT = "index.html", "shape.json", "shape.md"
+TAKEN = ("inputs", "truths", PAGE, NUMBERS, TEXT, REQUEST, SUMMARY, TABLE, SHEET)
+"""What lies in OUT beside the folders of answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,7 @@ class ShapeEvaluation(EvaluationOptions):
             raise InputError("There is nothing to compare: give --methods or --outside.")
         for label, count in Counter((*map(folder_of, self.methods), *self.systems())).items():
             require_name(label, "A method or system has the name")
-            if count > 1 or label in ("inputs", "truths"):
+            if count > 1 or label in TAKEN:
                 raise InputError(f"{label} cannot be the name of a method or system here: name each another way.")
 
     def systems(self) -> dict[str, Path]:

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from ...outputs import atomic_file
 from ...text import printable
+from .options import PAGE
 from .tables import Rows
 
-PAGE = "index.html"
 SHOWN = ("f_0.1", "iou", "silhouette_iou", "closed")
 HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Shapes compared · monoform</title>

@@ -13,9 +13,9 @@ import numpy as np
 from ...metrics.paired import Interval, difference_of_means
 from ...outputs import atomic_file
 from ...text import printable
+from .options import NUMBERS, TEXT
 from .scores import ALIGNMENTS, ALONE
 
-NUMBERS, TEXT = "shape.json", "shape.md"
 NAMES = {
     "none": "no alignment: each answer where its camera says",
     "icp": "similarity by closest points, from there",

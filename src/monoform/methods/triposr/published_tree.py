@@ -5,6 +5,7 @@ The tree names classes of the release. They are looked up in a table of those th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -188,7 +189,10 @@ def _get(branch: Mapping[str, Any], of: str, name: str, kind: type, default: Any
     if value is None:
         raise InputError(f"config.yaml does not say {name} of {of}: give the one that lies beside the checkpoint.")
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf  # out of every range
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"config.yaml says {of}.{name} = {str(value)[:60]!r}, which is no {kind.__name__}.")
     return value
