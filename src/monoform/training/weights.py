@@ -319,7 +319,9 @@ def _value(kind: Any, value: Any, name: str, path: Path) -> Any:
             return tuple(_value(part, item, name, path) for part, item in zip(kinds, value, strict=True))
     elif _fits(kind, value):
         return float(value) if kind is float else value
-    raise InputError(f"{path} says {name} = {json.dumps(value)[:60]}, which is no {kind}.")
+    literal = origin is typing.Literal
+    known = f"known are {', '.join(map(str, parts))}" if literal else f"it must be of {getattr(kind, '__name__', kind)}"
+    raise InputError(f"{path} says {name} = {json.dumps(value)[:60]}; {known}.")
 
 
 def _fits(kind: Any, value: Any) -> bool:

@@ -231,6 +231,19 @@ def test_a_checkpoint_that_runs_something_does_not(
     assert not (tmp_path / "run").exists() and not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"plane_size": "x"}, 'plane_size = "x"; it must be of int'), ({"reduction": "sum"}, "known are concat, mean")],
+)
+def test_values_of_other_kinds_are_told_in_words(change: dict, said: str, net: TripoSrNet, tmp_path: Path) -> None:
+    folder = Path(save_pretrained(net, net.config, tmp_path / "x", card="x"))
+    content = json.loads((folder / "config.json").read_text())
+    (content["config"]["rendering"] if "reduction" in change else content["config"]).update(change)
+    (folder / "config.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=said):
+        load_pretrained(TripoSrNet, TripoSrConfig, folder)
+
+
 def test_config_json_says_the_whole_network(release: Path, tmp_path: Path) -> None:
     assert converted(release, tmp_path / "out") == 0
     said = json.loads((tmp_path / "out" / "config.json").read_text())
