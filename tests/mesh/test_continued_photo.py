@@ -11,6 +11,7 @@ import torch
 
 from monoform.camera import Camera, look_at, orbit
 from monoform.mesh import Mesh, bake, continued_photo, report
+from monoform.mesh.atlas import covering_others
 from monoform.mesh.diffusion import diffused
 from monoform.mesh.packing import pack
 from monoform.mesh.photo_atlas import FAIR, UNSEEN, facing_of, photo_atlas
@@ -68,6 +69,19 @@ def test_every_face_has_texels_of_its_own(solid):
     assert np.isclose(where.painted.mean(), (found * atlas.face_areas).sum(), rtol=0.05), "no texel belongs to two"
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_no_texel_belongs_to_two_faces_of_a_surface_that_hides_itself_in_many_folds(seed):
+    rng = np.random.default_rng(seed)
+    outward = ball().vertices / np.linalg.norm(ball().vertices, axis=1, keepdims=True)
+    waves = [np.sin(8 * outward @ rng.normal(size=3) + rng.uniform(0, 6)) for _ in range(4)]
+    radius = 0.3 * np.maximum(1 + sum(waves) / 2, 0.1)
+    atlas = photo_atlas(Mesh(outward * radius[:, None], ball().faces), camera(), resolution=512)
+    assert len(covering_others(atlas.uv[atlas.faces] * 512, 512)) == 0
+    one, other = np.moveaxis(np.diff(atlas.uv[atlas.faces], axis=1), 1, 0)
+    area = 0.5 * np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]).sum()
+    assert bake.texels(atlas, 512).painted.mean() == pytest.approx(area, rel=0.02)
+
+
 def test_what_the_camera_sees_lies_in_the_atlas_as_in_its_image():
     solid = ball()
     atlas = photo_atlas(solid, camera(), resolution=512)
@@ -99,19 +113,17 @@ def test_a_two_colored_ball_has_no_band_where_front_and_back_meet():
     assert np.abs(np.diff(along, axis=0)).max() < 0.06, "from the front over the rim to the back, no edge"
 
 
-def test_a_background_that_mixes_with_the_edge_is_nowhere_on_the_surface():
-    """A red die, out of focus, before gray, whose front reaches to its outline: red from every side."""
+def test_a_background_that_mixes_with_the_edge_does_not_go_on_behind():
+    """A red die, out of focus, before gray, whose front reaches to its outline: behind it is red."""
     points = ball().vertices
-    die = Mesh(0.35 * points / np.linalg.norm(points, 12, axis=1, keepdims=True), ball().faces)
-    seen = camera(640)
+    die, seen = Mesh(0.35 * points / np.linalg.norm(points, 12, axis=1, keepdims=True), ball().faces), camera(640)
     mask = render_mesh(die, seen).mask
     sharp = np.where(mask[..., None], RED, [0.5, 0.5, 0.5]).astype(np.float32)
     photo = cv2.GaussianBlur(sharp, (0, 0), 1.5)
     painted = continued_photo(die, photo, mask, seen, lambda points: np.tile(RED, (len(points), 1)))
-    around = orbit(8, elevation=0.2, distance=2.5, fov_y=0.5, width=128, height=128)
-    for shot in (render_mesh(painted, around[number], shading="texture") for number in range(8)):
-        # At 3.2 pixels from the edge a Gaussian of 1.5 leaves 1.7 percent of a difference of 0.4.
-        assert np.abs(shot.rgb - RED)[shot.mask].max() < 0.02
+    behind = render_mesh(painted, orbit(2, elevation=0.2, distance=2.5, fov_y=0.5, width=128, height=128)[1])
+    # At 3.2 pixels from the edge a Gaussian of 1.5 leaves 1.7 percent of a difference of 0.4; a byte is 0.004.
+    assert np.abs(behind.rgb - RED)[behind.mask].max() < 0.01
 
 
 def test_the_back_goes_on_from_the_front_and_is_the_guess_far_from_it():

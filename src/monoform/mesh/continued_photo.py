@@ -22,8 +22,9 @@ from .texture import to_bytes
 if TYPE_CHECKING:
     from ..camera import Camera
 
-_GRAZING, _FRONTAL = 0.1, 0.4  # cosine between surface and view below which a photo says nothing, above which all
-_MIXED = (2.0, 0.005)  # how far from the outline pixels are mixed with the background: pixels, share of the longer side
+_GRAZING, _FRONTAL = 0.08, 0.3  # cosine between surface and view below which a photo says nothing, above which all
+_MIXED = 2.0  # pixels from the outline that are mixed with the background
+_TINGED = 0.005  # how far from it they may be tinged by it: share of the photo's longer side
 _LARGE = 0.04  # of what goes on into what is hidden, against the size of the object in the photo
 _REACH = 0.08  # how far colors go on, against the surface's extent
 _SLACK = 4e-3  # of what counts as visible, against the surface's extent
@@ -53,12 +54,12 @@ def continued_photo(
     welded, inside = atlas.merged(), np.asarray(mask) > 0.5
     extent = float(np.linalg.norm(welded.bounds[1] - welded.bounds[0]))
     shown = _shown(welded, camera, _SLACK * extent)
-    clean = _unmixed(inside)
+    clean = _within(inside, max(_MIXED, _TINGED * max(inside.shape)))
     known = _continuing(rgb, clean, _pixels(welded.vertices, camera), len(welded.faces), shown[:, None])
     hidden = diffused(welded, known, shown, guess(welded.vertices), _REACH * extent)
     where, index = texels(atlas, resolution), atlas.merged_index
     pixels = _pixels(where.interpolate(atlas, atlas.vertices), camera)
-    colors = colors_at(rgb, clean, pixels, where, atlas)
+    colors = colors_at(rgb, _within(inside, _MIXED), pixels, where, atlas)
     rest = where.interpolate(atlas, hidden[index])
     mixed = rest + where.interpolate(atlas, shown[index][:, None]) * (colors - rest)
     return replace(atlas, texture=to_bytes(where.image(mixed.astype(np.float32))))
@@ -79,12 +80,11 @@ def _shown(mesh: Mesh, camera: Camera, slack: float) -> Float[np.ndarray, " v"]:
     return share * share * (3 - 2 * share)
 
 
-def _unmixed(inside: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Pixels that are not mixed with the background: all but the outermost, and the middles of what is thin."""
+def _within(inside: Bool[np.ndarray, "h w"], distance: float) -> Bool[np.ndarray, "h w"]:
+    """Pixels of the object that are further from its outline, and the middles of what is thin."""
     depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
     middle = depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8))
-    least, share = _MIXED
-    return inside & ((depth > max(least, share * max(inside.shape))) | middle)
+    return inside & ((depth > distance) | middle)
 
 
 def _at(image: Shaped[np.ndarray, "h w *c"], pixels: Float[np.ndarray, "n 2"]) -> Shaped[np.ndarray, n * c]:

@@ -22,6 +22,7 @@ UNSEEN = 0.6  # length that a side of hidden surface has in the atlas, against o
 _STEEPEST = 0.4  # least cosine between a face and the direction along which it is laid flat
 _CALM = 5  # rounds in which normals are averaged with those of neighbors, so that charts have few islands
 _ROUNDS = 6
+_SIDES = 6
 
 
 def photo_atlas(mesh: Mesh, camera: Camera, *, resolution: int = 1024) -> Mesh:
@@ -51,10 +52,13 @@ def photo_atlas(mesh: Mesh, camera: Camera, *, resolution: int = 1024) -> Mesh:
             break
         again = np.zeros(len(chart), bool)
         again[order[folded]] = True
-        parts = connected_labels(welded.faces, 2 * chart + again)
+        parts = connected_labels(welded.faces, _SIDES * (2 * chart + again) + side)
         apart = np.arange(len(chart)) if round_ + 2 >= _ROUNDS else parts
         flat[again] = laid[round_ + 2 >= _ROUNDS][again]
-        chart = _numbered(np.where(again, chart.max() + 1 + apart, chart), front & ~again)
+        front &= ~again  # once laid flat elsewhere, a face is no part of the image any more
+        chart = _numbered(np.where(again, chart.max() + 1 + apart, chart), front)
+    else:
+        corners = pack(flat, chart, resolution, main=True)
     return with_seams(welded, corners, chart)
 
 
