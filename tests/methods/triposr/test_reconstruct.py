@@ -18,8 +18,10 @@ from monoform import InputError, Photo, View
 from monoform.camera import Camera, orbit
 from monoform.mesh import Mesh, report
 from monoform.methods import make
+from monoform.methods.triposr import losses
 from monoform.methods.triposr.cameras import WORLD_FROM_NETWORK
 from monoform.methods.triposr.infer import bytes_of
+from monoform.metrics import mask_iou
 from monoform.render import render_mesh
 from monoform.scene import Reconstruction
 from monoform.training.weights import save_pretrained
@@ -185,6 +187,29 @@ def test_refining_brings_the_field_to_the_photo(weights: str) -> None:
         return float(np.square(seen - picture.numpy())[inside].mean())
 
     assert error(after) < 0.8 * error(before)
+
+
+@pytest.mark.parametrize("weight", [losses.SURFACE, 0.0])
+def test_refining_on_colors_that_the_network_cannot_give_leaves_the_solid_on_its_photo(
+    weights: str, weight: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "SURFACE", weight)
+    camera = usual(elevation=0.0)
+    drawn = photo_from(camera)
+    gray = Photo.open(np.full(drawn.rgb.shape, 128, np.uint8), mask=(255 * drawn.mask).astype(np.uint8))
+    known = Camera(torch.eye(4)[None], camera.intrinsics, camera.width, camera.height)
+    overlaps = []
+    for steps in (0, 30):
+        method = make("triposr", weights=weights, refine=steps)
+        found = method.reconstruct([View(gray, known)], generator=torch.Generator().manual_seed(0))
+        seen = render_mesh(found.mesh(faces=2000, texture=64, resolution=64), found.camera).mask
+        overlaps.append(mask_iou(seen, gray.mask > 0.5))
+    fit = found.provenance.fit
+    assert fit is not None
+    if weight:
+        assert fit["share"] == 1 and overlaps[1] > overlaps[0]
+    else:  # rays alone make the solid thinner: only as much of that is taken as leaves it on its photo
+        assert fit["share"] < 1 and overlaps[1] > overlaps[0] - 0.02
 
 
 def test_several_views_make_one_solid_in_their_world(weights: str) -> None:

@@ -21,6 +21,8 @@ from ...inversion.silhouette_pose import MaskFit, looking
 from ...mesh import Mesh, extract, largest
 from ...mesh.isosurface import NoSurfaceError
 from ...mesh.texture import to_bytes
+from ...metrics import mask_iou
+from ...render import render_mesh
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.placing import placing
@@ -47,6 +49,8 @@ FIRST_LOOK = 96  # cells along the cube, where the object lies in it
 ROOM = 0.03  # around it, in its longest sides
 RIM = 4  # pixels around what is covered by more than half that may be soft
 ELEVATIONS = (0.0, 0.2, 0.4)  # of the camera, that are tried; radians
+SHARES = (1.0, 0.5, 0.25)  # of a refinement, that are tried
+SLACK = 0.005  # of the overlap with the mask, that a refinement may cost
 TURN = 0.15  # radians about these that are looked at first
 NO_RESIDUALS = "The pose is that whose silhouette overlaps the mask most: an overlap has no residuals."
 GIVEN = "The pose is given: none is fitted."
@@ -101,9 +105,8 @@ class TripoSr(Reconstructor):
             camera = Camera(self.pose(world, photo, intrinsics[0])[None], intrinsics, *photo.size)
         fit = None
         if self.config.refine:
-            planes, fit = refined(placed, camera, photo, self.config.refine, generator)
-            volume = self.kind(planes, volume.decoder, volume.rendering, self.config.chunk)
-            placed, surface = replace(placed, volume=volume), self.first_look(volume, rotation, parts)
+            planes, fit = refined(placed, camera, photo, self.config.refine, self.config.threshold, generator)
+            placed, surface, fit["share"] = self._on_the_photo(placed, surface, planes, camera, photo, parts)
         limits = _box(scale * (surface.vertices - center))
         return self._reconstruction(
             (placed,), (View(photo, photo_camera(camera, photo), NO_RESIDUALS),), parts, limits, fit
@@ -150,6 +153,37 @@ class TripoSr(Reconstructor):
         pose[:3, :3] = torch.from_numpy(rotation.T)
         pose[:3, 3] = torch.from_numpy(-rotation.T @ fit.place(rotation))
         return pose
+
+    def _on_the_photo(
+        self,
+        placed: PlacedVolume,
+        surface: Mesh,
+        planes: Float[Tensor, "3 f q q"],
+        camera: Camera,
+        photo: Photo,
+        parts: int,
+    ) -> tuple[PlacedVolume, Mesh, float]:
+        """Refined planes, the largest share of their change with which the surface still covers the photo's object as
+        well as before, their surface, and that share: rays that look right may end before the threshold's density."""
+        volume, start = placed.volume, placed.volume.planes
+        before = self._overlap(placed, surface, camera, photo)
+        for share in SHARES:
+            found = self.kind(start + share * (planes - start), volume.decoder, volume.rendering, self.config.chunk)
+            try:
+                seen = self.first_look(found, placed.rotation, parts)
+            except InputError:
+                continue
+            after = replace(placed, volume=found)
+            if self._overlap(after, seen, camera, photo) >= before - SLACK:
+                return after, seen, share
+        return placed, surface, 0.0
+
+    def _overlap(self, placed: PlacedVolume, surface: Mesh, camera: Camera, photo: Photo) -> float:
+        """IoU of a surface of the network's, in its place in the world, with the photo's mask."""
+        assert photo.mask is not None
+        center = (placed.center @ placed.rotation.T).cpu().numpy()
+        world = Mesh(placed.scale * (surface.vertices - center), surface.faces)
+        return float(mask_iou(render_mesh(world, camera).mask, photo.mask > 0.5))
 
     def _checked(self, view: View, number: int) -> View:
         photo, camera = view.photo, view.camera

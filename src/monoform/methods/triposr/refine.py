@@ -13,10 +13,12 @@ from ...inversion import Variable, fit, trackable
 from ...scene import Photo
 from ...training import Cosine
 from .field import PlacedVolume, TripoSrRays
-from .losses import color_loss, mask_loss
+from .losses import color_loss, mask_loss, surface_loss
 from .planes import PlaneVolume
+from .rendering import through_cube
 
 RAYS = 512  # of a step
+SURFACE_RAYS, DEPTHS = 256, 64  # of these rays, so many densities of each tell whether it meets the surface
 RATE = 0.02
 KEPT = 1e-3  # weight of the squares by which the planes change
 MEASURED = 10  # steps whose losses are averaged, as each has other rays
@@ -24,12 +26,13 @@ AROUND = 0.15  # sides of the object's box, around it
 
 
 def refined(
-    placed: PlacedVolume, camera: Camera, photo: Photo, steps: int, generator: torch.Generator
+    placed: PlacedVolume, camera: Camera, photo: Photo, steps: int, threshold: float, generator: torch.Generator
 ) -> tuple[Float[Tensor, "3 f q q"], dict[str, float]]:
     """The planes after some steps, and the photo's loss before and after.
 
     Args:
         camera: of the working photo.
+        threshold: density at which the surface lies.
         generator: of the rays.
     """
     assert photo.mask is not None
@@ -51,10 +54,13 @@ def refined(
         cover = torch.where(inside, mask[row, column], 0.0).to(device)
         color = torch.where(inside[:, None], rgb[row, column], 1.0).to(device)
         own = PlaneVolume(values["planes"], volume.decoder, volume.rendering, chunk=0)
-        seen = TripoSrRays(PlacedVolume(own, placed.rotation, placed.scale, placed.center))(origins, directions)
+        now = PlacedVolume(own, placed.rotation, placed.scale, placed.center)
+        seen = TripoSrRays(now)(origins, directions)
+        densest = _densest(now, origins[:SURFACE_RAYS], directions[:SURFACE_RAYS])
         return {
             "color": color_loss(seen.rgb, color),
             "mask": mask_loss(seen.alpha, cover),
+            "surface": surface_loss(densest / threshold, cover[:SURFACE_RAYS]),
             "kept": KEPT * (values["planes"] - start).square().mean(),
         }
 
@@ -62,3 +68,15 @@ def refined(
     total, few = found.history["total"], min(MEASURED, steps)
     fit_of = {"loss_before": float(total[:few].mean()), "loss": float(total[-few:].mean())}
     return found.values["planes"].detach(), {name: round(value, 5) for name, value in fit_of.items()}
+
+
+def _densest(
+    placed: PlacedVolume, origins: Float[Tensor, "r 3"], directions: Float[Tensor, "r 3"]
+) -> Float[Tensor, " r"]:
+    """The largest density of some along each ray, 0 of rays that miss the cube."""
+    start, along = placed.inside(origins), directions @ placed.rotation.to(directions)
+    near, far, hit = through_cube(start, along, placed.volume.rendering.radius)
+    shares = (torch.arange(DEPTHS, device=near.device) + 0.5) / DEPTHS
+    ways = (near[:, None] + (far - near)[:, None] * shares)[..., None]
+    density = placed.volume.density((start[:, None] + ways * along[:, None]).flatten(0, 1)).unflatten(0, (-1, DEPTHS))
+    return torch.where(hit, density.amax(dim=1), 0.0)
