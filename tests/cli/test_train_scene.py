@@ -237,9 +237,7 @@ def test_photos_whose_pose_was_found_train_the_scene_on(trained, capture, tmp_pa
             apart = np.array(frame["transform_matrix"]) - np.array(truth[Path(name).name]["transform_matrix"])
             # Photos of 48 x 40 pixels of a smooth ball, from 2 units away: the right place, roughly.
             assert np.linalg.norm(apart[:3, 3]) < 0.5 and frame["split"] == "train"
-    again = run(
-        "--data", tmp_path / "more", "-o", tmp_path / "scene2", "--steps", 3, "--set", *QUICK, "mesh=0", "film=0"
-    )
+    again = run("--data", tmp_path / "more", "-o", tmp_path / "scene2", "--steps", 3, "--set", *QUICK)
     assert again.returncode == 0, again.stderr
     views = load_scene(tmp_path / "scene2").views
     assert sum(view.split == "train" for view in views) == 21 + len(believed)

@@ -44,8 +44,8 @@ BASE: dict[str, Any] = {
     "hidden_steps": 1,
     "occupancy_every": 2,
     "ema_every": 1,
-    "text": "a <token>",
     "embedding": FILES + "ball.bin",
+    "text": "a <token>",  # after the word that it has
 }
 SHAPED = {"depth": FILES + "depth.npy", "normals": FILES + "normals.npy"}
 MANY = {"views.count": 8}
