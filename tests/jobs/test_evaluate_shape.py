@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 from PIL import Image
 from tests.command_line import monoform
@@ -24,7 +25,9 @@ from monoform.jobs.shape.answers import Answer, parse_method
 from monoform.jobs.shape.evaluate import Shapes
 from monoform.jobs.shape.options import ShapeEvaluation
 from monoform.jobs.shape.scores import scores
+from monoform.methods.lift import LiftConfig, LiftNet
 from monoform.metrics.shape_truth import Truth, truth_of
+from monoform.training.weights import save_pretrained, weights_digest
 
 SMALL = ("--size", "64", "--texture", "64", "--resolution", "32", "--faces", "400")
 
@@ -173,6 +176,32 @@ def test_textures_of_googles_scans_are_found(tmp_path: Path) -> None:
     assert texture is not None and (texture[..., :3] == (200, 10, 30)).all()
     with pytest.raises(InputError, match=r"texture\.png"):
         Mesh.load(tmp_path / "Box/meshes/model.obj")
+
+
+def test_answers_of_other_weights_are_not_taken_for_those_of_now(scans: Path, tmp_path: Path) -> None:
+    config = LiftConfig(image_size=32, channels=(8, 8, 16, 16), attention=1, heads=2)
+    words = [
+        "evaluate",
+        "shape",
+        "--data",
+        scans,
+        "-o",
+        tmp_path / "out",
+        *SMALL,
+        "--limit",
+        "1",
+        "--alignments",
+        "icp",
+    ]
+    words += ["--methods", f"lift:weights={tmp_path / 'weights'}"]
+    for seed, code in ((0, 0), (0, 0), (1, 2)):
+        torch.manual_seed(seed)
+        save_pretrained(LiftNet(config), config, tmp_path / "weights", card="Untrained.")
+        told = monoform(*words)
+        assert told.returncode == code, told.stderr
+    assert "with other weights than those of now: use --overwrite" in told.stderr
+    again = monoform(*words, "--overwrite")
+    assert again.returncode == 0 and f"SHA-256 {weights_digest(tmp_path / 'weights')}" in again.stdout, again.stderr
 
 
 def test_methods_and_systems_on_the_same_frozen_pictures(scans: Path, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from ...methods import create, method_class
 from ...methods.answers import answered
 from ...ranges import require_range
 from ...text import printable
+from ...training.weights import weights_digest
+from ...weights import shipped
 from .inputs import Input
 
 FARTHEST = 1e9  # coordinate of a mesh that can still be measured
@@ -47,6 +49,7 @@ class Answer:
 
 
 Answerer = Callable[[Input, Picture, Camera], Answer]
+"""With `weights`, the SHA-256 of what it ran with, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,16 @@ class MethodAnswers:
         self.seed, self.device, self.focal = seed, device, focal
         self._method: Any = None
         self._refused: InputError | None = None
+
+    @property
+    def weights(self) -> str:
+        """SHA-256 of the method's weights; empty where it has none of its own format."""
+        given, known = self.overrides.get("weights"), shipped()
+        if given:
+            with suppress(InputError, OSError):
+                return weights_digest(given)
+            return ""
+        return known[self.name].sha256 if self.name in known else ""
 
     def __call__(self, asked: Input, picture: Picture, camera: Camera) -> Answer:
         """The mesh, and what it took; a method that fails has none, with its reason.

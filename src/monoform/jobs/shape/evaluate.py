@@ -30,7 +30,7 @@ from .scores import ALONE, scores, truth_from_answer
 from .tables import write_tables
 
 SIDE = 1  # which of the unseen cameras the page shows
-REASON = "reason"
+REASON, WEIGHTS = "reason", "weights"
 
 
 class Shapes(Protocol):
@@ -108,7 +108,8 @@ class Shapes(Protocol):
         if not found["failed"]:
             self._draw(answer, truth, folder)
         reason = answer.reason or ("its mesh has no surface." if found["failed"] else "")
-        return found | ({REASON: reason} if reason else {})
+        weights = weights_of(self.answerers[label])
+        return found | ({REASON: reason} if reason else {}) | ({WEIGHTS: weights} if weights else {})
 
     def scores(self, content: Mapping[str, Any]) -> dict[str, float]:
         """A few, for the table that all evaluations have; shape.md has all."""
@@ -118,11 +119,16 @@ class Shapes(Protocol):
         return {name: float(content[name]) for name in names if name in content}
 
     def finish(self, out: Path, contents: Mapping[str, Mapping[str, Any]]) -> str:
-        """The frozen list of inputs, the tables and the page."""
+        """The frozen list of inputs, the tables and the page.
+
+        Raises:
+            InputError: answers that were measured before are of other weights than those that are asked for.
+        """
+        told = self._told_weights(contents)
         records = self.inputs.records(self.asked)
         digest = file_digest(self.inputs.folder / "inputs.json") if self.inputs.given else ""
         digest = digest or write_list(records, self.inputs.folder)
-        told = f"{self.told} Inputs: {self.inputs.folder / 'inputs.json'}, SHA-256 {digest}."
+        told = f"{self.told} Inputs: {self.inputs.folder / 'inputs.json'}, SHA-256 {digest}.{told}"
         labels = [label for label in self.answerers if any(name.startswith(f"{label}/") for name in contents)]
         rows = {
             label: {
@@ -133,6 +139,20 @@ class Shapes(Protocol):
         tables = write_tables(out, rows, {each.name: each.object for each in self.asked}, told)
         write_page(out, rows, self.inputs.folder, told)
         return tables
+
+    def _told_weights(self, contents: Mapping[str, Mapping[str, Any]]) -> str:
+        """Which weights the methods have, a sentence each."""
+        told = ""
+        for label, answerer in self.answerers.items():
+            own = {each.get(WEIGHTS, "") for name, each in contents.items() if name.startswith(f"{label}/")}
+            weights = weights_of(answerer)
+            if own - {weights}:
+                raise InputError(
+                    f"{self.options.out} holds answers of {label} with other weights than those of now: "
+                    "use --overwrite or another folder."
+                )
+            told += f" Weights of {label}: SHA-256 {weights}." if weights else ""
+        return told
 
     def _truth(self, asked: Input, picture: np.ndarray, camera: Any) -> Truth:
         """The truth of an input; kept in OUT/truths for the next method."""
@@ -166,6 +186,11 @@ class Shapes(Protocol):
         motion = truth_from_answer(answer, points, truth, 0, self.options.alignments[-1])  # type: ignore[arg-type]
         side = next(islice(unseen_cameras(), SIDE, None))
         _save(reduced(render_mesh(answer.mesh.transformed(motion), side).rgb[None])[0], folder / "side.png")
+
+
+def weights_of(answerer: Answerer) -> str:
+    """SHA-256 of what it runs with; empty where that is not known."""
+    return getattr(answerer, "weights", "")
 
 
 def _all_of(sources: Mapping[str, Source], options: ShapeEvaluation) -> list[Input]:
