@@ -57,7 +57,7 @@ def test_weights_of_the_hub_are_not_fetched(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     go_offline()
     with pytest.raises(InputError) as caught:
-        load_pretrained(dict, dict, "owner/name")
+        load_pretrained(dict, dict, "hub:owner/name")
     assert str(caught.value) == (
         "model.safetensors of owner/name is not here and is not fetched, as this runs offline: "
         "give a folder that holds it."
@@ -83,10 +83,10 @@ def test_rembg_may_use_what_it_has_fetched_before(tmp_path: Path, monkeypatch: p
     "words",
     [
         ["reconstruct", "http://example.org/a.png"],
-        ["reconstruct", "PHOTO", "--set", "weights=owner/name"],
+        ["reconstruct", "PHOTO", "--set", "weights=hub:owner/name"],
         ["pose", "http://example.org/a.png", "--from", "PHOTO"],
         ["pose", "PHOTO", "--from", "http://example.org/a.png"],
-        ["film", "--data", "d", "--weights", "owner/name"],
+        ["film", "--data", "d", "--weights", "hub:owner/name"],
         ["prepare", "photos", "http://example.org/a.png"],
     ],
     ids=" ".join,

@@ -31,6 +31,23 @@ def told(silent: float, *, wrapped: tuple[str, ...] = ()) -> subprocess.Complete
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
 
 
+def test_the_log_has_levels_and_is_silent_unasked() -> None:
+    program = """
+import logging
+from monoform.computing import log_from
+from monoform.progress import work
+for level in ("", "warning", "info", "debug"):
+    log_from(level)
+    with work(f"made at {level}"):
+        logging.getLogger("monoform.any").info(f"told at {level}")
+        logging.getLogger("monoform.any").warning(f"warned at {level}")
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
+    info, debug = [("told", "info"), ("warned", "info")], [("told", "debug"), ("warned", "debug"), ("made", "debug")]
+    found = re.findall(r"(made|told|warned) at (\w*)", done.stderr)
+    assert found == [("warned", ""), ("warned", "warning"), *info, *debug] and not done.stdout
+
+
 def test_without_a_terminal_there_are_plain_lines():
     done = told(0.1)
     lines = done.stderr.splitlines()

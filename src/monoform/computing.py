@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from .errors import InputError
 
+LogWord = Literal["warning", "info", "debug"]
 DeviceWord = Literal["auto", "cpu", "cuda", "mps"]
 WORDS: tuple[str, ...] = get_args(DeviceWord)
 OFFLINE = ("MONOFORM_OFFLINE", "HF_HUB_OFFLINE")
+LOG = "MONOFORM_LOG"
 NO = ("", "0", "false", "no", "off")
 
 
@@ -22,6 +25,26 @@ class Computing:
     """Where networks compute: cpu, cuda, mps; or auto, the first of cuda and mps that is there, else cpu."""
     offline: bool = False
     """Fetch nothing: what would come from a network is refused. So does the environment variable MONOFORM_OFFLINE."""
+    log: LogWord = "warning"
+    """What is logged on standard error: warning; info, how long each step took; or debug, each part of it too. The
+    environment variable MONOFORM_LOG says the same, and `logging.getLogger("monoform")` in Python."""
+
+
+def log_from(level: str) -> None:
+    """From here on what is logged at `level` and above is told on standard error, by the processes of this one too.
+
+    Args:
+        level: "warning", "info" or "debug"; other words are taken for "warning".
+    """
+    logger, level = logging.getLogger("monoform"), level.strip().lower()
+    if level not in get_args(LogWord)[1:]:
+        return  # warnings are told without
+    os.environ[LOG] = level
+    logger.setLevel(level.upper())
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
+        logger.addHandler(handler)
 
 
 def go_offline() -> None:

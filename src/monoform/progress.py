@@ -7,6 +7,7 @@ line does. All of it goes to standard error.
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, cast
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Show = Callable[[int, int, str], None]  # how many are finished, of how many, and the name of the last
 
@@ -90,14 +92,14 @@ _teller: Teller | None = None
 def work(what: str, total: int | None = None, *, first: int = 0, unit: str = "") -> Iterator[Work]:
     """Within, `what` is being done; the yielded `Work` is called with how far it is."""
     item, teller = Work(what, total, first, unit), _teller
-    if teller is None:
-        yield item
-        return
-    teller.begin(item)
+    if teller is not None:
+        teller.begin(item)
     try:
         yield item
     finally:
-        teller.end(item)
+        if teller is not None:
+            teller.end(item)
+        log.debug("%s: %.3f s", what, time.perf_counter() - item.begun)
 
 
 def one_by_one(items: Sequence[T], what: str, *, unit: str = "") -> Iterator[T]:

@@ -20,6 +20,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+from .computing import LOG, log_from
 from .errors import InputError
 from .interrupts import listen, on_signals, uninterrupted
 
@@ -144,6 +145,7 @@ def _threads_each(threads: int) -> Iterator[None]:
 
 def _start(threads: int, at_once: bool) -> None:
     end_with_parent(at_once=at_once)
+    log_from(os.environ.get(LOG, ""))
     on_signals(_leave)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})

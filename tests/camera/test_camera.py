@@ -88,6 +88,12 @@ def test_orthographic_by_hand() -> None:
     assert torch.allclose(directions, torch.tensor([[[0.0, 0.0, -1.0]]]), atol=1e-6)
 
 
+def test_a_camera_is_printed_in_a_line() -> None:
+    camera = orbit(2, elevation=0.0, distance=2.0, fov_y=2 * math.atan(0.5), width=64, height=48)
+    assert repr(camera) == "<2 cameras of 64 x 48 pixels, pinhole>"
+    assert repr(camera[0]) == "<Camera of 64 x 48 pixels, pinhole, focal length 48, at (0, 0, 2)>"
+
+
 def test_batches_index_iterate_and_concatenate() -> None:
     camera = orbit(5, elevation=0.2, distance=2.0, fov_y=0.7, width=6, height=4)
     assert len(camera) == 5 and len(camera[1:4]) == 3

@@ -16,6 +16,8 @@ import pytest
 from tests.command_line import monoform
 from tests.pictures import mug, png
 
+from monoform.jobs.doctor import EXTRAS
+
 MONOFORM = [sys.executable, "-m", "monoform"]
 QUICK = ["--faces", "600", "--texture", "64", "--resolution", "64", "--frames", "4"]
 
@@ -207,6 +209,8 @@ def test_models_and_doctor():
     assert examined.returncode == 0, examined.stdout + examined.stderr
     assert "BAD" not in examined.stdout and "surface of a ball" in examined.stdout
     assert "network on cpu" in examined.stdout
+    for package in EXTRAS:
+        assert package in examined.stdout
 
 
 @pytest.mark.parametrize("error", ["ValueError", "InputError"])

@@ -9,6 +9,8 @@ from tests.pictures import mug
 
 import monoform
 from monoform.camera import orbit
+from monoform.methods.inflate import InflateConfig
+from monoform.scene.meshing import MeshingOptions
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,28 @@ def test_options_reach_the_method():
         monoform.reconstruct(rgb, mask=mask, focal=3.0)
     with pytest.raises(monoform.InputError, match="no option thicknes"):
         monoform.reconstruct(rgb, mask=mask, method="inflate", thicknes=0.4)
+
+
+def test_options_of_a_method_may_be_given_typed():
+    rgb, mask = mug()
+    made = monoform.reconstruct(rgb, mask=mask, method=InflateConfig(thickness=0.4), seed=3)
+    assert made.provenance.method == "inflate" and made.provenance.config.thickness == 0.4
+    assert (
+        monoform.reconstruct(rgb, mask=mask, method=InflateConfig(), thickness=0.6).provenance.config.thickness == 0.6
+    )
+    with pytest.raises(monoform.InputError, match=r"MeshingOptions is no method's options: give a name, one of .*lift"):
+        monoform.reconstruct(rgb, mask=mask, method=MeshingOptions())
+
+
+def test_what_is_printed_is_a_line_and_what_a_notebook_shows_are_pictures():
+    rgb, mask = mug()
+    made = monoform.reconstruct(rgb, mask=mask, method="inflate")
+    for each in (made, made.field, made.photo, made.camera, made.views, monoform.load):
+        assert len(repr(each)) < 300 and "\n" not in repr(each), repr(each)
+    assert made._repr_html_().count("<img") == 1
+    mesh = made.mesh(faces=500, resolution=48, texture=64)
+    assert repr(mesh) == f"<Mesh of {len(mesh.vertices):,} vertices and 500 faces, texture of 64 x 64 pixels>"
+    assert made._repr_html_().count("<img") == 1 + 4 and mesh._repr_html_().count("data:image/png;base64,") == 4
 
 
 def test_a_saved_result_loads_with_the_same_camera_mesh_and_shape(result, tmp_path):

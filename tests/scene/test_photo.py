@@ -32,10 +32,29 @@ def pil(image: np.ndarray = RGB) -> Image.Image:
     return Image.fromarray(np.round(image * 255).astype(np.uint8))
 
 
+def test_a_tensor_of_another_shape_is_no_photo():
+    for shape in ((2, 3, 20, 20), (5, 20, 20), (20,)):
+        with pytest.raises(InputError, match="has shape"):
+            Photo.open(torch.zeros(shape))
+    with pytest.raises(InputError, match="NaN"):
+        Photo.open(torch.full((3, 20, 20), torch.nan))
+
+
+def test_a_photo_is_told_in_a_line_and_shown_in_a_notebook():
+    height, width = RGB.shape[:2]
+    photo = Photo.open(PNG)
+    assert repr(photo) == f"<Photo photo: {width} x {height} pixels, no mask yet>"
+    assert photo._repr_html_().count("<img") == 1
+    masked = photo.with_mask(MASK.astype(np.float32), "network", confidence=0.5)
+    assert repr(masked).endswith("mask by network, confidence 0.50>") and masked._repr_html_().count("<img") == 2
+
+
 def test_all_kinds_of_source_give_the_same_photo(tmp_path):
     (tmp_path / "ball.png").write_bytes(PNG)
     byte_array = np.round(RGB * 255).astype(np.uint8)
-    photos = [Photo.open(s) for s in (tmp_path / "ball.png", str(tmp_path / "ball.png"), PNG, pil(), byte_array)]
+    tensor = torch.from_numpy(byte_array)
+    arrays = (byte_array, tensor, tensor.permute(2, 0, 1), tensor.permute(2, 0, 1)[None], tensor / 255)
+    photos = [Photo.open(s) for s in (tmp_path / "ball.png", str(tmp_path / "ball.png"), PNG, pil(), *arrays)]
     for photo in photos:
         np.testing.assert_array_equal(photo.rgba, photos[0].rgba)
         assert (photo.width, photo.height, photo.mask) == (160, 120, None)

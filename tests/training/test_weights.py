@@ -200,7 +200,9 @@ def test_where_weights_are_looked_for(saved: Path, tmp_path: Path, monkeypatch: 
     assert "are a file: give the folder" in sentence(saved / file)
     monkeypatch.chdir(saved.parent)
     assert "are a file: give the folder" in sentence(f"{saved.name}/{file}") and not asked
-    assert "cannot be had from the hub: no network" in sentence("some/body")
+    for mistyped in ("runs/lift", "weigths/best", "some/body"):  # as a path looks, and as a name on the hub does
+        assert f"There are no weights at {mistyped}: give a folder that exists" in sentence(mistyped) and not asked
+    assert "cannot be had from the hub: no network" in sentence("hub:some/body")
     assert isinstance(load_pretrained(build, Config, "any/one", revision="v1")[1], Config)
     assert asked[-1] == ("any/one", "v1", ["model.safetensors", "config.json", "README.md"])
     (saved / "model.safetensors").unlink()

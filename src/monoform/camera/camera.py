@@ -95,6 +95,14 @@ class Camera:
             intrinsics=torch.cat([c.intrinsics for c in cameras]),
         )
 
+    def __repr__(self) -> str:
+        size = f"{self.width} x {self.height} pixels, {self.model}"
+        if len(self) != 1:
+            return f"<{len(self)} cameras of {size}>"
+        focal, place = float(self.intrinsics[0, 1, 1]), ", ".join(f"{each:.3g}" for each in self.position[0].tolist())
+        unit = "focal length" if self.model == "pinhole" else "pixels per unit"
+        return f"<Camera of {size}, {unit} {focal:.5g}, at ({place})>"
+
     @property
     def camera_from_world(self) -> Float[Tensor, "b 4 4"]:
         """The rigid inverse of `world_from_camera`."""

@@ -34,8 +34,8 @@ class Film(Computing):
     data: Path | None = None
     """A data set in one of the published layouts; see `monoform prepare check`."""
     weights: str | None = None
-    """Of a photo or with --data: folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on
-    the hub; cars: the weights of cars that ship. Default: the small weights that ship."""
+    """Of a photo or with --data: folder that `monoform convert` or `monoform train pixelnerf` wrote, or
+    hub:OWNER/NAME; cars: the weights of cars that ship. Default: the small weights that ship."""
     mask: Path | None = None
     """Of a photo: its mask, white where the object is. Default: its alpha, else the mask is found."""
     object: str = "0"

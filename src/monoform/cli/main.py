@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from typing import NoReturn, TextIO
 
-from ..computing import Computing, go_offline
+from ..computing import LOG, Computing, go_offline, log_from
 from ..errors import InputError
 from ..interrupts import heard, listen, on_signals
 from ..progress import shown, stop
@@ -153,6 +153,7 @@ def begin(asked: Computing) -> str:
 
     if asked.offline:
         go_offline()
+    log_from(os.environ.get(LOG, "") if asked.log == "warning" else asked.log)
     interruptible()
     return device_named(asked.device).type
 

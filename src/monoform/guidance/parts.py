@@ -64,7 +64,7 @@ def read_part(
                 f"{', '.join(parts)}."
             )
         source = str(where)
-    elif str(source).count("/") != 1 or where.exists():
+    elif str(source).count("/") != 1 or where.exists() or where.parent.is_dir():
         raise InputError(
             f"{source} is neither the folder of a diffusion model nor OWNER/NAME on the hub. {advice(usual)}"
         )

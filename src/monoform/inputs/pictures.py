@@ -1,4 +1,4 @@
-"""The one door for pictures: a path, a URL, bytes, a PIL image or an array, read into one PIL image in sRGB.
+"""The one door for pictures: a path, a URL, bytes, a PIL image, an array or a tensor, read into one PIL image in sRGB.
 
 Only decoders that do nothing but decode are asked; size and format are known from the head before pixels are.
 HEIC, which phones write, is read where pillow-heif is installed.
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import UInt8
+import torch
+from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageCms, ImageOps
 
 from ..errors import InputError
@@ -32,6 +33,7 @@ FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "H
 MIN_SIDE = 16
 MAX_PIXELS = 100_000_000
 Orientation = Literal["upright", "stored"]
+PictureSource = str | Path | RemotePath | bytes | Image.Image | np.ndarray | torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def open_picture(
     """Read a picture of at most 100 million pixels.
 
     Args:
-        source: path, http(s) URL, bytes, PIL image, or array (h, w), (h, w, 1|3|4) of uint8, uint16 or floats in 0..1.
+        source: path, http(s) URL, bytes, PIL image, or array (h, w), (h, w, 1|3|4) of uint8, uint16 or floats in 0..1;
+            or a tensor of the same, or with its channels first, (1|3|4, h, w).
         orientation: "upright" turns the pixels as EXIF says; "stored" leaves them, as solvers for cameras do.
         profile: whether colors are brought to sRGB by the file's profile; glTF says that textures are sRGB without.
         smallest: pixels of the shorter side at least.
@@ -77,6 +80,8 @@ def open_picture(
     Raises:
         InputError: the source cannot be read, is no image, or has an unusable size.
     """
+    if isinstance(source, torch.Tensor):
+        source = _channels_last(source)
     if isinstance(source, np.ndarray):
         image = _from_array(source)
         _check_size(image.size, "The image array", smallest)
@@ -93,7 +98,8 @@ def open_picture(
             raise InputError(f"{source} is a folder: give the photos in it, for example {source}/*.jpg.")
         return _decoded(read_bytes(source), name_of(source), str(source), orientation, smallest, profile)
     raise InputError(
-        f"A photo cannot be read from {type(source).__name__}: give a path, a URL, bytes, a PIL image or an array."
+        f"A photo cannot be read from {type(source).__name__}: "
+        "give a path, a URL, bytes, a PIL image, an array or a tensor."
     )
 
 
@@ -298,6 +304,20 @@ def _without_palette(image: Image.Image) -> Image.Image:
     if image.mode == "P":
         return image.convert("RGB")
     return eight_bits(image)
+
+
+def _channels_last(tensor: Shaped[torch.Tensor, "*_"]) -> Shaped[np.ndarray, "*_"]:
+    """As an array (h, w, c); what could be read either way has its channels first, as tensors do."""
+    if tensor.ndim == 4 and len(tensor) == 1:
+        tensor = tensor[0]
+    if tensor.ndim not in (2, 3) or tensor.is_complex():
+        raise InputError(
+            f"An image tensor has shape (c, h, w), (h, w, c) or (h, w), not {tuple(tensor.shape)} of {tensor.dtype}."
+        )
+    if tensor.ndim == 3 and tensor.shape[0] in (1, 3, 4):
+        tensor = tensor.permute(1, 2, 0)
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

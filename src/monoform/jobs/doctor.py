@@ -27,7 +27,17 @@ from ..render import render_mesh
 from ..render.video import write_video
 from ..weights import shipped
 
-EXTRAS = {"rembg": "matting"}
+EXTRAS = {  # what each optional package is for, and the extra that has it
+    "rembg": ("matting", "--matting rembg"),
+    "lightning": ("train", "monoform train"),
+    "tensorboard": ("train", "monoform train --tensorboard"),
+    "h5py": ("hdf5", "HDF5 files of data sets"),
+    "pillow_heif": ("heic", "photos in HEIC"),
+    "pyhocon": ("hocon", "monoform convert --conf"),
+    "fsspec": ("cluster", "data behind addresses such as s3://"),
+    "submitit": ("cluster", "--engine slurm"),
+    "diffusers": ("diffusion", "--method realfusion"),
+}
 
 
 @dataclass(frozen=True)
@@ -73,11 +83,9 @@ def _machine() -> list[Finding]:
         ),
         Finding("GPU", device),
     ]
-    for package, extra in EXTRAS.items():
-        installed = importlib.util.find_spec(package) is not None
-        findings.append(
-            Finding(package, _version(package) if installed else f"absent: pip install 'monoform[{extra}]'")
-        )
+    for package, (extra, use) in EXTRAS.items():
+        absent = f"absent: for {use}, pip install 'monoform[{extra}]'"
+        findings.append(Finding(package, _version(package) if importlib.util.find_spec(package) else absent))
     return findings
 
 

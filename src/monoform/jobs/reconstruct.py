@@ -13,8 +13,9 @@ import torch
 
 from ..camera import Camera
 from ..errors import InputError
+from ..inputs.pictures import PictureSource
 from ..matting import Hints, segment
-from ..methods import create
+from ..methods import MethodOptions, chosen, create
 from ..outputs import atomic_folder
 from ..scene import Photo, Reconstruction, SavedResult, View
 from ..scene.common_camera import common_camera, in_common_world
@@ -26,10 +27,10 @@ from .write_result import Timings, write_result
 
 
 def reconstruct(
-    photo: object,
+    photo: PictureSource | Photo | PosedPhotos,
     *,
-    mask: object = None,
-    method: str = DEFAULT_METHOD,
+    mask: PictureSource | None = None,
+    method: str | MethodOptions = DEFAULT_METHOD,
     matting: str = "auto",
     box: Sequence[float] | None = None,
     points: Sequence[Sequence[float]] = (),
@@ -42,10 +43,10 @@ def reconstruct(
     """Shape, camera and appearance of the object in one photo.
 
     Args:
-        photo: path, http(s) URL, bytes, PIL image, array (h, w[, 3|4]) or `Photo`; for a method that takes several
-            views of one object, `PosedPhotos`.
+        photo: path, http(s) URL, bytes, PIL image, array (h, w[, 3|4]), tensor (of this shape or (3|4, h, w)) or
+            `Photo`; for a method that takes several views of one object, `PosedPhotos`.
         mask: the same kinds, white where the object is; None: the photo's alpha, else found by `matting`.
-        method: name of the method.
+        method: name of the method, or its options, such as `LiftOptions(refine=0)`.
         matting: "auto", "rembg", "network" or "grabcut".
         box: left, top, width and height of a box with the whole object in it, in pixels of the upright photo.
         points: on the object, each across and down in pixels of the upright photo.
@@ -53,11 +54,12 @@ def reconstruct(
         focal: focal length in pixels of the original photo, where known.
         seed: of all randomness.
         device: where networks compute: "cpu", "cuda", "mps", or "auto", the first of the others that is there.
-        overrides: options of the method.
+        overrides: options of the method, by name.
 
     Raises:
         InputError: the photo, the mask or an option cannot be used; the sentence says why.
     """
+    method, overrides = chosen(method, overrides)
     options = ReconstructOptions(
         method=method,
         matting=matting,
@@ -71,10 +73,10 @@ def reconstruct(
 
 
 def reconstruct_each(
-    photo: object,
-    masks: Sequence[object],
+    photo: PictureSource,
+    masks: Sequence[PictureSource],
     *,
-    method: str = DEFAULT_METHOD,
+    method: str | MethodOptions = DEFAULT_METHOD,
     focal: float | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -85,19 +87,20 @@ def reconstruct_each(
     A photo does not tell how far away its objects are: all of them are taken to be as far from the camera.
 
     Args:
-        photo: path, http(s) URL, bytes, PIL image, or array (h, w[, 3|4]).
+        photo: path, http(s) URL, bytes, PIL image, array (h, w[, 3|4]), or tensor of this shape or (3|4, h, w).
         masks: the same kinds, one for each object, white where it is.
-        method: name of the method.
+        method: name of the method, or its options, such as `LiftOptions(refine=0)`.
         focal: focal length in pixels of the original photo, where known.
         seed: of all randomness.
         device: where networks compute, see `reconstruct`.
-        overrides: options of the method.
+        overrides: options of the method, by name.
 
     Raises:
         InputError: photo, mask or option cannot be used, or the method finds a camera of its own for each object.
     """
     if isinstance(photo, Photo | PosedPhotos):
         raise InputError("Several masks need a photo that has none yet: give its file, bytes, image or array.")
+    method, overrides = chosen(method, overrides)
     options = ReconstructOptions(method=method, focal=focal, seed=seed, overrides=overrides, device=device)
     found = []
     for number, mask in enumerate(masks):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from .hypotheses import write_hypotheses
 from .pictures import four_views, overlay, own_turntable, turntable
 from .reconstruct_options import ReconstructOptions
 
+log = logging.getLogger(__name__)
 OVERLAY, TURNTABLE, SHEET = "overlay.png", "turntable.mp4", "views.jpg"
 FPS = 24.0
 DOING = {  # what is said while a step is taken
@@ -46,7 +48,9 @@ class Timings(dict[str, float]):
         start = time.perf_counter()
         with work(DOING[step]):
             yield
-        self[step] = round(self.get(step, 0.0) + time.perf_counter() - start, 3)
+        spent = time.perf_counter() - start
+        log.info("%s took %.2f s", DOING[step], spent)
+        self[step] = round(self.get(step, 0.0) + spent, 3)
 
 
 def write_result(

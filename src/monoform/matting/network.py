@@ -153,7 +153,7 @@ def network_probability(
 
     Args:
         rgb: colours, 0..1.
-        weights: folder, or OWNER/NAME on the Hugging Face hub.
+        weights: folder, or hub:OWNER/NAME on the Hugging Face hub.
         device: where the network computes.
         hints: where the object is, in pixels of `rgb`; with a box, the network looks at it and a margin alone, but
             at the whole photo where the box lies well inside what is seen there.
@@ -246,7 +246,7 @@ def network_mask(
 
     Args:
         rgb: colours, 0..1.
-        weights: folder, or OWNER/NAME on the Hugging Face hub.
+        weights: folder, or hub:OWNER/NAME on the Hugging Face hub.
         device: where the network computes.
         hints: where the object is, in pixels of `rgb`; with a box, the network looks at it and a margin alone.
         probability: what `network_probability` says of the same, where it is known.

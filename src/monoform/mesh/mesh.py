@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
 
 from ..errors import InputError
+from ..outputs.notebook import pictures_html
 from .shading import corner_normals
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Mesh:
     """
 
     files: ClassVar[MeshFiles]  # the package enters its readers and writers, which know meshes themselves
+    drawn: ClassVar[Callable[[Mesh], Sequence[UInt8[np.ndarray, "_ _ 3"]]] | None] = None  # entered by what renders
 
     vertices: Float[np.ndarray, "v 3"]
     faces: Int[np.ndarray, "f 3"]
@@ -74,6 +76,19 @@ class Mesh:
             _check_rows("vertex_colors", self.vertex_colors, len(vertices))
         for name, values in self.vertex_attributes.items():
             _check_rows(f"vertex attribute {name!r}", values, len(vertices))
+
+    def __repr__(self) -> str:
+        if self.texture is not None:
+            color = f", texture of {self.texture.shape[1]} x {self.texture.shape[0]} pixels"
+        else:
+            color = "" if self.vertex_colors is None else ", colored vertices"
+        return f"<Mesh of {len(self.vertices):,} vertices and {len(self.faces):,} faces{color}>"
+
+    def _repr_html_(self) -> str | None:
+        """For notebooks: the mesh from four sides."""
+        if Mesh.drawn is None or not len(self.faces):
+            return None
+        return pictures_html(Mesh.drawn(self), repr(self))
 
     def __getstate__(self) -> dict[str, object]:
         """The fields alone: what was worked out from them (a ray caster, for one) cannot always be pickled."""

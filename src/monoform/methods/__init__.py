@@ -11,6 +11,8 @@ from .base import PoseEstimator as PoseEstimator
 from .base import PublishedFormat as PublishedFormat
 from .base import Reconstructor as Reconstructor
 from .base import SceneBounds as SceneBounds
+from .registry import MethodOptions as MethodOptions
+from .registry import chosen as chosen
 from .registry import create as create
 from .registry import declared as declared
 from .registry import every_method as every_method

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, replace
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from ..errors import InputError
 from .base import Method, Reconstructor
 
 GROUP = "monoform.methods"
 Declared = TypeVar("Declared")
+
+
+@runtime_checkable
+class MethodOptions(Protocol):
+    """Options of a method: any dataclass that is a method's `config_class`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 def method_names() -> list[str]:
@@ -54,6 +61,22 @@ def declared(what: Callable[[type[Method]], Declared | None]) -> dict[str, Decla
             if (one := what(method)) is not None:
                 found[name] = one
     return found
+
+
+def chosen(method: str | MethodOptions, overrides: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and options of a method that is given by its name or by its options; `overrides` take precedence.
+
+    Raises:
+        InputError: they are no method's options.
+    """
+    if isinstance(method, str):
+        return method, dict(overrides)
+    for name, one in every_method().items():
+        if one.config_class is type(method):
+            return name, {item.name: getattr(method, item.name) for item in fields(method)} | dict(overrides)
+    raise InputError(
+        f"{type(method).__name__} is no method's options: give a name, one of {', '.join(method_names())}."
+    )
 
 
 def create(name: str, *, device: str = "cpu", **overrides: Any) -> Reconstructor:

@@ -43,6 +43,10 @@ class Field(Protocol):
             direction; None where it does not matter.
     """
 
+    def __repr__(self) -> str:
+        low, high = (", ".join(f"{each:.3g}" for each in corner) for corner in self.bounds.tolist())
+        return f"<{type(self).__name__}: {self.kind} from ({low}) to ({high})>"
+
     @property
     def kind(self) -> Literal["density", "sdf"]: ...
 

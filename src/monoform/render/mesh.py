@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
-from ..camera import Camera
+from ..camera import Camera, orbit
 from ..errors import InputError
 from ..mesh.mesh import Mesh
-from ..mesh.texture import sample_texture, surface_colors
+from ..mesh.texture import sample_texture, surface_colors, to_bytes
 from .camera_render import CameraRender
 from .visible import Visible, directions_at, visible
 
@@ -152,3 +153,15 @@ def _block_mean(image: np.ndarray, samples: int) -> np.ndarray:
         image[row::samples, column::samples].astype(np.float32) for row in range(samples) for column in range(samples)
     )
     return np.asarray(total / np.float32(samples * samples))
+
+
+def around_mesh(mesh: Mesh, *, views: int = 4, size: int = 200) -> list[UInt8[np.ndarray, "size size 3"]]:
+    """Pictures of the whole mesh from all around, the first from the front, wherever and however large it is."""
+    low, high = mesh.bounds
+    middle, extent = (low + high) / 2, float(np.linalg.norm(high - low)) or 1.0
+    unit = replace(mesh, vertices=(mesh.vertices - middle) / extent)
+    cameras = orbit(views, elevation=math.radians(15), distance=2.2, fov_y=math.radians(28), width=size, height=size)
+    return [to_bytes(render_mesh(unit, camera, shading="lit", samples=2).rgb) for camera in cameras]
+
+
+Mesh.drawn = staticmethod(around_mesh)

@@ -101,7 +101,7 @@ class PlacedReconstruction(Reconstruction):
         return self.original.mesh(**options).transformed(self.motion)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PlacedField(Field):
     """A field turned, moved and scaled.
 

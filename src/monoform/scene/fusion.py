@@ -58,7 +58,7 @@ class DepthView:
         return rgb, found - outward.norm(dim=-1), visible, normalize(outward, dim=-1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FusedField(Field):
     """A truncated signed distance grid over a box, colored by the views that see the surface.
 

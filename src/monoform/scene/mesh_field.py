@@ -22,7 +22,7 @@ SAMPLES = 200_000
 _OUTWARDS = np.array([0.2853, 0.8817, 0.3758]) / np.linalg.norm([0.2853, 0.8817, 0.3758])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MeshField(Field):
     """Distance to the nearest of many surface samples, negative where a ray meets the surface from within.
 

@@ -13,6 +13,8 @@ from scipy import ndimage
 
 from ..errors import InputError
 from ..inputs.pictures import Orientation, eight_bits, open_picture
+from ..mesh.texture import to_bytes
+from ..outputs.notebook import pictures_html
 from .masks import alpha_says, read_mask, require_solid
 
 WORKING_SIDE = 1024
@@ -103,6 +105,18 @@ class Photo:
             notices=decoded.notices,
             stored_as=decoded.exif_orientation,
         )
+
+    def __repr__(self) -> str:
+        mask = "no mask yet" if self.mask_origin is None else f"mask by {self.mask_origin}"
+        sure = "" if self.mask_confidence is None else f", confidence {self.mask_confidence:.2f}"
+        return f"<Photo {self.name}: {self.width} x {self.height} pixels, {mask}{sure}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the photo, and its mask."""
+        pictures = [to_bytes(self.rgb)]
+        if self.mask is not None:
+            pictures.append(to_bytes(np.repeat(self.mask[..., None], 3, axis=2)))
+        return pictures_html(pictures, repr(self))
 
     @property
     def rgb(self) -> Float[np.ndarray, "h w 3"]:

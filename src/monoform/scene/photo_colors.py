@@ -24,7 +24,7 @@ def photo_colors(points: Float[Tensor, "n 3"], camera: Camera, image: Float[Tens
     return found[0, :, 0].mT
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PhotoColored(Field):
     """A field's geometry with the colors of a photo.
 

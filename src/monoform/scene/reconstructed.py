@@ -38,6 +38,9 @@ class View:
     camera: Camera | None = None
     covariance: Float[Tensor, "6 6"] | str = "The method tells none."
 
+    def __repr__(self) -> str:
+        return f"<View of {self.photo!r} by {self.camera!r}>"
+
     @property
     def spread(self) -> list[list[float]] | None:
         """The covariance as plain numbers; None where there is none."""

@@ -12,9 +12,11 @@ from ..camera import Camera
 from ..devices import CPU, hosted
 from ..errors import InputError
 from ..mesh import Mesh
+from ..mesh.texture import to_bytes
 from ..nn.field import HostField
+from ..outputs.notebook import pictures_html
 from ..render.camera_render import CameraRender, ImageRenderer, camera_colors, render_camera
-from ..render.mesh import Shading, render_mesh
+from ..render.mesh import Shading, around_mesh, render_mesh
 from ..render.mesh_rays import MeshRenderer
 from ..render.ray_renderer import FieldRenderer, HostRenderer, RayRenderer, background_of
 from .meshing import MeshingOptions, build_mesh
@@ -84,6 +86,12 @@ class Reconstruction(ReconstructedObject):
         if options not in self._meshes:
             self._meshes[options] = build_mesh(self, options)
         return self._meshes[options]
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the photo, and the mesh from four sides where it has been made."""
+        pictures = [to_bytes(self.photo.rgb)] if self.has_photo else []
+        made = self.surface or next(iter(self._meshes.values()), None)
+        return pictures_html([*pictures, *(around_mesh(made) if made else [])], repr(self))
 
     def render(
         self,

@@ -9,7 +9,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +34,7 @@ PICTURES = frozenset({"held_out"})
 TRAINED, CONVERTED = "train", "convert"
 FACTORIES = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn)
 BEYOND, SPARE = 4, 1 << 26  # a model may be made of so many times the numbers that its file holds, and some more
+HUB = "hub:"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 Config = TypeVar("Config")
 Module = TypeVar("Module", bound=nn.Module)
@@ -116,7 +117,7 @@ def load_pretrained(
     Args:
         build: makes the module from its configuration.
         config_class: the dataclass that `save_pretrained` was given.
-        source: a local folder, or OWNER/NAME on the Hugging Face hub.
+        source: a local folder, or hub:OWNER/NAME of the Hugging Face hub.
         revision: of a hub repository: branch, tag or commit.
 
     Raises:
@@ -152,7 +153,7 @@ def pretrained(build: Callable[[Config], Module], config_class: type[Config], so
 
 
 def architecture_of(source: str | Path) -> str:
-    """Name of the network's class whose weights a folder holds, or OWNER/NAME on the hub; "" where it is not said.
+    """Name of the network's class whose weights a folder holds, or hub:OWNER/NAME; "" where it is not said.
 
     Raises:
         InputError: there are none, or what says so is damaged.
@@ -200,12 +201,17 @@ def local_folder(
     *,
     revision: str | None = None,
     files: Sequence[str] = (WEIGHTS, CONFIG, CARD),
+    published: Collection[str] = (),
     advice: str = "",
 ) -> Path:
-    """The folder of weights: the one that was given, or a copy of what OWNER/NAME on the hub holds, fetched once.
+    """The folder of weights: the one that was given, or a copy of what hub:OWNER/NAME holds, fetched once.
+
+    A path that is not there is never asked of the hub: the prefix or a revision tells a repository, or it is known by
+    name.
 
     Args:
         revision: of a hub repository: branch, tag or commit.
+        published: OWNER/NAME of repositories that need no prefix.
         files: of it that are fetched, the first the one without which there are no weights.
         advice: what else can be done, as a clause.
 
@@ -217,22 +223,25 @@ def local_folder(
         return folder
     if folder.is_file():
         raise InputError(f"The weights {source} are a file: give the folder that holds {WEIGHTS} and {CONFIG}.")
-    if not isinstance(source, str) or not _HUB_ID.fullmatch(source):
+    repository = str(source).removeprefix(HUB)
+    if not _HUB_ID.fullmatch(repository) or (
+        repository == str(source) and repository not in published and revision is None
+    ):
         raise InputError(
-            f"There are no weights at {source}: give a folder that exists, or OWNER/NAME on the hub{otherwise}."
+            f"There are no weights at {source}: give a folder that exists, or {HUB}OWNER/NAME for weights on the "
+            f"Hugging Face hub{otherwise}."
         )
     from huggingface_hub import snapshot_download
 
     offline: dict[str, Any] = {"local_files_only": True} if is_offline() else {}
     try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=list(files), **offline))
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(files), **offline))
     except Exception as error:  # the hub, the network and the disk each have their own
         if offline:
-            require_network(f"{files[0]} of {source}", advice or "give a folder that holds it")
+            require_network(f"{files[0]} of {repository}", advice or "give a folder that holds it")
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"The weights {source} are no local folder and cannot be had from the hub: {reason}"
-            + (f" ({advice})." if advice else "")
+            f"The weights {repository} cannot be had from the hub: {reason}" + (f" ({advice})." if advice else "")
         ) from error
 
 

@@ -179,7 +179,7 @@ def test_the_hubs_cache_is_used_and_what_is_known_by_name_must_be_it(
     assert said.startswith(f"{CHECKPOINT} of {HUB} is not here and is not fetched, as this runs offline: download ")
     assert "with --weights" in said and said.endswith("lift needs nothing.")
     in_cache(tmp_path, "someone/tiny", net)
-    assert same(network("someone/tiny"), net)
+    assert same(network("hub:someone/tiny"), net)
     folder = in_cache(tmp_path, HUB, net)
     with pytest.raises(InputError, match=rf"not {SHA256[HUB]}, and is not the published checkpoint"):
         network(HUB)
@@ -189,7 +189,7 @@ def test_the_hubs_cache_is_used_and_what_is_known_by_name_must_be_it(
 
 
 def test_weights_that_are_nowhere_are_told_of(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"There are no weights at .*nowhere: .* or OWNER/NAME on the hub: download "):
+    with pytest.raises(InputError, match=r"There are no weights at .*nowhere: .* or hub:OWNER/NAME .* hub: download "):
         network(str(tmp_path / "nowhere"))
 
 

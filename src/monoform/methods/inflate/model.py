@@ -13,7 +13,7 @@ from ...camera import Camera
 from ...nn.field import Field
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class InflateField(Field):
     """Signed distance (approximate, negative inside) and colour of an inflated silhouette.
 

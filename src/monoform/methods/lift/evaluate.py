@@ -49,7 +49,7 @@ class LiftEvaluation(EvaluationOptions):
     meshes: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MESHES")]
     """A folder of meshes, with its index.csv if there is one."""
     weights: str = ""
-    """Folder that `monoform train lift` wrote, or OWNER/NAME on the hub. Default: the weights that ship."""
+    """Folder that `monoform train lift` wrote, or hub:OWNER/NAME. Default: the weights that ship."""
     refine: int = LiftOptions.refine
     """Steps of refinement on the picture; 0 takes the first guess."""
     views: int = 3
@@ -59,7 +59,7 @@ class LiftEvaluation(EvaluationOptions):
     inflate: bool = True
     """Measure the baseline inflate on the same pictures."""
     against: tuple[str, ...] = ()
-    """Other weights, folders or OWNER/NAME, that are measured on the same pictures."""
+    """Other weights, folders or hub:OWNER/NAME, that are measured on the same pictures."""
     without: tuple[str, ...] = ()
     """Options of lift, as refine, that are each set to 0 or off in a further measurement on the same pictures."""
     perceptual: Path | None = None

@@ -137,7 +137,7 @@ def _shortening(depths: Float[Tensor, "1 2 f f"]) -> Float[Tensor, "1 2 f f"]:
     return (1 + across**2 + down**2).rsqrt().clamp_min(0.2)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LiftField(Field):
     """The solid in the world.
 

@@ -16,7 +16,7 @@ from ...scene.outline import Outline
 from ...scene.photo_colors import photo_colors
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ListField(Field):
     """world = scale (box - centre), inside the sphere of radius 0.5.
 

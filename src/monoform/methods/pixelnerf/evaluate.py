@@ -109,7 +109,7 @@ class PixelNerfEvaluation(NewViewOptions, EvaluationOptions):
     data: Path
     """A data set in one of the published layouts; see `monoform prepare check`."""
     weights: str = ""
-    """Folder that `monoform convert` or `monoform train pixelnerf` wrote, or OWNER/NAME on the hub; cars: the
+    """Folder that `monoform convert` or `monoform train pixelnerf` wrote, or hub:OWNER/NAME; cars: the
     weights of cars that ship. Default: the small weights that ship."""
     split: Literal["train", "val", "test"] = "test"
     """Of the data set."""

@@ -22,7 +22,7 @@ AVERAGED = 8
 RAYS, SAMPLES = 512, 64
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PixelNerfField(Field):
     """What a network says of an object, in the world of its reconstruction.
 

@@ -106,7 +106,7 @@ class TripoSrOptions:
 
     Attributes:
         weights: folder that `monoform convert` or `monoform train` wrote, or that holds the authors' model.ckpt and
-            config.yaml; or OWNER/NAME on the hub, from where they are fetched once.
+            config.yaml; or stabilityai/TripoSR or hub:OWNER/NAME, which are fetched once.
         threshold: of the density, at which the surface lies.
         foreground: the object's longer side in sides of the picture that the network takes.
         facing: axis of the result's world, whose y is up, to which the side that the photo shows is turned.

@@ -43,7 +43,7 @@ class PlacedVolume:
         return 1.0 if self.volume.rendering.metric else 2 * self.volume.rendering.radius * self.scale
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TripoSrField(Field):
     """Densities and colors; those of several photos are averaged, densities by their logarithms.
 

@@ -104,13 +104,13 @@ def network(source: str) -> TripoSrNet:
 
 
 def open_network(source: str) -> TripoSrNet:
-    """The network of a folder of weights, of the authors' folder, or of OWNER/NAME on the hub with either.
+    """The network of a folder of weights, of the authors' folder, or of hub:OWNER/NAME with either.
 
     Raises:
         InputError: it is not there, damaged, or its checkpoint is not the one that is known by this name.
     """
     files = (CHECKPOINT, OPTIONS, WEIGHTS, CONFIG)
-    folder = local_folder(source, files=files, advice=FETCH)
+    folder = local_folder(source, files=files, published=(HUB,), advice=FETCH)
     with torch.inference_mode(False), work("reading the weights"):
         if not reads_folder(folder):
             return load_pretrained(TripoSrNet, TripoSrConfig, folder)[0]
