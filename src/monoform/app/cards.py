@@ -41,7 +41,12 @@ def section(result: dict[str, Any], key: str) -> dict[str, Any]:
 
 def own_files(folder: Path, result: dict[str, Any]) -> dict[str, str]:
     """What the method alone has written beside the others: what is in each file, by its name."""
-    told = section(result, "own_files")
+    return named_files(folder, result, "own_files")
+
+
+def named_files(folder: Path, result: dict[str, Any], key: str) -> dict[str, str]:
+    """Files beside the page that a part of result.json names: what is in each, by its name."""
+    told = section(result, key)
     return {
         name: about
         for name, about in told.items()
@@ -124,11 +129,12 @@ def _deviation(certainty: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _files(folder: Path, result: dict[str, Any]) -> str:
+    exports = named_files(folder, result, "exports")
     items = (
         f'<li><a href="{html.link(name)}" download>{html.escape(name)}</a>'
         f"<span class=size>{html.file_size((folder / name).stat().st_size)}</span>"
         f"<span class=about>{html.escape(about)}</span></li>"
-        for name, about in (own_files(folder, result) | FILES).items()
+        for name, about in (own_files(folder, result) | FILES | exports).items()
         if (folder / name).is_file()
     )
     return f"<ul class=files>{''.join(items)}</ul>"

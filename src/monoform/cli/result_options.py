@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..computing import Computing
+from .export_options import Exporting
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResultOptions(Computing):
+class ResultOptions(Exporting):
     """Options of a command that writes result folders; its own dataclass is built on this one."""
 
     faces: int = 20_000
@@ -29,4 +29,5 @@ class ResultOptions(Computing):
 
     def of_results(self) -> dict[str, Any]:
         """Those that the job takes by the same names."""
-        return {name: getattr(self, name) for name in ("faces", "texture", "resolution", "frames", "film")}
+        same = {name: getattr(self, name) for name in ("faces", "texture", "resolution", "frames", "film")}
+        return same | {"exports": self.exports()}

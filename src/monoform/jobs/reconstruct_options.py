@@ -13,6 +13,7 @@ from ..inputs.download import shown_url
 from ..matting import Hints
 from ..ranges import LARGEST_SEED, require_range
 from ..scene.meshing import MeshingOptions
+from .exports import ExportOptions
 
 DEFAULT_METHOD = "lift"
 
@@ -32,6 +33,7 @@ class ReconstructOptions:
         resolution: cells along the longest side at which the surface is extracted.
         frames: of the turntable; 0 leaves the film out.
         film: what the turntable shows: the "mesh", or the "field" as the method itself draws it, which takes longer.
+        exports: files beside the result's own.
         seed: of all randomness.
         overrides: options of the method, by name.
         device: where networks compute: "cpu", "cuda", "mps", or "auto".
@@ -48,6 +50,7 @@ class ReconstructOptions:
     resolution: int = 320
     frames: int = 60
     film: Literal["mesh", "field"] = "mesh"
+    exports: ExportOptions = field(default_factory=ExportOptions)
     seed: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
@@ -75,7 +78,7 @@ def request(photo: object, mask: object, options: ReconstructOptions) -> dict[st
     del asked["device"]
     if not options.measured:  # results of before measured nothing
         del asked["measured"]
-    for name in ("hints", "beside"):  # nor had any hints, nor others beside them
+    for name in ("hints", "beside", "exports"):  # nor had any hints, nor others beside them, nor other files
         if not getattr(options, name):
             del asked[name]
     return json.loads(json.dumps(asked, default=str))  # tuples become lists, as they are read again

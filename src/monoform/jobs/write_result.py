@@ -20,6 +20,7 @@ from ..progress import work
 from ..render.video import write_video
 from ..scene import Reconstruction, versions
 from ..scene.result_files import write_files, write_summary
+from .exports import write_exports
 from .figures import figures_of, front_of
 from .hypotheses import write_hypotheses
 from .pictures import four_views, overlay, own_turntable, turntable
@@ -37,6 +38,7 @@ DOING = {  # what is said while a step is taken
     "overlay": "drawing the mesh over the photo",
     "turntable": "making the turntable",
     "write": "writing the files",
+    "export": "writing further files",
 }
 
 
@@ -127,6 +129,11 @@ def _write(
         hypotheses = write_hypotheses(reconstruction, mesh, place, **sizes) if mesh is not None else None
         if hypotheses:
             summary["hypotheses"] = hypotheses
+    if options.exports and mesh is not None:
+        with timings("export"):
+            exported = write_exports(reconstruction, mesh, place, options.exports)
+        summary |= {"exports": exported.files} | exported.told
+        summary["notices"] = [*summary["notices"], *exported.notices]
     if options.measured and mesh is not None:
         summary["figures"] = figures_of(reconstruction, mesh)
     return summary | {

@@ -43,6 +43,13 @@ def surface_colors(
     return np.tile(UNPAINTED, (len(faces), 1))
 
 
+def vertex_colors(mesh: Mesh) -> UInt8[np.ndarray, "v 3"] | None:
+    """The color of each vertex, sRGB: the texture's at its place, else its own; None where the mesh has no colors."""
+    if mesh.uv is not None and mesh.texture is not None:
+        return to_bytes(sample_texture(mesh.texture, mesh.uv))
+    return mesh.vertex_colors
+
+
 def texel_density(mesh: Mesh) -> Float[np.ndarray, " f"]:
     """How many texels of its texture each face has for a unit of its area; 0 where there is no texture."""
     if mesh.uv is None or mesh.texture is None:

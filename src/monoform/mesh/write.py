@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from PIL import Image
 from ..errors import InputError
 from ..outputs import atomic_file
 from .formats.gltf_write import glb_bytes, gltf_normals
+from .formats.ply_write import ply_bytes
+from .formats.threemf_write import threemf_bytes
+from .formats.usdz_write import usdz_bytes
 from .mesh import Mesh
 
 if TYPE_CHECKING:
@@ -24,27 +28,37 @@ _NEAR = 0.01
 
 
 def export(mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Path:
-    """Write `mesh` as .glb, .obj (with .mtl and texture beside it), .ply or .stl; the file appears whole or not at all.
+    """Write `mesh` as .glb, .obj (with .mtl and texture beside it), .ply, .stl, .3mf or .usdz, whole or not at all.
 
     A GLB gets `camera` as a node with the camera's pose in glTF axes (x right, y up, z backward), perspective or
     orthographic. glTF cameras look through the middle of the image with square pixels; the exact camera.json record
-    is kept in the node's extras. Other formats have no place for a camera. STL has no colors, PLY only those of
-    vertices. A GLB holds vertex colors as linear light, as glTF asks for; OBJ and PLY hold them as they are. A GLB
-    keeps vertex attributes, float32, each under its name after an underscore (_CONFIDENCE).
+    is kept in the node's extras. Other formats have no place for a camera. STL has no colors; PLY and 3MF have those
+    of vertices, a texture's at its place. Coordinates are written as they are: 3MF takes them for millimeters, GLB and
+    USDZ for meters. A GLB and a USDZ hold vertex colors as linear light, as they ask for; the others hold them as they
+    are. A GLB keeps vertex attributes, float32, each under its name after an underscore (_CONFIDENCE), a PLY under its
+    name.
 
     Raises:
-        InputError: the mesh has no faces, the suffix is unknown, or the file cannot be written.
+        InputError: the mesh has no faces or too large numbers, the suffix is unknown, or the file cannot be written.
     """
     path = Path(path)
-    writers = {".glb": _write_glb, ".obj": _write_obj, ".ply": _write_plain, ".stl": _write_plain}
-    writer = writers.get(path.suffix.lower())
-    if writer is None:
-        raise InputError(f"Cannot write a mesh as {path.name!r}; end the name in one of {', '.join(writers)}.")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"Cannot write a mesh as {path.name!r}; end the name in one of {', '.join(SUFFIXES)}.")
     if len(mesh.faces) == 0:
         raise InputError(f"Cannot write {path}: the mesh has no faces.")
+    if not (np.abs(mesh.vertices) <= np.finfo(np.float32).max).all():
+        raise InputError(f"Cannot write {path}: a coordinate is too large for float32; scale the mesh down.")
     if camera is not None and len(camera) != 1:
         raise InputError(f"A mesh file holds one camera, not {len(camera)}; choose one, for example camera[0].")
-    writer(mesh, path, camera)
+    if suffix == ".glb":
+        _write_glb(mesh, path, camera)
+    elif suffix == ".obj":
+        _write_obj(mesh, path)
+    else:
+        data = _BYTES[suffix](mesh)
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(data)
     return path
 
 
@@ -94,7 +108,7 @@ def _gltf_camera(camera: Camera, intrinsics: np.ndarray) -> dict[str, Any]:
     return {"name": "photo", "type": "perspective", "perspective": lens}
 
 
-def _write_obj(mesh: Mesh, path: Path, camera: Camera | None) -> None:
+def _write_obj(mesh: Mesh, path: Path) -> None:
     """OBJ keeps its material and texture in files beside it; the OBJ itself is renamed into place last."""
     import trimesh  # slow to import, and a GLB needs none of it
 
@@ -108,13 +122,15 @@ def _write_obj(mesh: Mesh, path: Path, camera: Camera | None) -> None:
         temporary.write_text(text)
 
 
-def _write_plain(mesh: Mesh, path: Path, camera: Camera | None) -> None:
-    import trimesh
+def _stl_bytes(mesh: Mesh) -> bytes:
+    """Binary STL: after 80 bytes and the count, of each face its normal, its corners and two bytes more."""
+    rows = np.zeros(len(mesh.faces), [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("unused", "<u2")])
+    rows["normal"], rows["corners"] = mesh.face_normals, mesh.triangles
+    return b"written by monoform".ljust(80) + struct.pack("<I", len(rows)) + rows.tobytes()
 
-    solid = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False, vertex_colors=mesh.vertex_colors)
-    data: Any = solid.export(file_type=path.suffix.lower()[1:])
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(data)
+
+_BYTES = {".ply": ply_bytes, ".stl": _stl_bytes, ".3mf": threemf_bytes, ".usdz": usdz_bytes}
+SUFFIXES = (".glb", ".obj", *_BYTES)
 
 
 def _as_trimesh(mesh: Mesh, material_name: str = "baked") -> Any:

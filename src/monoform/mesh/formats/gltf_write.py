@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from ...errors import InputError
 from ..light import linear_from_srgb
 from ..mesh import Mesh
 
@@ -28,9 +27,6 @@ def glb_bytes(mesh: Mesh, finish: Callable[[Tree], None]) -> bytes:
 
     Colors of vertices become linear light (COLOR_0), as floats; texture coordinates get v downwards; vertex attributes
     are float32, each under its name after an underscore.
-
-    Raises:
-        InputError: a coordinate is too large for float32.
     """
     tree: Tree = {
         "asset": {"version": "2.0", "generator": "monoform"},
@@ -54,8 +50,6 @@ def glb_bytes(mesh: Mesh, finish: Callable[[Tree], None]) -> bytes:
 
 
 def _attributes(mesh: Mesh) -> dict[str, np.ndarray]:
-    if not (np.abs(mesh.vertices) <= np.finfo(np.float32).max).all():
-        raise InputError("A coordinate of the mesh is too large for a GLB file; scale the mesh down.")
     found = {"POSITION": mesh.vertices, "NORMAL": gltf_normals(mesh)}
     if mesh.uv is not None and mesh.texture is not None:
         found["TEXCOORD_0"] = np.stack([mesh.uv[:, 0], 1.0 - mesh.uv[:, 1]], axis=1)
