@@ -147,6 +147,7 @@ def test_photo_camera_aligns(model: str, viewport: tuple[int, int], tmp_path: Pa
             return [photo.left - canvas.left, photo.top - canvas.top, photo.width, photo.height, canvas.width]; }"""
     )
     left, top, width, height = (value * picture.shape[1] / box[4] for value in box[:4])
+    assert min(left, top) > -1 and left + width < picture.shape[1] + 1 and top + height < picture.shape[0] + 1  # whole
     canvas_from_photo = np.array([[width / WIDTH, 0, left], [0, height / HEIGHT, top]])
     canvas_from_photo[:, 2] += canvas_from_photo[:, :2] @ (0.5, 0.5) - 0.5  # cv2 counts pixel centres as whole numbers
     photo, mask = paint(make_mesh(), make_camera(model))
@@ -166,8 +167,14 @@ def test_photo_fades_over_the_mesh(report: Path, visit: Open) -> None:
     page.click("#from-photo")
     page.fill("#opacity", "100")
     until(page, "document.getElementById('photo-layer').style.opacity === '1'")
-    corner = Image.open(io.BytesIO(page.locator("#stage").screenshot())).convert("RGB").getpixel((20, 20))
+    place = page.locator("#photo-layer").bounding_box()
+    clip = {"x": place["x"] + 10, "y": place["y"] + 10, "width": 4, "height": 4}
+    corner = Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB").getpixel((1, 1))
     assert corner == pytest.approx((128, 128, 128), abs=3)  # the photo's own background
+    page.hover("#canvas")
+    page.mouse.wheel(0, -200)
+    until(page, f"document.getElementById('photo-layer').getBoundingClientRect().width > {1.1 * place['width']}")
+    assert page.evaluate("monoform.view") == "photo"
     drag(page, 40, 0)
     assert page.evaluate("monoform.view") == "orbit" and page.is_hidden("#photo-layer")
 

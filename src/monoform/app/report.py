@@ -34,7 +34,7 @@ PHOTO_NAMES = ("photo.jpg", "photo.jpeg", "photo.png", "photo.webp")
 OF_PHOTO = {
     "camera_name": "Photo&rsquo;s camera",
     "camera_help": "&ldquo;Photo&rsquo;s camera&rdquo; puts you where the photo was taken: with the slider the photo "
-    "fades over the mesh.",
+    "fades over the mesh, and the wheel comes nearer to the object.",
 }
 OF_SAMPLE = {
     "camera_name": "Its camera",

@@ -5,7 +5,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const find = (id) => document.getElementById(id);
 const canvas = find("canvas"), stage = find("stage"), layer = find("photo-layer");
-const state = window.monoform = { ready: false, frames: 0, azimuth: 0, elevation: 0.3, zoom: 1, turning: false,
+const state = window.monoform = { ready: false, frames: 0, azimuth: 0, elevation: 0.3, zoom: 1, photoZoom: 1, turning: false,
                                   view: "orbit", mode: data.texture || data.mesh.colors ? "textured" : "shaded", error: null };
 const FIELD_OF_VIEW = Math.PI / 6, TURN_SPEED = 0.6;  // radians, radians per second
 let dirty = true;
@@ -124,12 +124,15 @@ function orbitView() {
            scale: 1, left: 0, top: 0 };
 }
 
-// The photo's camera; the part of the photo around the object fills the canvas. canvas pixel = scale * photo pixel + (left, top).
+// The photo's camera: the whole photo, and nearer the part of it around the object. canvas pixel = scale * photo pixel + (left, top).
 function photoView() {
-  const { world_from_camera, intrinsics, model, box } = data.camera;
-  const scale = Math.min(canvas.width / box[2], canvas.height / box[3]);
+  const { world_from_camera, intrinsics, model, width, height, box } = data.camera;
+  const whole = Math.min(canvas.width / width, canvas.height / height), scale = whole * state.photoZoom;
+  const closeUp = Math.min(canvas.width / box[2], canvas.height / box[3]) / whole;  // where the object fills the canvas
+  const share = Math.min(1, (state.photoZoom - 1) / Math.max(closeUp - 1, 1e-6));
+  const x = width / 2 + share * (box[0] + box[2] / 2 - width / 2), y = height / 2 + share * (box[1] + box[3] / 2 - height / 2);
   return { cameraFromWorld: invertRigid(world_from_camera), k: intrinsics, orthographic: model === "orthographic", scale,
-           left: canvas.width / 2 - scale * (box[0] + box[2] / 2), top: canvas.height / 2 - scale * (box[1] + box[3] / 2) };
+           left: canvas.width / 2 - scale * x, top: canvas.height / 2 - scale * y };
 }
 
 // Intrinsics in pixels, then pixels to OpenGL's clip cube; depth along z is spread over the mesh's bounding sphere.
@@ -214,8 +217,8 @@ function turnBy(right, up) {
 }
 
 function zoomBy(factor) {
-  if (state.view === "photo") enterOrbit();
-  state.zoom = Math.max(0.3, Math.min(8, state.zoom * factor));
+  if (state.view === "photo") state.photoZoom = Math.max(1, Math.min(40, state.photoZoom * factor));
+  else state.zoom = Math.max(0.3, Math.min(8, state.zoom * factor));
   dirty = true;
 }
 
@@ -252,7 +255,7 @@ function listen() {
   for (const button of document.querySelectorAll("[data-mode]")) button.onclick = () => { state.mode = button.dataset.mode; refresh(); };
   document.querySelector('[data-mode="textured"]').disabled = !(data.texture || mesh.colors != null);
   find("from-photo").disabled = !data.camera;
-  find("from-photo").onclick = () => { if (state.view === "photo") enterOrbit(); else { Object.assign(state, { view: "photo", turning: false }); refresh(); } };
+  find("from-photo").onclick = () => { if (state.view === "photo") enterOrbit(); else { Object.assign(state, { view: "photo", photoZoom: 1, turning: false }); refresh(); } };
   find("turn").onclick = () => { const turning = !state.turning; enterOrbit(); state.turning = turning; refresh(); };
   find("reset").onclick = reset;
   find("opacity").oninput = () => { dirty = true; };
