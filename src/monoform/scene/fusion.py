@@ -68,7 +68,7 @@ class FusedField(Field):
         views: of the cameras.
     """
 
-    kind: ClassVar[Literal[sdf]] = "sdf"
+    kind: ClassVar[Literal["sdf"]] = "sdf"
 
     distances: Float[Tensor, "x y z"]
     box: Float[Tensor, "2 3"]

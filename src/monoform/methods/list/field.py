@@ -31,7 +31,7 @@ class ListField(Field):
         outline: of the mask, beyond which there is nothing; None where it does not carve.
     """
 
-    kind: ClassVar[Literal[sdf]] = "sdf"
+    kind: ClassVar[Literal["sdf"]] = "sdf"
 
     distance: Distance
     center: Float[Tensor, " 3"]
