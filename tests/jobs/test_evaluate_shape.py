@@ -242,6 +242,58 @@ def test_methods_and_systems_on_the_same_frozen_pictures(scans: Path, tmp_path: 
     assert not (tmp_path / "second" / "inputs").exists()
 
 
+def test_what_another_system_writes_later_is_measured_later(scans: Path, tmp_path: Path) -> None:
+    """A mesh that was not there, one that has changed, and a camera that came; what stayed is not measured again."""
+    theirs, out = tmp_path / "theirs", tmp_path / "out"
+    theirs.mkdir()
+    words = ["evaluate", "shape", "--data", scans, "-o", out, *SMALL, "--methods", "inflate", "--alignments", "none"]
+    words += ["--outside", f"theirs={theirs}"]
+
+    def results() -> tuple[dict[str, dict[str, float]], int]:
+        told = monoform(*words)
+        assert told.returncode == 0, told.stderr
+        kept = (out / "inflate" / "Ball_0" / "scores.json").stat().st_mtime_ns
+        return json.loads((out / "shape.json").read_text())["each"]["theirs"], kept
+
+    cube(0.5).export(theirs / "Ball_0.glb")
+    first, kept = results()
+    assert (first["Ball_0"]["faces"], first["Box_0"]["failed"]) == (12, 1)
+    cube(0.5, lid=False).export(theirs / "Ball_0.glb")
+    cube(0.5).export(theirs / "Box_0.glb")
+    shutil.copy(out / "inputs" / "Box_0.json", theirs / "Box_0.camera.json")
+    record = json.loads((theirs / "Box_0.camera.json").read_text())
+    (theirs / "Box_0.camera.json").write_text(json.dumps(record["camera"]))
+    second, after = results()
+    assert second["Ball_0"]["faces"] == 10 and second["Box_0"]["failed"] == 0 and "silhouette_iou" in second["Box_0"]
+    assert kept == after
+
+
+def test_a_line_that_measured_nothing_stands_in_no_other_ones_way(scans: Path, tmp_path: Path) -> None:
+    """And pictures of its size are not taken for those that are asked for then."""
+    words = ["evaluate", "shape", "--data", scans, "-o", tmp_path / "out", "--limit", "1"]
+    words += ["--alignments", "none", "--texture", "64", "--resolution", "32", "--faces", "400"]
+    refused = monoform(*words, "--size", "48", "--methods", f"lift:weights={tmp_path / 'nowhere'}")
+    assert refused.returncode == 2 and "nowhere" in refused.stderr
+    told = monoform(*words, "--size", "64", "--methods", "inflate")
+    assert told.returncode == 0, told.stderr
+    assert Image.open(tmp_path / "out" / "inputs" / "Ball_0.png").size == (64, 64)
+    other = monoform(*words, "--size", "48", "--methods", "inflate")
+    assert other.returncode == 2 and "with other options (size was 64, 48 is asked for)" in other.stderr
+
+
+def test_pictures_of_an_earlier_run_are_what_they_are(scans: Path, tmp_path: Path) -> None:
+    protocol = Shapes.open(ShapeEvaluation(data=scans, out=tmp_path, methods=("inflate",), size=64, views=2))
+    for each in protocol.asked:
+        protocol.inputs.of(each)
+    protocol.finish(tmp_path, {})
+    given = ShapeEvaluation(data=scans, out=tmp_path / "out", methods=("inflate",), inputs=tmp_path / "inputs")
+    for options in (given, replace(given, size=64, views=2, seed=5)):
+        assert Shapes.open(options).names == protocol.names
+    for options, word in ((replace(given, size=96), "--size is 96"), (replace(given, views=3), "--views is 3")):
+        with pytest.raises(InputError, match=f"{word}.*leave it out with --inputs"):
+            Shapes.open(options)
+
+
 def test_a_method_that_breaks_stops_no_other(scans: Path, tmp_path: Path) -> None:
     asked = ShapeEvaluation(data=scans, out=tmp_path / "out", methods=("inflate",), size=64, alignments=("none",))
     protocol = Shapes.open(asked)
@@ -321,13 +373,16 @@ def test_a_changed_picture_or_mesh_is_not_measured(scans: Path, tmp_path: Path) 
         protocol.inputs.of(box)
     again = Shapes.open(replace(asked, overwrite=True, seed=1)).inputs
     assert again.of(ball)[0].shape == again.of(box)[0].shape == (64, 64, 4)
-    assert protocol.inputs.of(box)[1].to_dict() == again.of(box)[1].to_dict(), "and they are those of the folder now"
+    ours, others = again.of(box)[1].to_dict(), protocol.inputs.of(box)[1].to_dict()
+    assert ours != others, "each has those of its seed"
+    assert again.of(box)[1].to_dict() == ours, "which are made anew"
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["--alignments", "best"], "--alignments has 'best'; choose of none, icp, turns"),
+        (["--alignments", "none", "icp", "none"], "--alignments has none more than once"),
         (["--methods", "inflate:volume=1"], "'volume' is no option of inflate"),
         (["--methods", "lift:refine=some"], "refine is 'some'; give a number"),
         (["--methods", "nosuch"], "nosuch"),

@@ -24,7 +24,6 @@ from ..training.weights import weights_digest
 
 FILE = "pose_errors.json"
 ONE = 0.6827  # share of a normal number within one standard deviation
-PRIOR = 2.0  # photos that a factor of 1 counts as
 LARGEST = 100.0  # factor on a deviation, or divisor
 BEYOND = 3.0  # deviations of what right poses look like, beyond which one is doubted
 LACKING = 1e-3  # nothing is more alike
@@ -68,13 +67,14 @@ class PoseErrors:
 
     @property
     def deviation(self) -> float:
-        """Factor on stated standard deviations: what 68 % of the errors stay within, drawn toward 1 where few tell.
+        """Factor on stated standard deviations: what 68.27 % of a further photo's errors are to stay within.
 
-        Of n photos it is q^(n / (n + 2)), where q is the 68.27 % quantile of the sizes of all six errors.
+        The six errors of a photo are alike, so that photos count and not numbers: with n of them, it is the quantile of
+        the sizes of all errors at 0.6827 (n + 1) / n, as if a further photo had told errors without end (pooled
+        conformal prediction: Dunn, Wasserman and Ramdas 2023, arXiv 1809.07441).
         """
-        sizes = np.abs([pose.errors for pose in self.poses])
-        share = len(self.poses) / (len(self.poses) + PRIOR)
-        return float(np.clip(np.quantile(sizes, ONE), 1.0 / LARGEST, LARGEST) ** share)
+        sizes, count = np.abs([pose.errors for pose in self.poses]), len(self.poses)
+        return float(np.clip(np.quantile(sizes, min(ONE * (count + 1) / count, 1.0)), 1.0 / LARGEST, LARGEST))
 
     @property
     def limits(self) -> Limits:
@@ -143,7 +143,7 @@ def require_free(folder: Path) -> Path:
         InputError: a file of this name is there that was not written by this.
     """
     file = folder / FILE
-    require_ours(file, _is_pose_errors)
+    require_ours(file, _is_pose_errors, advice="rename it, or move it elsewhere")
     return file
 
 

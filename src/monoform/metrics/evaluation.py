@@ -26,7 +26,7 @@ from ..progress import work
 from ..ranges import LARGEST_SEED, require_range
 from ..text import printable
 from ..workers import map_unordered
-from .measured_items import SCORES, clear_items, item_rows, measured_item
+from .measured_items import SCORES, clear_items, holds_items, item_rows, measured_item, require_current
 from .measured_items import SECONDS as SECONDS
 from .protocol import Protocol as Protocol
 from .table import csv_of, markdown_of, summary_of
@@ -132,15 +132,16 @@ def run_protocol(
             f"{_shown(record.get(name))} is asked for); give another folder, or --overwrite."
         )
 
-    with claimed(
-        out, EVALUATION, same=lambda stored: again or _differing(stored, record) is None, other=other
-    ) as claim:
+    def fits(stored: Mapping[str, Any]) -> bool:
+        return again or _differing(stored, record) is None or not holds_items(Path(out))
+
+    with claimed(out, EVALUATION, same=fits, other=other) as claim:
         place = claim.folder
         if again:
             clear_items(protocol, [place / each for each in folders])
-        if claim.stored is None or again:
+        if again or claim.stored is None or _differing(claim.stored, record) is not None:
             claim.record(record)
-        kept = len(item_rows(protocol, place, folders))
+        kept = len(require_current(protocol, place, folders))
         waiting = [number for number, each in enumerate(folders) if not (place / each / SCORES).is_file()]
         threads = max(1, torch.get_num_threads() // workers)
         skipped = list(protocol.skipped)

@@ -31,6 +31,23 @@ def clear_items(protocol: Protocol, folders: Sequence[Path]) -> None:
         remove_folder(folder)
 
 
+def holds_items(place: Path) -> bool:
+    """Whether anything was measured in a folder."""
+    return next(place.rglob(SCORES), None) is not None
+
+
+def require_current(protocol: Protocol, place: Path, folders: Sequence[str]) -> Sequence[str]:
+    """Remove what was measured of something that has changed since; the names of the items that stay."""
+    rows = item_rows(protocol, place, folders)
+    old = [
+        number
+        for number, name in enumerate(protocol.names)
+        if name in rows and protocol.has_changed(number, rows[name][1])
+    ]
+    clear_items(protocol, [place / folders[number] for number in old])
+    return [name for name in rows if name not in {protocol.names[number] for number in old}]
+
+
 def measured_item(protocol: Protocol, place: Path, number: int) -> str | None:
     """Measure an item and keep its scores; where that cannot be done, the reason."""
     begun = time.perf_counter()

@@ -76,7 +76,7 @@ def is_marked(path: Path) -> bool:
         return MARK in file.read(MARKED)
 
 
-def require_ours(path: Path, is_ours: Callable[[Path], bool]) -> None:
+def require_ours(path: Path, is_ours: Callable[[Path], bool], *, advice: str = ADVICE) -> None:
     """Look whether a file with a fixed name may be written beside results: nothing is there, or our own of before.
 
     Raises:
@@ -87,7 +87,7 @@ def require_ours(path: Path, is_ours: Callable[[Path], bool]) -> None:
         return
     _refuse_link(path, mode)
     if not stat.S_ISREG(mode) or not _true(is_ours, path):
-        raise InputError(f"{printable(path)} is there and not monoform's: {ADVICE}.")
+        raise InputError(f"{printable(path)} is there and not monoform's: {advice}.")
 
 
 def names_in(folder: Path) -> list[str]:

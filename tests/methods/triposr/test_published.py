@@ -59,7 +59,7 @@ renderer:
 @pytest.fixture(autouse=True)
 def tiny_vit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(VITS, "tests/tiny", TINY_VIT)
-    network.cache_clear()
+    published._network.cache_clear()
 
 
 @pytest.fixture
@@ -132,6 +132,21 @@ def test_a_checkpoint_does_not_take_the_name_of_its_options(
     assert converted(release, tmp_path / "out") == 0
     assert converted(tmp_path / "out", tmp_path / "back" / OPTIONS) == 2
     assert "another file that is written beside" in capsys.readouterr().err and not (tmp_path / "back").exists()
+
+
+def test_a_changed_file_is_read_anew(release: Path, net: TripoSrNet) -> None:
+    first = network(str(release))
+    assert network(str(release)) is first
+    other = random_net(6)
+    torch.save(other.state_dict(), release / CHECKPOINT)
+    found = network(str(release))
+    assert same(found, other) and same(first, net)
+
+
+def test_a_configuration_that_is_refused_is_named(release: Path) -> None:
+    (release / OPTIONS).write_text(YAML.replace("  plane_size: 16\n", ""))
+    with pytest.raises(InputError, match=r"release/config\.yaml cannot be used: config.yaml does not say plane_size"):
+        read_published(release, "published")
 
 
 def test_a_number_that_no_float_holds_is_refused(release: Path, tmp_path: Path) -> None:

@@ -134,18 +134,26 @@ class OutsideAnswers:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, asked: Input, picture: Picture, camera: Camera) -> Answer:
-        """The mesh that is there."""
-        del picture, camera
+    def files(self, asked: Input) -> list[Path]:
+        """The mesh of an input and its camera, those of them that are there; nothing without a mesh."""
         places = [self.folder / f"{asked.name}{suffix}" for suffix in SUFFIXES]
         places += [self.folder / asked.name / f"mesh{suffix}" for suffix in SUFFIXES]
         file = next((place for place in places if place.is_file()), None)
         if file is None:
+            return []
+        camera = file.with_name("camera.json" if file.parent != self.folder else f"{asked.name}.camera.json")
+        return [file, camera] if camera.is_file() else [file]
+
+    def __call__(self, asked: Input, picture: Picture, camera: Camera) -> Answer:
+        """The mesh that is there."""
+        del picture, camera
+        found = self.files(asked)
+        if not found:
             return Answer(None, reason=f"there is no mesh of it in {self.folder}.")
-        told = file.with_name("camera.json" if file.parent != self.folder else f"{asked.name}.camera.json")
+        file, *told = found
         try:
             mesh = Mesh.load(file)
-            known = Camera.from_dict(read_json(told, advice="leave it out")) if told.is_file() else None
+            known = Camera.from_dict(read_json(told[0], advice="leave it out")) if told else None
             require_range(f"The largest coordinate of {file}", float(np.abs(mesh.vertices).max()), 0.0, FARTHEST)
         except InputError as error:
             return Answer(None, reason=str(error))

@@ -30,7 +30,7 @@ from .scores import ALONE, scores, truth_from_answer
 from .tables import write_tables
 
 SIDE = 1  # which of the unseen cameras the page shows
-REASON, WEIGHTS = "reason", "weights"
+REASON, WEIGHTS, FILES = "reason", "weights", "files_sha256"
 
 
 class Shapes(Protocol):
@@ -86,6 +86,9 @@ class Shapes(Protocol):
         how = {name: getattr(options, name) for name in ("views", "size", "seed")}
         inputs = Inputs(folder, sources, **how, given=given, again=options.overwrite)
         asked = read_list(folder) if given else _all_of(sources, options)
+        if given:
+            named = {name: how[name] for name in ("views", "size") if how[name] != getattr(ShapeEvaluation, name)}
+            inputs.require_same(asked, **named)
         chosen = [each for each in asked if not options.objects or each.object in options.objects]
         missing = sorted(set(options.objects) - {each.object for each in chosen})
         if missing or not chosen:
@@ -108,8 +111,18 @@ class Shapes(Protocol):
         if not found["failed"]:
             self._draw(answer, truth, folder)
         reason = answer.reason or ("its mesh has no surface." if found["failed"] else "")
-        weights = weights_of(self.answerers[label])
-        return found | ({REASON: reason} if reason else {}) | ({WEIGHTS: weights} if weights else {})
+        told = {REASON: reason, WEIGHTS: weights_of(self.answerers[label]), FILES: self._files(number)}
+        return found | {name: text for name, text in told.items() if text}
+
+    def has_changed(self, number: int, content: Mapping[str, Any]) -> bool:
+        """Whether an outside system has written another answer meanwhile, or its first."""
+        return content.get(FILES, "") != self._files(number)
+
+    def _files(self, number: int) -> str:
+        """SHA-256 of the files of an outside system's answer; empty for methods, and where there are none."""
+        label, asked = self.items[number]
+        answerer = self.answerers[label]
+        return "-".join(map(file_digest, answerer.files(asked))) if isinstance(answerer, OutsideAnswers) else ""
 
     def scores(self, content: Mapping[str, Any]) -> dict[str, float]:
         """A few, for the table that all evaluations have; shape.md has all."""

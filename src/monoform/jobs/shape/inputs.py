@@ -85,12 +85,15 @@ class Inputs:
     def _is_there(self, asked: Input) -> bool:
         """Whether a picture need not be made."""
         file = self.folder / f"{asked.name}.json"
-        if not self.again:
-            return file.is_file()
+        if not file.is_file():
+            return False
         try:
-            self._read(asked)
-            record = read_json(file)
+            if self.again:
+                self._read(asked)
+            record = read_json(file, advice=AGAIN)
         except InputError:
+            if not self.again:
+                raise
             return False
         return all(record.get(name) == getattr(self, name) for name in ("seed", "size", "views"))
 
@@ -105,6 +108,22 @@ class Inputs:
         if "camera" not in record:
             raise InputError(f"{file} tells no camera: {AGAIN}.")
         return read_pixels(picture, "RGBA"), Camera.from_dict(record["camera"])
+
+    def require_same(self, asked: Sequence[Input], **wanted: int) -> None:
+        """Look whether pictures of an earlier run are such as are asked for, where that is told.
+
+        Raises:
+            InputError: they are others.
+        """
+        for each in asked:
+            file = self.folder / f"{each.name}.json"
+            record = read_json(file, advice=AGAIN) if file.is_file() else {}
+            for name, value in wanted.items():
+                if record.get(name, value) != value:
+                    raise InputError(
+                        f"--{name} is {value}, and {file.with_suffix('.png')} is of a run with {record[name]}: leave "
+                        "it out with --inputs, or leave out --inputs."
+                    )
 
     def records(self, asked: Sequence[Input]) -> list[dict[str, Any]]:
         """What is known of inputs that have been made, in their order."""

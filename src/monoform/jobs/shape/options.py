@@ -36,7 +36,8 @@ class ShapeEvaluation(EvaluationOptions):
     outside: Words = ()
     """Other systems, NAME=FOLDER: FOLDER/OBJECT_VIEW.glb (.obj, .ply, .stl), or result folders of monoform."""
     inputs: Path | None = None
-    """Pictures of an earlier run, its folder `inputs`: these are reconstructed, and none is made."""
+    """Pictures of an earlier run, its folder `inputs`: these are reconstructed, and none is made; --views and --size
+    are those of that run."""
     objects: Words = ()
     """Only these, by name."""
     limit: int = 0
@@ -71,6 +72,8 @@ class ShapeEvaluation(EvaluationOptions):
         for word in self.alignments:
             if word not in get_args(Alignment):
                 raise InputError(f"--alignments has {word!r}; choose of {', '.join(get_args(Alignment))}.")
+            if self.alignments.count(word) > 1:
+                raise InputError(f"--alignments has {word} more than once.")
         if not self.alignments:
             raise InputError("--alignments is empty; none stands for no alignment.")
         if not self.methods and not self.outside:

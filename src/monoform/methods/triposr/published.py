@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from .published_tree import config_of, tree_of
 
 HUB = "stabilityai/TripoSR"
 CHECKPOINT, OPTIONS = "model.ckpt", "config.yaml"
+FILES = (CHECKPOINT, OPTIONS, WEIGHTS, CONFIG)  # of the authors' folder, and of ours
 SHA256 = {HUB: "429e2c6b22a0923967459de24d67f05962b235f79cde6b032aa7ed2ffcd970ee"}
 """Of the checkpoints of repositories that are known."""
 DEFAULT = "published"
@@ -53,7 +55,7 @@ def read_published(file: str | Path, config: str | TripoSrConfig) -> tuple[Tripo
     file = file / CHECKPOINT if file.is_dir() else file
     beside = file.with_name(OPTIONS)
     if isinstance(config, str):
-        config = config_of(read_yaml(beside)) if beside.is_file() else TripoSrConfig()
+        config = _config_in(beside) if beside.is_file() else TripoSrConfig()
     state = named_tensors(read_checkpoint(file, ADVICE, largest=LARGEST, missing=ADVICE), file, ADVICE)
     with torch.device("meta"):  # the file's own tensors become the network's: there is no second copy
         net = TripoSrNet(config)
@@ -89,7 +91,7 @@ def written_beside(folder: str | Path, file: str | Path) -> list[Path]:
 def config_from_file(file: str | Path, name: str) -> TripoSrConfig:
     """The configuration of a config.yaml that lies elsewhere."""
     del name
-    return config_of(read_yaml(file))
+    return _config_in(Path(file))
 
 
 def reads_folder(folder: str | Path) -> bool:
@@ -97,10 +99,37 @@ def reads_folder(folder: str | Path) -> bool:
     return (Path(folder) / CHECKPOINT).is_file()
 
 
-@lru_cache(maxsize=2)
+def _config_in(file: Path) -> TripoSrConfig:
+    """The configuration that a file tells."""
+    tree = read_yaml(file)
+    try:
+        return config_of(tree)
+    except InputError as error:
+        raise InputError(f"{file} cannot be used: {error}") from error
+
+
 def network(source: str) -> TripoSrNet:
-    """That of `open_network`, opened once and shared: its weights ask for no gradients, and stay."""
+    """That of `open_network`, opened once and shared: its weights ask for no gradients, and stay.
+
+    What has changed on the disk since is opened anew.
+    """
+    return _network(source, _state(source))
+
+
+@lru_cache(maxsize=2)
+def _network(source: str, state: tuple[tuple[int, int], ...]) -> TripoSrNet:
+    del state
     return open_network(source).requires_grad_(False)
+
+
+def _state(source: str) -> tuple[tuple[int, int], ...]:
+    """Times and sizes of a folder's files; nothing for a name on the hub."""
+    found = []
+    for name in FILES:
+        with suppress(OSError):
+            told = (Path(source) / name).stat()
+            found.append((told.st_mtime_ns, told.st_size))
+    return tuple(found)
 
 
 def open_network(source: str) -> TripoSrNet:
@@ -109,8 +138,7 @@ def open_network(source: str) -> TripoSrNet:
     Raises:
         InputError: it is not there, damaged, or its checkpoint is not the one that is known by this name.
     """
-    files = (CHECKPOINT, OPTIONS, WEIGHTS, CONFIG)
-    folder = local_folder(source, files=files, published=(HUB,), advice=FETCH)
+    folder = local_folder(source, files=FILES, published=(HUB,), advice=FETCH)
     with torch.inference_mode(False), work("reading the weights"):
         if not reads_folder(folder):
             return load_pretrained(TripoSrNet, TripoSrConfig, folder)[0]
