@@ -196,8 +196,9 @@ def test_the_hubs_cache_is_used_and_what_is_known_by_name_must_be_it(
     in_cache(tmp_path, "someone/tiny", net)
     assert same(network("hub:someone/tiny"), net)
     folder = in_cache(tmp_path, HUB, net)
-    with pytest.raises(InputError, match=rf"not {SHA256[HUB]}, and is not the published checkpoint"):
-        network(HUB)
+    for name in (HUB, f"hub:{HUB}"):
+        with pytest.raises(InputError, match=rf"not {SHA256[HUB]}, and is not the published checkpoint"):
+            network(name)
     digest = hashlib.sha256((folder / CHECKPOINT).read_bytes()).hexdigest()
     monkeypatch.setitem(published.SHA256, HUB, digest)
     assert same(network(HUB), net)

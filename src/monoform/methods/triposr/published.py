@@ -17,6 +17,7 @@ from ...outputs import atomic_file, atomic_stream
 from ...progress import work
 from ...training.card import converted_card
 from ...training.weights import CONFIG, WEIGHTS, load_pretrained, local_folder
+from ...training.weights import HUB as PREFIX
 from .config import TripoSrConfig
 from .model import TripoSrNet
 from .published_tree import config_of, tree_of
@@ -142,8 +143,9 @@ def open_network(source: str) -> TripoSrNet:
     with torch.inference_mode(False), work("reading the weights"):
         if not reads_folder(folder):
             return load_pretrained(TripoSrNet, TripoSrConfig, folder)[0]
-        if source in SHA256:
-            require_known(folder / CHECKPOINT, SHA256[source])
+        known = SHA256.get(source.removeprefix(PREFIX))
+        if known is not None:
+            require_known(folder / CHECKPOINT, known)
         return read_published(folder, DEFAULT)[0]
 
 
