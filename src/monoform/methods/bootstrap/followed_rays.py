@@ -31,8 +31,8 @@ class Followed:
         alpha: coverage 0..1.
     """
 
-    rgb: Float[Tensor, "n r 3"]
-    alpha: Float[Tensor, "n r"]
+    rgb: Float[Tensor, "... 3"]
+    alpha: Float[Tensor, ...]
 
 
 def follow(
@@ -56,6 +56,7 @@ def follow(
         counts = weights_from_density(density, lengths) > least
     parts = [_asked(objects[image], rays, image, distances[image], counts[image]) for image in range(len(origins))]
     dense, rgb = (torch.cat(each) for each in zip(*parts, strict=True))
+    dense, rgb = dense.to(density), rgb.to(density)  # as low as a training's precision
     density = density.masked_scatter(counts, dense)
     weights = weights_from_density(density, lengths)
     alpha = weights.sum(dim=-1)

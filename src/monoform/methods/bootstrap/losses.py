@@ -35,7 +35,7 @@ def generator_terms(
 
     Args:
         score: of fakes.
-        lengths: of the styles' paths; None without a weight of these.
+        lengths: of the styles' paths; None without a weight of these, or in a step that leaves them out.
         path_mean: of lengths, after this step's are in it; see `moved_mean`.
     """
     risen = ramp(iteration, training.warmup)
@@ -46,7 +46,7 @@ def generator_terms(
         "entropy": training.entropy * risen * shape.entropy.mean(),
     }
     if lengths is not None:
-        weight = training.path_length * ramp(iteration, training.path_warmup)
+        weight = training.lazy * training.path_length * ramp(iteration, training.path_warmup)
         terms["path_length"] = weight * (lengths - path_mean).square().mean()
     return terms
 
@@ -71,17 +71,20 @@ def real_images(
 
 
 def discriminator_terms(
-    real: Float[Tensor, "n 1"], fake: Float[Tensor, "n 1"], images: Float[Tensor, "n c h w"], training: Training
+    real: Float[Tensor, "n 1"], fake: Float[Tensor, "n 1"], images: Float[Tensor, "n c h w"] | None, training: Training
 ) -> Terms:
     """Real images and fakes should be told from each other, scores not change steeply around real ones.
 
     Args:
         real: scores of real images.
         fake: scores of fakes.
-        images: the real ones as they were judged, asking for a gradient.
+        images: the real ones as they were judged, asking for a gradient; None in a step without the penalty.
     """
+    terms = {"real": real_loss(real), "fake": fake_loss(fake)}
+    if images is None:
+        return terms
     penalty = gradient_penalty(real, [images]).mean()
-    return {"real": real_loss(real), "fake": fake_loss(fake), "penalty": training.r1 / 2 * penalty}
+    return {**terms, "penalty": training.lazy * training.r1 / 2 * penalty}
 
 
 def encoder_terms(

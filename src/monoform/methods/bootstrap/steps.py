@@ -8,13 +8,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...camera import Camera
+from ...render import RaySampleNoise
 from ...training.chance import Chance as Chance
-from .cameras import camera_of
+from .cameras import camera_of, pixels_of
 from .discriminator import BootstrapDiscriminator
+from .followed_rays import Followed, follow
 from .losses import Terms, discriminator_terms, generator_terms, moved_mean, pretraining_terms, real_images
-from .model import BootstrapGenerator
+from .model import BootstrapGenerator, Draws
 from .pose_parameters import Focals, condition_vectors
 from .regularizers import path_lengths, shape_terms, stratified_points
+from .rendering import Seen, places_of
 
 SPHERE = 0.7
 """Largest radius of the first shapes, in half sides of the cube."""
@@ -94,7 +98,7 @@ class GanSteps:
         planes, palette = net.planes(ws, noise=chance.noise()), net.palette(ws)
         score = self.score(self.seen(ws, views, chance, planes, palette), views)
         lengths = None
-        if self.training.path_length > 0:
+        if self.training.path_length > 0 and self._full(iteration):
             along = chance.normal(*planes.shape)
             lengths = path_lengths(
                 ws, planes, palette, along, None if palette is None else chance.normal(*palette.shape)
@@ -128,9 +132,14 @@ class GanSteps:
         with torch.no_grad():
             ws = net.styles(net.map(z, views.classes))
             fake = self.seen(ws, views, chance, net.planes(ws, noise=chance.noise()), net.palette(ws))
-        images = real_images(real, iteration, self.training, white=net.config.scene.white).detach().requires_grad_()
+        images = real_images(real, iteration, self.training, white=net.config.scene.white).detach()
+        judged = images.requires_grad_() if self._full(iteration) else None
         score = self.score(images, real_views)
-        return discriminator_terms(score, self.score(fake, views), images, self.training), score
+        return discriminator_terms(score, self.score(fake, views), judged, self.training), score
+
+    def _full(self, iteration: int) -> bool:
+        """Whether second derivatives are asked for in this step."""
+        return iteration // 2 % self.training.lazy == 0
 
     def points(self, count: int, chance: Chance) -> Float[Tensor, "n p 3"]:
         """Where shapes are looked at."""
@@ -143,11 +152,28 @@ class GanSteps:
         """Renders as the discriminator takes them."""
         size = self.net.config.resolution
         cameras = camera_of(views.world_from_camera, views.focal, (size, size))
-        found = self.net.render(ws, cameras, draws=chance.places(), planes=planes, palette=palette)
+        draws, least = chance.places(), self.training.least
+        found: Seen | Followed
+        if least:
+            found = self._followed(cameras, draws, planes, palette, least)
+        else:
+            found = self.net.render(ws, cameras, draws=draws, planes=planes, palette=palette)
         image = found.rgb
         if self.judge.config.alpha:
             image = torch.cat([image, found.alpha[..., None]], dim=-1)
         return image.permute(0, 3, 1, 2)
+
+    def _followed(
+        self, cameras: Camera, draws: Draws, planes: Tensor, palette: Tensor | None, least: float
+    ) -> Followed:
+        """Renders with a graph of those samples alone that have a share of their pixel."""
+        config = self.net.config
+        rays = cameras.rays(pixels_of(cameras, config.compat.corner_pixels))
+        if not isinstance(draws, RaySampleNoise):
+            draws = places_of((len(planes), rays[0].shape[1]), config, draws)
+        seen = follow(self.net.objects(planes, palette), *rays, draws, config, least)
+        size = (config.resolution, config.resolution)
+        return Followed(seen.rgb.unflatten(1, size), seen.alpha.unflatten(1, size))
 
     def score(self, images: Float[Tensor, "n c h w"], views: Views) -> Float[Tensor, "n 1"]:
         """Of images under their cameras."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -181,6 +181,17 @@ class BootstrapTask:
         for name, buffer in {"path": self.state.path, "certainty": self.state.certainty}.items():
             if name in metrics:
                 buffer.copy_(metrics[name])
+
+    def identity(self) -> dict[str, str | int | float | bool]:
+        """Sizes of the networks and of what they are shown, by the names of their options."""
+        config = self.generator.config
+        return {
+            "resolution": config.resolution,
+            "half_side": config.scene.half_side,
+            **{f"network.{name}": value for name, value in asdict(config.network).items()},
+            "training.alpha": config.training.alpha,
+            "training.conditional_pose": config.training.conditional_pose,
+        }
 
     # The losses
 

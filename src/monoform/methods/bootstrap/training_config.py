@@ -22,7 +22,7 @@ class BootstrapTraining(LoopSettings):
         ema_decay: not used: the generator is averaged with a half-life of 10,000 images, and faster in the beginning.
         clip: largest norm of a gradient.
         accumulate: micro-batches of a step, which share its images.
-        config: name of a configuration: small for CPUs; p3d_car, imagenet_car, imagenet_airplane, imagenet_motorcycle,
+        config: name of a configuration: small, and of photos with masks small_masked, for CPUs; p3d_car, imagenet_car, imagenet_airplane, imagenet_motorcycle,
             imagenet_zebra, imagenet_elephant, cub, shapenet_cars, shapenet_chairs, carla as published.
         category: the set of photos, by the name of a configuration, or p3d_NAME or imagenet_NAME of one's own; it says
             how cameras and background are.
@@ -131,7 +131,20 @@ def _published(name: str, **more: Any) -> BootstrapTraining:
     return BootstrapTraining(half_side=of.scene.half_side, **{**common, **more})
 
 
-CONFIGS: dict[str, BootstrapTraining] = {
-    name: BootstrapTraining() if name == "small" else _published(name) for name in GENERATORS
-}
-"""All by name; `small` is for CPUs."""
+def _on_a_cpu(name: str, category: str) -> BootstrapTraining:
+    of = preset(name)
+    return BootstrapTraining(
+        config=name,
+        category=category,
+        resolution=of.resolution,
+        network=of.network,
+        half_side=of.scene.half_side,
+        rays=of.rays,
+        training=of.training,
+        refine_pose=of.refine_pose,
+    )
+
+
+CONFIGS: dict[str, BootstrapTraining] = {name: _published(name) for name in GENERATORS if "small" not in name}
+CONFIGS |= {"small": _on_a_cpu("small", "shapenet_cars"), "small_masked": _on_a_cpu("small_masked", "p3d_car")}
+"""All by name; `small` and `small_masked` are for CPUs."""
