@@ -47,6 +47,17 @@ def test_parts_can_be_left_out_and_the_latent_can_have_its_own_backbone():
     assert not torch.allclose(after.latent, before.latent)
 
 
+def test_images_smaller_than_a_segformer_sees_are_enlarged():
+    """They tell what the enlarged ones do, in maps of their own size."""
+    net = BootstrapEncoder(CONFIG).eval()
+    images = torch.rand(2, 3, 16, 16)
+    larger = torch.nn.functional.interpolate(images, (32, 32), mode="bilinear", align_corners=False)
+    found, told = net(images), net(larger)
+    assert found.coordinates is not None and found.coordinates.shape == (2, 16, 16, 3)
+    assert found.mask is not None and found.mask.shape == (2, 16, 16)
+    assert torch.equal(found.latent, told.latent)
+
+
 def test_the_small_one_learns_where_pixels_are():
     """Squares at random places, whose coordinates are those within the square."""
     torch.manual_seed(0)

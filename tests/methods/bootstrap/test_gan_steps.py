@@ -94,6 +94,40 @@ def test_a_weight_of_nothing_leaves_the_path_out_and_all_networks_learn() -> Non
         assert any(name.startswith(part) for name in moved), part
 
 
+def test_second_derivatives_that_are_asked_for_now_and_then_count_more() -> None:
+    plain, lazy = (steps_of(config_of(lazy=each)) for each in (1, 4))
+    real = torch.rand(COUNT, 3, 8, 8)
+    for first in (13_000, 13_008):
+        found = [
+            [each.generator_terms(latents(), views(), first + later, 1.0, chance())[0] for later in (0, 2, 4, 6)]
+            for each in (plain, lazy)
+        ]
+        assert ["path_length" in each for each in found[1]] == [
+            first + later in (13_000, 13_008) for later in (0, 2, 4, 6)
+        ]
+        torch.testing.assert_close(found[1][0]["path_length"], 4 * found[0][0]["path_length"])
+        assert torch.equal(found[1][1]["score"], found[0][1]["score"])
+    judged = [
+        [each.discriminator_terms(latents(), views(), real, views(), 1 + later, chance())[0] for later in (0, 2, 8)]
+        for each in (plain, lazy)
+    ]
+    assert ["penalty" in each for each in judged[1]] == [True, False, True]
+    torch.testing.assert_close(judged[1][0]["penalty"], 4 * judged[0][0]["penalty"])
+    assert torch.equal(judged[1][1]["real"], judged[0][1]["real"])
+
+
+def test_samples_without_a_share_of_their_pixel_may_be_left_out() -> None:
+    """What is seen moves by no more than the shares left out, of all samples of a ray, times the colors' range."""
+    all_, most = (steps_of(config_of(least=each)) for each in (0.0, 1e-3))
+    ws = all_.net.styles(all_.net.map(latents()))
+    planes, palette = all_.net.planes(ws), all_.net.palette(ws)
+    whole, quick = (each.seen(ws, views(), chance(), planes, palette) for each in (all_, most))
+    samples = all_.net.config.rays.coarse + all_.net.config.rays.fine
+    assert 0 < float((whole - quick).detach().abs().max()) < 2 * samples * 1e-3
+    most.generator_terms(latents(), views(), 0, None, chance())[0]["score"].backward()
+    assert any(bool(each.grad.any()) for each in most.net.synthesis_network.parameters() if each.grad is not None)
+
+
 def test_the_discriminator_learns_to_tell_real_images_and_hands_nothing_to_the_generator() -> None:
     steps = steps_of(config_of(r1=0.1))
     real = torch.rand(COUNT, 3, 8, 8) * 0.2 - 1

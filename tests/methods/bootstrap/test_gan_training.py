@@ -49,6 +49,24 @@ def test_a_training_that_was_interrupted_ends_with_the_same_bits(cars: Path, tmp
     assert float(ends[0].model["path"]) > 0 and float(ends[0].model["certainty"]) != 0
 
 
+@pytest.mark.parametrize(
+    ("told", "other"),
+    [
+        ("resolution 16, and 32", {"resolution": 32}),
+        ("half_side 1.4, and 1.2", {"half_side": 1.2}),
+        ("network.palette 3, and 4", {"network": replace(NETWORK, palette=4)}),
+        ("training.alpha True, and False", {"training": {"alpha": False}}),
+    ],
+)
+def test_a_training_of_other_sizes_is_refused_in_one_sentence(
+    cars: Path, tmp_path: Path, told: str, other: dict[str, Any]
+) -> None:
+    train_generator(cars, tmp_path / "run", loop(OPTIONS, 3), OPTIONS)
+    changes = changed(**other)
+    with pytest.raises(InputError, match=rf"holds a training with {told} is asked for: give the same, or another"):
+        train_generator(cars, tmp_path / "run", loop(changes, 4), changes)
+
+
 def test_what_a_training_leaves(cars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = changed(snapshots=True, evaluate_every=4)
     result = train_generator(cars, tmp_path / "run", loop(options), options)
@@ -159,7 +177,8 @@ def test_configurations_hold_what_was_published() -> None:
     for name, each in CONFIGS.items():
         category = category_named(each.category)
         assert each.half_side == category.scene_range and PRESETS[name].scene.white == category.white
-        assert each.training.alpha <= category.masked and (each.training.augment > 0) == category.high_res
+        assert each.training.alpha <= category.masked
+        assert (each.training.augment > 0) == (category.high_res and name != "small_masked")
         scene = PRESETS[name].scene
         assert (scene.projection == "orthographic") == category.orthographic and scene.flipped == category.flipped
     given = ["config=cub", "training.augment=0.2", "training.iterations=7", "network.noise=false"]

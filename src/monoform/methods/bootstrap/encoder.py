@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...nn.segformer import SMALL, Kept, Segformer, SegformerConfig
+from ...nn.segformer import SMALL, SMALLEST, Kept, Segformer, SegformerConfig
 
 SLOPE = 0.2
 """Of the last activation: that of the mapping network, whose range the latent has."""
@@ -80,13 +80,15 @@ class BootstrapEncoder(nn.Module):
             images: -1..1, the object on the generator's background; not normalized as ImageNet's are.
             kept: which samples keep a branch of the SegFormers in training; drawn where it is not given.
 
-        Raises:
-            InputError: an image has fewer than 32 pixels a side.
+        Images of fewer than 32 pixels a side are enlarged to what a SegFormer can see; maps have their own size.
         """
+        size = images.shape[2:]
+        if min(size) < SMALLEST:
+            enlarged = [max(side, SMALLEST) for side in size]
+            images = functional.interpolate(images, enlarged, mode="bilinear", align_corners=False)
         features = self.backbone(images, kept)
         coordinates = mask = latent = None
         if self.config.pose:
-            size = images.shape[2:]
             large = functional.interpolate(features, size, mode="bilinear", align_corners=False)
             maps = self.post(torch.relu(large))
             coordinates, mask = maps[:, :3].permute(0, 2, 3, 1), torch.sigmoid(maps[:, 3])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict
 from functools import cached_property
 
 import torch
@@ -22,6 +22,7 @@ from .model import BootstrapGenerator
 from .networks import digest_of
 from .pose_parameters import rotation_degrees
 from .rendering import Maps, Seen
+from .renders import KeptRenders, Renders, object_boxes
 from .schedules import encoder_rate
 from .steps import Views
 
@@ -31,25 +32,6 @@ HELD_OUT = 1
 """Seed of the objects that the encoder is measured by, the same at each evaluation."""
 SHOWN = 8
 Latents = tuple[Float[Tensor, "n z"], Views]
-
-
-@dataclass(frozen=True, eq=False)
-class Renders:
-    """Renders of random objects, and what they were made of.
-
-    Attributes:
-        images: -1..1, on the generator's background.
-        coordinates: composited places in the world.
-        mask: opacity.
-        latent: style of the object.
-        views: from which they are seen.
-    """
-
-    images: Float[Tensor, "n 3 h w"]
-    coordinates: Float[Tensor, "n h w 3"]
-    mask: Float[Tensor, "n h w"]
-    latent: Float[Tensor, "n d"]
-    views: Views
 
 
 class TrainedEncoder(nn.Module):
@@ -78,6 +60,9 @@ class EncoderTask:
         rate: learning rate, which falls to a tenth at half of the steps.
         steps: of the whole training.
         evaluated: renders that it is measured by.
+        cropped: whether a render shows the object cut out, as photos are given.
+        kept: so many renders are made once and learned from again and again; 0: new ones at every step.
+        seed: of those that are kept.
     """
 
     def __init__(
@@ -90,10 +75,14 @@ class EncoderTask:
         rate: float,
         steps: int,
         evaluated: int = 16,
+        cropped: bool = False,
+        kept: int = 0,
+        seed: int = 0,
     ) -> None:
         self.module: nn.Module = TrainedEncoder(encoder, net)
         self.encoder, self.net, self.views, self.batch_size, self.evaluated = encoder, net, views, batch, evaluated
-        self.rate, self.steps = rate, steps
+        self.rate, self.steps, self.cropped, self.kept = rate, steps, cropped, kept
+        self.pool = KeptRenders(self._numbered, seed)
 
     def phases(self) -> list[Phase]:
         """One, with the published optimizer."""
@@ -102,9 +91,17 @@ class EncoderTask:
             Phase("encoder", self.encoder.parameters, self._loss, optimizer=adam, schedule=encoder_rate(self.steps))
         ]
 
-    def batch(self, step: int, generator: torch.Generator) -> Latents:
-        """Latents, and the cameras that each object is seen from."""
+    def identity(self) -> dict[str, str | int | float | bool]:
+        """What is learned from, and the sizes of what learns, by the names of their options."""
+        config = self.encoder.config
+        sizes = {f"backbone.{name}": str(value) for name, value in asdict(config.backbone).items()}
+        return {"cropped": self.cropped, "renders": self.kept, "separate_backbones": config.separate_backbones, **sizes}
+
+    def batch(self, step: int, generator: torch.Generator) -> Latents | Int[Tensor, " n"]:
+        """Latents, and the cameras that each object is seen from; or the numbers of renders that are kept."""
         del step
+        if self.kept:
+            return torch.randint(self.kept, (self.batch_size,), generator=generator)
         return self._drawn(self.batch_size, generator)
 
     def before_step(self, step: int, generator: torch.Generator) -> None:
@@ -140,10 +137,10 @@ class EncoderTask:
         return {"encoder": sheet(shown, columns=min(SHOWN, self.evaluated), side=shown.shape[-1])}
 
     def _loss(
-        self, drawn: Latents, step: int, generator: torch.Generator
+        self, drawn: Latents | Int[Tensor, " n"], step: int, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         del step
-        renders = self._rendered(*drawn, generator)
+        renders = self.pool[drawn] if isinstance(drawn, Tensor) else self._rendered(*drawn, generator)
         terms = encoder_terms(self.encoder(renders.images), renders.coordinates, renders.mask, renders.latent)
         return total(terms), {name: value.detach() for name, value in terms.items()}
 
@@ -156,6 +153,12 @@ class EncoderTask:
             views = Views(views.world_from_camera, views.focal, classes)
         return z, views
 
+    def _numbered(self, seed: int) -> Renders:
+        """A render that depends on nothing but its seed."""
+        device = device_of(self.module)
+        z, views = to_device(self._drawn(1, torch.Generator().manual_seed(seed)), device)
+        return self._rendered(z, views, torch.Generator(device).manual_seed(seed))
+
     @torch.no_grad()
     def _rendered(self, z: Float[Tensor, "n z"], views: Views, draws: torch.Generator) -> Renders:
         """In full precision, as photos are inverted, whatever that of the encoder."""
@@ -167,14 +170,16 @@ class EncoderTask:
         w = net.map(z, views.classes)
         ws = net.styles(w)
         planes = net.planes(ws, noise=draws if net.config.network.noise else "none")
+        box = object_boxes(net, ws, views, planes, draws) if self.cropped else None
         parts: list[Seen] = []
         for part in torch.arange(len(z), device=z.device).split(max(1, RAYS // size**2)):
             own = views.chosen(part)
-            cameras = camera_of(own.world_from_camera, own.focal, (size, size))
+            within = None if box is None else box[part]
+            cameras = camera_of(own.world_from_camera, own.focal, (size, size), box=within)
             parts.append(net.render(ws[part], cameras, maps=Maps(coordinates=True), draws=draws, planes=planes[part]))
         images = torch.cat([part.rgb for part in parts]).clamp(-1, 1).permute(0, 3, 1, 2)
         coordinates = torch.cat([part.coordinates for part in parts if part.coordinates is not None])
-        return Renders(images, coordinates, torch.cat([part.alpha for part in parts]), w, views)
+        return Renders(images, coordinates, torch.cat([part.alpha for part in parts]), w, views, box)
 
     @cached_property
     def _held_out(self) -> Renders:
@@ -200,6 +205,7 @@ class EncoderTask:
         overlaps = [opacity_iou(*masks) for masks in zip(found.mask, renders.mask, strict=True)]
         figures = {"iou": sum(overlaps) / len(overlaps), "found": float(solved.float().mean())}
         if bool(solved.any()):
+            assert renders.views is not None
             true = renders.views.world_from_camera[solved]
             figures["rotation"] = float(rotation_degrees(cameras.world_from_camera[solved, 0], true).median())
         return figures

@@ -13,12 +13,17 @@ from ...camera import Camera
 from ...data.categories.squares import grown, square_around
 from ...scene import Photo
 from ...scene.silhouette import mask_box
-from .config import BootstrapConfig
+from .config import BootstrapConfig, Scene
 from .target import Target
 
 NARROWEST = 0.51
 """Focal length in image widths; pose parameters have none of a half or less."""
 MARGIN, MARGIN_ON_WHITE = 0.05, 0.2
+
+
+def margin_of(scene: Scene) -> float:
+    """Around an object's box to each side, as a share of it."""
+    return MARGIN_ON_WHITE if scene.white else MARGIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +55,7 @@ class PhotoSquare:
                 photos are whole.
         """
         assert photo.mask is not None
-        if margin is None:
-            margin = MARGIN_ON_WHITE if config.scene.white else MARGIN
+        margin = margin_of(config.scene) if margin is None else margin
         x0, y0, x1, y1 = mask_box(photo.mask > 0.5)
         x, y, wide, high = photo.in_original(x0, y0, x1 - x0, y1 - y0)
         left, top, side = square_around(grown((x, y, x + wide - 1, y + high - 1), margin))

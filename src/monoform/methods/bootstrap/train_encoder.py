@@ -47,6 +47,9 @@ class EncoderTraining(LoopSettings):
         iterations: steps of the whole training, where no --steps are given.
         rate: learning rate; it falls to a tenth at half of the steps.
         evaluated: renders that the encoder is measured by.
+        cropped: whether renders show the object cut out as photos are given; published encoders have seen whole views.
+        renders: so many are made once and learned from again and again, each depending on nothing but the seed and its
+            number; 0: new ones at every step, as published.
     """
 
     ema_decay: float | None = None
@@ -64,10 +67,13 @@ class EncoderTraining(LoopSettings):
     iterations: int = 4000
     rate: float = 1e-3
     evaluated: int = 16
+    cropped: bool = True
+    renders: int = 0
 
     def __post_init__(self) -> None:
         whose = "The encoder's"
         require_ranges(self, whose, batch=(1, 4096), iterations=(1, 10**9), rate=(0.0, 1.0), evaluated=(1, 4096))
+        require_ranges(self, whose, renders=(0, 10**7))
         if self.config not in ("small", "published"):
             raise InputError(f"The encoder has no configuration {self.config!r}: choose one of small, published.")
         if bool(self.photos) != bool(self.category):
@@ -98,6 +104,9 @@ def train_encoder(
         rate=settings.rate,
         steps=options.steps,
         evaluated=settings.evaluated,
+        cropped=settings.cropped,
+        kept=settings.renders,
+        seed=options.seed,
     )
     result = train(task, out, options=options)
     card = _card(data, len(views), settings, result)
@@ -202,7 +211,7 @@ def _card(data: str | Path, cameras: int, settings: EncoderTraining, result: Tra
 
 
 PRESETS: dict[str, EncoderTraining] = {
-    "small": EncoderTraining(),
+    "small": EncoderTraining(renders=4096),
     "published": EncoderTraining(
         config="published",
         backbone=SegformerConfig(),
@@ -212,9 +221,10 @@ PRESETS: dict[str, EncoderTraining] = {
         checkpoint_every=1000,
         evaluate_every=5000,
         evaluated=64,
+        cropped=False,
     ),
 }
-"""As published, with MiT-B5; and what a CPU trains."""
+"""As published, with MiT-B5; and what a CPU trains, which keeps its renders."""
 TRAINING = Training(
     "bootstrap-encoder",
     "the encoder of a trained generator's images, by which bootstrap inverts photos",

@@ -22,8 +22,9 @@ class BootstrapTraining(LoopSettings):
         ema_decay: not used: the generator is averaged with a half-life of 10,000 images, and faster in the beginning.
         clip: largest norm of a gradient.
         accumulate: micro-batches of a step, which share its images.
-        config: name of a configuration: small, and of photos with masks small_masked, for CPUs; p3d_car, imagenet_car, imagenet_airplane, imagenet_motorcycle,
-            imagenet_zebra, imagenet_elephant, cub, shapenet_cars, shapenet_chairs, carla as published.
+        config: name of a configuration: small, and of photos with masks small_masked, for CPUs; p3d_car, imagenet_car,
+            imagenet_airplane, imagenet_motorcycle, imagenet_zebra, imagenet_elephant, cub, shapenet_cars,
+            shapenet_chairs, carla as published.
         category: the set of photos, by the name of a configuration, or p3d_NAME or imagenet_NAME of one's own; it says
             how cameras and background are.
         resolution: of the images in pixels.
