@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from ..devices import on_device
 from ..nn.efficientnet_lite import LEVELS, Block, EfficientNetLite0, load_imagenet
 
 PUBLISHED = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -54,8 +55,17 @@ class FeatureDistance:
     @torch.inference_mode()
     def features(self, pictures: UInt8[np.ndarray, "n h w 3"]) -> list[Float[Tensor, "n c h2 w2"]]:
         """The five maps of pictures, in units of the channels' spreads."""
-        maps = self.net(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
-        return [one / spread for one, spread in zip(maps, self._spreads, strict=True)]
+        return self.maps(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
+
+    def maps(self, images: Float[Tensor, "n 3 h w"]) -> list[Float[Tensor, "n c h2 w2"]]:
+        """The five maps of images 0..1, differentiable in these."""
+        net = on_device(self.net, images.device)
+        return [one / spread.to(one) for one, spread in zip(net(images), self._spreads, strict=True)]
+
+    def distances(self, images: Float[Tensor, "n 3 h w"], references: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
+        """Distances of images 0..1, differentiable in these; 0 for equal ones."""
+        pairs = zip(self.maps(images), self.maps(references), strict=True)
+        return torch.stack([(one - other).square().mean(dim=(1, 2, 3)) for one, other in pairs]).sum(dim=0)
 
     def between(self, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Float[np.ndarray, " n"]:
         """Distances of pictures by their maps; 0 for equal ones."""

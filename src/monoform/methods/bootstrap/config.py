@@ -361,7 +361,8 @@ class BootstrapOptions:
         encoder: folder of those of its encoder, which photos need, where the generator's folder holds none.
         refine: steps of refinement of a photo's styles and camera (published: 30, or 10 for speed); 0 keeps what is
             predicted.
-        loss: of the refinement: vgg, vgg_nocrop, mixed, l1, mse, or auto: vgg where its weights are given, else l1.
+        loss: of the refinement: vgg, vgg_nocrop, mixed, l1, mse; lite0: features of the network that finds masks, and
+            l1; or auto: vgg where its weights are given, else l1.
         vgg: file of torchvision's VGG-16 weights, and
         linear: that of the linear layers of LPIPS 0.1, which the perceptual losses compare by.
         gain: a latent moves by so many times the rate.
@@ -396,7 +397,7 @@ class BootstrapOptions:
     category: str = ""
     encoder: str = ""
     refine: int = 30
-    loss: Literal["auto", "vgg", "vgg_nocrop", "l1", "mse", "mixed"] = "auto"
+    loss: Literal["auto", "vgg", "vgg_nocrop", "l1", "mse", "mixed", "lite0"] = "auto"
     vgg: str = ""
     linear: str = ""
     gain: float = 5.0

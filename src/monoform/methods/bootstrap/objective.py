@@ -11,13 +11,27 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...inversion import silhouette_cross_entropy
+from ...matting.lite import LiteMattingConfig, LiteMattingNet
+from ...matting.network import WEIGHTS as MASK_WEIGHTS
+from ...metrics.feature_distance import NAME, FeatureDistance
 from ...metrics.lpips import Lpips
+from ...training.weights import pretrained
 from .augment import Draws, Similarity
 
-Kind = Literal["vgg", "vgg_nocrop", "l1", "mse", "mixed"]
+Kind = Literal["vgg", "vgg_nocrop", "l1", "mse", "mixed", "lite0"]
 PERCEPTUAL = ("vgg", "vgg_nocrop", "mixed")
 COPIES = 15
 """Moved copies of render and photo that are compared beside them."""
+
+
+FEATURES = 0.05
+"""Of a distance of features, which is that many times larger than a mean difference of colors."""
+
+
+def mask_features() -> FeatureDistance:
+    """By EfficientNet-Lite0 as the network that finds masks has it, which began with ImageNet's weights."""
+    net = pretrained(LiteMattingNet, LiteMattingConfig, str(MASK_WEIGHTS))
+    return FeatureDistance(net.backbone, f"{NAME}-matting")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +40,8 @@ class Objective:
 
     Attributes:
         kind: "vgg": LPIPS over the images and moved copies; "vgg_nocrop": over the images alone; "l1" and "mse": mean
-            difference of the colors; "mixed": the mean of "vgg" and "l1".
+            difference of the colors; "mixed": the mean of "vgg" and "l1"; "lite0": the mean of the distance of
+            features of the network that finds masks, which ships, and of "l1".
         lpips: the perceptual distance; only color differences need none.
         white: whether the background is white, and comes in from outside where a copy is moved.
         copies: moved copies of each image.
@@ -83,7 +98,11 @@ class Objective:
             # Pairs as they are come first, then the copies of the first image, of the second ...
             plain, moved = distances[: len(rgb)], distances[len(rgb) :].reshape(len(rgb), -1)
             terms["perceptual"] = share * (plain + moved.sum(dim=1)) / (1 + moved.shape[1])
-        if self.kind in ("l1", "mixed"):
+        if self.kind == "lite0":
+            share = 0.5
+            unit = ((images.permute(0, 3, 1, 2) + 1) / 2 for images in (rgb, target))
+            terms["features"] = share * FEATURES * mask_features().distances(*unit)
+        if self.kind in ("l1", "mixed", "lite0"):
             terms["l1"] = share * (rgb - target).abs().mean(dim=(1, 2, 3))
         if self.kind == "mse":
             terms["mse"] = (rgb - target).square().mean(dim=(1, 2, 3))
