@@ -141,7 +141,7 @@ def test_renders_show_the_object_cut_out_as_photos_do() -> None:
         if not cropped:
             assert renders.box is None
             continue
-        assert renders.box is not None and renders.views is not None
+        assert renders.box is not None
         for mask, box, pose in zip(renders.mask, renders.box, renders.views.world_from_camera, strict=True):
             x0, y0, x1, y1 = mask_box(mask.numpy() > 0.5)
             share = max(x1 - x0, y1 - y0) / 48

@@ -205,7 +205,6 @@ class EncoderTask:
         overlaps = [opacity_iou(*masks) for masks in zip(found.mask, renders.mask, strict=True)]
         figures = {"iou": sum(overlaps) / len(overlaps), "found": float(solved.float().mean())}
         if bool(solved.any()):
-            assert renders.views is not None
             true = renders.views.world_from_camera[solved]
             figures["rotation"] = float(rotation_degrees(cameras.world_from_camera[solved, 0], true).median())
         return figures

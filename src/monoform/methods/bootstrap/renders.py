@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from .steps import Views
 
 COARSER = 2
 """How many times smaller the render is that an object's box is found in."""
+HALVED = ("images", "coordinates", "mask", "latent")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Renders:
         coordinates: composited places in the world.
         mask: opacity.
         latent: style of the object.
-        views: from which they are seen; None of those that were kept.
+        views: from which they are seen.
         box: which part of the view each is, see `camera_of`; None: all of it.
     """
 
@@ -39,7 +40,7 @@ class Renders:
     coordinates: Float[Tensor, "n h w 3"]
     mask: Float[Tensor, "n h w"]
     latent: Float[Tensor, "n d"]
-    views: Views | None
+    views: Views
     box: Float[Tensor, "n 2 2"] | None = None
 
 
@@ -53,19 +54,23 @@ class KeptRenders:
 
     def __init__(self, make: Callable[[int], Renders], seed: int) -> None:
         self._make, self._seed = make, seed
-        self._kept: dict[int, tuple[Tensor, ...]] = {}
+        self._kept: dict[int, Renders] = {}
 
     def __getitem__(self, numbers: Int[Tensor, " n"]) -> Renders:
-        """Those of some numbers, without their cameras."""
+        """Those of some numbers."""
         found = [self._one(number) for number in numbers.tolist()]
-        images, coordinates, mask, latent = (torch.stack(parts).float() for parts in zip(*found, strict=True))
-        return Renders(images, coordinates, mask, latent, None)
+        images, coordinates, mask, latent = (
+            torch.cat([getattr(each, name) for each in found]).float() for name in HALVED
+        )
+        views = [each.views for each in found]
+        focals = [view.focal for view in views if view.focal is not None]
+        poses = torch.cat([view.world_from_camera for view in views])
+        return Renders(images, coordinates, mask, latent, Views(poses, torch.cat(focals) if focals else None))
 
-    def _one(self, number: int) -> tuple[Tensor, ...]:
+    def _one(self, number: int) -> Renders:
         if number not in self._kept:
             made = self._make(seed_for(self._seed, "render", number))
-            parts = (made.images, made.coordinates, made.mask, made.latent)
-            self._kept[number] = tuple(part[0].half() for part in parts)
+            self._kept[number] = replace(made, **{name: getattr(made, name).half() for name in HALVED})
         return self._kept[number]
 
 
