@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from monoform.errors import InputError
 from monoform.metrics.features import (
     InceptionFeatures,
+    LiteFeatures,
     PyramidFeatures,
     VggFeatures,
     _resized_as_tensorflow,
@@ -24,6 +25,7 @@ from monoform.metrics.features import (
     score_name,
 )
 from monoform.metrics.frechet import Moments, frechet_distance
+from monoform.nn.efficientnet_lite import EfficientNetLite0
 from monoform.nn.inception import InceptionV3
 from monoform.nn.vgg import Vgg16, Vgg16Features
 
@@ -138,3 +140,38 @@ def test_the_pyramid_ranks_what_a_training_goes_through() -> None:
     assert frechet_name(PyramidFeatures(), "n-1") == "frechet_pyramid_n-1"
     assert PyramidFeatures()(real[:3]).shape == (3, PyramidFeatures.size)
     assert np.isfinite(PyramidFeatures()(pictures(1, size=200)).numpy()).all()
+
+
+def test_the_backbone_of_the_mask_network_tells_pictures_apart_without_a_file() -> None:
+    net = open_features("efficientnet-lite0")
+    assert isinstance(net, LiteFeatures) and net.size == 192
+    assert frechet_name(net, "n") == "frechet_efficientnet-lite0-matting_n"
+    one, other = pictures(12, size=64), pictures(12, seed=1, size=64)
+    noise = torch.randint(0, 256, one.shape, generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
+
+    def moments(images: torch.Tensor) -> Moments:
+        found = Moments(net.size)
+        for part in features_of(net, images.split(5)):
+            found.add(part)
+        return found
+
+    whole = net(one)
+    assert whole.shape == (12, 192) and bool(whole.isfinite().all())
+    # Rounding in other batches, of features of the order of 10.
+    torch.testing.assert_close(torch.cat([net(part) for part in one.split(5)]), whole, atol=1e-3, rtol=1e-3)
+    near, far = (frechet_distance(moments(one), moments(images), "n") for images in (other, noise))
+    assert far > 2 * near
+
+
+def test_the_backbone_by_published_weights_has_another_name(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = EfficientNetLite0()
+    torch.save(net.state_dict(), tmp_path / "lite.pth")
+    found = open_features("efficientnet-lite0", tmp_path / "lite.pth")
+    assert found.name == "efficientnet-lite0"
+    large = pictures(2, size=224)
+    by_hand = net.eval()(large / 255)[-1].mean(dim=(2, 3)).detach()  # no resizing at the network's own size
+    torch.testing.assert_close(found(large), by_hand, atol=1e-5, rtol=1e-4)
+    torch.save({"conv_stem.weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(InputError, match=r"other\.pth does not fit EfficientNet-Lite0"):
+        open_features("efficientnet-lite0", tmp_path / "other.pth")

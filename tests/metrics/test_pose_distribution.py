@@ -14,6 +14,7 @@ from monoform.metrics.pose_distribution import (
     best_alignment,
     circular_wasserstein,
     divergence,
+    plain_distances,
     pose_distances,
 )
 
@@ -51,6 +52,17 @@ def test_the_best_turn_and_reflection_are_found() -> None:
     assert mirrored.reflected and mirrored.offset == pytest.approx(0.7, abs=1e-4) and near < 1e-4
     assert best_alignment(true, 0.7 - true)[1] > 0.05
     assert Alignment(0.7, True)(0.7 - true) == pytest.approx(true % TURN)
+
+
+def test_what_is_known_of_nothing() -> None:
+    even = (np.arange(360) + 0.5) / 360
+    around = plain_distances(even * TURN, low=0.0, high=TURN)
+    # 720 and 360 even azimuths lie a quarter of a degree apart at most.
+    assert around["point_w1"] == pytest.approx(90, abs=0.3) and max(around["around_w1"], around["between_w1"]) < 0.3
+    quarter = plain_distances(1.0 + even * TURN / 4, low=0.0, high=TURN / 4)  # the best turn does not count
+    assert quarter["point_w1"] == pytest.approx(22.5, abs=0.3) and quarter["between_w1"] < 0.3
+    two = plain_distances(np.array([0.0, 0.0, 0.0, 1.0]), low=0.0, high=1.0)
+    assert two["point_w1"] == pytest.approx(np.degrees(0.25), abs=0.01)  # three stay, one goes the whole way
 
 
 def test_divergence_of_known_histograms() -> None:

@@ -19,15 +19,18 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from ..devices import device_of
 from ..errors import InputError
+from ..nn.efficientnet_lite import WIDTHS, EfficientNetLite0, load_imagenet
 from ..nn.inception import FEATURES, SIZE, InceptionV3
+from ..nn.state_dict import fill, read_state_dict
 from ..nn.vgg import DEVIATION, FULLY_CONNECTED, MEAN, Vgg16Features
 from ..nn.vgg import SIZE as VGG_SIZE
+from ..weights import ADVICE, FILE, shipped
 from .frechet import Divisor, Moments
 from .inception_score import SPLITS
 from .precision_recall import NEIGHBORS
 
 Resizing = Literal["tensorflow", "pytorch"]
-FeatureName = Literal["pyramid", "inception", "inception-pytorch", "vgg16"]
+FeatureName = Literal["pyramid", "efficientnet-lite0", "inception", "inception-pytorch", "vgg16"]
 
 
 @runtime_checkable
@@ -120,16 +123,64 @@ class PyramidFeatures:
             return torch.cat([part.flatten(1) for part in found], dim=1)
 
 
+class LiteFeatures:
+    """The last stage of EfficientNet-Lite0, averaged over the image.
+
+    Args:
+        net: the network.
+        name: whose weights these are.
+    """
+
+    size, frechet, kernel = WIDTHS[-1], "frechet", "kernel"
+    _side = 224
+
+    def __init__(self, net: EfficientNetLite0, name: str) -> None:
+        self.net, self.name = net.eval(), name
+
+    @classmethod
+    def load(cls, weights: str | Path | None = None) -> LiteFeatures:
+        """By the published ImageNet weights; without a file by those of the mask network that ships, which began as
+        these and went on learning masks: `efficientnet-lite0-matting`.
+
+        Raises:
+            InputError: the weights cannot be read, or are of another network.
+        """
+        net = EfficientNetLite0()
+        if weights is not None:
+            load_imagenet(net, weights)
+            return cls(net, "efficientnet-lite0")
+        ours = shipped()["matting"]
+        ours.require_intact()
+        begin = "backbone."
+        found = {
+            name: one for name, one in read_state_dict(ours.folder / FILE, ADVICE).items() if name.startswith(begin)
+        }
+        fill(net.state_dict(), {name.removeprefix(begin): one for name, one in found.items()}, ours.title, ADVICE)
+        return cls(net, "efficientnet-lite0-matting")
+
+    def __call__(self, images: UInt8[Tensor, "n 3 h w"]) -> Float[Tensor, "n 192"]:
+        """The features; images of any size."""
+        side = (self._side, self._side)
+        with torch.inference_mode():
+            x = images.to(device_of(self.net)).float() / 255
+            x = interpolate(x, side, mode="bilinear", align_corners=False, antialias=x.shape[-1] > self._side)
+            return self.net(x)[-1].mean(dim=(2, 3))
+
+
 def open_features(
     name: FeatureName, weights: str | Path | None = None, *, device: torch.device | str = "cpu"
 ) -> FeatureNet:
-    """The features of a name; all but "pyramid" need a file of weights.
+    """The features of a name; all but "pyramid" and "efficientnet-lite0" need a file of weights.
 
     Raises:
         InputError: the weights are not given, cannot be read, or are of another network.
     """
     if name == "pyramid":
         return PyramidFeatures()
+    if name == "efficientnet-lite0":
+        found = LiteFeatures.load(weights)
+        found.net.to(device)
+        return found
     if weights is None:
         file = "vgg16-397923af.pth" if name == "vgg16" else "pt_inception-2015-12-05-6726825d.pth"
         raise InputError(f"The features {name!r} need a file of weights ({file}); give its path, or take pyramid.")

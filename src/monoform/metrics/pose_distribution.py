@@ -18,6 +18,7 @@ from .arrays import Array, as_array
 TURN = 2 * np.pi
 BINS, SMALLEST = 36, 1e-6
 _TRIALS = 180
+_EVEN = 720  # azimuths that stand for a uniform distribution
 
 
 def circular_wasserstein(first: Float[Array, " m"], second: Float[Array, " n"]) -> float:
@@ -157,6 +158,26 @@ def pose_distances(
     if align:
         found |= {"azimuth_offset": float(np.degrees(alignment.offset)), "reflected": float(alignment.reflected)}
     return found
+
+
+def plain_distances(true: Float[Array, " n"], *, low: float, high: float) -> dict[str, float]:
+    """How near azimuths come that know nothing: circular Wasserstein-1 distances in degrees, each after its best turn.
+
+    Args:
+        true: radians.
+        low: radians where the true azimuths begin, known beforehand.
+        high: where they end.
+
+    Returns:
+        `point_w1` of one azimuth for all (the mean distance from the circular median), `around_w1` of azimuths uniform
+        on the circle, `between_w1` of azimuths uniform from `low` to `high`.
+
+    Raises:
+        InputError: there are no angles.
+    """
+    spread = (np.arange(_EVEN) + 0.5) / _EVEN
+    plain = {"point": np.zeros(1), "around": spread * TURN, "between": low + spread * (high - low)}
+    return {f"{name}_w1": float(np.degrees(best_alignment(true, each)[1])) for name, each in plain.items()}
 
 
 def pose_errors(true: Float[Array, "n 2"], told: Float[Array, "n 2"], *, reflect: bool = False) -> dict[str, float]:

@@ -43,7 +43,8 @@ class BootstrapTraining(LoopSettings):
         rate: learning rate of the generator.
         rate_discriminator: learning rate of the discriminator.
         beta2: of Adam; its first decay is 0.
-        features: what the evaluation sees of images: pyramid needs no weights; inception, inception-pytorch, vgg16.
+        features: what the evaluation sees of images: pyramid needs no weights; efficientnet-lite0 takes the backbone of
+            the mask network that ships where no file is given; inception, inception-pytorch, vgg16.
         features_weights: file of their weights; "" for none.
         metric: by which weights are the best so far, as the journal names it; none: the Frechet distance.
         metric_images: of the evaluation, real and made; 0 for no distance.

@@ -16,6 +16,8 @@ Crop = Literal["auto", "center", "pad", "object"]
 Range = tuple[float, float]
 FOV = 18.837
 """Degrees that EG3D's cameras of faces see."""
+LARGEST_REACH = math.pi / 2 + 1e-9
+"""Radians between the equator and the farthest elevation parameter."""
 
 
 def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -67,6 +69,7 @@ class Network:
         decoder_width: of the hidden layer from the planes' features to density and color.
         decoder_rate: of learning of the decoder, as a share of that of the others.
         superresolution: from the raw image to the image: none, 2X, 4X, 8X, or 8XDC with twice the channels.
+        superresolution_share: of its channels, 1 for the published ones (128 and 64, of 8XDC twice as many).
         superresolution_noise: what its layers add: none, const, or random where the planes' noise is drawn, too.
         superresolution_half: whether a GPU computes it in half precision; its layers are clamped at 256 then.
         superresolution_stop: whether it sends no gradient to the style.
@@ -87,6 +90,7 @@ class Network:
     decoder_width: int = 64
     decoder_rate: float = 1.0
     superresolution: Superresolution = "4X"
+    superresolution_share: float = 1.0
     superresolution_noise: NoiseMode = "none"
     superresolution_half: bool = True
     superresolution_stop: bool = False
@@ -97,6 +101,7 @@ class Network:
         require_ranges(self, "PoF3D's", mapping_rate=(1e-6, 1e3), decoder_rate=(1e-6, 1e3), clamp=(1e-3, 1e9))
         require_ranges(self, "PoF3D's", channel_base=(1, 2**20), channel_max=(1, 4096), half_resolutions=(0, 16))
         require_ranges(self, "PoF3D's", plane_resolution=(4, 2048), plane_features=(3, 256), decoder_width=(1, 1024))
+        require_ranges(self, "PoF3D's", superresolution_share=(0.01, 16.0))
         if self.plane_resolution & (self.plane_resolution - 1) or self.channel_base < self.plane_resolution:
             raise InputError(
                 f"PoF3D's planes have {self.plane_resolution} pixels a side and channel_base {self.channel_base}: "
@@ -116,6 +121,8 @@ class PoseHead:
         rate: of learning of these layers, as a share of that of the others.
         yaw: told as a plain number, or as a direction on the circle, where a whole turn is no distance.
         elevation: free, where a pose may lie beyond the poles, or bounded by them in a smooth way.
+        elevation_mean: elevation parameter that a network begins around, radians; pi / 2 is the equator.
+        elevation_reach: how far a bounded one may lie from the mean, radians: to the poles, or a known range.
         uniform: drawn instead of learned: yaw over the circle, elevation within pi / 8 of the equator.
         detached: whether the pose sends no gradient to the style.
         yaw_mean: yaw that a network begins around, radians.
@@ -129,6 +136,8 @@ class PoseHead:
     rate: float = 0.01
     yaw: Literal["circle", "number"] = "circle"
     elevation: Literal["bounded", "free"] = "bounded"
+    elevation_mean: float = math.pi / 2
+    elevation_reach: float = math.pi / 2
     uniform: bool = False
     detached: bool = False
     yaw_mean: float = math.pi / 2
@@ -139,6 +148,15 @@ class PoseHead:
     def __post_init__(self) -> None:
         require_ranges(self, "PoF3D's", rate=(1e-6, 1e3), yaw_mean=(-100.0, 100.0), third_mean=(1e-3, 1e3))
         require_ranges(self, "PoF3D's", clamp_yaw=(-100.0, 100.0), clamp_elevation=(0.0, math.pi))
+        require_ranges(self, "PoF3D's", elevation_mean=(0.0, math.pi), elevation_reach=(1e-3, math.pi / 2))
+        if (
+            self.elevation == "bounded"
+            and abs(self.elevation_mean - math.pi / 2) + self.elevation_reach > LARGEST_REACH
+        ):
+            raise InputError(
+                f"PoF3D's elevations lie within {self.elevation_reach:g} of {self.elevation_mean:g}, beyond a pole: "
+                "give a smaller elevation_reach."
+            )
         for name, choices in (("learned", get_args(Learned)), ("yaw", ("circle", "number"))):
             _require_choice(name, getattr(self, name), choices)
         _require_choice("elevation", self.elevation, ("bounded", "free"))

@@ -49,7 +49,7 @@ class PoseMapping(MappingNetwork):
         )
         self.head = head
         width = network.w_dim
-        self.means = [math.pi / 2 if head.linear and linear_means else head.yaw_mean, math.pi / 2, third_mean]
+        self.means = [math.pi / 2 if head.linear and linear_means else head.yaw_mean, head.elevation_mean, third_mean]
         outputs = head.size + (head.yaw == "circle")
         if head.linear:
             self.affine_layer = EqualizedLinear(width, outputs, lr_multiplier=head.rate)
@@ -72,7 +72,7 @@ class PoseMapping(MappingNetwork):
             told = 0 * told
         elevation = told[:, 1:2]
         if self.head.elevation == "bounded":
-            half = math.pi / 2 - POLE
+            half = self.head.elevation_reach - POLE
             elevation = half * torch.tanh(elevation / half)
         pose = torch.cat((told[:, :1], elevation, told[:, 2:]), dim=1) + told.new_tensor(self.means[: told.shape[1]])
         if self.head.uniform and generator is not None:

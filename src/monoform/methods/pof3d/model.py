@@ -85,6 +85,7 @@ class Pof3dGenerator(nn.Module):
                 net.w_dim,
                 config.resolution,
                 half_precision=net.superresolution_half,
+                share=net.superresolution_share,
             )
         self.background = None
         if net.background is not None:

@@ -17,6 +17,8 @@ _CARS = Pof3dConfig(
 )
 _FACES = Pof3dConfig(rig=Rig(pivot=(0.0, 0.0, 0.2), focal=4.2647))
 _COMPCARS = replace(_CARS, resolution=256, network=Network(), rays=replace(_CARS.rays, far=3.3, white=False))
+_ABOVE = math.pi / 2 * (1 - math.sin(math.radians(15)))
+"""Elevation parameter of cameras 15 degrees above the equator."""
 PRESETS: dict[str, Pof3dConfig] = {
     "ffhq": _FACES,
     "cats": Pof3dConfig(rig=Rig(focal=focal_of(FOV))),
@@ -24,6 +26,25 @@ PRESETS: dict[str, Pof3dConfig] = {
     "afhq": replace(_FACES, rig=replace(_FACES.rig, pivot=(0.0, 0.0, -0.06))),
     "compcars": _COMPCARS,
     "compcars_white": replace(_COMPCARS, rays=replace(_COMPCARS.rays, white=True)),
+    "cars64": Pof3dConfig(
+        resolution=64,
+        network=Network(
+            z_dim=64,
+            w_dim=64,
+            mapping_rate=0.03,
+            channel_base=1024,
+            channel_max=64,
+            plane_resolution=32,
+            plane_features=12,
+            decoder_width=32,
+            superresolution="2X",
+            superresolution_share=0.125,
+            superresolution_half=False,
+        ),
+        pose=PoseHead(rate=0.1, elevation_mean=_ABOVE, elevation_reach=0.4),
+        rig=Rig(radius=1.3, focal=131.25 / 128),
+        rays=Rays(near=0.78, far=1.82, box=1.04, coarse=8, fine=8, white=True, raw_resolution=16),
+    ),
     "small": replace(
         _CARS,
         resolution=64,

@@ -232,11 +232,11 @@ class Steps:
         mapped = generator.map(z, update_average=averages, generator=drawn)
         alone = mapped.pose.detach() if drawn else generator.backbone.mapping.pose(mapped.w.detach())
         ws = self._mixed(mapped.ws, chance) if options.style_mixing > 0 else mapped.ws
-        cameras, intrinsics = generator.cameras(mapped.pose)
+        pose = mapped.pose
         if posed:
-            swap = chance.uniform(len(z), 1)
-            cameras = torch.where(swap[..., None] < options.pose_swapping, cameras.roll(1, 0), cameras)
-        return Chosen(mapped.pose, alone, ws, cameras, intrinsics)
+            swapped = chance.uniform(len(z), 1) < options.pose_swapping
+            pose, alone = (torch.where(swapped, each.roll(1, 0), each) for each in (pose, alone))
+        return Chosen(pose, alone, ws, *generator.cameras(pose))
 
     def _mixed(self, ws: Tensor, chance: Chance) -> Tensor:
         """Styles of which the later ones are, now and then, of another latent."""

@@ -47,18 +47,29 @@ class Superresolution(nn.Module):
         w_dim: length of the style.
         resolution: of the image in pixels.
         half_precision: whether a GPU computes in half precision; the layers are then clamped everywhere.
+        share: of the kind's channels.
     """
 
-    def __init__(self, kind: str, features: int, w_dim: int, resolution: int, *, half_precision: bool = True) -> None:
+    def __init__(
+        self,
+        kind: str,
+        features: int,
+        w_dim: int,
+        resolution: int,
+        *,
+        half_precision: bool = True,
+        share: float = 1.0,
+    ) -> None:
         super().__init__()
         self.kind = KINDS[kind]
         self.begin = resolution // (2 * self.kind.up)
         if self.begin * 2 * self.kind.up != resolution:
             raise InputError(f"PoF3D's super-resolution {kind} makes no {resolution} pixels: give a multiple of 4.")
+        first, second = (max(round(share * channels), 1) for channels in (self.kind.first, self.kind.second))
         clamp = CLAMP if half_precision else None
         self.block0 = SynthesisBlock(
             features,
-            self.kind.first,
+            first,
             w_dim,
             resolution // 2,
             3,
@@ -67,8 +78,8 @@ class Superresolution(nn.Module):
             half_precision=half_precision,
         )
         self.block1 = SynthesisBlock(
-            self.kind.first,
-            self.kind.second,
+            first,
+            second,
             w_dim,
             resolution,
             3,

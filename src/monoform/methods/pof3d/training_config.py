@@ -92,7 +92,8 @@ class Pof3dTraining(LoopSettings):
         augment_every: steps from one change of ada's strength to the next.
         ema_kimg: thousands of images of the half-life of the averaged generator, for 32 images a step.
         ema_rampup: share of the images seen so far that this half-life is at most.
-        features: what the evaluation sees of images: pyramid needs no weights; inception, inception-pytorch, vgg16.
+        features: what the evaluation sees of images: pyramid needs no weights; efficientnet-lite0 takes the backbone of
+            the mask network that ships where no file is given; inception, inception-pytorch, vgg16.
         features_weights: file of their weights; "" for none.
         metric: by which weights are the best so far, as the journal names it; none: the Frechet distance.
         metric_images: of the evaluation, real and made; 0 for no distance.
@@ -251,6 +252,26 @@ def _published(config: str, gamma: float, lambda_cam: float, lambda_gd: float, *
 
 PRESETS: dict[str, Pof3dTraining] = {
     "small": Pof3dTraining(),
+    "cars64": Pof3dTraining(
+        config="cars64",
+        network=preset("cars64"),
+        discriminator=DiscriminatorConfig(resolution=64, channel_base=512, channel_max=64, mapping_layers=2),
+        evaluate_every=500,
+        batch=16,
+        kimg=120.0,
+        gamma=0.1,
+        lambda_gd=0.0,
+        flip_generator=False,
+        flip_discriminator=False,
+        pose_swapping=0.5,
+        resolution_start=16,
+        resolution_end=32,
+        resolution_kimg=60.0,
+        blur=2.0,
+        blur_kimg=20.0,
+        ema_kimg=10.0,
+        snapshots=True,
+    ),
     "ffhq": _published("ffhq", 1.0, 2.0, 1.0),
     "cats": _published("cats", 5.0, 10.0, 10.0, fit="crop"),
     "shapenetcars": _published("shapenetcars", 0.3, 2.0, 2.0, mirrors="flip_both_shapenet"),

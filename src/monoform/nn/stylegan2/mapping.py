@@ -68,7 +68,7 @@ class MappingNetwork(nn.Module):
     def update_average(self, w: Float[Tensor, "n w"]) -> None:
         """Move the running mean towards that of a batch."""
         if self.average_decay is not None:
-            self.w_avg.copy_(w.detach().mean(dim=0).lerp(self.w_avg, self.average_decay))
+            self.w_avg.copy_(w.detach().mean(dim=0).to(self.w_avg).lerp(self.w_avg, self.average_decay))
 
     def truncate(
         self, ws: Float[Tensor, "n slots w"], truncation: float, cutoff: int | None = None
