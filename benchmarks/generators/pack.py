@@ -9,7 +9,7 @@ OpenCV; the object in a sphere of radius 0.5, front at +z, up +y), the intrinsic
 by rules, other ones for another seed; of a folder of meshes those of category car whose index says that they face +z
 and that they are to train on. Laws of the azimuth (0 looks at the front, counted towards +x):
 
-    skewed: 0.7 N(-35, 12) + 0.3 N(30, 12) degrees, held within +-60
+    skewed: -47 + Gamma(shape 2, scale 13) degrees, held within +-60: most see the left of the front, few the right
     around: uniform on the circle
 
 The elevation is uniform within 5..25 degrees.
@@ -41,7 +41,7 @@ RADIUS, FOCAL = 1.3, 131.25 / 128
 """Distance of the cameras, and their focal length as a share of the picture's side."""
 ELEVATIONS = (5.0, 25.0)
 WIDEST = 60.0
-MODES, SPREAD, SHARE = (-35.0, 30.0), 12.0, 0.7
+LEFTMOST, SHAPE, SCALE = -47.0, 2.0, 13.0
 LAWS = ("skewed", "around")
 
 
@@ -49,8 +49,7 @@ def azimuths(law: str, count: int, generator: np.random.Generator) -> Float[np.n
     """Degrees from the front, by one of the laws."""
     if law == "around":
         return generator.uniform(-180.0, 180.0, count)
-    modes = np.where(generator.random(count) < SHARE, *MODES)
-    return np.clip(generator.normal(modes, SPREAD), -WIDEST, WIDEST)
+    return np.clip(LEFTMOST + generator.gamma(SHAPE, SCALE, count), -WIDEST, WIDEST)
 
 
 def main() -> None:

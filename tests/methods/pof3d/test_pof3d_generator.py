@@ -62,6 +62,7 @@ OTHERS: dict[str, Any] = {
     "network.decoder_width": 9,
     "network.decoder_rate": 0.5,
     "network.superresolution": "8XDC",
+    "network.superresolution_share": 0.25,
     "network.superresolution_noise": "const",
     "network.background": Background(width=6, frequencies=2),
     "pose.learned": "radius",
@@ -69,6 +70,8 @@ OTHERS: dict[str, Any] = {
     "pose.rate": 0.02,
     "pose.yaw": "number",
     "pose.elevation": "free",
+    "pose.elevation_mean": 1.2,
+    "pose.elevation_reach": 0.3,
     "pose.uniform": True,
     "pose.yaw_mean": 3.0,
     "pose.clamp_yaw": (0.0, 0.1),
@@ -459,7 +462,17 @@ def test_normals_of_a_plane_are_its_normal() -> None:
 
 
 def test_presets_are_the_published_ones() -> None:
-    assert {"ffhq", "cats", "shapenetcars", "afhq", "compcars", "compcars_white", "small"} == set(PRESETS)
+    assert {
+        "ffhq",
+        "cats",
+        "shapenetcars",
+        "afhq",
+        "compcars",
+        "compcars_white",
+        "small",
+        "cars64",
+        "cars64_gpu",
+    } == set(PRESETS)
     assert preset("ffhq").rig.pivot == (0.0, 0.0, 0.2)
     assert preset("cats").rig.focal == pytest.approx(4.2634, abs=1e-3)
     cars = preset("shapenetcars")
@@ -488,3 +501,16 @@ def test_what_cannot_be_is_a_sentence(make: Any, word: str | None) -> None:
         return
     with pytest.raises(InputError, match=word):
         make()
+
+
+def test_elevations_stay_within_their_reach() -> None:
+    with pytest.raises(InputError, match=r"elevation_reach is 0\.8, beyond a pole from the mean 0\.7: give 0\.7"):
+        PoseHead(elevation_mean=0.7, elevation_reach=0.8)
+    head = PoseHead(elevation_mean=1.2, elevation_reach=0.3)
+    net = built(replace(TINY, pose=head))
+    mapping = net.backbone.mapping
+    with torch.no_grad():
+        mapping.affine_layer2.weight.mul_(100)
+        elevation = mapping.pose(torch.randn(200, 12))[:, 1]
+    assert 0.89 < float(elevation.min()) < 1.0 < 1.4 < float(elevation.max()) < 1.51
+    assert PoseHead(elevation_mean=0.7).reach == pytest.approx(0.7) == PoseHead(elevation_mean=math.pi - 0.7).reach

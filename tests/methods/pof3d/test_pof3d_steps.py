@@ -252,3 +252,15 @@ def test_gradients_through_what_terms_share_are_those_of_their_sum() -> None:
         whole = (weights**3 * weights.sin()).sum() + (weights**3).exp().sum()
         (known,) = torch.autograd.grad(scale * whole, weights)
         torch.testing.assert_close(found, known)
+
+
+def test_a_swapped_view_is_told_by_its_own_pose() -> None:
+    steps = steps_of(changed(OPTIONS, pose_swapping=1.0))
+    own = steps_of(changed(OPTIONS, pose_swapping=0.0)).chosen(latents(), Even())
+    swapped = steps.chosen(latents(), Even())
+    for each in ("pose", "pose_alone", "cameras"):
+        torch.testing.assert_close(getattr(swapped, each), getattr(own, each).roll(1, 0))
+    torch.testing.assert_close(swapped.ws, own.ws)
+    torch.testing.assert_close(steps.generator.cameras(swapped.pose)[0], swapped.cameras)
+    kept = steps_of(changed(OPTIONS, pose_swapping=1.0, published=True)).chosen(latents(), Even())
+    torch.testing.assert_close(kept.pose_alone, kept.pose)  # as published: the latent's own, whatever is seen

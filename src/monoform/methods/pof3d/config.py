@@ -16,8 +16,8 @@ Crop = Literal["auto", "center", "pad", "object"]
 Range = tuple[float, float]
 FOV = 18.837
 """Degrees that EG3D's cameras of faces see."""
-LARGEST_REACH = math.pi / 2 + 1e-9
-"""Radians between the equator and the farthest elevation parameter."""
+POLE = 1e-5
+"""How near to a pole an elevation parameter may come, radians."""
 
 
 def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -122,7 +122,7 @@ class PoseHead:
         yaw: told as a plain number, or as a direction on the circle, where a whole turn is no distance.
         elevation: free, where a pose may lie beyond the poles, or bounded by them in a smooth way.
         elevation_mean: elevation parameter that a network begins around, radians; pi / 2 is the equator.
-        elevation_reach: how far a bounded one may lie from the mean, radians: to the poles, or a known range.
+        elevation_reach: how far a bounded one may lie from the mean, radians; none for the way to the nearer pole.
         uniform: drawn instead of learned: yaw over the circle, elevation within pi / 8 of the equator.
         detached: whether the pose sends no gradient to the style.
         yaw_mean: yaw that a network begins around, radians.
@@ -137,7 +137,7 @@ class PoseHead:
     yaw: Literal["circle", "number"] = "circle"
     elevation: Literal["bounded", "free"] = "bounded"
     elevation_mean: float = math.pi / 2
-    elevation_reach: float = math.pi / 2
+    elevation_reach: float | None = None
     uniform: bool = False
     detached: bool = False
     yaw_mean: float = math.pi / 2
@@ -148,14 +148,11 @@ class PoseHead:
     def __post_init__(self) -> None:
         require_ranges(self, "PoF3D's", rate=(1e-6, 1e3), yaw_mean=(-100.0, 100.0), third_mean=(1e-3, 1e3))
         require_ranges(self, "PoF3D's", clamp_yaw=(-100.0, 100.0), clamp_elevation=(0.0, math.pi))
-        require_ranges(self, "PoF3D's", elevation_mean=(0.0, math.pi), elevation_reach=(1e-3, math.pi / 2))
-        if (
-            self.elevation == "bounded"
-            and abs(self.elevation_mean - math.pi / 2) + self.elevation_reach > LARGEST_REACH
-        ):
+        require_ranges(self, "PoF3D's", elevation_mean=(POLE, math.pi - POLE), elevation_reach=(POLE, math.pi / 2))
+        if self.reach > self.way:
             raise InputError(
-                f"PoF3D's elevations lie within {self.elevation_reach:g} of {self.elevation_mean:g}, beyond a pole: "
-                "give a smaller elevation_reach."
+                f"PoF3D's elevation_reach is {self.elevation_reach:g}, beyond a pole from the mean "
+                f"{self.elevation_mean:g}: give {self.way:.6g} at most."
             )
         for name, choices in (("learned", get_args(Learned)), ("yaw", ("circle", "number"))):
             _require_choice(name, getattr(self, name), choices)
@@ -164,6 +161,16 @@ class PoseHead:
             found = getattr(self, name)
             if found is not None and not (len(found) == 2 and found[0] <= found[1]):
                 raise InputError(f"PoF3D's {name} is {found}; give the least and the largest angle.")
+
+    @property
+    def way(self) -> float:
+        """Radians of the elevation parameter from the mean to the nearer pole."""
+        return min(self.elevation_mean, math.pi - self.elevation_mean)
+
+    @property
+    def reach(self) -> float:
+        """How far a bounded elevation parameter may lie from the mean, radians."""
+        return self.way if self.elevation_reach is None else self.elevation_reach
 
     @property
     def size(self) -> int:

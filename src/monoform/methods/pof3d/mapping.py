@@ -10,8 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...nn.stylegan2 import EqualizedLinear, MappingNetwork
-from .config import Network, PoseHead
-from .poses import POLE
+from .config import POLE, Network, PoseHead
 
 UNIFORM_ELEVATION = math.pi / 8
 
@@ -72,7 +71,7 @@ class PoseMapping(MappingNetwork):
             told = 0 * told
         elevation = told[:, 1:2]
         if self.head.elevation == "bounded":
-            half = self.head.elevation_reach - POLE
+            half = self.head.reach - POLE
             elevation = half * torch.tanh(elevation / half)
         pose = torch.cat((told[:, :1], elevation, told[:, 2:]), dim=1) + told.new_tensor(self.means[: told.shape[1]])
         if self.head.uniform and generator is not None:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...camera import look_at
+from .config import POLE
 
 Mirror = Literal["left_right", "up_down", "front_back"]
 MIRRORS: dict[str, tuple[Mirror, Mirror]] = {
@@ -22,8 +23,6 @@ MIRRORS: dict[str, tuple[Mirror, Mirror]] = {
     "flip_both_shapenet": ("front_back", "up_down"),
 }
 """The two of which a training step takes one, by the release's names."""
-POLE = 1e-5
-"""How near to a pole an elevation parameter may come."""
 
 
 def camera_poses(

@@ -232,11 +232,13 @@ class Steps:
         mapped = generator.map(z, update_average=averages, generator=drawn)
         alone = mapped.pose.detach() if drawn else generator.backbone.mapping.pose(mapped.w.detach())
         ws = self._mixed(mapped.ws, chance) if options.style_mixing > 0 else mapped.ws
-        pose = mapped.pose
+        known = seen = mapped.pose
         if posed:
             swapped = chance.uniform(len(z), 1) < options.pose_swapping
-            pose, alone = (torch.where(swapped, each.roll(1, 0), each) for each in (pose, alone))
-        return Chosen(pose, alone, ws, *generator.cameras(pose))
+            seen, other = (torch.where(swapped, each.roll(1, 0), each) for each in (known, alone))
+            if not options.published:  # whose losses compare what is told of a swapped view with the pose of the latent
+                known, alone = seen, other
+        return Chosen(known, alone, ws, *generator.cameras(seen))
 
     def _mixed(self, ws: Tensor, chance: Chance) -> Tensor:
         """Styles of which the later ones are, now and then, of another latent."""
