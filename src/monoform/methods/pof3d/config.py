@@ -1,4 +1,4 @@
-"""PoF3D's options: networks, cameras, rays; how samples are made and a photo is found among them."""
+"""PoF3D's networks, cameras and rays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ...ranges import require_ranges
 Superresolution = Literal["none", "2X", "4X", "8X", "8XDC"]
 NoiseMode = Literal["const", "none", "random"]
 Learned = Literal["nothing", "radius", "fov"]
-Crop = Literal["auto", "center", "pad", "object"]
 Range = tuple[float, float]
 FOV = 18.837
 """Degrees that EG3D's cameras of faces see."""
@@ -298,42 +297,3 @@ def focal_of(fov: float, *, truncated: bool = False) -> float:
 def fov_of(focal: float) -> float:
     """The field of view in degrees from corner to corner: the inverse of `focal_of`."""
     return math.degrees(2 * math.atan(1 / (focal * math.sqrt(2))))
-
-
-@dataclass(frozen=True)
-class Pof3dOptions:
-    """How samples are made, and how a photo is looked for among them.
-
-    Attributes:
-        weights: folder that `monoform convert` or `monoform train pof3d` wrote.
-        truncation: how far styles lie from the mean one; 1 as far as they are drawn.
-        cutoff: only so many layers, the coarse ones, are truncated; none for all.
-        noise: in the layers: const, that of the weights; random, drawn from the seed; none.
-        fov: field of view of samples in degrees, as the published program counts it (18.837 for its faces and cats, 18
-            as it is run); none for that of the weights' training.
-        level: raw density at which the surface lies; none for 10, or half the largest where there is less.
-        steps: updates of a photo's styles and pose.
-        starts: poses that are tried at first.
-        crop: the square of the photo: center, pad, object (around the mask), or auto: object for weights that draw on
-            white, center for others.
-        fill: share of the square that the object's longer side takes, where the square is around it.
-    """
-
-    weights: str = ""
-    truncation: float = 1.0
-    cutoff: int | None = None
-    noise: Literal["const", "random", "none"] = "const"
-    fov: float | None = None
-    level: float | None = None
-    steps: int = 200
-    starts: int = 4
-    crop: Crop = "auto"
-    fill: float = 0.8
-
-    def __post_init__(self) -> None:
-        require_ranges(self, "pof3d's", truncation=(-10.0, 10.0), cutoff=(0, 1000), fov=(1.0, 170.0))
-        require_ranges(self, "pof3d's", level=(1e-6, 1e6), steps=(1, 100_000), starts=(1, 64), fill=(0.1, 1.0))
-        if self.noise not in ("const", "random", "none"):
-            raise InputError(f"pof3d's noise is {self.noise!r}; choose const, random or none.")
-        if self.crop not in ("auto", "center", "pad", "object"):
-            raise InputError(f"pof3d's crop is {self.crop!r}; choose auto, center, pad or object.")

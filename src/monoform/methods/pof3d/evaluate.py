@@ -23,7 +23,8 @@ from ...ranges import require_range
 from ...training.weights import weights_digest
 from .evaluated_depths import Depths
 from .evaluated_images import Photos, Poses, Samples, Up
-from .infer import Pof3d, Pof3dOptions
+from .infer import Pof3d
+from .options import Pof3dOptions
 
 FEWEST, DEPTHS = 2, "depths"
 KINDS: tuple[Poses, ...] = ("own", "uniform")

@@ -71,8 +71,8 @@ class PoseMapping(MappingNetwork):
             told = 0 * told
         elevation = told[:, 1:2]
         if self.head.elevation == "bounded":
-            half = self.head.reach - POLE
-            elevation = half * torch.tanh(elevation / half)
+            half = self.head.reach - POLE  # whatever it is, a network begins in the middle of it and not at its ends
+            elevation = half * torch.tanh(elevation / (math.pi / 2 - POLE))
         pose = torch.cat((told[:, :1], elevation, told[:, 2:]), dim=1) + told.new_tensor(self.means[: told.shape[1]])
         if self.head.uniform and generator is not None:
             pose = pose + self._drawn(pose, generator)
