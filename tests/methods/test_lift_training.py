@@ -121,6 +121,12 @@ def test_a_training_goes_on_from_older_weights(tmp_path):
     torch.testing.assert_close(begun.camera[2].bias, older.camera[2].bias[:1].half().float())
 
 
+def test_a_training_goes_on_from_the_weights_that_ship_and_needs_no_other_file():
+    begun, shipped = _network(LiftTraining(start="shipped"), hollows=True), Lift().net
+    assert begun.config == shipped.config
+    assert all(torch.equal(value, shipped.state_dict()[name]) for name, value in begun.state_dict().items())
+
+
 def test_two_processes_train_one_network(pack, tmp_path):
     words = ["-m", "monoform", "train", "lift", "--data", str(pack), "-o", str(tmp_path / "run"), "--steps", "2"]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *words]

@@ -6,8 +6,16 @@ from dataclasses import dataclass
 
 from ...errors import InputError
 from ...ranges import require_ranges
+from ...weights import shipped
 
+SHIPPED = shipped()["lift"]
+SHIPPED_WORD = "shipped"  # the weights that ship, where a folder of weights is asked for
 STEPS = 2000  # of refinement, at most
+
+
+def weights_folder(source: str) -> str:
+    """The folder of weights, or hub id, that a word means: "" and "shipped" are those that ship."""
+    return str(SHIPPED.folder) if source in ("", SHIPPED_WORD) else source
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class LiftOptions:
         refine: steps of refinement on the photo itself; 0 takes the first guess.
         seeds: hypotheses, ranked by how well they explain the photo; the first uses the whole network, others leave
             out random features.
-        weights: folder or hub id of the network; empty: the weights that ship with monoform.
+        weights: folder or hub id of the network; empty or shipped: the weights that ship with monoform.
         fov: vertical field of view of the photo in degrees, used where neither EXIF nor `focal` tells it.
         mirror: whether a plane that mirrors the object, where one is found, tells the hidden side.
         upright: whether the solid is turned upright by the elevation that the network sees; else the photo's up is up.

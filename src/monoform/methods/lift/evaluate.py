@@ -28,8 +28,8 @@ from ..answers import answers_of
 from ..base import Reconstructor
 from ..registry import create
 from .compared import comparison, markdown
-from .config import STEPS
-from .infer import SHIPPED, LiftOptions
+from .config import STEPS, weights_folder
+from .infer import LiftOptions
 from .scores import MEASURES, SPAR3D, scores
 
 OURS, BASELINE = "lift", "inflate"
@@ -59,7 +59,7 @@ class LiftEvaluation(EvaluationOptions):
     inflate: bool = True
     """Measure the baseline inflate on the same pictures."""
     against: tuple[str, ...] = ()
-    """Other weights, folders or hub:OWNER/NAME, that are measured on the same pictures."""
+    """Other weights, folders, hub:OWNER/NAME or shipped, that are measured on the same pictures."""
     without: tuple[str, ...] = ()
     """Options of lift, as refine, that are each set to 0 or off in a further measurement on the same pictures."""
     perceptual: Path | None = None
@@ -145,7 +145,7 @@ class UnseenObjects(Protocol):
             chosen, missing = list(there.values()), []
             told = f"All {len(there)} meshes of {asked.meshes} count: it does not hold the frozen validation list."
         skipped = tuple(f"{name}: there is no such mesh in {asked.meshes}." for name in missing)
-        digest = ", ".join(weights_digest(each or SHIPPED.folder) for each in (asked.weights, *asked.against))
+        digest = ", ".join(weights_digest(weights_folder(each)) for each in (asked.weights, *asked.against))
         return cls(methods, _spread(chosen, asked.limit), asked, skipped, digest, told)
 
     def measure(self, number: int, folder: Path) -> dict[str, Any]:

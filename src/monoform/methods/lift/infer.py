@@ -20,11 +20,10 @@ from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.placing import placing
 from ...scene.single_view import single_view
 from ...training.weights import pretrained
-from ...weights import shipped
 from ...workers import one_thread
 from ..base import MethodCard, Reconstructor
 from .augmented_crops import AugmentedCrops, augmented_crops, predictions
-from .config import LiftConfig, LiftOptions
+from .config import SHIPPED, SHIPPED_WORD, LiftConfig, LiftOptions, weights_folder
 from .crop import CropFrame, frame_of
 from .field import FrameSolid, LiftField
 from .mirror import mirrored
@@ -37,7 +36,6 @@ CITATION = """@software{monoform,
   year = {2026},
   license = {Apache-2.0}
 }"""
-SHIPPED = shipped()["lift"]
 NO_FIT = "The shape is made in the axes of its photo's camera: no pose is fitted."
 OUTLINE = 384
 PAINT = 512
@@ -60,7 +58,7 @@ class Lift(Reconstructor):
 
     def __init__(self, config: LiftOptions | None = None) -> None:
         self.config = config or LiftOptions()
-        self.net = pretrained(LiftNet, LiftConfig, self.config.weights or str(SHIPPED.folder))
+        self.net = pretrained(LiftNet, LiftConfig, weights_folder(self.config.weights))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
         """The solid behind the first photo; with several hypotheses the best, the others as its alternatives.
@@ -125,7 +123,7 @@ class Lift(Reconstructor):
             provenance=Provenance(
                 "lift",
                 self.config,
-                weights={"source": self.config.weights or SHIPPED.title},
+                weights={"source": SHIPPED.title if self.config.weights in ("", SHIPPED_WORD) else self.config.weights},
                 citation=self.card.citation,
                 fit=fit,
             ),

@@ -30,7 +30,7 @@ from ...training import (
 from ...training.card import SCANS, weights_card
 from ...training.weights import load_pretrained
 from .batches import LiftBatch, lift_batch
-from .config import LiftConfig
+from .config import LiftConfig, weights_folder
 from .losses import (
     color_loss,
     depth_loss,
@@ -61,7 +61,8 @@ class LiftTraining(LoopSettings):
         early: share of the steps that see crops of `early_size`; where all do, the network is one for such crops.
         backbone: file of ImageNet weights of EfficientNet-Lite0, whose features the network then takes and fine-tunes;
             "" for a network without them.
-        start: folder of weights of lift from which what both networks have is taken; "" for none.
+        start: folder of weights of lift to go on from, or "shipped" for those that ship; with a `backbone` what both
+            networks have is taken, else the network is theirs; "" for none.
     """
 
     objects: int = 24
@@ -162,7 +163,12 @@ class LiftTask:
 
 def _network(settings: LiftTraining, *, hollows: bool) -> LiftNet:
     """The network before its training, with what is known already."""
-    config = LiftConfig(camera_outputs=1)
+    config, known = LiftConfig(camera_outputs=1), {}
+    if settings.start:
+        module, theirs = load_pretrained(LiftNet, LiftConfig, weights_folder(settings.start))
+        known = module.state_dict()
+        if not settings.backbone:
+            config = replace(theirs, camera_outputs=1, hollows=False, mirrors=0)
     if settings.early == 1:
         config = replace(config, image_size=settings.early_size)
     if settings.backbone:
@@ -172,8 +178,7 @@ def _network(settings: LiftTraining, *, hollows: bool) -> LiftNet:
     module = LiftNet(config)
     if settings.backbone:
         load_imagenet(module.backbone, settings.backbone)
-    if settings.start:
-        known = load_pretrained(LiftNet, LiftConfig, settings.start)[0].state_dict()
+    if known:
         own = module.state_dict()
         known |= {name: known[name][:1] for name in CAMERA}  # of two outputs of older weights the elevation
         known["places"] = functional.interpolate(known["places"], own["places"].shape[2:], mode="bilinear")
