@@ -76,10 +76,10 @@ def main() -> None:
     write_extended_capture(asked.out / "few", base, [])
     scores = {"few": trained(asked.out / "few", asked.out / "scene_few", asked.steps, settings)}
     scene, kept = open_scene(asked.out / "scene_few"), asked.out / "poses.json"
-    if not kept.is_file():
-        counted = one_by_one(range(len(more)), "finding cameras", unit="photo")
-        write_json(kept, {"poses": [found(scene, more[number], number) for number in counted]})
-    poses = read_json(kept)["poses"]
+    poses = read_json(kept)["poses"] if kept.is_file() else []
+    for number in one_by_one(range(len(poses), len(more)), "finding cameras", unit="photo"):
+        poses.append(found(scene, more[number], number))
+        write_json(kept, {"poses": poses})
     believed = [(view, pose) for view, pose in zip(more, poses, strict=True) if pose["believed"]]
     for name, placed in (
         ("found", [(v.image, replace(v.camera, world_from_camera=torch.tensor([p["pose"]]))) for v, p in believed]),
