@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import trimesh
 from PIL import Image
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 from tests.mesh.mesh_shapes import box, icosphere
 
 from monoform import InputError
-from monoform.mesh import Mesh, load, unwrap
-from monoform.mesh.texture import vertex_colors
+from monoform.mesh import Mesh, closest_points, load, sample_surface, unwrap, write_splats
+from monoform.mesh.texture import surface_colors, vertex_colors
 
 
 def textured() -> Mesh:
@@ -135,6 +137,50 @@ def test_usdz_is_read_by_usd_itself(tmp_path: Path, make):
     mesh = geometry.Mesh(stage.GetPrimAtPath("/object/mesh"))
     np.testing.assert_allclose(np.array(mesh.GetPointsAttr().Get()), make().vertices, atol=1e-6)
     assert geometry.GetStageUpAxis(stage) == "Y" and geometry.GetStageMetersPerUnit(stage) == 1
+
+
+@pytest.mark.parametrize(("texture_format", "kind"), [("jpg", "JPEG"), ("webp", "WEBP")])
+def test_smaller_textures_of_glb_files(tmp_path: Path, texture_format, kind):
+    mesh = textured()
+    smooth = np.linspace(40, 200, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
+    mesh = Mesh(mesh.vertices, mesh.faces, uv=mesh.uv, texture=smooth)
+    path = mesh.export(tmp_path / "a.glb", texture_format=texture_format)
+    assert f"image/{kind.lower()}".encode() in path.read_bytes()
+    assert (b"EXT_texture_webp" in path.read_bytes()) == (texture_format == "webp")
+    again = load(path)
+    assert np.abs(again.texture.astype(int) - smooth).mean() < 6  # lossy, of 255
+    np.testing.assert_allclose(again.uv, mesh.uv, atol=1e-6)
+
+
+def read_splats(path: Path) -> dict[str, np.ndarray]:
+    """The columns of a file of Gaussians, by name."""
+    head, _, body = path.read_bytes().partition(b"end_header\n")
+    names = [line.split()[2] for line in head.decode().splitlines() if line.startswith("property float ")]
+    count = int(re.search(r"element vertex (\d+)", head.decode())[1])
+    rows = np.frombuffer(body, "<f4").reshape(count, len(names))
+    return dict(zip(names, rows.T.astype(np.float64), strict=True))
+
+
+def test_splats_are_flat_gaussians_on_the_surface(tmp_path: Path):
+    mesh, count = colored(), 4000
+    found = read_splats(write_splats(mesh, tmp_path / "a.ply", count))
+    assert list(found)[:6] == ["x", "y", "z", "nx", "ny", "nz"]
+    points, normals = (
+        np.stack([found[name] for name in names], axis=1) for names in (("x", "y", "z"), ("nx", "ny", "nz"))
+    )
+    turns = np.stack([found[f"rot_{number}"] for number in range(4)], axis=1)
+    rotations = Rotation.from_quat(turns[:, [1, 2, 3, 0]]).as_matrix()
+    np.testing.assert_allclose(rotations[:, :, 2], normals, atol=1e-5)  # the third axis, the thin one, is the normal
+    scales = np.exp(np.stack([found[f"scale_{number}"] for number in range(3)], axis=1))
+    assert (scales[:, 2] < 0.2 * scales[:, 0]).all() and (scales[:, 0] == scales[:, 1]).all()
+    near = closest_points(mesh, points)
+    assert near.distance.max() < 1e-6
+    colors = 0.5 + 0.28209479177387814 * np.stack([found[f"f_dc_{number}"] for number in range(3)], axis=1)
+    np.testing.assert_allclose(colors, surface_colors(mesh, near.face, near.barycentric), atol=1e-3)
+    np.testing.assert_allclose(1 / (1 + np.exp(-found["opacity"])), 0.99, atol=1e-5)
+    # Together they cover the surface: everywhere some Gaussian is nearer than two of its standard deviations.
+    asked, _, _ = sample_surface(mesh, 5000, seed=1)
+    assert (cKDTree(points).query(asked)[0] < 2 * scales[0, 0]).mean() > 0.99
 
 
 def test_a_name_that_no_writer_knows_is_told_them_all(tmp_path: Path):

@@ -72,6 +72,8 @@ def cards(folder: Path, result: dict[str, Any], camera: Camera | None) -> str:
     return "".join(
         [
             html.card("Mesh", html.table(mesh)),
+            html.card("For printing", html.table(section(result, "print"))),
+            html.card("For simulators", html.table(section(result, "simulation"))),
             html.card("Mask and alignment", html.table(alignment)),
             html.card("Fit to the photo", html.table(section(result, "fit"))),
             html.card("Camera", _camera_card(camera, section(result, "camera")) if camera else ""),

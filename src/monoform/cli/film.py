@@ -28,7 +28,7 @@ class Film(Computing):
     """
 
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")]
-    """The film, .mp4 or .gif; of a photo or with --data the source views are written beside it."""
+    """The film, .mp4, .gif, .webp or .apng; of a photo or with --data the source views are written beside it."""
     result: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="RESULT|PHOTO")] = None
     """A result folder or a scene, or a photo; none with --data."""
     data: Path | None = None
@@ -60,6 +60,8 @@ class Film(Computing):
     """Of a photo or with --data: size of the frames, of the source views'."""
     size: int = 384
     """Of a RESULT: side of the frames in pixels."""
+    camera_path: Path | None = None
+    """Of a RESULT: JSON file with the cameras of the film, in place of --frames, --size and --elevation."""
     fps: float = 30.0
     """Frames in a second."""
     depth: bool = False
@@ -84,6 +86,8 @@ def read(words: list[str]) -> Film:
         raise InputError("--depth is of the field that pixelNeRF sees: give a photo or --data, or leave it out.")
     if asked.mask is not None and not photo:
         raise InputError("--mask is that of a photo: give the photo, or leave it out.")
+    if asked.camera_path is not None and (asked.data is not None or photo):
+        raise InputError("--camera-path is for films of a RESULT: give its folder, or leave it out.")
     return asked
 
 
@@ -103,7 +107,7 @@ def _of_result(asked: Film, folder: Path, device: str) -> int:
     from ..outputs import is_marked, require_free_file
 
     elevation = -math.radians(asked.elevation)
-    options = TurntableOptions(frames=asked.frames, size=asked.size, elevation=elevation, fps=asked.fps)
+    options = TurntableOptions(asked.frames, asked.size, elevation, asked.fps, asked.camera_path)
     require_free_file(asked.out, overwrite=asked.overwrite, is_ours=is_marked)
     print(film_folder(folder, asked.out, options, device=device))
     return 0

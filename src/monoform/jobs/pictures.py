@@ -58,7 +58,11 @@ def turntable(
         elevation: of the camera in radians.
         samples: each pixel is the mean of samples x samples rays.
     """
-    cameras = around(frames, size, elevation)
+    return filmed(mesh, around(frames, size, elevation), samples=samples)
+
+
+def filmed(mesh: Mesh, cameras: Camera, *, samples: int = 1) -> Iterator[Float[np.ndarray, "h w 3"]]:
+    """The mesh as each of these cameras sees it, on white under a light at the camera."""
     yield lit_picture(mesh, cameras[0], samples=samples)  # builds what all views share, once
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         yield from pool.map(lambda camera: lit_picture(mesh, camera, samples=samples), list(cameras)[1:])

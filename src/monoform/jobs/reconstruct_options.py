@@ -67,7 +67,7 @@ class ReconstructOptions:
     @property
     def files(self) -> tuple[object, ...]:
         """What the method's options may name of what is read: a folder that holds it is not replaced."""
-        values = self.overrides.values()
+        values = (*self.overrides.values(), self.exports.camera_path)
         return tuple(each for value in values for each in (value if isinstance(value, tuple | list) else (value,)))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from ..camera import Camera
@@ -20,10 +21,11 @@ from ..progress import work
 from ..render.video import write_video
 from ..scene import Reconstruction, versions
 from ..scene.result_files import write_files, write_summary
+from .camera_paths import open_path
 from .exports import write_exports
 from .figures import figures_of, front_of
 from .hypotheses import write_hypotheses
-from .pictures import four_views, overlay, own_turntable, turntable
+from .pictures import filmed, four_views, overlay, own_turntable, turntable
 from .reconstruct_options import ReconstructOptions
 
 log = logging.getLogger(__name__)
@@ -100,6 +102,26 @@ def write_result(
     return summary
 
 
+def _write_films(
+    reconstruction: Reconstruction, mesh: Mesh | None, options: ReconstructOptions, place: Path, around: Camera | None
+) -> dict[str, str]:
+    """The turntable, and its further formats: what is in each of these, by its name."""
+    path = None if options.exports.camera_path is None else open_path(options.exports.camera_path)
+    cameras, fps = (around, FPS) if path is None else (path.cameras, path.fps or FPS)
+    frames: Iterable[np.ndarray]
+    if options.film == "field":
+        frames = own_turntable(reconstruction, frames=options.frames, cameras=cameras)
+    else:
+        assert mesh is not None
+        frames = turntable(mesh, frames=options.frames) if path is None else filmed(mesh, path.cameras)
+    if options.exports.films:
+        frames = [to_bytes(frame) for frame in frames]  # drawn once for all formats
+    write_video(frames, place / TURNTABLE, fps=fps)
+    for suffix in options.exports.films:
+        write_video(frames, (place / TURNTABLE).with_suffix(f".{suffix}"), fps=fps)
+    return {f"turntable.{suffix}": f"film of one full turn, as {suffix}" for suffix in options.exports.films}
+
+
 def _write(
     reconstruction: Reconstruction,
     mesh: Mesh | None,
@@ -115,16 +137,14 @@ def _write(
             picture, iou = overlay(reconstruction, mesh)
             save_picture(Image.fromarray(to_bytes(picture)), place / OVERLAY, compress_level=1)
             overlaid = {"iou": round(iou, 4)} | front_of(reconstruction, mesh)
+    films: dict[str, str] = {}
     with timings("turntable"):
-        if options.frames and options.film == "field":
-            film = own_turntable(reconstruction, frames=options.frames, cameras=around)
-            write_video(film, place / TURNTABLE, fps=FPS)
-        elif options.frames and mesh is not None:
-            write_video(turntable(mesh, frames=options.frames), place / TURNTABLE, fps=FPS)
+        if options.frames and (options.film == "field" or mesh is not None):
+            films = _write_films(reconstruction, mesh, options, place, around)
         if mesh is not None:
             save_picture(Image.fromarray(to_bytes(four_views(mesh))), place / SHEET, quality=90)
     with timings("write"):
-        summary = write_files(reconstruction, mesh, place, seen_by)
+        summary = write_files(reconstruction, mesh, place, seen_by, options.exports.texture_format)
         sizes = {"faces": options.faces, "texture": options.texture, "resolution": options.resolution}
         hypotheses = write_hypotheses(reconstruction, mesh, place, **sizes) if mesh is not None else None
         if hypotheses:
@@ -132,7 +152,7 @@ def _write(
     if options.exports and mesh is not None:
         with timings("export"):
             exported = write_exports(reconstruction, mesh, place, options.exports)
-        summary |= {"exports": exported.files} | exported.told
+        summary |= {"exports": exported.files | films} | exported.told
         summary["notices"] = [*summary["notices"], *exported.notices]
     if options.measured and mesh is not None:
         summary["figures"] = figures_of(reconstruction, mesh)

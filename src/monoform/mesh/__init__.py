@@ -28,6 +28,7 @@ from .unwrap import front_back_atlas as front_back_atlas
 from .unwrap import project_uv as project_uv
 from .unwrap import unwrap as unwrap
 from .write import write_points as write_points
+from .write import write_splats as write_splats
 
 Mesh.files = files
 
@@ -56,6 +57,7 @@ __all__ = [
     "simplify",
     "unwrap",
     "write_points",
+    "write_splats",
 ]
 
 __getattr__ = old_names(__name__, {"two_sheets": "front_back_atlas"})

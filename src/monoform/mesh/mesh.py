@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
@@ -27,7 +27,14 @@ class MeshFiles(Protocol):
 
     def load(self, path: str | Path) -> Mesh: ...
 
-    def export(self, mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Path: ...
+    def export(
+        self,
+        mesh: Mesh,
+        path: str | Path,
+        *,
+        camera: Camera | None = None,
+        texture_format: Literal["png", "jpg", "webp"] = "png",
+    ) -> Path: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +106,15 @@ class Mesh:
         """Read a GLB, glTF, OBJ, PLY or STL file; see `monoform.mesh.load`."""
         return cls.files.load(path)
 
-    def export(self, path: str | Path, camera: Camera | None = None) -> Path:
+    def export(
+        self,
+        path: str | Path,
+        camera: Camera | None = None,
+        *,
+        texture_format: Literal["png", "jpg", "webp"] = "png",
+    ) -> Path:
         """Write the mesh in the format that the suffix of `path` names; see `monoform.mesh.export`."""
-        return self.files.export(self, path, camera=camera)
+        return self.files.export(self, path, camera=camera, texture_format=texture_format)
 
     @cached_property
     def merged_index(self) -> Int[np.ndarray, " v"]:

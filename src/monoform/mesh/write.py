@@ -14,8 +14,9 @@ from PIL import Image
 
 from ..errors import InputError
 from ..outputs import atomic_file
-from .formats.gltf_write import glb_bytes, gltf_normals
+from .formats.gltf_write import TextureFormat, glb_bytes, gltf_normals
 from .formats.ply_write import ply_bytes
+from .formats.splat_write import splat_bytes
 from .formats.threemf_write import threemf_bytes
 from .formats.usdz_write import usdz_bytes
 from .mesh import Mesh
@@ -27,7 +28,9 @@ _OPENGL_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 _NEAR = 0.01
 
 
-def export(mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Path:
+def export(
+    mesh: Mesh, path: str | Path, *, camera: Camera | None = None, texture_format: TextureFormat = "png"
+) -> Path:
     """Write `mesh` as .glb, .obj (with .mtl and texture beside it), .ply, .stl, .3mf or .usdz, whole or not at all.
 
     A GLB gets `camera` as a node with the camera's pose in glTF axes (x right, y up, z backward), perspective or
@@ -37,6 +40,11 @@ def export(mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Pat
     USDZ for meters. A GLB and a USDZ hold vertex colors as linear light, as they ask for; the others hold them as they
     are. A GLB keeps vertex attributes, float32, each under its name after an underscore (_CONFIDENCE), a PLY under its
     name.
+
+    Args:
+        camera: of a photo, for a GLB.
+        texture_format: of a GLB's texture; "jpg" and "webp" are smaller and lose a little, and WebP is an extension
+            that not all readers know.
 
     Raises:
         InputError: the mesh has no faces or too large numbers, the suffix is unknown, or the file cannot be written.
@@ -52,7 +60,7 @@ def export(mesh: Mesh, path: str | Path, *, camera: Camera | None = None) -> Pat
     if camera is not None and len(camera) != 1:
         raise InputError(f"A mesh file holds one camera, not {len(camera)}; choose one, for example camera[0].")
     if suffix == ".glb":
-        _write_glb(mesh, path, camera)
+        _write_glb(mesh, path, camera, texture_format)
     elif suffix == ".obj":
         _write_obj(mesh, path)
     else:
@@ -75,12 +83,28 @@ def write_points(points: Float[np.ndarray, "n 3"], path: str | Path) -> Path:
     return Path(path)
 
 
-def _write_glb(mesh: Mesh, path: Path, camera: Camera | None) -> None:
+def write_splats(mesh: Mesh, path: str | Path, count: int = 100_000, *, seed: int = 0) -> Path:
+    """Write the surface as Gaussians in the .ply of 3D Gaussian splatting (Kerbl et al. 2023); see `splat_bytes`.
+
+    Args:
+        count: of the Gaussians, spread evenly by area.
+        seed: of their places.
+
+    Raises:
+        InputError: the mesh has no area, or the file cannot be written.
+    """
+    data = splat_bytes(mesh, count, seed=seed)
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(data)
+    return Path(path)
+
+
+def _write_glb(mesh: Mesh, path: Path, camera: Camera | None, texture_format: TextureFormat) -> None:
     def finish(tree: dict[str, Any]) -> None:
         if camera is not None:
             add_camera_node(tree, camera)
 
-    data = glb_bytes(mesh, finish)
+    data = glb_bytes(mesh, finish, texture_format)
     with atomic_file(path) as temporary:
         temporary.write_bytes(data)
 

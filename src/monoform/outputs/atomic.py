@@ -123,18 +123,18 @@ def save_picture(image: Image.Image, path: str | Path, *, marked: bool = False, 
     """Write a PIL image in the format of the path's suffix, whole or not at all.
 
     Args:
-        marked: a PNG or GIF says that monoform wrote it, so that it may be replaced later.
+        marked: a PNG, GIF or WebP says that monoform wrote it, so that it may be replaced later.
 
     Raises:
         WriteError: the folder cannot be written, or the disk is full.
     """
-    kinds = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".gif": "GIF", ".webp": "WEBP"}
+    kinds = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".apng": "PNG", ".gif": "GIF", ".webp": "WEBP"}
     if marked:
         from PIL.PngImagePlugin import PngInfo
 
         text = PngInfo()
         text.add_text("Software", MARK.decode())
-        options |= {"pnginfo": text, "comment": MARK}
+        options |= {"pnginfo": text, "comment": MARK, "xmp": MARK}
     with atomic_stream(path) as stream:
         image.save(stream, kinds[Path(path).suffix.lower()], **options)
 

@@ -1,4 +1,4 @@
-"""Depth pictures as OpenEXR files: one channel of 32-bit numbers, not compressed."""
+"""Pictures of numbers as OpenEXR files: channels of 32-bit numbers, not compressed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ from .atomic import atomic_stream
 MAGIC, VERSION, FLOATS = 20000630, 2, 2
 
 
-def save_exr(values: Float[np.ndarray, "h w"], file: str | Path, *, channel: str = "Y") -> None:
-    """Write numbers, world units for a depth, as the single channel of an EXR file.
+def save_exr(
+    values: Float[np.ndarray, "h w"] | Float[np.ndarray, "h w c"], file: str | Path, *, channel: str = "Y"
+) -> None:
+    """Write numbers, world units for a depth, as the channels of an EXR file.
+
+    Args:
+        values: one number, or several, for each pixel.
+        channel: a letter for each of them: Y, or RGB.
 
     Raises:
         InputError: the file cannot be written.
     """
-    height, width = values.shape
+    values = values.reshape(*values.shape[:2], -1)
+    height, width, count = values.shape
+    order = sorted(range(count), key=channel.__getitem__)  # the format keeps channels by their names
     window = struct.pack("<4i", 0, 0, width - 1, height - 1)
-    described = channel.encode() + b"\0" + struct.pack("<i4B2i", FLOATS, 0, 0, 0, 0, 1, 1) + b"\0"
+    one = struct.pack("<i4B2i", FLOATS, 0, 0, 0, 0, 1, 1)
+    described = b"".join(channel[number].encode() + b"\0" + one for number in order) + b"\0"
     attributes = (
         ("channels", "chlist", described),
         ("compression", "compression", b"\0"),
@@ -36,9 +45,9 @@ def save_exr(values: Float[np.ndarray, "h w"], file: str | Path, *, channel: str
     for name, kind, content in attributes:
         head += name.encode() + b"\0" + kind.encode() + b"\0" + struct.pack("<i", len(content)) + content
     head += b"\0"
-    row, begin = 8 + 4 * width, len(head) + 8 * height
+    row, begin = 8 + 4 * width * count, len(head) + 8 * height
     with atomic_stream(file) as stream:
         stream.write(head)
         stream.write(struct.pack(f"<{height}Q", *(begin + number * row for number in range(height))))
-        for number, line in enumerate(np.ascontiguousarray(values, "<f4")):
-            stream.write(struct.pack("<2i", number, 4 * width) + line.tobytes())
+        for number, line in enumerate(np.ascontiguousarray(values[..., order].transpose(0, 2, 1), "<f4")):
+            stream.write(struct.pack("<2i", number, 4 * width * count) + line.tobytes())

@@ -13,7 +13,7 @@ from .kinds import NEVER_MIND, Kind
 from .temporaries import is_temporary
 
 ADVICE = "choose another -o, or move it"
-MARK, MARKED = b"written by monoform", 1 << 20  # within the first bytes of a file
+MARK, MARKED = b"written by monoform", 1 << 20  # within the first bytes of a file, or the last ones
 
 
 def require_replaceable(folder: Path, kind: Kind | None, *, inputs: Iterable[object] = ()) -> None:
@@ -73,6 +73,9 @@ def require_free_file(
 def is_marked(path: Path) -> bool:
     """Whether a picture or a film says that monoform wrote it; see `save_picture` and `write_video`."""
     with path.open("rb") as file:
+        if MARK in file.read(MARKED):
+            return True
+        file.seek(max(file.seek(0, os.SEEK_END) - MARKED, 0))
         return MARK in file.read(MARKED)
 
 

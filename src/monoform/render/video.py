@@ -24,6 +24,8 @@ from ..errors import InputError
 from ..outputs import MARK, atomic_file, save_picture
 from ..progress import work
 
+LOOPING = (".gif", ".webp", ".apng")
+
 
 def drawn(
     draw: Callable[[Camera], Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]],
@@ -44,21 +46,21 @@ def write_video(
     fps: float = 30.0,
     quality: float = 8.0,
 ) -> Path:
-    """Write frames (sRGB, float 0..1 or bytes) as .mp4 (H.264, yuv420p, plays everywhere) or as a looping .gif.
+    """Write frames (sRGB, float 0..1 or bytes) as .mp4 (H.264, yuv420p) or as a looping .gif, .webp or .apng.
 
-    H.264 needs even sizes: an odd last row or column is repeated once. The frames are taken one by one, so a generator
-    does not have to fit in memory.
+    H.264 needs even sizes: an odd last row or column is repeated once. An .apng is exact, a .gif has 256 colors. The
+    frames are taken one by one, so a generator does not have to fit in memory.
 
     Args:
-        quality: of an mp4, 0 (smallest) to 10 (best).
+        quality: of an mp4 or webp, 0 (smallest) to 10 (best).
 
     Raises:
         InputError: no frames, frames of different sizes, an unknown suffix, or the file cannot be written.
     """
     path = Path(path)
-    writer = {".mp4": _write_mp4, ".gif": _write_gif}.get(path.suffix.lower())
-    if writer is None:
-        raise InputError(f"Cannot write a video as {path.name!r}; end the name in .mp4 or .gif.")
+    suffix = path.suffix.lower()
+    if suffix not in (".mp4", *LOOPING):
+        raise InputError(f"Cannot write a video as {path.name!r}; end the name in .mp4, .gif, .webp or .apng.")
     if not fps > 0 or not 0 <= quality <= 10:
         raise InputError(
             f"Cannot write a video with fps={fps} and quality={quality}; use fps above 0, quality 0 to 10."
@@ -67,7 +69,7 @@ def write_video(
     first = next(pictures, None)
     if first is None:
         raise InputError(f"Cannot write {path}: there are no frames.")
-    writer(first, pictures, path, fps, quality)
+    (_write_mp4 if suffix == ".mp4" else _write_looping)(first, pictures, path, fps, quality)
     return path
 
 
@@ -142,9 +144,11 @@ def _even(frame: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
 
 
-def _write_gif(first: np.ndarray, rest: Iterator[np.ndarray], path: Path, fps: float, quality: float) -> None:
-    later = (Image.fromarray(frame) for frame in rest)
+def _write_looping(first: np.ndarray, rest: Iterator[np.ndarray], path: Path, fps: float, quality: float) -> None:
+    later: Iterable[Image.Image] = (Image.fromarray(frame) for frame in rest)
+    later = list(later) if path.suffix.lower() == ".apng" else later  # its writer goes through them twice
     duration = max(20, round(1000.0 / fps))  # most viewers slow down frames shorter than 20 ms
+    how = {"quality": round(10 * quality), "method": 2} if path.suffix.lower() == ".webp" else {}
     save_picture(
-        Image.fromarray(first), path, marked=True, save_all=True, append_images=later, duration=duration, loop=0
+        Image.fromarray(first), path, marked=True, save_all=True, append_images=later, duration=duration, loop=0, **how
     )

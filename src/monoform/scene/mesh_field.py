@@ -27,10 +27,18 @@ class MeshField(Field):
     """Distance to the nearest of many surface samples, negative where a ray meets the surface from within.
 
     The distance is exact up to the spacing of the samples (about 0.004 on an object of radius 0.5).
+
+    Attributes:
+        mesh: the closed mesh.
+        kind: a signed distance.
+        samples: their number.
+        reach: distances beyond it are told as this one, which takes less time.
     """
 
     mesh: Mesh
     kind: Literal["density", "sdf"] = "sdf"
+    samples: int = SAMPLES
+    reach: float = np.inf
 
     @property
     def bounds(self) -> Float[Tensor, "2 3"]:
@@ -42,7 +50,8 @@ class MeshField(Field):
     def geometry(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         """Signed distance in world units, negative inside."""
         positions = points.detach().cpu().numpy().astype(np.float64)
-        distance, _ = self._tree.query(positions, workers=-1)
+        distance, _ = self._tree.query(positions, workers=-1, distance_upper_bound=self.reach)
+        distance = np.minimum(distance, self.reach)
         directions = np.broadcast_to(_OUTWARDS, positions.shape)
         hits = self._caster.cast(positions, directions)
         inside = hits.hit & (self.mesh.face_normals[hits.face] @ _OUTWARDS > 0)
@@ -58,7 +67,7 @@ class MeshField(Field):
 
     @cached_property
     def _samples(self) -> tuple[np.ndarray, np.ndarray]:
-        points, faces, weights = sample_surface(self.mesh, SAMPLES, seed=0)
+        points, faces, weights = sample_surface(self.mesh, self.samples, seed=0)
         return points, surface_colors(self.mesh, faces, weights)
 
     @cached_property

@@ -15,6 +15,7 @@ from ..camera import Camera
 from ..errors import InputError
 from ..inputs.files import is_folder
 from ..mesh import Mesh, report
+from ..mesh.formats.gltf_write import TextureFormat
 from ..mesh.texture import to_bytes
 from ..outputs import Kind, atomic_file, atomic_folder, save_picture
 from ..text import printable
@@ -75,19 +76,24 @@ def save(reconstruction: ReconstructedObject, mesh: Mesh, folder: str | Path) ->
 
 
 def write_files(
-    reconstruction: ReconstructedObject, mesh: Mesh | None, folder: Path, seen_by: Camera | None = None
+    reconstruction: ReconstructedObject,
+    mesh: Mesh | None,
+    folder: Path,
+    seen_by: Camera | None = None,
+    texture_format: TextureFormat = "png",
 ) -> dict[str, Any]:
     """Write mesh, camera, photo and mask, where there are such, and what the method alone has.
 
     Args:
         seen_by: the camera of its pictures, where it was made without a photo.
+        texture_format: of the mesh's texture.
 
     Returns:
         What result.json says of them.
     """
     camera = reconstruction.camera if reconstruction.has_camera else None
     if mesh is not None:
-        mesh.export(folder / MESH, camera=camera)
+        mesh.export(folder / MESH, camera=camera, texture_format=texture_format)
     if camera is not None:
         write_json(folder / CAMERA, camera.to_dict(covariance=reconstruction.views[0].spread))
     own = {} if reconstruction.own_files is None else reconstruction.own_files(folder, camera or seen_by)
