@@ -80,7 +80,7 @@ def test_other_files_stay(result: Path, tmp_path: Path) -> None:
     own.write_bytes(b"mine")
     with pytest.raises(InputError, match="is there already"):
         film.run([str(result), "-o", str(own)])
-    with pytest.raises(InputError, match=r"\.mp4 or \.gif"):
+    with pytest.raises(InputError, match=r".mp4, .gif, .webp or .apng"):
         film.run([str(result), "-o", str(tmp_path / "film.avi")])
     assert own.read_bytes() == b"mine" and len(list(tmp_path.iterdir())) == 1
 

@@ -12,7 +12,7 @@ from tests.mesh.mesh_shapes import box, icosphere, joined, moved
 from tests.mesh.test_mesh_formats import colored, textured
 
 from monoform import InputError
-from monoform.jobs.exports import PrintOptions, printable_solid
+from monoform.jobs.exports import ExportOptions, PrintOptions, printable_solid
 from monoform.mesh import Mesh, is_watertight
 from monoform.mesh.texture import vertex_colors
 
@@ -130,3 +130,5 @@ def test_a_cut_that_leaves_nothing_and_a_package_that_is_not_there(monkeypatch):
     monkeypatch.setitem(sys.modules, "manifold3d", None)
     with pytest.raises(InputError, match=r"pip install 'monoform\[print\]'"):
         printable_solid(box(), PrintOptions(size=(10.0,)))
+    with pytest.raises(InputError, match=r"pip install 'monoform\[print\]'"):
+        ExportOptions(printing=PrintOptions(size=(10.0,)))  # before any work

@@ -86,7 +86,7 @@ def read(words: list[str]) -> Film:
         raise InputError("--depth is of the field that pixelNeRF sees: give a photo or --data, or leave it out.")
     if asked.mask is not None and not photo:
         raise InputError("--mask is that of a photo: give the photo, or leave it out.")
-    if asked.camera_path is not None and (asked.data is not None or photo):
+    if asked.camera_path is not None and (asked.result is None or asked.result.is_file()):
         raise InputError("--camera-path is for films of a RESULT: give its folder, or leave it out.")
     return asked
 

@@ -7,7 +7,9 @@ from typing import get_args
 
 from ...errors import InputError
 from ...mesh.formats.gltf_write import TextureFormat
+from ...mesh.solid.manifolds import manifold3d
 from ...ranges import require_range
+from ..camera_paths import open_path
 from .names import CameraFormat, Film, Format, Map, Simulator
 from .prints import PrintOptions
 
@@ -55,6 +57,10 @@ class ExportOptions:
         _require_known("--camera-files", self.camera_files, get_args(CameraFormat))
         require_range("--density", self.density, 1e-3, 1e6)
         require_range("--convex-parts", self.convex_parts, 1, 64)
+        if self.printing:
+            manifold3d()  # refuses before any work, as does what follows
+        if self.camera_path is not None:
+            open_path(self.camera_path)
         require_range("--lod", self.lod, 0, 8)
         require_range("--splats", self.splats, 0, 10_000_000)
 
