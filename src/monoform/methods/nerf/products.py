@@ -74,7 +74,7 @@ def scene_orbit(scene: Scene, *, frames: int = 36, size: int = 256, elevation: f
 def write_turntable(
     scene: Scene, file: Path, *, frames: int = 36, size: int = 256, elevation: float = ELEVATION, fps: float = 0.0
 ) -> None:
-    """A film of the field all around it, .mp4 or .gif; it takes three seconds where `fps` is 0."""
+    """A film of the field all around it, .mp4, .gif, .webp or .apng; it takes three seconds where `fps` is 0."""
     around = scene_orbit(scene, frames=frames, size=size, elevation=elevation)
     pictures = drawn(lambda camera: scene.render(camera)[0].numpy(), around)
     write_video(pictures, file, fps=fps or max(1.0, frames / 3.0))

@@ -79,7 +79,7 @@ def photo_object(photo: Photo, config: PixelNerfConfig, *, margin: float = 1.3) 
 
 
 def write_film(net: PixelNerfNet, source: PosedObject, path: str | Path, options: FilmOptions | None = None) -> Path:
-    """Write a film (.mp4 or .gif) of the object, and beside it NAME_sources.png with its source views.
+    """Write a film (.mp4, .gif, .webp or .apng) of the object, and beside it NAME_sources.png with its source views.
 
     Raises:
         InputError: the suffix of the path is unknown, or a file cannot be written.
