@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+AnyTeller = TypeVar("AnyTeller", bound="Teller")
 Show = Callable[[int, int, str], None]  # how many are finished, of how many, and the name of the last
 
 SILENT_SECONDS = 3.0  # what is over sooner needs no words
@@ -122,6 +123,17 @@ def shown() -> Iterator[None]:
         yield
     finally:
         stop()
+
+
+@contextmanager
+def told_to(teller: AnyTeller) -> Iterator[AnyTeller]:
+    """Within, all work of this process is told to someone else."""
+    global _teller  # noqa: PLW0603
+    before, _teller = _teller, teller
+    try:
+        yield teller
+    finally:
+        _teller = before
 
 
 def stop() -> None:

@@ -12,6 +12,7 @@ from monoform.cli import (
     pose,
     prepare,
     reconstruct,
+    serve,
     train,
 )
 from monoform.cli.options import parse
@@ -34,6 +35,7 @@ VERBS = {
     "reconstruct": (reconstruct.Reconstruct, ["a.png", "-o", "x"]),
     "pose": (pose.Pose, ["a.png", "-o", "x", "--scene", "s"]),
     "train": (train.Train, ["--data", "d", "-o", "x"]),
+    "serve": (serve.Serve, []),
     "film": (film.Film, ["--data", "d", "--weights", "w", "-o", "x"]),
     **{
         f"evaluate {name}": (each.options, [*EVALUATED.get(name, ["--data", "d"]), "-o", "x"])
@@ -42,6 +44,8 @@ VERBS = {
     **{f"prepare {name}": (prepare._kind(name)[0], ["-o", "x", "--data", "d"]) for name in ("sdf", "meshes")},
     "prepare poses": (prepare._kind("poses")[0], ["--scene", "s"]),
 }
+
+UNDRAWN = ("prepare poses", "serve")  # they draw nothing
 
 
 def numeric(kind: type) -> list[tuple[str, type]]:
@@ -70,7 +74,7 @@ def test_every_numeric_option_refuses_what_is_no_number_that_can_be_used(verb: s
                 parse(kind, verb, [*words, f"--{name}={value}"])
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "prepare poses"])  # which draws nothing
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in UNDRAWN])
 def test_seeds_are_those_that_generators_take(verb: str) -> None:
     kind, words = VERBS[verb]
     assert parse(kind, verb, [*words, "--seed", str(2**63 - 1)]).seed == 2**63 - 1

@@ -27,6 +27,7 @@ VERBS = {
     "prepare": "training data from meshes",
     "convert": "a published checkpoint into weights that a method here loads",
     "view": "open the page of a result",
+    "serve": "reconstructions over HTTP: photos in, jobs to ask after, results out",
     "models": "the methods: what each needs, its licence, its options",
     "doctor": "does everything compute right on this machine?",
     "cite": "what to cite, for a method or a result",

@@ -15,6 +15,7 @@ from typing import Any
 from ..computing import require_network
 from ..errors import InputError
 from .files import MAX_BYTES
+from .public_addresses import PublicHTTPHandler, PublicHTTPSHandler
 
 MAX_SECONDS = 60.0
 STEP = 1 << 16
@@ -35,19 +36,21 @@ def shown_url(url: str) -> str:
     return re.sub(r"^(https?://)[^/?#]*@", r"\1", url, flags=re.IGNORECASE)
 
 
-def download(url: str, timeout: float = MAX_SECONDS, *, limit: int = MAX_BYTES) -> bytes:
+def download(url: str, timeout: float = MAX_SECONDS, *, limit: int = MAX_BYTES, public: bool = False) -> bytes:
     """The bytes at an address; only http and https are followed.
 
     Args:
         url: with or without a user's name and password before its host.
         timeout: seconds in all, from the look-up of the host's name to the last byte.
         limit: bytes.
+        public: connect to addresses of the public internet alone, whatever a name or a redirect leads to, and through
+            no proxy.
 
     Raises:
         InputError: it cannot be fetched, takes longer, or sends more.
     """
     require_network(f"The file of {shown_url(url)}", "save it and give its path")
-    fetching = _Fetching(url, timeout, limit)
+    fetching = _Fetching(url, timeout, limit, public)
     fetching.start()
     fetching.join(timeout)
     shown = shown_url(url)
@@ -69,15 +72,15 @@ def download(url: str, timeout: float = MAX_SECONDS, *, limit: int = MAX_BYTES) 
 class _Fetching(threading.Thread):
     """A download that can be left: the limit of a socket is for each read alone, so that a slow server has no end."""
 
-    def __init__(self, url: str, timeout: float, limit: int) -> None:
+    def __init__(self, url: str, timeout: float, limit: int, public: bool) -> None:
         super().__init__(daemon=True)
-        self.url, self.timeout, self.limit = url, timeout, limit
+        self.url, self.timeout, self.limit, self.public = url, timeout, limit, public
         self.data, self.given_up = bytearray(), False
         self.error: Exception | None = None
 
     def run(self) -> None:
         try:
-            with _opener().open(_request(self.url), timeout=self.timeout) as response:
+            with _opener(self.public).open(_request(self.url), timeout=self.timeout) as response:
                 self._read(response)
         except Exception as error:  # urllib passes on whatever its sockets, codecs and parsers raise
             self.error = error
@@ -117,14 +120,17 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             raise urllib.error.URLError(f"it leads on to an address of {scheme}, and only http and https are followed")
 
 
-def _opener() -> urllib.request.OpenerDirector:
+def _opener(public: bool) -> urllib.request.OpenerDirector:
     """An opener of web addresses alone, of all that urllib can open."""
     opener = urllib.request.OpenerDirector()
+    connecting: tuple[type[urllib.request.BaseHandler], ...] = (
+        (PublicHTTPHandler, PublicHTTPSHandler)
+        if public
+        else (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler)
+    )
     for handler in (
-        urllib.request.ProxyHandler,
+        *connecting,
         urllib.request.UnknownHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
         urllib.request.HTTPDefaultErrorHandler,
         _Redirects,
         urllib.request.HTTPErrorProcessor,
