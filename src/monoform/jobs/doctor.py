@@ -37,6 +37,7 @@ EXTRAS = {  # what each optional package is for, and the extra that has it
     "fsspec": ("cluster", "data behind addresses such as s3://"),
     "submitit": ("cluster", "--engine slurm"),
     "diffusers": ("diffusion", "--method realfusion"),
+    "fastapi": ("serve", "monoform serve"),
 }
 
 
