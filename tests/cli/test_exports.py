@@ -15,6 +15,7 @@ from tests.pictures import disc, png
 from monoform import InputError, load
 from monoform.camera import orbit
 from monoform.camera.path_json import path_to_json
+from monoform.cli.export import run as run_export
 from monoform.cli.film import run as run_film
 from monoform.cli.reconstruct import run
 from monoform.data.captures.open import open_capture
@@ -127,6 +128,31 @@ def test_the_camera_for_other_programs(photo, tmp_path):
     assert set(summary["exports"]) == names
     camera, (view,) = load(folder).camera, open_capture(folder / "transforms.json", up="z").views
     torch.testing.assert_close(view.camera.world_from_camera, camera.world_from_camera, atol=1e-5, rtol=0)
+
+
+def test_a_result_that_is_there_is_exported_into_a_folder_of_its_own(photo, tmp_path, capsys):
+    folder, _ = made(photo, tmp_path / "out")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    words = [str(tmp_path / "out"), "-o", str(tmp_path / "print"), "--format", "stl", "--size-mm", "40"]
+    capsys.readouterr()
+    assert run_export(words) == 0
+    assert "print.stl" in capsys.readouterr().out
+    names = {"mesh.glb", "photo.jpg", "print.stl", "exports.json"}
+    assert {path.name for path in (tmp_path / "print").iterdir()} == names
+    low, high = Mesh.load(tmp_path / "print" / "print.stl").bounds
+    assert max(high - low) == pytest.approx(40, rel=1e-4)
+    films = ["--turntable", "gif", "--frames", "3", "--camera-files", "blender"]
+    assert run_export([*words[:3], *films]) == 0  # an earlier export is replaced
+    names = {"turntable.gif", "turntable.mp4", "blender_scene.py", "mesh.glb", "photo.jpg", "exports.json"}
+    assert {path.name for path in (tmp_path / "print").iterdir()} == names
+    (tmp_path / "print" / "own.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"own\.txt, which monoform did not write"):
+        run_export([*words[:3], *films])
+    with pytest.raises(InputError, match="export writes what is asked for"):
+        run_export(words[:3])
+    with pytest.raises(InputError, match="result"):
+        run_export([str(tmp_path / "print"), "-o", str(tmp_path / "other"), "--lod", "1"])
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_format_that_is_none_is_told(photo, tmp_path):

@@ -24,6 +24,7 @@ VERBS = {
     "generate": "objects without a photo, by a method that makes samples",
     "evaluate": "a method by its paper's protocol, on a published data set",
     "film": "all around an object of a data set, from given views of it",
+    "export": "a result for printers, phones, simulators and other programs",
     "prepare": "training data from meshes",
     "convert": "a published checkpoint into weights that a method here loads",
     "view": "open the page of a result",

@@ -19,7 +19,7 @@ from ..progress import work
 from ..ranges import require_range
 from ..render.video import write_video
 from .sample_pictures import GenerateOptions, cameras_of, seen
-from .write_result import FPS
+from .turntables import FPS
 
 BETWEEN = 24
 Frame = Float[np.ndarray, "h w 3"]

@@ -27,7 +27,7 @@ from ..render.video import drawn, write_video
 from ..scene import Reconstruction
 from ..scene.result_files import CAMERA, write_json
 from .reconstruct_options import ReconstructOptions
-from .write_result import FPS
+from .turntables import FPS
 
 IMAGE, RAW, WOBBLE = "image.png", "image_raw.png", "wobble.mp4"
 DEPTH, DEPTH_PICTURE, NORMALS = "depth.npy", "depth.png", "normals.png"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from ..camera import Camera
@@ -18,19 +17,17 @@ from ..mesh import Mesh
 from ..mesh.texture import to_bytes
 from ..outputs import save_picture
 from ..progress import work
-from ..render.video import write_video
 from ..scene import Reconstruction, versions
 from ..scene.result_files import write_files, write_summary
-from .camera_paths import open_path
 from .exports import write_exports
 from .figures import figures_of, front_of
 from .hypotheses import write_hypotheses
-from .pictures import filmed, four_views, overlay, own_turntable, turntable
+from .pictures import four_views, overlay
 from .reconstruct_options import ReconstructOptions
+from .turntables import write_turntables
 
 log = logging.getLogger(__name__)
-OVERLAY, TURNTABLE, SHEET = "overlay.png", "turntable.mp4", "views.jpg"
-FPS = 24.0
+OVERLAY, SHEET = "overlay.png", "views.jpg"
 DOING = {  # what is said while a step is taken
     "open": "opening the photo",
     "mask": "finding the object in the photo",
@@ -102,26 +99,6 @@ def write_result(
     return summary
 
 
-def _write_films(
-    reconstruction: Reconstruction, mesh: Mesh | None, options: ReconstructOptions, place: Path, around: Camera | None
-) -> dict[str, str]:
-    """The turntable, and its further formats: what is in each of these, by its name."""
-    path = None if options.exports.camera_path is None else open_path(options.exports.camera_path)
-    cameras, fps = (around, FPS) if path is None else (path.cameras, path.fps or FPS)
-    frames: Iterable[np.ndarray]
-    if options.film == "field":
-        frames = own_turntable(reconstruction, frames=options.frames, cameras=cameras)
-    else:
-        assert mesh is not None
-        frames = turntable(mesh, frames=options.frames) if path is None else filmed(mesh, path.cameras)
-    if options.exports.films:
-        frames = [to_bytes(frame) for frame in frames]  # drawn once for all formats
-    write_video(frames, place / TURNTABLE, fps=fps)
-    for suffix in options.exports.films:
-        write_video(frames, (place / TURNTABLE).with_suffix(f".{suffix}"), fps=fps)
-    return {f"turntable.{suffix}": f"film of one full turn, as {suffix}" for suffix in options.exports.films}
-
-
 def _write(
     reconstruction: Reconstruction,
     mesh: Mesh | None,
@@ -140,7 +117,10 @@ def _write(
     films: dict[str, str] = {}
     with timings("turntable"):
         if options.frames and (options.film == "field" or mesh is not None):
-            films = _write_films(reconstruction, mesh, options, place, around)
+            filmed = None if options.film == "field" else mesh
+            films = write_turntables(
+                reconstruction, filmed, options.exports, place, frames=options.frames, around=around
+            )
         if mesh is not None:
             save_picture(Image.fromarray(to_bytes(four_views(mesh))), place / SHEET, quality=90)
     with timings("write"):
