@@ -5,11 +5,12 @@
 DATA is what `pack.py` wrote, RUN the folder of `monoform train pof3d --data DATA/photos`. A row for the networks as
 they begin (of --seed, which is the training's), for each snapshot, and for the weights that come out. After the best
 turn about the vertical and reflection: circular Wasserstein-1 distance of 2,000 azimuths that the generator chooses to
-the true ones of DATA, KL of azimuth and elevation as TeFF measures them (bins of 10 degrees), and the median error of
-what the discriminator tells of the photos of --unseen, or of DATA, one by one. Above them what knows nothing reaches:
-one azimuth for all, azimuths uniform around the circle, and uniform over the range where the true ones lie; and the
-median error of telling one pose of all photos. Last the Frechet distances of samples to as many photos. --figures draws
-histograms, samples, normals and turns.
+the true ones of DATA, KL of azimuth and elevation as TeFF measures them (bins of 10 degrees), and, of what the
+discriminator tells of the photos of --unseen, or of DATA, one by one, the median error and the correlation with the
+truth. Above them what knows nothing reaches: one azimuth for all, azimuths uniform around the circle, and uniform over
+the range where the true ones lie; and the median error of telling one pose of all photos. Last the Frechet distances of
+samples to as many photos. --figures draws histograms, samples,
+normals and turns.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from monoform.methods.pof3d.networks import NetworksConfig, Pof3dNetworks
 from monoform.methods.pof3d.quality import chosen_poses, fakes, latents
 from monoform.metrics.features import as_bytes, frechet_name, moments_of, open_features
 from monoform.metrics.frechet import frechet_distance
-from monoform.metrics.pose_distribution import plain_distances, pose_distances, pose_errors
+from monoform.metrics.pose_distribution import circular_correlation, plain_distances, pose_distances, pose_errors
 from monoform.training import load_pretrained
 
 CHOSEN, TOLD, SAMPLES, BATCH = 2000, 300, 1000, 50
@@ -132,6 +133,7 @@ def measured(
     return {
         **pose_distances(true, chosen(networks.generator), reflect=True),
         **pose_errors(asked_of, angles, reflect=True),
+        "told_azimuth_correlation": circular_correlation(asked_of[:, 0], angles[:, 0]),
     }
 
 

@@ -12,6 +12,7 @@ from monoform.metrics.pose_distribution import (
     TURN,
     Alignment,
     best_alignment,
+    circular_correlation,
     circular_wasserstein,
     divergence,
     plain_distances,
@@ -52,6 +53,17 @@ def test_the_best_turn_and_reflection_are_found() -> None:
     assert mirrored.reflected and mirrored.offset == pytest.approx(0.7, abs=1e-4) and near < 1e-4
     assert best_alignment(true, 0.7 - true)[1] > 0.05
     assert Alignment(0.7, True)(0.7 - true) == pytest.approx(true % TURN)
+
+
+def test_angles_that_go_together() -> None:
+    draw = np.random.default_rng(0)
+    true, other = draw.normal(3.0, 0.5, 400), draw.uniform(0, TURN, 400)  # across the end of the circle
+    assert circular_correlation(true, true + 2.0) == pytest.approx(1)
+    assert circular_correlation(true, 1.0 - true) == pytest.approx(-1)
+    assert circular_correlation(true, (true + 1.0) % TURN - TURN) == pytest.approx(1)
+    assert abs(circular_correlation(true, other)) < 4 / np.sqrt(400)  # four deviations of chance
+    noisy = circular_correlation(true, true + draw.normal(0, 0.5, 400))
+    assert noisy == pytest.approx(np.sqrt(0.5), abs=0.1)  # of equal variances, for small angles
 
 
 def test_what_is_known_of_nothing() -> None:

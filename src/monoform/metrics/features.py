@@ -30,6 +30,7 @@ from .inception_score import SPLITS
 from .precision_recall import NEIGHBORS
 
 Resizing = Literal["tensorflow", "pytorch"]
+OwnFeatures = Literal["pyramid", "efficientnet-lite0"]
 FeatureName = Literal["pyramid", "efficientnet-lite0", "inception", "inception-pytorch", "vgg16"]
 
 

@@ -201,6 +201,19 @@ def pose_errors(true: Float[Array, "n 2"], told: Float[Array, "n 2"], *, reflect
     }
 
 
+def circular_correlation(first: Float[Array, " n"], second: Float[Array, " n"]) -> float:
+    """Whether two angles of each thing go together, -1..1 (Jammalamadaka and SenGupta 2001, section 8.2).
+
+    It does not change when either is turned; a reflection changes its sign.
+
+    Args:
+        first: radians.
+        second: radians.
+    """
+    x, y = (np.sin(values - np.angle(np.exp(1j * values).mean())) for values in (as_array(first), as_array(second)))
+    return float((x * y).sum() / max(np.sqrt((x**2).sum() * (y**2).sum()), 1e-12))
+
+
 def _angles(values: Array) -> np.ndarray:
     found = as_array(values) % TURN
     if not len(found):

@@ -121,9 +121,10 @@ def test_other_views_of_the_same_object_are_compared(tmp_path: Path) -> None:
         posed_files_cases.write_srn(tmp_path / f"shapenet/cars_{split}", ("a", "b"), views=3)
     net, encoder = weights(tmp_path, white=True)
     options = {"data": str(tmp_path), "category": "shapenet_cars", "weights": net, "encoder": encoder}
-    options |= {"refine": (0,), "loss": "l1", "limit": 4}
+    options |= {"refine": (0,), "loss": "l1", "limit": 4, "features": "efficientnet-lite0"}
     found = measured(tmp_path / "out", options)
-    assert {"random_psnr_n0", "random_ssim_n0", "frechet_pyramid_n-1_test_n0", "rotation_n0"} <= set(found)
+    distance = "frechet_efficientnet-lite0-matting_n-1_test_n0"
+    assert {"random_psnr_n0", "random_ssim_n0", distance, "rotation_n0"} <= set(found)
     assert "iou_n0" not in found
     protocol = InvertedCategory.open(BootstrapEvaluation(out=tmp_path / "x", **options, same_view=False))
     inverted = protocol.sources["inverted"]

@@ -91,6 +91,14 @@ def test_a_generator_is_near_its_own_samples_and_another_is_not(
         assert own[name] < 0.5 * other[name]
     assert own["precision3_pyramid"] > other["precision3_pyramid"] + 0.3
     assert "Images: 24 photos, 24 own, 24 uniform" in told and "frechet_pyramid_n_uniform" in told
+    evaluate(
+        SamplesAndPhotos.open, asked(photos, weights, tmp_path / "seen", poses="own", features="efficientnet-lite0")
+    )
+    named = {name for name in total(tmp_path / "seen") if name.startswith(("frechet", "kernel", "precision"))}
+    assert named == {
+        f"{name}_efficientnet-lite0-matting{end}"
+        for name, end in (("frechet", "_n"), ("kernel", ""), ("precision3", ""))
+    }
     names = {"azimuth_kl", "elevation_kl", "azimuth_w1", "elevation_w1"}
     assert names | {f"{name}_uniform" for name in names} < set(own) and not [n for n in other if "uniform" in n]
     assert own["elevation_w1"] == pytest.approx(own["elevation_w1_uniform"])

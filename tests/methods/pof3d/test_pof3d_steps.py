@@ -28,6 +28,8 @@ from tests.methods.pof3d.training_cases import (
 )
 from torch import Tensor
 
+from monoform.errors import InputError
+from monoform.methods.pof3d.discriminator import coded
 from monoform.methods.pof3d.inputs import resized
 from monoform.methods.pof3d.published_steps import PublishedSteps
 from monoform.methods.pof3d.schedules import rendering_resolution
@@ -168,6 +170,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Look]] = {
     "gamma": ({"gamma": 2.0}, of_penalty),
     "lambda_cam": ({"lambda_cam": 7.0}, of_discriminator),
     "lambda_gd": ({"lambda_gd": 7.0}, of_generator),
+    "lambda_shown": ({"lambda_shown": 7.0}, of_generator),
     "every_generator": ({"every_generator": 2}, of_smoothness),
     "every_discriminator": ({"every_discriminator": 2}, of_penalty),
     "mirrors": ({"mirrors": "left_right"}, of_generator),
@@ -264,3 +267,18 @@ def test_a_swapped_view_is_told_by_its_own_pose() -> None:
     torch.testing.assert_close(steps.generator.cameras(swapped.pose)[0], swapped.cameras)
     kept = steps_of(changed(OPTIONS, pose_swapping=1.0, published=True)).chosen(latents(), Even())
     torch.testing.assert_close(kept.pose_alone, kept.pose)  # as published: the latent's own, whatever is seen
+
+
+def test_fakes_are_to_show_the_pose_that_they_are_seen_from() -> None:
+    steps = steps_of(changed(OPTIONS, lambda_shown=3.0, pose_swapping=1.0, lambda_gd=0.0))
+    _, logged = of_generator(steps, Even())
+    with torch.no_grad():
+        own = steps_of(changed(OPTIONS, pose_swapping=0.0)).chosen(latents(), Even())
+        seen = own._replace(cameras=own.cameras.roll(1, 0), intrinsics=own.intrinsics.roll(1, 0))
+        made = steps.rendered(seen, 1e6, Even())
+        told = steps.judged(Shown(made.image, made.image_raw), 1e6, Even()).pose
+        wanted = 3 * (told - coded(own.pose.roll(1, 0)[:, :2], "circle")).square().mean()
+    assert logged["loss_shown"] == pytest.approx(float(wanted), rel=1e-4)
+    assert "loss_shown" not in of_generator(steps_of(OPTIONS), Even())[1]
+    with pytest.raises(InputError, match="lambda_shown is 3; the published training has none"):
+        changed(OPTIONS, lambda_shown=3.0, published=True)

@@ -18,7 +18,7 @@ from ...devices import device_named, on_device
 from ...errors import InputError
 from ...mesh.texture import to_bytes
 from ...metrics.evaluation import Evaluation, EvaluationOptions, evaluate
-from ...metrics.features import FeatureNet, Resizing, open_features
+from ...metrics.features import FeatureNet, OwnFeatures, Resizing, open_features
 from ...metrics.frechet import Divisor
 from ...metrics.image_blocks import ImageBlocks, ImageSource, features_in
 from ...metrics.image_distances import image_distances
@@ -47,8 +47,8 @@ class BootstrapEvaluation(EvaluationOptions):
 
     Names end in the number of steps, as in psnr_n30; those of another view (the same object where it has several, else
     any camera of the training set) begin with random_. Distances of images are named after what looks at them and after
-    the covariance's divisor; without Inception's weights a plain pyramid of colors and details looks at them, which is
-    no FID. Figures depend neither on --block nor on --workers. Interrupted, the same line goes on.
+    the covariance's divisor; without Inception's weights --features look at them, which is no FID. Figures depend
+    neither on --block nor on --workers. Interrupted, the same line goes on.
     """
 
     data: Annotated[str, tyro.conf.arg(metavar="DIR")]
@@ -83,6 +83,9 @@ class BootstrapEvaluation(EvaluationOptions):
     """Measure samples of random latents, too."""
     lpips: Annotated[tuple[Path, Path] | None, tyro.conf.arg(metavar="VGG16 LIN")] = None
     """Torchvision's VGG-16 weights, and the linear layers of LPIPS v0.1."""
+    features: OwnFeatures = "pyramid"
+    """What looks at the images where no file of weights is given: a pyramid of colors and details, or the backbone of
+    the mask network that ships."""
     inception: Path | None = None
     """Weights of the 2015 Inception network (pt_inception-2015-12-05-6726825d.pth), for FID."""
     resizing: Resizing = "pytorch"
@@ -153,7 +156,7 @@ class InvertedCategory(ImageBlocks):
         name: Literal["inception", "inception-pytorch"] = "inception"
         if asked.resizing == "pytorch":
             name = "inception-pytorch"
-        features = open_features("pyramid" if asked.inception is None else name, asked.inception, device=device)
+        features = open_features(asked.features if asked.inception is None else name, asked.inception, device=device)
         digests = weights_digest(asked.weights) + weights_digest(asked.encoder or asked.weights)
         return cls(sources, features, asked, hashlib.sha256(digests.encode()).hexdigest())
 

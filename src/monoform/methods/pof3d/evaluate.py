@@ -14,7 +14,7 @@ from ...data.images import ImageSet
 from ...data.images.fitting import Fit
 from ...devices import device_named
 from ...metrics.evaluation import Evaluation, EvaluationOptions, evaluate
-from ...metrics.features import FeatureName, FeatureNet, Resizing, open_features
+from ...metrics.features import FeatureName, FeatureNet, OwnFeatures, Resizing, open_features
 from ...metrics.frechet import Divisor
 from ...metrics.image_blocks import ImageBlocks, ImageSource, features_in
 from ...metrics.image_distances import MEASURES, Measure, image_distances
@@ -35,7 +35,7 @@ class Pof3dEvaluation(EvaluationOptions):
     """Compare a generator's samples with photos, and its poses with those that labels tell.
 
     Distances are named after what looks at the images and after the covariance's divisor: fid_inception2015_n is the
-    published FID. Without a file of weights a plain pyramid of colors and details looks at them, which is no FID.
+    published FID. Without a file of weights --features look at them, which is no FID.
     Writes metrics.json, metrics.md and metrics.csv. Interrupted, the same line goes on.
     """
 
@@ -59,6 +59,9 @@ class Pof3dEvaluation(EvaluationOptions):
     """Of the samples; the published metrics take 1."""
     noise: Literal["random", "const"] = "random"
     """In the layers and along rays: random as published, or const."""
+    features: OwnFeatures = "pyramid"
+    """What looks at the images where no file of weights is given: a pyramid of colors and details, or the backbone of
+    the mask network that ships."""
     inception: Path | None = None
     """Weights of the 2015 Inception network (pt_inception-2015-12-05-6726825d.pth), for FID, KID and the score."""
     resizing: Resizing = "tensorflow"
@@ -186,7 +189,7 @@ class SamplesAndPhotos(ImageBlocks):
 
 
 def _nets(asked: Pof3dEvaluation) -> dict[FeatureNet, tuple[Measure, ...]]:
-    """Inception for distances and the score; VGG-16 for precision and recall alone; the pyramid where neither is."""
+    """Inception for distances and the score; VGG-16 for precision and recall alone; our own where neither is."""
     device, nets = device_named(asked.device), dict[FeatureNet, tuple[Measure, ...]]()
     if asked.inception is not None:
         name: FeatureName = "inception" if asked.resizing == "tensorflow" else "inception-pytorch"
@@ -194,7 +197,7 @@ def _nets(asked: Pof3dEvaluation) -> dict[FeatureNet, tuple[Measure, ...]]:
         nets[inception] = MEASURES if asked.vgg is None else ("frechet", "kernel", "score")
     if asked.vgg is not None:
         nets[open_features("vgg16", asked.vgg, device=device)] = ("precision",)
-    return nets or {open_features("pyramid"): MEASURES}
+    return nets or {open_features(asked.features, device=device): MEASURES}
 
 
 def _pose_scores(true: np.ndarray, made: np.ndarray, reflect: bool) -> dict[str, float]:

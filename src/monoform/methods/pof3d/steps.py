@@ -119,6 +119,10 @@ class Steps:
             known = coded(chosen.pose_alone[:, :2], self.discriminator.config.pose_coding)
             metrics["loss_pose"] = options.lambda_gd * pose_loss(known, judged.pose.detach())
             terms.append(metrics["loss_pose"])
+        if options.lambda_shown > 0:
+            seen = coded(chosen.pose[:, :2].detach(), self.discriminator.config.pose_coding)
+            metrics["loss_shown"] = options.lambda_shown * pose_loss(judged.pose, seen)
+            terms.append(metrics["loss_shown"])
         further = None if self.extra is None else self.extra(made.depth, made.image, images)
         if further is not None:
             terms.append(further[0])

@@ -62,6 +62,8 @@ class Pof3dTraining(LoopSettings):
         gamma: weight of the discriminator's squared gradient (R1).
         lambda_cam: weight of the pose that the discriminator tells of a fake.
         lambda_gd: weight of the pose that the generator chooses, against what the discriminator tells.
+        lambda_shown: weight of what the discriminator tells of a fake, against the pose it is seen from: objects should
+            show how they are turned, so that no latent turns its own (as in pi-GAN's training; 0 as published).
         every_generator: steps from one regularisation of the generator to the next; 0 for none.
         every_discriminator: steps from one regularisation of the discriminator to the next; 0 for none.
         mirrors: which mirrored cameras fakes are seen from too: flip_both (left_right or up_down), flip_both_shapenet
@@ -122,6 +124,7 @@ class Pof3dTraining(LoopSettings):
     gamma: float = 0.3
     lambda_cam: float = 2.0
     lambda_gd: float = 2.0
+    lambda_shown: float = 0.0
     every_generator: int = 4
     every_discriminator: int = 16
     mirrors: Mirrors = "flip_both_shapenet"
@@ -174,6 +177,9 @@ class Pof3dTraining(LoopSettings):
         require_ranges(self, "PoF3D's", resolution_start=(4, 1024), resolution_end=(4, 1024), rate=(0.0, 1.0))
         require_ranges(self, "PoF3D's", rate_discriminator=(0.0, 1.0), beta2=(0.0, 0.999999), kimg=(1e-3, 1e9))
         require_ranges(self, "PoF3D's", gamma=weight, lambda_cam=weight, lambda_gd=weight, density_reg=weight)
+        require_ranges(self, "PoF3D's", lambda_shown=weight)
+        if self.published and self.lambda_shown > 0:
+            raise InputError(f"PoF3D's lambda_shown is {self.lambda_shown:g}; the published training has none: give 0.")
         require_ranges(self, "PoF3D's", flip_weight_generator=weight, flip_weight_discriminator=weight)
         require_ranges(self, "PoF3D's", density_distance=weight, blur=(0.0, 100.0), blur_kimg=weight)
         require_ranges(self, "PoF3D's", style_mixing=share, pose_swapping=share, augment_strength=share)
@@ -256,18 +262,20 @@ _RENDERED = Pof3dTraining(
     discriminator=DiscriminatorConfig(resolution=64, channel_base=512, channel_max=64, mapping_layers=2),
     evaluate_every=500,
     batch=16,
-    kimg=64.0,
+    kimg=40.0,
     gamma=0.1,
     mirrors="left_right",
+    lambda_cam=10.0,
     lambda_gd=0.0,
+    lambda_shown=5.0,
     flip_generator=False,
     flip_discriminator=False,
     pose_swapping=0.5,
     resolution_start=16,
     resolution_end=32,
-    resolution_kimg=40.0,
+    resolution_kimg=24.0,
     blur=2.0,
-    blur_kimg=20.0,
+    blur_kimg=12.0,
     ema_kimg=10.0,
     snapshots=True,
 )
