@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,13 @@ from tests.pictures import png
 
 from monoform import InputError, Photo, View
 from monoform.camera import Camera, orbit
+from monoform.jobs.batch import Item, run_one
+from monoform.jobs.reconstruct_options import ReconstructOptions
 from monoform.mesh import Mesh, report
 from monoform.methods import make
 from monoform.methods.triposr import losses
 from monoform.methods.triposr.cameras import WORLD_FROM_NETWORK
-from monoform.methods.triposr.infer import bytes_of
+from monoform.methods.triposr.infer import TripoSr, bytes_of
 from monoform.metrics import mask_iou
 from monoform.render import render_mesh
 from monoform.scene import Reconstruction
@@ -242,6 +246,32 @@ def test_from_a_photo_to_a_folder(weights: str, tmp_path: Path) -> None:
     assert all(each.shape == (256, 256, 3) and each.std() > 0 for each in pictures)
     assert sorted(told["own_files"]) == [f"render_{number:03d}.png" for number in range(3)]
     assert pictures[0][0].min() > 240  # on white
+
+
+def test_of_many_photos_one_is_held_at_a_time(weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory does not grow with their number: when a photo's turn comes, nothing of those before it is left."""
+    held: list[weakref.ref] = []
+    left: list[int] = []
+    original = TripoSr.volume
+
+    def volume(self: TripoSr, photo: Photo) -> object:
+        gc.collect()
+        left.append(sum(each() is not None for each in held))
+        found = original(self, photo)
+        held.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(TripoSr, "volume", volume)
+    options = ReconstructOptions(
+        method="triposr", overrides={"weights": weights}, faces=300, texture=64, resolution=32, frames=0
+    )
+    for number in range(2):
+        photo = photo_from(usual(0.3 * number))
+        file = tmp_path / f"{number}.png"
+        file.write_bytes(png(np.concatenate((photo.rgb, photo.mask[..., None]), axis=2)))
+        outcome = run_one(Item(str(file), tmp_path / str(number)), options)
+        assert outcome.status == "done", outcome.message
+    assert left == [0, 0] and len(held) == 2
 
 
 def test_a_capture_becomes_one_solid(weights: str, tmp_path: Path) -> None:
