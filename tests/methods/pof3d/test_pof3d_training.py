@@ -21,6 +21,7 @@ from monoform.methods.pof3d.geod import GeodOptions
 from monoform.methods.pof3d.journal import pose_figures, pose_picture
 from monoform.methods.pof3d.networks import NetworksConfig, Pof3dNetworks
 from monoform.methods.pof3d.ordered_images import OrderedImages
+from monoform.methods.pof3d.presets import PRESETS as NETWORKS
 from monoform.methods.pof3d.steps import Chance
 from monoform.methods.pof3d.task import Pof3dTask, TrainedState
 from monoform.methods.pof3d.train import PRESETS, TRAINING, train_pof3d
@@ -392,3 +393,8 @@ def test_words_change_the_configuration_that_they_name() -> None:
     assert found.network == replace(PRESETS["ffhq"].network, rig=replace(PRESETS["ffhq"].network.rig, radius=3.0))
     assert (found.gamma, found.lambda_cam, found.discriminator.frozen) == (7.0, 2.0, 2)
     assert found.accumulate == 8
+
+
+def test_every_configuration_of_networks_has_a_training() -> None:
+    assert set(PRESETS) == set(NETWORKS)
+    assert all(each.config == name and each.network == NETWORKS[name] for name, each in PRESETS.items())

@@ -281,6 +281,12 @@ _RENDERED = Pof3dTraining(
 )
 PRESETS: dict[str, Pof3dTraining] = {
     "small": Pof3dTraining(),
+    "ffhq": _published("ffhq", 1.0, 2.0, 1.0),
+    "cats": _published("cats", 5.0, 10.0, 10.0, fit="crop"),
+    "shapenetcars": _published("shapenetcars", 0.3, 2.0, 2.0, mirrors="flip_both_shapenet"),
+    "afhq": _published("afhq", 5.0, 10.0, 10.0),
+    "compcars": _published("compcars", 0.3, 2.0, 2.0, mirrors="flip_both_shapenet"),
+    "compcars_white": _published("compcars_white", 0.3, 2.0, 2.0, mirrors="flip_both_shapenet"),
     "cars64": _RENDERED,
     "cars64_gpu": replace(
         _RENDERED,
