@@ -14,6 +14,7 @@ from tests.mesh.mesh_shapes import box, icosphere, joined, moved
 from tests.mesh.test_mesh_formats import textured
 
 from monoform import InputError
+from monoform.jobs.exports import PrintOptions, printable_solid
 from monoform.jobs.exports.simulation import body_of, write_body
 from monoform.mesh import Mesh
 from monoform.mesh.mass import mass_properties
@@ -74,6 +75,13 @@ def test_an_l_falls_into_convex_parts():
     for part in parts.parts:
         solid = trimesh.Trimesh(part.vertices, part.faces, process=False)
         assert solid.is_volume and solid.is_convex
+
+
+def test_a_hollow_body_is_touched_from_outside():
+    solid = printable_solid(icosphere(subdivisions=3), PrintOptions(size=(100.0,), hollow=10.0))
+    body = body_of(solid.mesh, outer=solid.outer, parts=1)
+    assert body.told["volume_of_parts"] == pytest.approx(1, abs=1e-6)  # a ball is convex
+    assert body.mass.mass == pytest.approx(1000.0 * 1000.0 * solid.told["material_cm3"], rel=1e-6)
 
 
 def test_without_the_package_it_is_the_hull(monkeypatch):

@@ -72,11 +72,13 @@ class Printable:
 
     Attributes:
         mesh: in millimeters, z up.
+        outer: its outer surface, the same unless it is hollow.
         told: size, volume and material for result.json.
         notices: what could not be done.
     """
 
     mesh: Mesh
+    outer: Mesh
     told: dict[str, Any]
     notices: tuple[str, ...] = ()
 
@@ -107,9 +109,11 @@ def printable_solid(mesh: Mesh, options: PrintOptions) -> Printable:
             solid = solid - _drain(inner, outer, options) if options.drain else solid
     made = from_manifold(solid, whole, placed)
     made = made if is_watertight(made) else mended(made)
+    outside = made if solid is outer else from_manifold(outer, whole, placed)
     if options.on_ground:
         low, high = made.bounds
-        made = _moved(made, (-0.5 * (low[0] + high[0]), -0.5 * (low[1] + high[1]), -low[2]))
+        way = (-0.5 * (low[0] + high[0]), -0.5 * (low[1] + high[1]), -low[2])
+        made, outside = _moved(made, way), _moved(outside, way)
     told = {
         "size_mm": [round(value, 4) for value in _extents(made.bounds).tolist()],
         "volume_cm3": round(outer.volume() / 1000, 6),
@@ -117,7 +121,7 @@ def printable_solid(mesh: Mesh, options: PrintOptions) -> Printable:
         "area_cm2": round(float(made.face_areas.sum()) / 100, 6),
         "faces": len(made.faces),
     }
-    return Printable(made, told, tuple(notices))
+    return Printable(made, outside, told, tuple(notices))
 
 
 def _standing(mesh: Mesh, stand: Literal["photo", "stable"]) -> Mesh:

@@ -13,12 +13,13 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import scipy  # whose parts load when they are used
 
-from ...mesh import Mesh, closest_points, sample_surface
+from ...mesh import Mesh, closest_points, sample_surface, simplify
 from ...mesh.mass import MassProperties, mass_properties
 from ...mesh.topology import volume
 from ...outputs import atomic_file
 from .names import Simulator
 
+FACES = 2000  # of what is decomposed, whose time grows with them
 LARGEST_PART = 64  # corners of a convex part, what physics engines bear well
 FRICTION = 1.0
 
@@ -42,10 +43,11 @@ class Body:
     notices: tuple[str, ...] = ()
 
 
-def body_of(mesh: Mesh, *, density: float = 1000.0, parts: int = 8) -> Body:
+def body_of(mesh: Mesh, *, outer: Mesh | None = None, density: float = 1000.0, parts: int = 8) -> Body:
     """The body of a closed mesh in meters.
 
     Args:
+        outer: its outer surface, where `mesh` is hollow: what is touched.
         density: kilograms in a cubic meter.
         parts: convex parts at most; more than one needs the package coacd.
 
@@ -54,16 +56,17 @@ def body_of(mesh: Mesh, *, density: float = 1000.0, parts: int = 8) -> Body:
     """
     mass = mass_properties(mesh, density)
     notices: list[str] = []
-    found = _decomposed(mesh, parts) if parts > 1 else None
+    outer = simplify(mesh if outer is None else outer, FACES)
+    found = _decomposed(outer, parts) if parts > 1 else None
     if found is None:
-        found = [_hull(mesh.merged().vertices)]
+        found = [_hull(outer.merged().vertices)]
         if parts > 1:
             notices.append(
                 "A simulator touches the convex hull: for convex parts install coacd (pip install "
                 "'monoform[simulation]')."
             )
-    ratio = sum(volume(part) for part in found) / volume(mesh)
-    points, _, _ = sample_surface(mesh, 2000, seed=0)
+    ratio = sum(volume(part) for part in found) / volume(outer)
+    points, _, _ = sample_surface(outer, 2000, seed=0)
     away = np.min([closest_points(part, points).distance for part in found], axis=0)
     told = {
         "mass_kg": mass.mass,

@@ -85,11 +85,12 @@ def _write_simulation(
     reconstruction: Reconstruction,
 ) -> None:
     if solid is None:
-        body_mesh = mesh.transformed(Z_UP)
+        body_mesh = outer = mesh.transformed(Z_UP)
         found.notices.append("For simulators a unit of the mesh is a meter: --size-mm gives the object its size.")
     else:
-        body_mesh = solid.mesh.transformed(np.diag([1e-3, 1e-3, 1e-3, 1.0]))
-    body = body_of(body_mesh, density=options.density, parts=options.convex_parts)
+        meters = np.diag([1e-3, 1e-3, 1e-3, 1.0])
+        body_mesh, outer = solid.mesh.transformed(meters), solid.outer.transformed(meters)
+    body = body_of(body_mesh, outer=outer, density=options.density, parts=options.convex_parts)
     name = reconstruction.photo.name if reconstruction.has_photo else "object"
     found.files |= write_body(body, folder, options.simulators, printable(name))
     found.told["simulation"] = body.told
