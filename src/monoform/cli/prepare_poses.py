@@ -39,7 +39,7 @@ def run(asked: Poses) -> int:
     found = calibrate_poses(asked.scene, photos=asked.photos, split=asked.split, device=begin(asked))
     split = found.poses[0].split
     print(
-        f"{len(found.poses)} photos of {asked.scene} ({split}) are found {found.deviation:.2f} times as far off as was "
-        f"stated: {FILE} lies beside its weights, and monoform pose takes it from there."
+        f"{len(found.poses)} photos of {asked.scene} ({split}) were found again: monoform pose multiplies the standard "
+        f"deviations of poses in it by {found.deviation:.2f} from now on; {FILE} lies beside its weights."
     )
     return 0
