@@ -186,7 +186,7 @@ def test_its_own_photos_tell_how_far_off_poses_are(trained, tmp_path):
     assert done.returncode == 0, done.stderr
     content = json.loads((scene / "pose_errors.json").read_text())
     assert [pose["split"] for pose in content["poses"]] == ["test"] * 3
-    assert f"({content['poses'][0]['split']}) are found {content['deviation']:.2f} times" in done.stdout
+    assert f"of poses in it by {content['deviation']:.2f} from now on" in done.stdout and "(test)" in done.stdout
     opened = open_scene(scene)
     assert opened.errors is not None and opened.errors.deviation == pytest.approx(content["deviation"])
     again = monoform("prepare", "poses", "--scene", scene, "--photos", 3, "--split", "train")
