@@ -10,17 +10,23 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.mesh.mesh_shapes import icosphere
 from tests.pictures import disc, png
 
-from monoform import InputError, load
+from monoform import InputError, Reconstruction, load
 from monoform.camera import orbit
 from monoform.camera.path_json import path_to_json
 from monoform.cli.export import run as run_export
 from monoform.cli.film import run as run_film
 from monoform.cli.reconstruct import run
 from monoform.data.captures.open import open_capture
+from monoform.jobs.exports import ExportOptions, write_exports
+from monoform.jobs.exports.simulation import body_of
+from monoform.jobs.reconstruct_options import ReconstructOptions
+from monoform.jobs.write_result import Timings, write_result
 from monoform.mesh import Mesh
 from monoform.mesh.read import load_points
+from monoform.nn.analytic import Sphere
 from monoform.outputs import is_marked
 
 SMALL = ["--method", "inflate", "--faces", "600", "--texture", "128", "--resolution", "48", "--frames", "0"]
@@ -158,3 +164,20 @@ def test_a_result_that_is_there_is_exported_into_a_folder_of_its_own(photo, tmp_
 def test_a_format_that_is_none_is_told(photo, tmp_path):
     with pytest.raises(InputError, match="--format is 'fbx'"):
         run([str(photo), "-o", str(tmp_path), "--format", "fbx"])
+
+
+def test_what_has_no_mesh_or_no_camera_says_so(tmp_path):
+    sample = Reconstruction(Sphere(radius=0.4))
+    wanted = ExportOptions(formats=("stl",), maps=("depth",), camera_files=("colmap",))
+    exported = write_exports(sample, icosphere(subdivisions=1), tmp_path, wanted)
+    assert [path.name for path in tmp_path.iterdir()] == ["mesh.stl"] == list(exported.files)
+    assert len(exported.notices) == 2 and all("nothing is known" in notice for notice in exported.notices)
+    options = ReconstructOptions(frames=0, exports=wanted)
+    summary = write_result(sample, tmp_path, options, Timings(), {}, meshed=False)
+    assert summary["notices"] == ["There are no further files: they are made of a mesh."]
+
+
+def test_a_mesh_that_is_not_closed_has_no_sure_mass():
+    ball = icosphere(subdivisions=2)
+    found = body_of(Mesh(ball.vertices, ball.faces[1:]), parts=1)
+    assert "not closed" in found.notices[0]

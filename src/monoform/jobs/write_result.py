@@ -134,6 +134,8 @@ def _write(
             exported = write_exports(reconstruction, mesh, place, options.exports)
         summary |= {"exports": exported.files | films} | exported.told
         summary["notices"] = [*summary["notices"], *exported.notices]
+    elif options.exports:
+        summary["notices"] = [*summary["notices"], "There are no further files: they are made of a mesh."]
     if options.measured and mesh is not None:
         summary["figures"] = figures_of(reconstruction, mesh)
     return summary | {

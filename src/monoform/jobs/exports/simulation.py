@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import scipy  # whose parts load when they are used
 
-from ...mesh import Mesh, closest_points, sample_surface, simplify
+from ...mesh import Mesh, closest_points, is_watertight, sample_surface, simplify
 from ...mesh.mass import MassProperties, mass_properties
 from ...mesh.topology import volume
 from ...outputs import atomic_file
@@ -56,6 +56,8 @@ def body_of(mesh: Mesh, *, outer: Mesh | None = None, density: float = 1000.0, p
     """
     mass = mass_properties(mesh, density)
     notices: list[str] = []
+    if not is_watertight(mesh):
+        notices.append("The mesh is not closed: its mass and inertia are guesses.")
     outer = simplify(mesh if outer is None else outer, FACES)
     found = _decomposed(outer, parts) if parts > 1 else None
     if found is None:
