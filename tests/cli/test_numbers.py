@@ -8,12 +8,14 @@ import typing
 import pytest
 
 from monoform.cli import (
+    app,
     film,
     pose,
     prepare,
     reconstruct,
     serve,
     train,
+    view,
 )
 from monoform.cli.options import parse
 from monoform.cli.settings import parse_overrides
@@ -36,6 +38,8 @@ VERBS = {
     "pose": (pose.Pose, ["a.png", "-o", "x", "--scene", "s"]),
     "train": (train.Train, ["--data", "d", "-o", "x"]),
     "serve": (serve.Serve, []),
+    "app": (app.App, []),
+    "view": (view.View, ["d"]),
     "film": (film.Film, ["--data", "d", "--weights", "w", "-o", "x"]),
     **{
         f"evaluate {name}": (each.options, [*EVALUATED.get(name, ["--data", "d"]), "-o", "x"])
@@ -45,7 +49,7 @@ VERBS = {
     "prepare poses": (prepare._kind("poses")[0], ["--scene", "s"]),
 }
 
-UNDRAWN = ("prepare poses", "serve")  # they draw nothing
+UNDRAWN = ("prepare poses", "serve", "app", "view")  # they draw nothing
 
 
 def numeric(kind: type) -> list[tuple[str, type]]:

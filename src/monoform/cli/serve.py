@@ -80,7 +80,8 @@ def run(words: list[str]) -> int:
     from ..app.queue import JobQueue, Limits
     from ..app.service.offered import Offer
     from ..app.service.routes import create_app
-    from ..app.service.server import bound_socket, serve
+    from ..app.service.server import serve
+    from ..app.service.sockets import bound_socket
 
     limits = Limits(
         queue=asked.queue,
@@ -95,15 +96,14 @@ def run(words: list[str]) -> int:
     )
     token = asked.token or os.environ.get(TOKEN) or None
     offer = Offer(asked.methods, weights_by_method(asked.weights))
-    local = asked.host in LOOPBACK
-    hosts = {*asked.allow_host, asked.host, *(LOOPBACK if local else ())} if local or asked.allow_host else None
+    hosts = allowed_hosts(asked.host, asked.allow_host)
     listening = bound_socket(asked.host, asked.port)
     threads = max(1, torch.get_num_threads() // limits.workers)
     queue = JobQueue(limits, threads=threads, bounded=device == "cpu")
     try:
         host, port = listening.getsockname()[:2]
         print(f"Serving at http://{f'[{host}]' if ':' in host else host}:{port} until Ctrl-C.")
-        if not local and token is None:
+        if hosts is None and token is None:
             print("Whoever reaches this address may use it: add --token WORD to ask for one.")
         app = create_app(queue, offer, urls=asked.allow_urls, device=device, token=token, hosts=hosts)
         serve(app, listening, limits)
@@ -112,6 +112,15 @@ def run(words: list[str]) -> int:
         queue.close()
     print("Stopped.")
     return 0
+
+
+def allowed_hosts(host: str, further: tuple[str, ...]) -> set[str] | None:
+    """Names by which a server may be called; None: any, where other machines are let in.
+
+    A page elsewhere can give its own name the address of this machine: what is for this machine answers to its names.
+    """
+    local = host in LOOPBACK
+    return {*further, host, *(LOOPBACK if local else ())} if local or further else None
 
 
 def weights_by_method(words: tuple[str, ...]) -> dict[str, str]:

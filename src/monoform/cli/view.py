@@ -15,10 +15,19 @@ from .options import parse
 
 @dataclass(frozen=True)
 class View:
-    """Open the page of a result in the browser; it is written first where it is missing."""
+    """Open the page of a result in the browser; it is written first where it is missing.
+
+    With --live a server shows it in three dimensions, with its cameras and their photos, and renders of any view.
+    """
 
     result: tyro.conf.Positional[Path]
-    """A result folder, or a folder of a batch with its index.html."""
+    """A result folder, or a folder of a batch with its index.html; with --live, or a scene that was trained."""
+    live: bool = False
+    """Serve a live view until Ctrl-C, by viser."""
+    host: str = "127.0.0.1"
+    """Address that --live listens on; 0.0.0.0 lets other machines in."""
+    port: int = 8080
+    """Port that --live listens on."""
     print_only: bool = False
     """Print the page's address instead of opening it."""
 
@@ -31,10 +40,39 @@ def read(words: list[str]) -> View:
 def run(words: list[str]) -> int:
     """Find or write the page, then open it."""
     asked = read(words)
+    if asked.live:
+        return _live(asked)
     address = _page(asked.result).resolve().as_uri()
     print(address)
     if not asked.print_only and not webbrowser.open(address):
         raise InputError(f"No browser could be opened: open {address} yourself.")
+    return 0
+
+
+def _live(asked: View) -> int:
+    """Serve until Ctrl-C."""
+    import signal
+    import threading
+
+    from ..app.live import opened, serve_live
+    from ..app.service.sockets import bound_socket
+    from ..interrupts import on_signals
+    from ..ranges import require_range
+
+    require_range("--port", asked.port, 1, 65535)
+    require_folder(asked.result, "result folder")
+    shown = opened(asked.result)
+    bound_socket(asked.host, asked.port).close()  # viser would silently take another port
+    server, ended = serve_live(shown, host=asked.host, port=asked.port), threading.Event()
+    on_signals(lambda *_: ended.set())
+    address = f"http://{asked.host}:{server.get_port()}"
+    print(f"The live view is at {address} until Ctrl-C.")
+    if not asked.print_only:
+        webbrowser.open(address)
+    ended.wait()
+    on_signals(signal.SIG_DFL)
+    server.stop()
+    print("Stopped.")
     return 0
 
 

@@ -25,6 +25,7 @@ class Gate:
         upload: path of the requests that do.
         token: that a request shows as `Authorization: Bearer TOKEN`; None: all are let in.
         hosts: names by which the service may be called, without ports; None: any.
+        largest: bytes of all other requests.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class Gate:
         upload: str,
         token: str | None = None,
         hosts: Collection[str] | None = None,
+        largest: int = 1 << 16,
     ) -> None:
         self.app, self.queue, self.upload, self.token, self.hosts = app, queue, upload, token, hosts
+        self.largest = largest
 
     async def __call__(self, scope: Message, receive: Callable[[], Any], send: Callable[[Message], Any]) -> None:
         """Let a request through, or answer it."""
@@ -50,7 +53,8 @@ class Gate:
         elif scope["method"] == "POST" and scope["path"] == self.upload:
             await self._upload(scope, receive, send, headers)
         else:
-            await self.app(scope, _Body(receive, send, 1 << 16).receive, send)
+            body = _Body(receive, send, self.largest)
+            await self.app(scope, body.receive, body.send)
 
     def _refused(self, scope: Message, headers: dict[str, str]) -> tuple[int, str] | None:
         host = _host_of("//" + headers.get("host", ""))
