@@ -33,6 +33,8 @@ EXTRAS = {  # what each optional package is for, and the extra that has it
     "tensorboard": ("train", "monoform train --tensorboard"),
     "h5py": ("hdf5", "HDF5 files of data sets"),
     "pillow_heif": ("heic", "photos in HEIC"),
+    "manifold3d": ("print", "solids for printing (--size-mm)"),
+    "coacd": ("simulation", "convex parts for --simulation"),
     "pyhocon": ("hocon", "monoform convert --conf"),
     "fsspec": ("cluster", "data behind addresses such as s3://"),
     "submitit": ("cluster", "--engine slurm"),
