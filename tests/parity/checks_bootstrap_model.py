@@ -16,12 +16,13 @@ from tests.parity.parity_checks import check
 from torch import Tensor, nn
 
 from monoform.methods.bootstrap.cameras import camera_of, pixels_of
-from monoform.methods.bootstrap.config import PUBLISHED, BootstrapConfig, Network, Rays, Scene, preset
+from monoform.methods.bootstrap.config import PUBLISHED, BootstrapConfig, Network, Rays, Scene
 from monoform.methods.bootstrap.decoder import PointSamples
 from monoform.methods.bootstrap.discriminator import BootstrapDiscriminator, DiscriminatorConfig
 from monoform.methods.bootstrap.model import BootstrapGenerator
 from monoform.methods.bootstrap.palette import as_color
 from monoform.methods.bootstrap.pose_parameters import condition_vectors
+from monoform.methods.bootstrap.presets import preset
 from monoform.methods.bootstrap.regularizers import (
     JITTER,
     laplace_pdf,

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from monoform.methods.bootstrap import BootstrapGenerator, losses, regularizers, schedules
 from monoform.methods.bootstrap import steps as steps_module
 from monoform.methods.bootstrap.augment import Similarity
-from monoform.methods.bootstrap.config import BootstrapConfig, Training, preset
+from monoform.methods.bootstrap.config import BootstrapConfig, Training
 from monoform.methods.bootstrap.discriminator import BootstrapDiscriminator, discriminator_of
+from monoform.methods.bootstrap.presets import preset
 from monoform.methods.bootstrap.regularizers import shape_terms, stratified_points
 from monoform.methods.bootstrap.rendering import places_of
 from monoform.methods.bootstrap.steps import Chance, GanSteps, Views

@@ -18,9 +18,10 @@ from monoform.camera import to_opengl
 from monoform.cli.settings import parse_settings
 from monoform.data.categories.kinds import category_named
 from monoform.errors import InputError
-from monoform.methods.bootstrap.config import PRESETS, Rays
+from monoform.methods.bootstrap.config import Rays
 from monoform.methods.bootstrap.feeding import TrainingPhotos
 from monoform.methods.bootstrap.networks import open_networks
+from monoform.methods.bootstrap.presets import PRESETS
 from monoform.methods.bootstrap.train import CONFIGS, TRAINING, train_generator
 from monoform.methods.bootstrap.training_config import BootstrapTraining
 from monoform.training import list_checkpoints, load_checkpoint

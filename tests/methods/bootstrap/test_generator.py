@@ -12,7 +12,8 @@ from monoform.camera import Camera, from_opengl, look_at
 from monoform.errors import InputError
 from monoform.methods.bootstrap import BootstrapConfig, BootstrapGenerator, Maps, preset
 from monoform.methods.bootstrap.cameras import camera_of, published_numbers
-from monoform.methods.bootstrap.config import PRESETS, PUBLISHED, Compat, Rays, Scene
+from monoform.methods.bootstrap.config import PUBLISHED, Compat, Rays, Scene
+from monoform.methods.bootstrap.presets import PRESETS
 
 MAPS = Maps(palette=True, coordinates=True, normals=True)
 

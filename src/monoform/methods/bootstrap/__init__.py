@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .config import BootstrapConfig as BootstrapConfig
-from .config import preset as preset
 from .encoder import BootstrapEncoder as BootstrapEncoder
 from .encoder import EncoderConfig as EncoderConfig
 from .model import BootstrapGenerator as BootstrapGenerator
+from .presets import preset as preset
 from .rendering import Maps as Maps
 from .rendering import Seen as Seen

@@ -20,6 +20,7 @@ from ...metrics.lpips import Lpips
 from ...ranges import LARGEST_SEED
 from ...scene import Provenance, Reconstruction, View
 from ...scene.single_view import single_view
+from ...weights import shipped
 from ..base import Generator, MethodCard, Reconstructor
 from ..samples import Studio, Styles, label_of
 from .cameras import camera_of
@@ -44,6 +45,7 @@ CITATION = """@inproceedings{pavllo2023shape,
   booktitle = {CVPR},
   year = {2023}
 }"""
+SHIPPED = shipped()["bootstrap_cars"]
 FOCALS = (0.75, 1.0, 1.5, 2.0, 3.0, 4.5)
 """Tried where nothing is known of the training photos' cameras."""
 STEPPED = (
@@ -69,18 +71,16 @@ class Bootstrap(Generator, Reconstructor):
     card: ClassVar[MethodCard] = MethodCard(
         name="bootstrap",
         summary="shape, colors and camera of an object of a learned kind: encoded, solved for, refined by rendering",
-        needs="weights of a generator, and for photos of its encoder",
+        needs="its small weights of cars, which ship with monoform, or a generator's and its encoder's (--weights DIR)",
         license="Apache-2.0; published weights: see their card",
-        weights=None,
-        size=0.0,
+        weights=SHIPPED.name,
+        size=SHIPPED.megabytes,
         citation=(CITATION,),
     )
 
     def __init__(self, config: BootstrapOptions | None = None) -> None:
         self.config = options = config or BootstrapOptions()
-        if not options.weights:
-            raise InputError("bootstrap needs the weights of a generator: give --set weights=FOLDER.")
-        self.source = weights_of(options.weights, options.category)
+        self.source = weights_of(options.weights or str(SHIPPED.folder), options.category)
         found = open_inverter(self.source, options.encoder)
         self.net, self.encoder, self.lpips = found.generator, found.encoder, found.lpips
         if options.vgg or options.linear:
@@ -292,7 +292,8 @@ class Bootstrap(Generator, Reconstructor):
     def _reconstruction(self, made: PlacedObject, files: BootstrapFiles) -> Reconstruction:
         options = self.config
         texture = "field" if self.appearance else "baked"
-        sources = {"source": self.source} | ({"encoder": options.encoder} if options.encoder else {})
+        source = self.source if options.weights else SHIPPED.title
+        sources = {"source": source} | ({"encoder": options.encoder} if options.encoder else {})
         provenance = Provenance("bootstrap", options, weights=sources, citation=self.card.citation)
         return Reconstruction(
             field=PlacedField(made),

@@ -19,14 +19,15 @@ from ...nn.state_dict import fill, named_tensors, read_state_dict
 from ...nn.state_dict import require_fit as require_tensors
 from ...training.card import converted_card
 from ..base import PublishedWeights
-from .config import PRESETS, PUBLISHED, BootstrapConfig, Network, preset
+from .config import PUBLISHED, BootstrapConfig, Network
 from .discriminator import BootstrapDiscriminator, DiscriminatorConfig, discriminator_of
 from .encoder import BootstrapEncoder, EncoderConfig
 from .feeding import TrainingPhotos
 from .model import BootstrapGenerator
 from .networks import PerceptualWeights, joined, require_fit
+from .presets import PRESETS, preset
 
-NAMES = tuple(name for name in PRESETS if name != "small")
+NAMES = tuple(name for name in PRESETS if "small" not in name)
 LARGEST = 4 << 30  # bytes; a published file of a generator has some 700 MB with its optimizer
 GENERATOR, ENCODER = "a generator", "an encoder"
 VGG, LINEAR = "VGG-16 of torchvision", "the linear layers of LPIPS"

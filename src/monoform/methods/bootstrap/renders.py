@@ -60,7 +60,7 @@ class KeptRenders:
         """Those of some numbers."""
         found = [self._one(number) for number in numbers.tolist()]
         images, coordinates, mask, latent = (
-            torch.cat([getattr(each, name) for each in found]).float() for name in HALVED
+            torch.cat([getattr(each, name).float() for each in found]) for name in HALVED
         )
         views = [each.views for each in found]
         focals = [view.focal for view in views if view.focal is not None]

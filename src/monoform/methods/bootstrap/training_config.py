@@ -10,8 +10,9 @@ from ...errors import InputError
 from ...metrics.features import FeatureName
 from ...ranges import require_ranges
 from ...training import LoopSettings
-from .config import PRESETS as GENERATORS
-from .config import PUBLISHED, BootstrapConfig, Compat, Network, Rays, Scene, Training, preset
+from .config import PUBLISHED, BootstrapConfig, Compat, Network, Rays, Scene, Training
+from .presets import PRESETS as GENERATORS
+from .presets import preset
 
 
 @dataclass(frozen=True)
