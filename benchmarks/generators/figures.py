@@ -30,7 +30,7 @@ def draw(
     rows: Sequence[dict[str, Any]],
     plain: dict[str, float],
 ) -> None:
-    """Write histogram.png, samples.png, normals.png, turns.png into a folder."""
+    """Write poses.png, samples.jpg, normals.jpg, turns.jpg into a folder."""
     out.mkdir(parents=True, exist_ok=True)
     last = rows[-1]
     brought = Alignment(math.radians(last["azimuth_offset"]), bool(last["reflected"]))(chosen[:, 0])
@@ -39,15 +39,15 @@ def draw(
         histogram("elevation, degrees", np.degrees(true[:, 1]), np.degrees(chosen[:, 1]), 0, 45),
         curve(rows, plain),
     ]
-    save(np.concatenate(parts), out / "histogram.png")
+    save(np.concatenate(parts), out / "poses.png")
     side, size = generator.config.rays.raw_resolution, generator.config.resolution
     with torch.no_grad():
         made = [fakes(generator, z, side) for z in latents(generator, 40).split(20)]
-        save_sheet(torch.cat([each.image for each in made]) / 2 + 0.5, 10, size, out / "samples.png")
+        save_sheet(torch.cat([each.image for each in made]) / 2 + 0.5, 10, size, out / "samples.jpg")
         depth = torch.cat([each.depth for each in made])[:20]
         pairs = torch.stack((torch.cat([each.image for each in made])[:20] / 2 + 0.5, normal_map(depth) / 2 + 0.5), 1)
-        save_sheet(pairs.flatten(0, 1), 10, size, out / "normals.png")
-        save_sheet(turns(generator, chosen, 5), 12, size, out / "turns.png")
+        save_sheet(pairs.flatten(0, 1), 10, size, out / "normals.jpg")
+        save_sheet(turns(generator, chosen, 5), 12, size, out / "turns.jpg")
 
 
 def wrapped(degrees: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -120,5 +120,5 @@ def save_sheet(images: Float[Tensor, "n 3 s s"], columns: int, side: int, file: 
 
 
 def save(pixels: np.ndarray, file: Path) -> None:
-    """With few colors where that saves room."""
-    Image.fromarray(pixels).save(file, optimize=True)
+    """Small files."""
+    Image.fromarray(pixels).save(file, optimize=True, **({"quality": 90} if file.suffix == ".jpg" else {}))

@@ -226,8 +226,6 @@ def test_weights_tell_their_method(tmp_path: Path) -> None:
     (tmp_path / "unnamed" / "config.json").write_text("{}")
     with pytest.raises(InputError, match="does not say what its weights are of"):
         generator_of_weights(str(tmp_path / "unnamed"))
-    with pytest.raises(InputError, match="pof3d needs weights"):
-        make("pof3d")
 
 
 def degrees_between(one: Tensor, other: Tensor) -> float:
@@ -291,6 +289,37 @@ def test_squares_of_photos() -> None:
     seen, _ = camera.project(torch.zeros(1, 1, 3))
     assert (camera.width, camera.height) == (100, 60) and seen[0, 0].tolist() == pytest.approx([55, 30], abs=1e-4)
     assert float(camera.intrinsics[0, 0, 0]) == pytest.approx(1.5 * 25)
+
+
+def test_what_weights_know_of_their_objects_is_taken_where_nothing_is_said(tmp_path: Path) -> None:
+    rgb, mask = np.full((60, 100, 3), 0.25, np.float32), np.zeros((60, 100), np.float32)
+    mask[20:40, 50:60] = 1
+    views = [View(Photo.open(rgb, mask=mask))]
+    rays = replace(CONFIG.rays, white=True, surface=0.125)  # below its largest density
+    white = replace(CONFIG, rays=rays, rig=replace(CONFIG.rig, fill=0.5))
+    made = networks(white, None)
+    for number, (said, side) in enumerate(((None, 40), (0.8, 25))):
+        method = method_of(tmp_path / str(number), made, steps=1, starts=1, fill=said)
+        found = method.reconstruct(views, generator=torch.Generator().manual_seed(0))
+        camera = found.camera
+        assert camera is not None and found.level == pytest.approx(math.log1p(math.exp(0.125 - 1)) / method.scale)
+        assert float(camera.intrinsics[0, 0, 0]) == pytest.approx(white.rig.focal * side)
+
+
+def test_the_cars_that_ship_are_sampled_and_looked_for_offline(tmp_path: Path) -> None:
+    words = ("--offline", "--faces", 200, "--texture", 64, "--resolution", 32, "--frames", 0)
+    told = monoform("generate", "pof3d", "--seeds", 0, "-o", tmp_path / "cars", "--wobble", 0, *words)
+    assert told.returncode == 0, told.stderr
+    sample = tmp_path / "cars" / "seed_0000"
+    picture = pixels(sample / "image.png")
+    assert picture.shape == (64, 64, 3) and picture[0].mean() > 200 and picture[20:44, 20:44].min() < 150  # on white
+    seen = Image.fromarray((255 * (picture.min(axis=2) < 200)).astype(np.uint8))
+    seen.save(tmp_path / "mask.png")
+    more = ("--mask", tmp_path / "mask.png", "--method", "pof3d", "--set", "steps=4", "starts=2")
+    told = monoform("reconstruct", sample / "image.png", *more, "-o", tmp_path / "found", *words)
+    assert told.returncode == 0, told.stderr
+    for place in (sample, tmp_path / "found" / "image"):
+        assert json.loads((place / "result.json").read_text())["weights"] == {"source": "monoform/pof3d"}
 
 
 def test_the_command_makes_samples_and_a_data_set(tmp_path: Path) -> None:

@@ -185,14 +185,16 @@ class Rig:
         pivot: what all cameras look at, in world units.
         radius: distance of the cameras from the origin, in world units.
         focal: of images whose side is 1.
+        fill: share of the image's side that an object's longer side takes.
     """
 
     pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
     radius: float = 2.7
     focal: float = 4.2634
+    fill: float = 0.8
 
     def __post_init__(self) -> None:
-        require_ranges(self, "PoF3D's", pivot=(-1e3, 1e3), radius=(1e-3, 1e3), focal=(0.05, 1e3))
+        require_ranges(self, "PoF3D's", pivot=(-1e3, 1e3), radius=(1e-3, 1e3), focal=(0.05, 1e3), fill=(0.1, 1.0))
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ class Rays:
         disparity: whether coarse samples are even in 1 / distance.
         white: whether the background is white; else black.
         raw_resolution: of the rendered image in pixels.
+        surface: raw density at which meshes have their surface.
     """
 
     near: float | None = 2.25
@@ -218,10 +221,11 @@ class Rays:
     disparity: bool = False
     white: bool = False
     raw_resolution: int = 64
+    surface: float = 10.0
 
     def __post_init__(self) -> None:
         require_ranges(self, "PoF3D's", near=(0.0, 1e3), far=(1e-6, 1e3), box=(1e-3, 1e3), coarse=(4, 1024))
-        require_ranges(self, "PoF3D's", fine=(0, 1024), raw_resolution=(1, 1024))
+        require_ranges(self, "PoF3D's", fine=(0, 1024), raw_resolution=(1, 1024), surface=(1e-6, 1e6))
         if (self.near is None) != (self.far is None):
             raise InputError(f"PoF3D's rays go from {self.near} to {self.far}: give both, or none of them.")
         if self.near is not None and self.far is not None and not self.near < self.far:

@@ -19,6 +19,7 @@ from ...inversion import trackable
 from ...scene import Provenance, Reconstruction, View
 from ...scene.single_view import single_view
 from ...training.weights import pretrained
+from ...weights import shipped
 from ..base import Generator, MethodCard, Reconstructor
 from ..samples import PublishedSamples, Studio, Styles, label_of
 from .config import FOV, focal_of
@@ -39,9 +40,9 @@ CITATION = """@inproceedings{shi2023pof3d,
   booktitle = {CVPR},
   year = {2023}
 }"""
+SHIPPED = shipped()["pof3d"]
 SLIP = 18.0  # degrees: what the published program makes of its default, 18.837
 STEPPED = "The pose is found by gradient steps on pictures, which tell no covariance."
-LEVEL = 10.0  # raw density of the published surface
 CLAMPED = (
     "The elevation that the generator chose for this latent lies out of range: it is seen from the nearest within it."
 )
@@ -55,18 +56,18 @@ class Pof3d(Generator, Reconstructor):
     card: ClassVar[MethodCard] = MethodCard(
         name="pof3d",
         summary="samples of a kind of objects, learned from photos without cameras; and a photo among them",
-        needs="weights that you train or convert",
+        needs="its small weights of cars, which ship with monoform, or those that you train or convert "
+        "(--set weights=DIR)",
         license="Apache-2.0; published weights: see their card",
-        weights=None,
-        size=0.0,
+        weights=SHIPPED.name,
+        size=SHIPPED.megabytes,
         citation=(CITATION,),
     )
 
     def __init__(self, config: Pof3dOptions | None = None) -> None:
         self.config = config or Pof3dOptions()
-        if not self.config.weights:
-            raise InputError("pof3d needs weights: train or convert them, and give --set weights=FOLDER.")
-        networks = pretrained(Pof3dNetworks, NetworksConfig, self.config.weights)
+        folder = self.config.weights or str(SHIPPED.folder)
+        networks = pretrained(Pof3dNetworks, NetworksConfig, folder)
         self.net: Pof3dGenerator = networks.generator
         self.critic: Pof3dDiscriminator | None = networks.discriminator
 
@@ -83,7 +84,7 @@ class Pof3d(Generator, Reconstructor):
 
     @property
     def studio(self) -> Studio:
-        """The cameras of its training, seen from the mean yaw."""
+        """The cameras of its training, seen from the mean yaw and elevation."""
         config = self.net.config
         x, y, z = (self.scale * value for value in config.rig.pivot)
         return Studio(
@@ -93,7 +94,7 @@ class Pof3d(Generator, Reconstructor):
             size=config.resolution,
             raw_size=None if config.network.superresolution == "none" else config.rays.raw_resolution,
             azimuth=config.pose.yaw_mean - math.pi / 2,
-            elevation=0.0,
+            elevation=math.asin(1 - 2 * config.pose.elevation_mean / math.pi),
         )
 
     def latent(self, generator: torch.Generator) -> Float[Tensor, " z"]:
@@ -124,11 +125,14 @@ class Pof3d(Generator, Reconstructor):
             layers = trackable(styles.layers)[None]
             sample = Sample(self.net, layers, self.net.planes(layers, noise=noise), self.scale)
             field, level = SampleField(sample), self.config.level
-            density = surface_level(field, LEVEL) if level is None else field.density_of(level)
+            density = surface_level(field, self.net.config.rays.surface) if level is None else field.density_of(level)
         return Reconstruction(
             field=field,
             provenance=Provenance(
-                "pof3d", self.config, weights={"source": self.config.weights}, citation=self.card.citation
+                "pof3d",
+                self.config,
+                weights={"source": self.config.weights or SHIPPED.title},
+                citation=self.card.citation,
             ),
             level=density,
             renderer=SampleRays(sample),
@@ -167,7 +171,8 @@ class Pof3d(Generator, Reconstructor):
         """
         view, _ = single_view(views, "pof3d")
         config, white = self.net.config, self.net.config.rays.white
-        square = square_of(view.photo, config.resolution, self.config.crop, white=white, fill=self.config.fill)
+        fill = config.rig.fill if self.config.fill is None else self.config.fill
+        square = square_of(view.photo, config.resolution, self.config.crop, white=white, fill=fill)
         found = find(
             self.net,
             None if self.critic is None else self.critic.predict_pose,

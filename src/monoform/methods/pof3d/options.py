@@ -22,12 +22,14 @@ class Pof3dOptions:
         noise: in the layers: const, that of the weights; random, drawn from the seed; none.
         fov: field of view of samples in degrees, as the published program counts it (18.837 for its faces and cats, 18
             as it is run); none for that of the weights' training.
-        level: raw density at which the surface lies; none for 10, or half the largest where there is less.
+        level: raw density at which the surface lies; none for that of the weights (10 where published), or half the
+            largest where there is less.
         steps: updates of a photo's styles and pose.
         starts: poses that are tried at first.
         crop: the square of the photo: center, pad, object (around the mask), or auto: object for weights that draw on
             white, center for others.
-        fill: share of the square that the object's longer side takes, where the square is around it.
+        fill: share of the square that the object's longer side takes, where the square is around it; none for that of
+            the weights' training.
     """
 
     weights: str = ""
@@ -39,7 +41,7 @@ class Pof3dOptions:
     steps: int = 200
     starts: int = 4
     crop: Crop = "auto"
-    fill: float = 0.8
+    fill: float | None = None
 
     def __post_init__(self) -> None:
         require_ranges(self, "pof3d's", truncation=(-10.0, 10.0), cutoff=(0, 1000), fov=(1.0, 170.0))
