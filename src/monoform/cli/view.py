@@ -51,7 +51,6 @@ def run(words: list[str]) -> int:
 
 def _live(asked: View) -> int:
     """Serve until Ctrl-C."""
-    import signal
     import threading
 
     from ..app.live import opened, serve_live
@@ -70,7 +69,6 @@ def _live(asked: View) -> int:
     if not asked.print_only:
         webbrowser.open(address)
     ended.wait()
-    on_signals(signal.SIG_DFL)
     server.stop()
     print("Stopped.")
     return 0

@@ -105,15 +105,20 @@ class Hand:
         tell("starting", None)
         context = _context()
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(  # type: ignore[attr-defined]
+        process = context.Process(  # type: ignore[attr-defined]
             target=work_for, args=(theirs, self.function, self.threads, self.memory), daemon=True
         )
-        self.process.start()
+        try:
+            process.start()
+        except (OSError, EOFError) as error:
+            self.close()
+            raise Ended("Its process could not be started.") from error
+        self.process = process
         theirs.close()
         self.done = 0
         until = time.monotonic() + STARTING
         while not self.connection.poll(LOOK):
-            if dropped.is_set() or not self.process.is_alive() or time.monotonic() > until:
+            if dropped.is_set() or not process.is_alive() or time.monotonic() > until:
                 self.close()
                 raise Ended("Its process could not be started.")
         try:

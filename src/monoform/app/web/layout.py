@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import InputError
 from ..queue import JobQueue
-from .editing import ADD, REMOVE, Edited, brushed, cleared, clicked, opened, shown
+from .editing import ADD, REMOVE, Edited, Mark, brushed, cleared, clicked, opened, shown
 from .running import done_html, failed_html, progress_html, result_html, submitted
 
 LOOK = 0.4  # seconds between two looks at a job
@@ -19,7 +19,7 @@ iframe.result { width: 100%; height: 900px; border: 1px solid var(--border-color
 .doing { display: block; } .doing progress { display: block; width: 100%; height: 1rem; margin-top: .25rem; }
 .failed { color: #dc2626; font-weight: 600; } .done { font-weight: 600; }
 """
-MARKS = {"on the object": "object", "on the background": "background", "two corners of a box": "box"}
+MARKS: dict[str, Mark] = {"on the object": "object", "on the background": "background", "two corners of a box": "box"}
 INTRO = "# monoform\nOne photo of an object in; its shape, the camera that took the photo, and its appearance out."
 HELP = "What is kept is bright. Click to correct it, or paint: green adds, red takes away."
 
@@ -55,7 +55,8 @@ def lay_out(queue: JobQueue, methods: Sequence[str], device: str = "cpu") -> Any
         if edited is None:
             return after(None)
         try:
-            return after(clicked(edited, *event.index[:2], MARKS[mark]))  # type: ignore[arg-type]
+            x, y = event.index[0], event.index[1]
+            return after(clicked(edited, x, y, MARKS[mark]))
         except InputError as error:
             return after(edited, str(error))
 

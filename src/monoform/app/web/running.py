@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import InputError
 from ...inputs import safe_name
 from ...jobs.reconstruct_options import ReconstructOptions
+from ...matting import Hints
 from ...methods import method_class
 from ...progress import in_words
 from ..queue import Full, Job, JobQueue, Stopped, Task
@@ -31,7 +32,7 @@ def submitted(queue: JobQueue, edited: Edited, *, device: str, method: str, refi
         method=method,
         device=device,
         overrides=overrides,
-        **({} if drawn else {"hints": edited.hints}),
+        hints=Hints() if drawn else edited.hints,
         **options,
     )
     try:
