@@ -19,6 +19,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from monoform.data.categories import open_category
+from monoform.data.categories.kinds import Split
 from monoform.methods.bootstrap import BootstrapGenerator
 from monoform.methods.bootstrap.networks import open_generator
 from monoform.methods.bootstrap.quality import latents, seen
@@ -46,7 +47,7 @@ def main() -> None:
     print(f"{name} of other photos: {frechet_distance(real, others, 'n-1'):.3f}")
 
 
-def photos(cars: str, split: str, count: int) -> Iterator[UInt8[Tensor, "1 3 s s"]]:
+def photos(cars: str, split: Split, count: int) -> Iterator[UInt8[Tensor, "1 3 s s"]]:
     """Whole pictures evenly over a split, on gray."""
     of = open_category(cars, "p3d_car", split, crop=False, mirrored=False)
     own = len(of.names)

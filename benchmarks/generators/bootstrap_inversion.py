@@ -34,7 +34,7 @@ from torch import Tensor
 try:
     from .bootstrap_direct import DirectPose, motions
 except ImportError:  # run as a file
-    from bootstrap_direct import DirectPose, motions  # type: ignore[no-redef]
+    from bootstrap_direct import DirectPose, motions
 
 from monoform import Photo
 from monoform.camera import Camera
@@ -239,10 +239,10 @@ def table(out: Path) -> str:
                 means = [f"{np.mean([row[key] for row in rows]):.3f}" for key in FIGURES if key in rows[0]][1:]
                 turned = f"{off.mean():.1f} ({np.median(off):.1f})"
                 lines.append("| " + " | ".join([name, steps, str(len(rows)), turned, *means]) + " |")
-    first = next((name for name in runs if name.startswith("encoder-")), None)
+    first = next((name for name in runs if name.startswith("encoder-")), "")
     lines += ["", "Mean of the encoder's start less that of the other, with 95 % of a paired bootstrap:", ""]
     for name, run in runs.items():
-        for steps, rows in run.items() if first is not None and name != first else ():
+        for steps, rows in run.items() if first and name != first else ():
             ours = runs[first].get(steps, [])
             count = min(len(ours), len(rows))
             if not count:

@@ -18,6 +18,7 @@ import json
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,7 +80,8 @@ def points_of(cars: Path, file: Path) -> Points:
                 show(number, len(sources), source.name)
         names = sorted(found)
         with atomic_stream(file) as stream:
-            np.savez(stream, **{key: np.stack([found[name][key] for name in names]) for key in found[names[0]]})
+            stacked: dict[str, Any] = {key: np.stack([found[name][key] for name in names]) for key in found[names[0]]}
+            np.savez(stream, **stacked)
     with np.load(file) as kept:
         return {name: kept[name] for name in kept.files}
 

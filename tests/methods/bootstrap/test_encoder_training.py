@@ -118,7 +118,9 @@ def test_renders_that_are_kept_depend_on_nothing_but_seed_and_number(weights: Pa
     assert not torch.equal(other.pool[torch.tensor([1])].latent[0], several.latent[1])
     made = first._numbered(seed_for(0, "render", 1))
     torch.testing.assert_close(several.images[1], made.images[0], rtol=2**-11, atol=1e-6)
-    assert trained(weights, tmp_path / "run", 2, renders=6, precision="bf16-mixed").finished
+    settings = EncoderTraining(**QUICK, renders=6)
+    options = settings.loop(steps=2, device="cpu", progress=False, precision="bf16-mixed")
+    assert train_encoder(weights, tmp_path / "run", options, settings).finished
 
 
 @pytest.mark.parametrize(("option", "value"), [("cropped", False), ("renders", 3), ("backbone", SegformerConfig())])
