@@ -121,7 +121,11 @@ def photographed(cars: Path, count: int, net: BootstrapGenerator) -> list[Views]
     record = json.loads((cars / "renders.json").read_text())
     options, splits = LayoutOptions(**record["options"]), record["splits"]
     sources = [each for each in procedural_cars(len(splits)) if splits[each.name] == "test"][:count]
-    return [Views(*render_views_of(source, "test", options), net) for source in sources]
+    found = []
+    for source in sources:
+        images, alpha, cameras = render_views_of(source, "test", options)
+        found.append(Views(images, alpha, cameras, net))
+    return found
 
 
 @torch.no_grad()
