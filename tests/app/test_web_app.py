@@ -19,7 +19,7 @@ from monoform.app.service.sockets import bound_socket
 
 pytest.importorskip("gradio", minversion="6", reason="the web app needs Gradio: pip install 'monoform[app]'")
 COFFEE = Path(__file__).parents[2] / "examples" / "coffee.jpg"
-PATIENCE = 300_000  # milliseconds
+PATIENCE = 120_000  # milliseconds
 
 
 @pytest.fixture

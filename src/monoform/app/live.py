@@ -202,7 +202,7 @@ def _go_to(client: Any, camera: Camera, center: Sequence[float]) -> None:
     client.camera.fov = frustum_of(camera)["fov"]
 
 
-def _small(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+def _small(rgb: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "rows columns 3"]:
     step = max(1, math.ceil(max(rgb.shape[:2]) / THUMB))
     return np.ascontiguousarray(rgb[::step, ::step])
 

@@ -65,7 +65,10 @@ def opened(path: str, megapixels: float) -> Edited:
     Raises:
         InputError: it cannot be read, or has more pixels.
     """
-    require_pixels(Path(path), megapixels)
+    try:
+        require_pixels(Path(path), megapixels)
+    except InputError as error:
+        raise InputError(str(error).replace(path, "The photo")) from error
     image = open_picture(path).image.convert("RGB")
     scale = max(1.0, max(image.size) / SHOWN)
     small = image.resize((max(1, round(image.width / scale)), max(1, round(image.height / scale))))

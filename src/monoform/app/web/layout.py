@@ -112,6 +112,7 @@ def lay_out(queue: JobQueue, methods: Sequence[str], device: str = "cpu") -> Any
         with gr.Row():
             with gr.Column():
                 photo = gr.Image(type="filepath", label="Photo", sources=["upload", "clipboard"], elem_id="photo")
+                photo.preprocess = _path_of  # the file as it is: Gradio would drop its transparency and its EXIF
                 message = gr.Markdown(elem_id="message")
             with gr.Column():
                 gr.Markdown(HELP)
@@ -152,3 +153,8 @@ def lay_out(queue: JobQueue, methods: Sequence[str], device: str = "cpu") -> Any
         stop.click(stopped, job, None, queue=False)
     page.queue(max_size=4 * at_once, api_open=False)
     return page
+
+
+def _path_of(payload: Any) -> str | None:
+    """Where an uploaded file lies."""
+    return None if payload is None else payload.path
