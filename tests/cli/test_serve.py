@@ -59,9 +59,12 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.returncode == 2 and "Choose --port" in said.stderr
 
 
-def test_it_says_which_packages_it_lacks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setitem(sys.modules, "fastapi", None)
+@pytest.mark.parametrize(("verb", "package", "extra"), [("serve", "fastapi", "serve"), ("app", "gradio", "app")])
+def test_it_says_which_packages_it_lacks(
+    verb: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     with pytest.raises(SystemExit) as left:
-        main(["serve"])
-    assert left.value.code == 2 and "pip install 'monoform[serve]'" in capsys.readouterr().err
+        main([verb])
+    assert left.value.code == 2 and f"pip install 'monoform[{extra}]'" in capsys.readouterr().err

@@ -28,6 +28,7 @@ VERBS = {
     "prepare": "training data from meshes",
     "convert": "a published checkpoint into weights that a method here loads",
     "view": "open the page of a result",
+    "app": "a web page: drop a photo, correct its mask, turn the result",
     "serve": "reconstructions over HTTP: photos in, jobs to ask after, results out",
     "models": "the methods: what each needs, its licence, its options",
     "doctor": "does everything compute right on this machine?",

@@ -40,6 +40,8 @@ EXTRAS = {  # what each optional package is for, and the extra that has it
     "submitit": ("cluster", "--engine slurm"),
     "diffusers": ("diffusion", "--method realfusion"),
     "fastapi": ("serve", "monoform serve"),
+    "gradio": ("app", "monoform app"),
+    "viser": ("live", "monoform view --live"),
 }
 
 
