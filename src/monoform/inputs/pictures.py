@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeGuard
 
 import numpy as np
-import torch
 from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageCms, ImageOps
 
@@ -28,12 +28,14 @@ from .heif import UnreadFormat, foreign_sentence, register_heif
 from .names import name_of
 from .remote import AnyPath, RemotePath
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 # Decoders that only decode: PIL's EPS reader, for one, starts an interpreter on the file.
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF", "TGA", "JPEG2000", "ICO")
 MIN_SIDE = 16
 MAX_PIXELS = 100_000_000
 Orientation = Literal["upright", "stored"]
-PictureSource = str | Path | RemotePath | bytes | Image.Image | np.ndarray | torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def open_picture(
     Raises:
         InputError: the source cannot be read, is no image, or has an unusable size.
     """
-    if isinstance(source, torch.Tensor):
+    if _is_tensor(source):
         source = _channels_last(source)
     if isinstance(source, np.ndarray):
         image = _from_array(source)
@@ -306,7 +308,13 @@ def _without_palette(image: Image.Image) -> Image.Image:
     return eight_bits(image)
 
 
-def _channels_last(tensor: Shaped[torch.Tensor, "*_"]) -> Shaped[np.ndarray, "*_"]:
+def _is_tensor(source: object) -> TypeGuard[Tensor]:
+    """Told without loading torch: who has a tensor has loaded it."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(source, torch.Tensor)
+
+
+def _channels_last(tensor: Tensor) -> Shaped[np.ndarray, "*_"]:
     """As an array (h, w, c); what could be read either way has its channels first, as tensors do."""
     if tensor.ndim == 4 and len(tensor) == 1:
         tensor = tensor[0]
@@ -317,7 +325,7 @@ def _channels_last(tensor: Shaped[torch.Tensor, "*_"]) -> Shaped[np.ndarray, "*_
     if tensor.ndim == 3 and tensor.shape[0] in (1, 3, 4):
         tensor = tensor.permute(1, 2, 0)
     tensor = tensor.detach().cpu()
-    return (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
+    return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

@@ -13,11 +13,10 @@ import torch
 
 from ..camera import Camera
 from ..errors import InputError
-from ..inputs.pictures import PictureSource
 from ..matting import Hints, segment
 from ..methods import MethodOptions, chosen, create
 from ..outputs import atomic_folder
-from ..scene import Photo, Reconstruction, SavedResult, View
+from ..scene import Photo, PictureSource, Reconstruction, SavedResult, View
 from ..scene.common_camera import common_camera, in_common_world
 from ..scene.masks import read_mask
 from ..scene.result_files import RECONSTRUCTED
@@ -73,7 +72,7 @@ def reconstruct(
 
 
 def reconstruct_each(
-    photo: PictureSource,
+    photo: PictureSource | Photo | PosedPhotos,
     masks: Sequence[PictureSource],
     *,
     method: str | MethodOptions = DEFAULT_METHOD,

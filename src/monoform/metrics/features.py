@@ -193,14 +193,14 @@ def open_features(
 
 
 def features_of(
-    net: Callable[[Tensor], Tensor], batches: Iterable[UInt8[Tensor, "n 3 h w"]]
-) -> Iterator[Float[np.ndarray, "n d"]]:
+    net: Callable[[Tensor], Tensor], batches: Iterable[UInt8[Tensor, "_ 3 h w"]]
+) -> Iterator[Float[np.ndarray, "_ d"]]:
     """Features of batches, one after the other, so that no more than one batch of images is in memory."""
     for images in batches:
         yield net(images).cpu().numpy()
 
 
-def moments_of(net: FeatureNet, batches: Iterable[UInt8[Tensor, "n 3 h w"]]) -> Moments:
+def moments_of(net: FeatureNet, batches: Iterable[UInt8[Tensor, "_ 3 h w"]]) -> Moments:
     """Mean and covariance of the features of all images in batches."""
     found = Moments(net.size)
     for features in features_of(net, batches):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .photo import Photo as Photo
+from .photo import PictureSource as PictureSource
 from .reconstructed import Provenance as Provenance
 from .reconstructed import ReconstructedObject as ReconstructedObject
 from .reconstructed import View as View

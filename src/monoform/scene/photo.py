@@ -10,14 +10,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 from PIL import Image
 from scipy import ndimage
+from torch import Tensor
 
 from ..errors import InputError
 from ..inputs.pictures import Orientation, eight_bits, open_picture
+from ..inputs.remote import RemotePath
 from ..mesh.texture import to_bytes
 from ..outputs.notebook import pictures_html
 from .masks import alpha_says, read_mask, require_solid
 
 WORKING_SIDE = 1024
+PictureSource = str | Path | RemotePath | bytes | Image.Image | np.ndarray | Tensor
 
 
 @dataclass(frozen=True)

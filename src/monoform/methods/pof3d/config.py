@@ -1,27 +1,24 @@
-"""PoF3D's networks, cameras and rays."""
+"""PoF3D's networks, cameras and rays, and how they are used."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from ...errors import InputError
 from ...ranges import require_ranges
+from .pose_config import FOV as FOV
+from .pose_config import POLE as POLE
+from .pose_config import Learned as Learned
+from .pose_config import PoseHead as PoseHead
+from .pose_config import Rig as Rig
+from .pose_config import focal_of as focal_of
+from .pose_config import fov_of as fov_of
+from .pose_config import require_choice
 
 Superresolution = Literal["none", "2X", "4X", "8X", "8XDC"]
 NoiseMode = Literal["const", "none", "random"]
-Learned = Literal["nothing", "radius", "fov"]
-Range = tuple[float, float]
-FOV = 18.837
-"""Degrees that EG3D's cameras of faces see."""
-POLE = 1e-5
-"""How near to a pole an elevation parameter may come, radians."""
-
-
-def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"PoF3D's {name} is {value!r}; choose one of {', '.join(choices)}.")
+Crop = Literal["auto", "center", "pad", "object"]
 
 
 @dataclass(frozen=True)
@@ -106,95 +103,8 @@ class Network:
                 f"PoF3D's planes have {self.plane_resolution} pixels a side and channel_base {self.channel_base}: "
                 "give a power of two, and a base of at least that."
             )
-        _require_choice("superresolution", self.superresolution, get_args(Superresolution))
-        _require_choice("superresolution_noise", self.superresolution_noise, get_args(NoiseMode))
-
-
-@dataclass(frozen=True)
-class PoseHead:
-    """How a pose is told by the style (section 3.1).
-
-    Attributes:
-        learned: a third number besides yaw and elevation: nothing, the radius or the field of view.
-        linear: one layer instead of two.
-        rate: of learning of these layers, as a share of that of the others.
-        yaw: told as a plain number, or as a direction on the circle, where a whole turn is no distance.
-        elevation: free, where a pose may lie beyond the poles, or bounded by them in a smooth way.
-        elevation_mean: elevation parameter that a network begins around, radians; pi / 2 is the equator.
-        elevation_reach: how far a bounded one may lie from the mean, radians; none for the way to the nearer pole.
-        uniform: drawn instead of learned: yaw over the circle, elevation within pi / 8 of the equator.
-        detached: whether the pose sends no gradient to the style.
-        yaw_mean: yaw that a network begins around, radians.
-        third_mean: what the third number begins around, world units or degrees; none for that of the rig.
-        clamp_yaw: least and largest yaw, radians; none for none.
-        clamp_elevation: of the elevation parameter, radians; none for none.
-    """
-
-    learned: Learned = "nothing"
-    linear: bool = False
-    rate: float = 0.01
-    yaw: Literal["circle", "number"] = "circle"
-    elevation: Literal["bounded", "free"] = "bounded"
-    elevation_mean: float = math.pi / 2
-    elevation_reach: float | None = None
-    uniform: bool = False
-    detached: bool = False
-    yaw_mean: float = math.pi / 2
-    third_mean: float | None = None
-    clamp_yaw: Range | None = None
-    clamp_elevation: Range | None = None
-
-    def __post_init__(self) -> None:
-        require_ranges(self, "PoF3D's", rate=(1e-6, 1e3), yaw_mean=(-100.0, 100.0), third_mean=(1e-3, 1e3))
-        require_ranges(self, "PoF3D's", clamp_yaw=(-100.0, 100.0), clamp_elevation=(0.0, math.pi))
-        require_ranges(self, "PoF3D's", elevation_mean=(POLE, math.pi - POLE), elevation_reach=(POLE, math.pi / 2))
-        if self.reach > self.way:
-            raise InputError(
-                f"PoF3D's elevation_reach is {self.elevation_reach:g}, beyond a pole from the mean "
-                f"{self.elevation_mean:g}: give {self.way:.6g} at most."
-            )
-        for name, choices in (("learned", get_args(Learned)), ("yaw", ("circle", "number"))):
-            _require_choice(name, getattr(self, name), choices)
-        _require_choice("elevation", self.elevation, ("bounded", "free"))
-        for name in ("clamp_yaw", "clamp_elevation"):
-            found = getattr(self, name)
-            if found is not None and not (len(found) == 2 and found[0] <= found[1]):
-                raise InputError(f"PoF3D's {name} is {found}; give the least and the largest angle.")
-
-    @property
-    def way(self) -> float:
-        """Radians of the elevation parameter from the mean to the nearer pole."""
-        return min(self.elevation_mean, math.pi - self.elevation_mean)
-
-    @property
-    def reach(self) -> float:
-        """How far a bounded elevation parameter may lie from the mean, radians."""
-        return self.way if self.elevation_reach is None else self.elevation_reach
-
-    @property
-    def size(self) -> int:
-        """How many numbers a pose has: yaw, elevation parameter, and radius or field of view in degrees."""
-        return 2 if self.learned == "nothing" else 3
-
-
-@dataclass(frozen=True)
-class Rig:
-    """The cameras of a data set: what is known of them before anything is learned.
-
-    Attributes:
-        pivot: what all cameras look at, in world units.
-        radius: distance of the cameras from the origin, in world units.
-        focal: of images whose side is 1.
-        fill: share of the image's side that an object's longer side takes.
-    """
-
-    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    radius: float = 2.7
-    focal: float = 4.2634
-    fill: float = 0.8
-
-    def __post_init__(self) -> None:
-        require_ranges(self, "PoF3D's", pivot=(-1e3, 1e3), radius=(1e-3, 1e3), focal=(0.05, 1e3), fill=(0.1, 1.0))
+        require_choice("superresolution", self.superresolution, get_args(Superresolution))
+        require_choice("superresolution_noise", self.superresolution_noise, get_args(NoiseMode))
 
 
 @dataclass(frozen=True)
@@ -288,16 +198,42 @@ class Pof3dConfig:
             )
 
 
-def focal_of(fov: float, *, truncated: bool = False) -> float:
-    """Focal length of images whose side is 1, of a field of view in degrees from corner to corner.
+@dataclass(frozen=True)
+class Pof3dOptions:
+    """How samples are made, and how a photo is looked for among them.
 
-    Args:
-        truncated: with 3.14159 and 1.414 for pi and the square root of 2, as the published code has them.
+    Attributes:
+        weights: folder that `monoform convert` or `monoform train pof3d` wrote; "" for the cars that ship.
+        truncation: how far styles lie from the mean one; 1 as far as they are drawn.
+        cutoff: only so many layers, the coarse ones, are truncated; none for all.
+        noise: in the layers: const, that of the weights; random, drawn from the seed; none.
+        fov: field of view of samples in degrees, as the published program counts it (18.837 for its faces and cats, 18
+            as it is run); none for that of the weights' training.
+        level: raw density at which the surface lies; none for that of the weights (10 where published), or half the
+            largest where there is less.
+        steps: updates of a photo's styles and pose.
+        starts: poses that are tried at first.
+        crop: the square of the photo: center, pad, object (around the mask), or auto: object for weights that draw on
+            white, center for others.
+        fill: share of the square that the object's longer side takes, where the square is around it; none for that of
+            the weights' training.
     """
-    pi, root = (3.14159, 1.414) if truncated else (math.pi, math.sqrt(2))
-    return 1 / (math.tan(fov * pi / 360) * root)
 
+    weights: str = ""
+    truncation: float = 1.0
+    cutoff: int | None = None
+    noise: Literal["const", "random", "none"] = "const"
+    fov: float | None = None
+    level: float | None = None
+    steps: int = 200
+    starts: int = 4
+    crop: Crop = "auto"
+    fill: float | None = None
 
-def fov_of(focal: float) -> float:
-    """The field of view in degrees from corner to corner: the inverse of `focal_of`."""
-    return math.degrees(2 * math.atan(1 / (focal * math.sqrt(2))))
+    def __post_init__(self) -> None:
+        require_ranges(self, "pof3d's", truncation=(-10.0, 10.0), cutoff=(0, 1000), fov=(1.0, 170.0))
+        require_ranges(self, "pof3d's", level=(1e-6, 1e6), steps=(1, 100_000), starts=(1, 64), fill=(0.1, 1.0))
+        if self.noise not in ("const", "random", "none"):
+            raise InputError(f"pof3d's noise is {self.noise!r}; choose const, random or none.")
+        if self.crop not in ("auto", "center", "pad", "object"):
+            raise InputError(f"pof3d's crop is {self.crop!r}; choose auto, center, pad or object.")

@@ -21,10 +21,10 @@ from ...metrics.image_distances import MEASURES, Measure, image_distances
 from ...metrics.pose_distribution import pose_distances, pose_errors
 from ...ranges import require_range
 from ...training.weights import weights_digest
+from .config import Pof3dOptions
 from .evaluated_depths import Depths
 from .evaluated_images import Photos, Poses, Samples, Up
 from .infer import Pof3d
-from .options import Pof3dOptions
 
 FEWEST, DEPTHS = 2, "depths"
 KINDS: tuple[Poses, ...] = ("own", "uniform")

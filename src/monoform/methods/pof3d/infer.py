@@ -22,12 +22,11 @@ from ...training.weights import pretrained
 from ...weights import shipped
 from ..base import Generator, MethodCard, Reconstructor
 from ..samples import PublishedSamples, Studio, Styles, label_of
-from .config import FOV, focal_of
+from .config import FOV, Pof3dOptions, focal_of
 from .discriminator import Pof3dDiscriminator
 from .find_photo import find
 from .model import Pof3dGenerator
 from .networks import NetworksConfig, Pof3dNetworks
-from .options import Pof3dOptions
 from .photo_crop import square_of
 from .poses import camera_poses, within_poles
 from .published_samples import LARGEST_SEED, published_latent, write_published_samples

@@ -13,7 +13,7 @@ from ...camera import Camera
 from ...errors import InputError
 from ...scene import Photo
 from ...scene.silhouette import mask_box
-from .options import Crop
+from .config import Crop
 
 
 @dataclass(frozen=True, eq=False)
