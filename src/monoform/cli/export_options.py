@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..computing import Computing
-from ..jobs.exports.names import CameraFormat, Film, Format, Map, Simulator, Stand, Texture
+from ..outputs.export_names import CameraFormat, Film, Format, Map, Simulator, Stand, Texture
 
 if TYPE_CHECKING:
     from ..jobs.exports import ExportOptions

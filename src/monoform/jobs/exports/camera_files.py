@@ -15,8 +15,8 @@ from ...errors import InputError
 from ...mesh import Mesh, sample_surface
 from ...mesh.texture import surface_colors, to_bytes
 from ...outputs import atomic_file
+from ...outputs.export_names import CameraFormat
 from ...scene.result_files import write_json
-from .names import CameraFormat
 from .prints import Z_UP
 
 POINTS = 2000  # of the surface, for COLMAP's point cloud

@@ -15,10 +15,10 @@ from jaxtyping import Float, UInt16
 from ...camera import Camera
 from ...mesh import Mesh
 from ...outputs import atomic_file, atomic_stream
+from ...outputs.export_names import Map
 from ...outputs.exr import save_exr
 from ...render.mesh import render_mesh
 from ...scene.result_files import write_json
-from .names import Map
 
 WHITE = 65535
 ABOUT = {

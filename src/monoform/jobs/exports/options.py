@@ -8,9 +8,9 @@ from typing import get_args
 from ...errors import InputError
 from ...mesh.formats.gltf_write import TextureFormat
 from ...mesh.solid.manifolds import manifold3d
+from ...outputs.export_names import CameraFormat, Film, Format, Map, Simulator
 from ...ranges import require_range
 from ..camera_paths import open_path
-from .names import CameraFormat, Film, Format, Map, Simulator
 from .prints import PrintOptions
 
 

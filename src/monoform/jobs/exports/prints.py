@@ -13,9 +13,9 @@ from ...errors import InputError
 from ...mesh import Mesh, NoSurfaceError, extract, is_watertight, largest
 from ...mesh.solid.manifolds import from_manifold, manifold3d, mended, to_manifold
 from ...mesh.topology import volume
+from ...outputs.export_names import Stand
 from ...ranges import require_range
 from ...scene.mesh_field import MeshField
-from .names import Stand
 
 if TYPE_CHECKING:
     from manifold3d import Manifold

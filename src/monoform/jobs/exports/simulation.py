@@ -17,7 +17,7 @@ from ...mesh import Mesh, closest_points, is_watertight, sample_surface, simplif
 from ...mesh.mass import MassProperties, mass_properties
 from ...mesh.topology import volume
 from ...outputs import atomic_file
-from .names import Simulator
+from ...outputs.export_names import Simulator
 
 FACES = 2000  # of what is decomposed, whose time grows with them
 LARGEST_PART = 64  # corners of a convex part, what physics engines bear well
