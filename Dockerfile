@@ -1,11 +1,13 @@
 # The HTTP service from a wheel: python -m build --wheel && docker build -t monoform .
+# --build-arg TORCH_INDEX=ADDRESS takes PyTorch from an index of its builds without CUDA: an image smaller by gigabytes.
 FROM python:3.12-slim
 
 RUN useradd --create-home --uid 10001 monoform
 WORKDIR /home/monoform
 
-# PyTorch without CUDA first: it is the large layer, and changes seldom.
-RUN pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu "torch>=2.6"
+# PyTorch first: it is the large layer, and changes seldom.
+ARG TORCH_INDEX=""
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch>=2.6"
 COPY dist/monoform-*.whl /tmp/
 RUN set -e; wheel="$(ls /tmp/monoform-*.whl)"; pip install --no-cache-dir "${wheel}[serve]"; rm /tmp/monoform-*.whl
 
