@@ -17,6 +17,7 @@ from tests.command_line import monoform
 from tests.pictures import mug, png
 
 from monoform.jobs.doctor import EXTRAS
+from monoform.training.progress_page import write_page
 
 MONOFORM = [sys.executable, "-m", "monoform"]
 QUICK = ["--faces", "600", "--texture", "64", "--resolution", "64", "--frames", "4"]
@@ -239,3 +240,13 @@ main.main(["reconstruct"])
     assert done.returncode == 130
     assert done.stderr.count("\n") == 1
     assert "Interrupted" in done.stderr
+
+
+def test_view_opens_the_page_of_a_training(tmp_path: Path) -> None:
+    (tmp_path / "training.json").write_text("{}")
+    early = monoform("view", tmp_path, "--print-only")
+    assert early.returncode == 2 and "no pictures yet" in early.stderr
+    (tmp_path / "pictures").mkdir()
+    write_page(tmp_path / "pictures", step=1, steps=2, note="", running=True)
+    found = monoform("view", tmp_path, "--print-only")
+    assert found.returncode == 0 and found.stdout.strip() == (tmp_path / "pictures" / "index.html").as_uri()

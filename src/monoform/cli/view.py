@@ -15,13 +15,13 @@ from .options import parse
 
 @dataclass(frozen=True)
 class View:
-    """Open the page of a result in the browser; it is written first where it is missing.
+    """Open the page of a result in the browser, written first where it is missing, or that of a training as it goes.
 
     With --live a server shows it in three dimensions, with its cameras and their photos, and renders of any view.
     """
 
     result: tyro.conf.Positional[Path]
-    """A result folder, or a folder of a batch with its index.html; with --live, or a scene that was trained."""
+    """A result folder, a folder of a batch with its index.html, or that of a training; with --live a result or a scene."""
     live: bool = False
     """Serve a live view until Ctrl-C, by viser."""
     host: str = "127.0.0.1"
@@ -76,7 +76,7 @@ def _live(asked: View) -> int:
 
 def _page(folder: Path) -> Path:
     require_folder(folder, "result folder")
-    for name in ("report.html", "index.html"):
+    for name in ("report.html", "index.html", "pictures/index.html"):
         if (folder / name).is_file():
             return folder / name
     from ..app.report import write_report
@@ -87,6 +87,8 @@ def _page(folder: Path) -> Path:
     if (folder / REPORT).is_file():
         return folder / REPORT
     if not (folder / RESULT).is_file():
+        if (folder / "training.json").is_file():
+            raise InputError(f"The training in {folder} has no pictures yet: it writes some with each evaluation.")
         raise InputError(f"{folder} holds no {RESULT}; give the folder of a finished result.")
     require_free_file(folder / REPORT)
     return write_report(folder)
