@@ -21,7 +21,7 @@ class View:
     """
 
     result: tyro.conf.Positional[Path]
-    """A result folder, a folder of a batch with its index.html, or that of a training; with --live a result or a scene."""
+    """A result folder, one of a batch with its index.html, or one of a training; with --live a result or a scene."""
     live: bool = False
     """Serve a live view until Ctrl-C, by viser."""
     host: str = "127.0.0.1"
