@@ -1,9 +1,11 @@
-"""Work that goes on in smaller portions where memory runs out: the one place that knows what that looks like."""
+"""Work that goes on in smaller portions where memory runs out, what that looks like, and how much was held."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -22,6 +24,25 @@ def ran_out(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
+
+
+def peak_mb(device: str) -> float | None:
+    """The most memory in MB that was held so far: on a GPU by PyTorch, else by this process; None where none tells."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated() / 1e6
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1.024e-3
+    return None
+
+
+def forget_peak(device: str) -> None:
+    """Count from now on, where the system lets a process do so."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def persistent(work: Callable[[], T], relieve: Callable[[], None]) -> T:

@@ -95,6 +95,7 @@ def test_the_result_folder_says_what_was_done(photos, tmp_path):
     assert summary["mesh"]["faces"] == outcome.faces and summary["mesh"]["parts"] == 1
     assert set(summary["timings"]) == {"open", "mask", "shape", "mesh", "overlay", "turntable", "write"}
     assert summary["method"] == DEFAULT_METHOD and summary["versions"]["torch"]
+    assert summary["memory_mb"] is None or 100 < summary["memory_mb"] < 1e5  # no less than Python and torch take
 
 
 def test_the_same_photo_gives_the_same_bytes(photos, tmp_path):

@@ -13,6 +13,7 @@ from PIL import Image
 
 from ..camera import Camera
 from ..errors import InputError
+from ..memory import peak_mb
 from ..mesh import Mesh
 from ..mesh.texture import to_bytes
 from ..outputs import save_picture
@@ -144,4 +145,5 @@ def _write(
         "device": options.device,
         "overlay": overlaid,
         "timings": dict(timings),
+        "memory_mb": None if (held := peak_mb(options.device)) is None else round(held),
     }

@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from ...camera import Camera
 from ...errors import InputError
 from ...inputs import read_json
-from ...memory import ran_out
+from ...memory import forget_peak, peak_mb, ran_out
 from ...mesh import Mesh
 from ...mesh.read import SUFFIXES
 from ...methods import create, method_class
@@ -164,25 +164,17 @@ class Watch:
     """Seconds, and the most memory in MB that is held meanwhile: on a GPU of its own, else of this process (Linux)."""
 
     def __init__(self, device: str) -> None:
-        self.gpu = device.startswith("cuda")
-        if self.gpu:
-            torch.cuda.reset_peak_memory_stats()
-        else:
-            with suppress(OSError):
-                Path("/proc/self/clear_refs").write_text("5")
+        self.device = device
+        forget_peak(device)
         self.begun = time.perf_counter()
 
     def read(self) -> dict[str, float]:
         """Since it was made."""
-        if self.gpu:
+        if self.device.startswith("cuda"):
             torch.cuda.synchronize()
         found = {"answer_seconds": time.perf_counter() - self.begun}
-        if self.gpu:
-            return found | {"memory_mb": torch.cuda.max_memory_allocated() / 1e6}
-        with suppress(OSError, StopIteration, ValueError):
-            lines = Path("/proc/self/status").read_text().splitlines()
-            found["memory_mb"] = int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1.024e-3
-        return found
+        held = peak_mb(self.device)
+        return found if held is None else found | {"memory_mb": held}
 
 
 def parse_method(word: str) -> tuple[str, dict[str, Any]]:
