@@ -9,8 +9,8 @@ from typing import cast
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
+from ...nn.quick_linear import linear
 from .mlp import Residual, ResnetFC, activation
 from .pixels import pool_views
 
@@ -51,9 +51,9 @@ class QuickPerceptron:
         self.config, self.dtype = mlp.config, dtype
         blocks = [cast(Residual, block) for block in mlp.blocks]
         self.entered = len(mlp.lin_z)
-        self.enter = mlp.lin_in.weight.t().to(dtype)
-        self.blocks = [(*_transposed(block.fc_0, dtype), *_transposed(block.fc_1, dtype)) for block in blocks]
-        self.leave = _transposed(mlp.lin_out, dtype)
+        self.enter = mlp.lin_in.weight.to(dtype)
+        self.blocks = [(*_layer(block.fc_0, dtype), *_layer(block.fc_1, dtype)) for block in blocks]
+        self.leave = _layer(mlp.lin_out, dtype)
         constants = [mlp.lin_in.bias, *(block.fc_1.bias for block in blocks)]
         self.entry = [
             (layer.weight, layer.bias + constant)
@@ -63,7 +63,7 @@ class QuickPerceptron:
     def added(self, number: int, features: Float[Tensor, "n z"]) -> Float[Tensor, "n w"]:
         """What features add before a block, and constants with them."""
         weight, bias = self.entry[number]
-        return functional.linear(features, weight, bias).to(self.dtype)
+        return linear(features, weight, bias).to(self.dtype)
 
     def __call__(
         self, inputs: Float[Tensor, "v p x"], entering: Entering, kept: Kept | None = None
@@ -72,24 +72,24 @@ class QuickPerceptron:
         views, points = inputs.shape[:2]
         beta = self.config.beta
         noted = [] if kept is None else kept.activations
-        hidden = entering(0).addmm_(inputs.flatten(0, 1).to(self.dtype), self.enter)
+        hidden = entering(0).add_(linear(inputs.flatten(0, 1).to(self.dtype), self.enter))
         for number, (first, bias, second, after) in enumerate(self.blocks):
             if number == self.config.pooled_block and views > 1:
                 hidden = pool_views(hidden.reshape(views, points, -1), views, self.config.pooling)[0]
             if 0 < number < self.entered:
                 hidden += entering(number)
             seen = activation(hidden, beta)
-            within = activation(torch.addmm(bias, seen, first), beta)
-            hidden.addmm_(within, second)
-            if number >= self.entered - 1:
-                hidden += after
+            within = linear(seen, first, bias, relu=beta == 0)
+            if beta > 0:
+                within = activation(within, beta)
+            hidden += linear(within, second, after if number >= self.entered - 1 else None)
             if kept is not None:
                 noted += [seen, within]
         weight, bias = self.leave
         last = activation(hidden, beta)
         if kept is not None:
             noted.append(last)
-        return torch.addmm(bias, last, weight).to(inputs.dtype)
+        return linear(last, weight, bias).to(inputs.dtype)
 
     def backward(
         self,
@@ -103,23 +103,23 @@ class QuickPerceptron:
         own, features = gradient.to(self.dtype), features.to(self.dtype)
         *noted, last = kept.activations
         _add(sums, "lin_out", own, last)
-        hidden = self._through(own @ self.leave[0].t(), last)
+        hidden = self._through(linear(own, self.leave[0].t()), last)
         of_features = torch.zeros_like(features)
         for number in reversed(range(len(self.blocks))):
             first, _, second, _ = self.blocks[number]
             seen, within = noted[2 * number], noted[2 * number + 1]
             name = f"blocks.{number}"
             _add(sums, f"{name}.fc_1", hidden, within)
-            inner = self._through(hidden @ second.t(), within)
+            inner = self._through(linear(hidden, second.t()), within)
             _add(sums, f"{name}.fc_0", inner, seen)
-            hidden += self._through(inner @ first.t(), seen)
+            hidden += self._through(linear(inner, first.t()), seen)
             if number < self.entered:
                 _add(sums, f"lin_z.{number}", hidden, features)
-                of_features.addmm_(hidden, self.entry[number][0].to(self.dtype))
+                of_features += linear(hidden, self.entry[number][0].to(self.dtype).t())
             if number == self.config.pooled_block and kept.views > 1:
                 hidden = (hidden / kept.views).repeat(kept.views, 1)
         _add(sums, "lin_in", hidden, inputs.to(self.dtype))
-        return (hidden @ self.enter.t()).to(inputs.dtype), of_features.to(inputs.dtype)
+        return linear(hidden, self.enter.t()).to(inputs.dtype), of_features.to(inputs.dtype)
 
     def _through(self, gradient: Tensor, activated: Tensor) -> Tensor:
         """The gradient before an activation, from what it gave."""
@@ -128,16 +128,12 @@ class QuickPerceptron:
         return torch.ops.aten.threshold_backward(gradient, activated, 0.0)
 
 
-def _transposed(layer: nn.Linear, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _layer(layer: nn.Linear, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Weight and bias."""
-    return layer.weight.t().to(dtype), layer.bias.to(dtype)
+    return layer.weight.to(dtype), layer.bias.to(dtype)
 
 
 def _add(sums: dict[str, Tensor], name: str, gradient: Tensor, seen: Tensor) -> None:
     """The gradient of a linear layer."""
-    weight = sums[f"{name}.weight"]
-    if gradient.dtype == weight.dtype:
-        weight.addmm_(gradient.t(), seen)
-    else:
-        weight += gradient.t() @ seen
-    sums[f"{name}.bias"] += gradient.sum(dim=0, dtype=weight.dtype)
+    sums[f"{name}.weight"] += linear(gradient.t(), seen.t())
+    sums[f"{name}.bias"] += gradient.sum(dim=0, dtype=sums[f"{name}.bias"].dtype)
