@@ -20,7 +20,7 @@ from monoform.jobs.estimate_pose import PoseOptions, estimate_pose
 from monoform.jobs.pose_errors import FILE, OwnPose, PoseErrors, read_pose_errors, write_pose_errors
 from monoform.jobs.pose_scenes import PoseTarget
 from monoform.methods import PoseEstimate
-from monoform.methods.inerf import InerfOptions, Limits
+from monoform.methods.inerf import InerfOptions, Limits, unsure
 from monoform.metrics.pose import rotation_error
 from monoform.training.weights import WEIGHTS, weights_digest
 
@@ -136,7 +136,7 @@ def test_what_looks_like_no_right_pose_of_the_scene_is_doubted(scene: PoseTarget
     told = PoseErrors(tuple(poses))
     nothing = torch.zeros(0)
     right = PoseEstimate(
-        CAMERA, torch.eye(6), True, (), 0.0, nothing, nothing, nothing, nothing,
+        CAMERA, 1e-6 * torch.eye(6), True, (), 0.0, nothing, nothing, nothing, nothing,
         {"detail": 0.97, "explained": 0.97, "focal_factor": 1.03},
     )  # fmt: skip
     assert told.judged(right).converged and told.judged(right).details["deviation_factor"] == told.deviation
@@ -153,6 +153,21 @@ def test_what_looks_like_no_right_pose_of_the_scene_is_doubted(scene: PoseTarget
     doubted = replace(right, converged=False, failure_reasons=("a reason",))
     assert told.judged(doubted).failure_reasons == ("a reason",)
     assert told.judged(replace(right, details={})).converged  # of a descent that cannot be checked
+
+
+@pytest.mark.parametrize(("factor", "degrees", "believed"), [(1.0, 2.5, True), (0.5, 5.0, True), (2.0, 2.5, False)])
+def test_a_pose_that_is_hardly_fixed_is_doubted_as_the_scene_states_it(
+    factor: float, degrees: float, believed: bool
+) -> None:
+    """The rotation's standard deviation counts after the scene's factor, whatever was said before."""
+    nothing, limits = torch.zeros(0), Limits()
+    spread = torch.diag(torch.tensor([math.radians(degrees) ** 2 / 3.0] * 3 + [1.0] * 3))
+    plain = unsure(spread, limits)
+    assert bool(plain) == (degrees > math.degrees(limits.deviation))
+    estimate = PoseEstimate(CAMERA, spread, not plain, plain, 0.0, nothing, nothing, nothing, nothing, {})
+    told = errors_of(np.full((4, 6), factor)).judged(estimate)
+    assert told.converged == believed
+    assert believed or "5.0 degrees" in told.failure_reasons[0]
 
 
 def test_own_photos_are_found_again_and_compared_with_what_was_stated(scene: PoseTarget) -> None:

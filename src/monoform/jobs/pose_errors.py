@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import InputError
 from ..inputs import read_json
 from ..methods import PoseEstimate
-from ..methods.inerf import Limits
+from ..methods.inerf import Limits, unsure
 from ..outputs import require_ours
 from ..scene.result_files import write_json
 from ..training.weights import weights_digest
@@ -97,7 +97,11 @@ class PoseErrors:
 
     def judged(self, estimate: PoseEstimate) -> PoseEstimate:
         """The estimate with the scene's deviation and, where it looks like none of the scene's own, doubts."""
-        limits, details, doubts = self.limits, estimate.details, list(estimate.failure_reasons)
+        limits, details = self.limits, estimate.details
+        told = estimate.covariance
+        spread = None if told is None else self.deviation**2 * told
+        before = () if told is None else unsure(told, limits)
+        doubts = [reason for reason in estimate.failure_reasons if reason not in before]
         if not doubts and {"detail", "explained", "focal_factor"} <= details.keys():
             for name in ("detail", "explained"):
                 least = getattr(limits, name)
@@ -110,10 +114,10 @@ class PoseErrors:
                     f"a focal length {details['focal_factor']:.2f} times as long would fit better, more than that of "
                     "photos of this scene"
                 )
-        spread = estimate.covariance
+        doubts += () if spread is None else unsure(spread, limits)
         return replace(
             estimate,
-            covariance=None if spread is None else self.deviation**2 * spread,
+            covariance=spread,
             converged=not doubts,
             failure_reasons=tuple(doubts),
             details={**details, "deviation_factor": self.deviation},

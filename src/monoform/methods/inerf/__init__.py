@@ -18,6 +18,7 @@ from .descend import Trajectory as Trajectory
 from .descend import descend as descend
 from .infer import Inerf as Inerf
 from .infer import InerfOptions as InerfOptions
+from .infer import unsure as unsure
 from .infer import working_image as working_image
 from .losses import AffineBrightness as AffineBrightness
 from .losses import Alignment as Alignment

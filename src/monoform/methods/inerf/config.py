@@ -27,6 +27,7 @@ class Limits:
         zoom: largest logarithm of a focal length that would fit better.
         overlap: least share of the rendered object that lies in the photo.
         drift: largest angle in radians that the pose would still turn if it went on.
+        deviation: largest standard deviation in radians that is told of the rotation.
     """
 
     detail: float = 0.7
@@ -36,6 +37,7 @@ class Limits:
     zoom: float = 0.12
     overlap: float = 0.3
     drift: float = math.radians(1.0)
+    deviation: float = math.radians(3.0)
 
 
 @dataclass(frozen=True)

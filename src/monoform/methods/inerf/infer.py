@@ -224,6 +224,8 @@ def _estimate(
         spread = None
     if spread is None:
         failure_reasons = (*failure_reasons, "the photo does not fix all six numbers of the pose")
+    else:
+        failure_reasons = (*failure_reasons, *unsure(spread, limits))
     others = found.finished[found.finished.ratios.isfinite()]
     order = torch.argsort(others.ratios, stable=True)
     return PoseEstimate(
@@ -247,6 +249,14 @@ def _estimate(
             "rays": float(found.rays),
         },
     )
+
+
+def unsure(spread: Float[Tensor, "6 6"], limits: Limits) -> tuple[str, ...]:
+    """A clause where a pose of this covariance is too uncertain to be believed, else none."""
+    deviation = float(spread.diagonal()[:3].sum().sqrt())
+    if deviation <= limits.deviation:
+        return ()
+    return (f"the photo fixes the rotation to {math.degrees(deviation):.1f} degrees alone, one standard deviation",)
 
 
 def _fov_x(camera: Camera) -> float:
