@@ -98,8 +98,14 @@ class QuickPerceptron:
         inputs: Float[Tensor, "n x"],
         features: Float[Tensor, "n z"],
         sums: dict[str, Tensor],
+        *,
+        asked: bool = True,
     ) -> tuple[Float[Tensor, "n x"], Float[Tensor, "n z"]]:
-        """Add the weights' gradients to `sums`, by their names; those of the inputs and of the features."""
+        """Add the weights' gradients to `sums`, by their names; those of the inputs and of the features.
+
+        Args:
+            asked: whether anything asks for those of the features; else they are 0.
+        """
         own, features = gradient.to(self.dtype), features.to(self.dtype)
         *noted, last = kept.activations
         _add(sums, "lin_out", own, last)
@@ -115,7 +121,8 @@ class QuickPerceptron:
             hidden += self._through(linear(inner, first.t()), seen)
             if number < self.entered:
                 _add(sums, f"lin_z.{number}", hidden, features)
-                of_features += linear(hidden, self.entry[number][0].to(self.dtype).t())
+                if asked:
+                    of_features += linear(hidden, self.entry[number][0].to(self.dtype).t())
             if number == self.config.pooled_block and kept.views > 1:
                 hidden = (hidden / kept.views).repeat(kept.views, 1)
         _add(sums, "lin_in", hidden, inputs.to(self.dtype))

@@ -138,7 +138,9 @@ class _Raw(torch.autograd.Function):
                 seen = _looked_up(query, number, leaves, directions[number, piece.rows])
                 perceptron = query.perceptrons[ctx.fine]
                 own = gradient[number, piece.rows]
-                back = perceptron.backward(own, piece.kept, *(one.detach().flatten(0, 1) for one in seen), sums)
+                back = perceptron.backward(
+                    own, piece.kept, *(one.detach().flatten(0, 1) for one in seen), sums, asked=seen[1].requires_grad
+                )
                 for total, place, part in zip(looked, places, _back(seen, back, leaves), strict=True):
                     if total is not None and part is not None:
                         total[place] += part
