@@ -33,6 +33,7 @@ from monoform.methods.pixelnerf.fast import FastOptions, render_image
 from monoform.methods.pixelnerf.losses import color_loss
 from monoform.methods.pixelnerf.model import PixelNerfNet
 from monoform.methods.pixelnerf.render import render
+from monoform.nn import quick_linear
 from monoform.render import RaySampleNoise, render_mesh
 from monoform.training import load_pretrained, save_pretrained
 
@@ -43,11 +44,12 @@ ROWS = {
     "default, float32": FastOptions(),
     "default, bfloat16": FastOptions(precision="bfloat16"),
 }
-WAYS = {  # backward pass without samples that have no gradient, bfloat16
-    "published order, float32": (False, False),
-    "ours, float32": (True, False),
-    "published order, bfloat16": (False, True),
-    "ours, bfloat16": (True, True),
+WAYS = {  # backward pass without samples that have no gradient, bfloat16, products by oneDNN
+    "published order, float32": (False, False, False),
+    "ours without oneDNN, float32": (True, False, False),
+    "ours, float32": (True, False, True),
+    "published order, bfloat16": (False, True, False),
+    "ours, bfloat16": (True, True, True),
 }
 ELEVATION, FOV = math.radians(20), 2 * math.atan(64 / 131.25)
 BATCH, LEARNING_RATE, SOFTNESS = 80, 3e-4, 5.0
@@ -235,7 +237,8 @@ def measure_training(
             losses = {}
             poses, intrinsics = cameras.world_from_camera[views], cameras.intrinsics[views]
             sources = Camera(poses, intrinsics, cameras.width, cameras.height)
-            for name, (sparse, coarser) in WAYS.items():
+            for name, (sparse, coarser, onednn) in WAYS.items():
+                quick_linear.ONEDNN = onednn
                 copied = copy.deepcopy(net).train()
                 begun = time.process_time()
                 with torch.autocast(asked.device, torch.bfloat16, enabled=coarser):

@@ -11,6 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+ONEDNN = True
+"""Whether oneDNN is taken where it is there; else torch's own way, to compare with."""
+
 _PRECISIONS = (torch.float32, torch.bfloat16)
 
 
@@ -36,7 +39,7 @@ def linear(
 
 def _has_onednn(rows: Tensor) -> bool:
     """Whether oneDNN is there, and takes such rows."""
-    if rows.device.type != "cpu" or rows.dtype not in _PRECISIONS or not rows.numel():
+    if not ONEDNN or rows.device.type != "cpu" or rows.dtype not in _PRECISIONS or not rows.numel():
         return False
     if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
