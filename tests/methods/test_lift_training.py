@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,6 +20,7 @@ from monoform.methods.lift import Lift, LiftConfig, LiftNet, LiftOptions
 from monoform.methods.lift.crop import frame_of
 from monoform.methods.lift.train import LiftTask, LiftTraining, _network
 from monoform.scene.crop import around
+from monoform.training import load_checkpoint
 from monoform.training.weights import save_pretrained
 
 TINY = LiftConfig(image_size=32, channels=(8, 8, 16, 16), attention=1, heads=2)
@@ -127,11 +129,27 @@ def test_a_training_goes_on_from_the_weights_that_ship_and_needs_no_other_file()
     assert all(torch.equal(value, shipped.state_dict()[name]) for name, value in begun.state_dict().items())
 
 
-def test_two_processes_train_one_network(pack, tmp_path):
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.mark.parametrize("way", ["--processes", "two nodes"])
+def test_two_processes_train_one_network(pack, tmp_path, way):
     words = ["-m", "monoform", "train", "lift", "--data", str(pack), "-o", str(tmp_path / "run"), "--steps", "2"]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *words]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    commands = [[*words, "--processes", "2", "--device", "cpu"]]
+    if way == "two nodes":  # as they are told in docs/training.md, both on this machine
+        launcher = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
+        place = ["--master-addr", "127.0.0.1", "--master-port", str(_free_port())]
+        commands = [[*launcher, "--node-rank", str(rank), *place, *words] for rank in range(2)]
+    pipe = subprocess.PIPE
+    begun = [subprocess.Popen([sys.executable, *each], stdout=pipe, stderr=pipe, text=True) for each in commands]
+    told = [each.communicate(timeout=300) for each in begun]
+    assert [each.returncode for each in begun] == [0] * len(begun), told
+    assert "".join(out for out, _ in told).count("2 of 2 steps are done") == 1
+    options = load_checkpoint(tmp_path / "run/checkpoints/step-000000002.pt").options
+    assert options["micro-batches a step"] == 2
     made = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert made == ["checkpoints", "metrics.jsonl", "pictures", "training.json", "weights"]
     assert isinstance(Lift(LiftOptions(weights=str(tmp_path / "run" / "weights"))).net, LiftNet)

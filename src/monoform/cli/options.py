@@ -25,6 +25,8 @@ NOUNS = {int: "a whole number", float: "a number", str: "a word", Path: "a path"
 RANGES: dict[str, tuple[float, float]] = {  # of options by their fields' names, the same for every verb
     "seed": (0, LARGEST_SEED),
     "workers": (1, 1024),
+    "processes": (1, 1024),
+    "ray_cpus": (1, 1024),
     "frames": (0, 10_000),
     "frame": (0, 1_000_000),
     "view": (0, 1_000_000),

@@ -38,6 +38,9 @@ class Train(Computing):
     """32-true, or bf16-mixed: products in bfloat16."""
     device: DeviceWord = field(default="auto", kw_only=True)
     """Where it trains: cpu, cuda, mps; or auto, the first of cuda and mps that is there, else cpu."""
+    processes: int = 1
+    """Processes of this machine, a GPU each where it trains on GPUs. Each step has the batches of all of them. Under
+    torchrun its own count holds."""
     set: tuple[str, ...] = field(default=())
     """Options of what is trained as NAME=VALUE, or each as --NAME VALUE; `monoform train WHAT --help` lists them."""
 
@@ -110,7 +113,7 @@ def run(words: list[str]) -> int:
     begun = time.perf_counter()
     if asked.minutes is not None and not 0 < asked.minutes < float("inf"):
         raise InputError(f"--minutes is {asked.minutes}; it must be positive.")
-    from ..training import run_folder
+    from ..training.run_folder import is_first, run_folder
     from .main import begin
 
     begin(asked)  # before anything is read
@@ -123,12 +126,16 @@ def run(words: list[str]) -> int:
         max_seconds=None if asked.minutes is None else 60 * asked.minutes,
         begun=begun,
         device=asked.device,
+        processes=asked.processes,
         prefetch=True,
     )
     with run_folder(asked.out):
         data = asked.data if training.remote else Path(asked.data)
         result = training.run(data, asked.out, options, settings)
+    code = 0 if result.stopped in ("done", "time") else 130
+    if not is_first():
+        return code
     print(f"{result.step} of {steps} steps are done{STOPPED.get(result.stopped, '')}. {told(result.metrics)}")
     if (asked.out / "weights").is_dir():
         print(f"weights: {asked.out / 'weights'}")
-    return 0 if result.stopped in ("done", "time") else 130
+    return code
