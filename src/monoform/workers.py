@@ -111,6 +111,18 @@ def _result(future: Future[Result], item: Item, lost: Callable[[Item], Result] |
         return lost(item)
 
 
+class Tally:
+    """How often each item was begun; kept where no item can end it, by whoever begins ended ones again for ever."""
+
+    def __init__(self) -> None:
+        self._begun: dict[int, int] = {}
+
+    def begin(self, number: int) -> int:
+        """The number of this try of an item, from 1."""
+        self._begun[number] = self._begun.get(number, 0) + 1
+        return self._begun[number]
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch compute on one thread meanwhile.

@@ -90,8 +90,8 @@ def test_what_cannot_be_used_is_told(capture: Path, weights: str, tmp_path: Path
     ):
         with pytest.raises(InputError, match=sentence):
             run([*words, *out])
-    with pytest.raises(InputError, match="lift works from one photo"):
-        run(["--views", str(capture), *SMALL, "-o", str(tmp_path / "out")])
+    with pytest.raises(InputError, match="inflate works from one photo"):
+        run(["--views", str(capture), "--method", "inflate", *SMALL, "-o", str(tmp_path / "out")])
     Image.new("RGB", (8, 8)).save(capture / "images/0.png")
     with pytest.raises(InputError, match="8 x 8 pixels"):
         PosedPhotos(str(capture)).open()

@@ -144,11 +144,14 @@ def test_the_device_is_looked_for_where_the_job_is(photos, tmp_path):
         (("--engine", "slurm", "--slurm", "minutes=0"), "--slurm minutes is 0; it must lie in 1..100000"),
         (("--engine", "slurm", "--device", "cuda"), "add --slurm gpus=1"),
         (("--slurm", "gpus=1"), "is for --engine slurm"),
+        (("--ray-address", "auto"), "--ray-address auto is for --engine ray"),
+        (("--engine", "ray"), "--engine ray needs Ray Data: pip install 'monoform[ray]'"),
         (("--workers", "0"), "--workers is 0"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(photos, tmp_path, monkeypatch, words, sentence):
     monkeypatch.setattr(sys.modules["monoform.cli.main"], "listen", lambda: None)  # signals stay as they are
+    monkeypatch.setitem(sys.modules, "ray", None)  # not installed
     with pytest.raises(InputError, match=re.escape(sentence)) as refused:
         command([str(photos / "ball.png"), "-o", str(tmp_path / "out"), *words])
     assert "\n" not in str(refused.value)

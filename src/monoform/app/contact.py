@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..outputs import atomic_file, require_ours
+from ..inputs import read_bytes
+from ..inputs.remote import AnyPath
+from ..outputs import require_ours, written_file
 from . import fragments as html
 from .page import fill, package_text, policy
 from .pictures import picture_uri
@@ -21,11 +23,11 @@ MARK = "<title>Results · monoform</title>"
 STATES = {"done": "done", "kept": "kept from before", "failed": "failed"}
 
 
-def write_summary(out: Path, rows: Sequence[Mapping[str, Any]], unit: str = "photo") -> Path:
+def write_summary(out: AnyPath, rows: Sequence[Mapping[str, Any]], unit: str = "photo") -> AnyPath:
     """Write `summary.csv` and the contact sheet `index.html` of a batch into `out`; return the sheet's path.
 
     Args:
-        out: the folder that holds the results' folders.
+        out: the folder that holds the results' folders, or its address.
         rows: one mapping a photo with the keys of `COLUMNS` and `RANKED`: `status` is "done", "kept" (made by an
             earlier run) or "failed", `message` the sentence of a failure, `folder` the result's folder relative to
             `out`. Only `name` and `status` are needed.
@@ -34,7 +36,6 @@ def write_summary(out: Path, rows: Sequence[Mapping[str, Any]], unit: str = "pho
     for row in rows:
         if row.get("status") not in STATES:
             raise InputError(f"Row {row.get('name')!r} has status {row.get('status')!r}; use {', '.join(STATES)}.")
-    out = Path(out)
     columns = (*COLUMNS, *RANKED) if any(row.get("rank") is not None for row in rows) else COLUMNS
     style = package_text("page.css")
     page = fill(
@@ -45,7 +46,7 @@ def write_summary(out: Path, rows: Sequence[Mapping[str, Any]], unit: str = "pho
         failures=_failures([row for row in rows if row["status"] == "failed"]),
         sheet="".join(_tile(out, row) for row in rows if row["status"] != "failed"),
     )
-    with atomic_file(out / "index.html") as sheet, atomic_file(out / "summary.csv") as table:
+    with written_file(out / "index.html") as sheet, written_file(out / "summary.csv") as table:
         sheet.write_text(page, encoding="utf-8")
         with table.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, columns, restval="", extrasaction="ignore")
@@ -54,14 +55,23 @@ def write_summary(out: Path, rows: Sequence[Mapping[str, Any]], unit: str = "pho
     return out / "index.html"
 
 
-def require_place(out: Path) -> None:
+def require_place(out: AnyPath) -> None:
     """Look whether the summary of a batch may be written into `out`.
 
     Raises:
         InputError: a file of its name is there that no batch wrote.
     """
-    require_ours(out / "summary.csv", lambda file: file.read_bytes().startswith(",".join(FIRST).encode()))
-    require_ours(out / "index.html", lambda file: MARK in file.read_text(encoding="utf-8"))
+    for name in ("summary.csv", "index.html"):
+        place = out / name
+        if isinstance(place, Path):
+            require_ours(place, _is_ours)
+        elif place.is_file() and not _is_ours(place):
+            raise InputError(f"{place} is there and not monoform's: choose another -o, or move it.")
+
+
+def _is_ours(place: AnyPath) -> bool:
+    data = place.read_bytes() if isinstance(place, Path) else read_bytes(place)
+    return data.startswith(",".join(FIRST).encode()) if place.suffix == ".csv" else MARK.encode() in data
 
 
 def _tally(rows: Sequence[Mapping[str, Any]], unit: str) -> str:
@@ -86,7 +96,7 @@ def _failures(rows: Sequence[Mapping[str, Any]]) -> str:
     return f"<section class=notices><h2>Failed</h2><ul>{items}</ul></section>"
 
 
-def _tile(out: Path, row: Mapping[str, Any]) -> str:
+def _tile(out: AnyPath, row: Mapping[str, Any]) -> str:
     name, folder = str(row.get("name", "")), str(row.get("folder") or row.get("name", ""))
     picture = _thumbnail(out / folder, name)
     report = out / folder / "report.html"
@@ -99,7 +109,7 @@ def _tile(out: Path, row: Mapping[str, Any]) -> str:
     return f"<article class=card>{picture}<div class=text>{text}</div></article>"
 
 
-def _thumbnail(folder: Path, name: str) -> str:
+def _thumbnail(folder: AnyPath, name: str) -> str:
     for file in ("overlay.png", "image.png", "image_000.png", "mask.png"):
         if (folder / file).is_file():
             try:

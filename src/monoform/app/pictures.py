@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
 from ..inputs import read_pixels
+from ..inputs.remote import AnyPath
 
 JPEG_QUALITY = 90
 
@@ -20,7 +20,7 @@ def data_uri(content: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def picture_uri(picture: Path, *, longest: int, quality: int = JPEG_QUALITY) -> str:
+def picture_uri(picture: AnyPath, *, longest: int, quality: int = JPEG_QUALITY) -> str:
     """A picture file, upright, on white where it is transparent, at most `longest` pixels on its longer side.
 
     Raises:

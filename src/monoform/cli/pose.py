@@ -182,7 +182,7 @@ def run(words: list[str]) -> int:
     rows = []
     with work("finding cameras of photos", len(items), unit="photo") as show:
         for item in items:
-            rows.append(_one(str(item.photo), item.folder, scene, options, asked.truth, name))
+            rows.append(_one(str(item.photo), asked.out / item.folder.name, scene, options, asked.truth, name))
             show(len(rows))
     if asked.add_to is not None:
         placed = [

@@ -15,6 +15,7 @@ from .options import parse
 from .result_options import ResultOptions
 
 if TYPE_CHECKING:
+    from ..inputs.remote import AnyPath
     from ..jobs.batch import Outcome
     from ..jobs.engines import Engine
 
@@ -29,17 +30,19 @@ class Reconstruct(ResultOptions):
     """
 
     photos: tyro.conf.Positional[tuple[str, ...]]
-    """Paths or http(s) URLs, or folders, of which every photo is taken; none with --views."""
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
-    """Where the result folders go, each named after its photo."""
+    """Paths, http(s) URLs, addresses that fsspec knows (s3://...), or folders, of which every photo is taken; none
+    with --views."""
+    out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """Where the result folders go, each named after its photo: a folder, or its address (s3://...)."""
     method: str = "lift"
     """Name of the method; `monoform models` lists them."""
     weights: str | None = None
     """Folder of weights that `monoform train` or `monoform convert` wrote. Default: those that ship, where some do."""
     views: str | None = None
     """Several views of one object with their cameras: a transforms.json, or a folder with one, of the synthetic NeRF
-    scenes, of LLFF or of COLMAP. For methods that take them, such as pixelnerf; masks come from the photos' alpha,
-    from --mask DIR, or are found."""
+    scenes, of LLFF or of COLMAP. With a PHOTO, a folder of further photos of its object without cameras: each is posed
+    against the result of PHOTO. For methods that take them (lift, list, pixelnerf, triposr); masks come from the
+    photos' alpha, from --mask DIR, or are found."""
     frame: tuple[int, ...] = ()
     """Numbers of those of --views that are used, from 0. Default: all."""
     up: Literal["auto", "z", "y"] = "auto"
@@ -74,13 +77,17 @@ class Reconstruct(ResultOptions):
     seed: int = 0
     """Seed of all randomness."""
     workers: int | None = None
-    """Photos at once, each in a process of its own. Default: 1; with --engine slurm as many as the cluster lets run."""
-    engine: Literal["local", "slurm"] = "local"
-    """Where the photos are computed: here, or as a job array of a SLURM cluster, which needs 'monoform[cluster]' and a
-    folder -o that all its machines see."""
+    """Photos at once, each in a process of its own. Default: 1; on a cluster as many as it lets run."""
+    engine: Literal["local", "slurm", "ray"] = "local"
+    """Where the photos are computed: here; as a job array of a SLURM cluster, which needs 'monoform[cluster]'; or by
+    Ray Data, which needs 'monoform[ray]'. All machines must see the photos and -o."""
     slurm: tuple[str, ...] = ()
     """What each job asks the cluster for, as NAME=VALUE: partition, account, qos, constraint, gpus, cpus, memory (GB),
     minutes (90, then it is put into the queue again)."""
+    ray_address: str | None = None
+    """A running Ray cluster, such as auto or ray://head:10001. Default: actors of this machine."""
+    ray_cpus: int | None = None
+    """Cores of an actor. Default: on a cluster one, here its share of all."""
 
 
 def read(words: list[str]) -> Reconstruct:
@@ -97,8 +104,10 @@ def run(words: list[str]) -> int:
     from ..app.words import is_guessed
     from ..errors import InputError
     from ..inputs import safe_name
+    from ..inputs.remote import place_of
     from ..jobs.batch import Item, plan
     from ..jobs.batch import run as run_batch
+    from ..jobs.further_photos import FurtherPhotos, has_cameras
     from ..jobs.posed_photos import PosedPhotos
     from ..jobs.reconstruct_options import ReconstructOptions
     from ..jobs.seeds import seeded
@@ -106,12 +115,16 @@ def run(words: list[str]) -> int:
     from .main import begin
     from .settings import parse_overrides
 
+    out = place_of(asked.out)
     asked = _with_photos(asked)
     mask = asked.mask if len(asked.mask) > 1 else next(iter(asked.mask), None)
-    engine = _engine(asked)
+    engine = _engine(asked, out)
     device = begin(asked if asked.engine == "local" else replace(asked, device="cpu"))
     many = _seeds_of_their_own(asked)
     names = ("weights", "refine", *(() if many else ("seeds",)))
+    here = Path(".") if not isinstance(out, Path) else out
+    if many > 1 and here != out:
+        raise InputError(f"--seeds ranks results that lie in a folder here: give one instead of {out}.")
     model = _clip(asked, many)
     given = {name: value for name in names if (value := getattr(asked, name)) is not None}
     options = ReconstructOptions(
@@ -126,21 +139,26 @@ def run(words: list[str]) -> int:
         measured=many > 1,
     )
     if asked.views is None:
-        items = plan(asked.photos, asked.out, mask)
+        items = plan(asked.photos, out, mask)
+    elif len(asked.photos) == 1 and not has_cameras(asked.views):
+        if asked.frame:
+            raise InputError("--frame chooses among --views that have cameras; these have none.")
+        further = FurtherPhotos(asked.photos[0], asked.views)
+        items = [Item(further, out / further.name, next(iter(asked.mask), None))]
     elif asked.photos:
         raise InputError(f"--views names the photos of one object; leave out {asked.photos[0]}.")
     else:
         if len(asked.mask) > 1:
             raise InputError("--views takes one --mask: the folder of all its masks.")
         posed = PosedPhotos(asked.views, asked.frame, asked.up)
-        items = [Item(posed, asked.out / safe_name(posed.name), next(iter(asked.mask), None))]
+        items = [Item(posed, out / safe_name(posed.name), next(iter(asked.mask), None))]
     if options.film == "field" and items[0].beside:
         raise InputError("--film field shows one object in a world of its own: give one mask, or choose --film mesh.")
     if options.hints and len(items) > 1:
         raise InputError(f"--box, --point and --not are for a single photo, and {len(items)} are given.")
     items = seeded(items, many, asked.seed) if many > 1 else items
     if len(items) > 1:
-        require_place(asked.out)
+        require_place(out)
     outcomes = run_batch(
         items,
         options,
@@ -153,16 +171,16 @@ def run(words: list[str]) -> int:
         (outcome,) = outcomes
         if outcome.status == "failed":
             raise InputError(outcome.message)
-        _print_one(outcome, asked.out)
+        _print_one(outcome, out)
         return 0
     unit = "result" if many > 1 else "object" if items[0].beside else "photo"
     found = {outcome.name: outcome for outcome in _print_many(outcomes, len(items), unit)}
     done = [found[item.folder.name] for item in items]
     if many > 1:
-        done = _ranked(done, many, asked, model)
-    write_summary(asked.out, [outcome.row() for outcome in done], unit)
+        done = _ranked(done, many, asked, here, model)
+    write_summary(out, [outcome.row() for outcome in done], unit)
     failed = sum(outcome.status == "failed" for outcome in done)
-    print(f"{len(done) - failed} of {len(done)} {unit}s done; {asked.out / 'index.html'} shows them.")
+    print(f"{len(done) - failed} of {len(done)} {unit}s done; {out / 'index.html'} shows them.")
     guessed = sum(outcome.status != "failed" and is_guessed(outcome.mask) for outcome in done)
     if guessed:
         print(f"{guessed} of the masks were found automatically: look at them first.")
@@ -177,7 +195,7 @@ def _with_photos(asked: Reconstruct) -> Reconstruct:
     return asked
 
 
-def _engine(asked: Reconstruct) -> Engine:
+def _engine(asked: Reconstruct, out: AnyPath) -> Engine:
     """Where it is computed.
 
     Raises:
@@ -187,14 +205,24 @@ def _engine(asked: Reconstruct) -> Engine:
     from ..jobs.engines import Cluster, JobOptions, Local
     from .settings import parse_settings
 
+    words: dict[str, dict[str, object]] = {"slurm": {"--slurm": next(iter(asked.slurm), None)}}
+    words["ray"] = {"--ray-address": asked.ray_address, "--ray-cpus": asked.ray_cpus}
+    for name, given in words.items():
+        flag = next((each for each, value in given.items() if value is not None), None)
+        if flag and asked.engine != name:
+            raise InputError(f"{flag} {given[flag]} is for --engine {name}: add it, or leave this out.")
     if asked.engine == "local":
-        if asked.slurm:
-            raise InputError(f"--slurm {asked.slurm[0]} is for --engine slurm: add it, or leave this out.")
         return Local(1 if asked.workers is None else asked.workers)
+    if asked.engine == "ray":
+        from ..jobs.ray_engine import RayData
+
+        return RayData(asked.workers, asked.ray_address or "", asked.ray_cpus, int(asked.device == "cuda"))
+    if not isinstance(out, Path):
+        raise InputError(f"--engine slurm keeps its jobs' files in -o, and {out} is no folder that its machines see.")
     options = JobOptions(**parse_settings(JobOptions, asked.slurm, "a job", flag="--slurm"))
     if asked.device == "cuda" and not options.gpus:
         raise InputError("--device cuda: a job has no GPU unless it asks for one: add --slurm gpus=1.")
-    return Cluster(asked.out, options, asked.workers)
+    return Cluster(out, options, asked.workers)
 
 
 def _seeds_of_their_own(asked: Reconstruct) -> int:
@@ -223,25 +251,25 @@ def _clip(asked: Reconstruct, many: int) -> Any:
     return open_clip(asked.clip, "leave out --clip")[0]
 
 
-def _ranked(done: list[Outcome], many: int, asked: Reconstruct, model: Any) -> list[Outcome]:
+def _ranked(done: list[Outcome], many: int, asked: Reconstruct, out: Path, model: Any) -> list[Outcome]:
     """The results, those of each photo the best first; which are the best is printed."""
     from ..app.words import figures_in_words
     from ..jobs.seeds import are_the_same, ranked, with_clip
 
     found: list[Outcome] = []
-    done = done if model is None else with_clip(done, asked.out, model)
+    done = done if model is None else with_clip(done, out, model)
     for first in range(0, len(done), many):
         those = ranked(done[first : first + many], asked.rank_by)
         found += those
         for outcome in those:
             if outcome.rank is not None:
                 print(f"{outcome.rank}. {outcome.name}: {figures_in_words(outcome.row())}")
-        if are_the_same(those, asked.out):
+        if are_the_same(those, out):
             print(f"All seeds gave the same mesh: {asked.method} draws nothing here.")
     return found
 
 
-def _print_one(outcome: Outcome, out: Path) -> None:
+def _print_one(outcome: Outcome, out: AnyPath) -> None:
     folder = out / outcome.name
     kept = " (already there; --overwrite makes it anew)" if outcome.status == "kept" else f" in {outcome.seconds:.1f} s"
     print(f"{folder}{kept}: {_result(outcome)}")

@@ -26,7 +26,7 @@ from .download import MAX_SECONDS, download, is_url, shown_url
 from .files import open_binary, read_bytes, require_regular_file
 from .heif import UnreadFormat, foreign_sentence, register_heif
 from .names import name_of
-from .remote import AnyPath, RemotePath
+from .remote import AnyPath, RemotePath, place_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,8 +71,8 @@ def open_picture(
     """Read a picture of at most 100 million pixels.
 
     Args:
-        source: path, http(s) URL, bytes, PIL image, or array (h, w), (h, w, 1|3|4) of uint8, uint16 or floats in 0..1;
-            or a tensor of the same, or with its channels first, (1|3|4, h, w).
+        source: path, http(s) URL, address that fsspec knows, bytes, PIL image, or array (h, w), (h, w, 1|3|4) of uint8,
+            uint16 or floats in 0..1; or a tensor of the same, or with its channels first, (1|3|4, h, w).
         orientation: "upright" turns the pixels as EXIF says; "stored" leaves them, as solvers for cameras do.
         profile: whether colors are brought to sRGB by the file's profile; glTF says that textures are sRGB without.
         smallest: pixels of the shorter side at least.
@@ -95,6 +95,8 @@ def open_picture(
     if is_url(source):
         shown, data = shown_url(str(source)), download(str(source), timeout)
         return _decoded(data, name_of(source), shown, orientation, smallest, profile)
+    if isinstance(source, str) and "://" in source:
+        source = place_of(source)
     if isinstance(source, (str, Path, RemotePath)):
         if not isinstance(source, RemotePath) and os.path.isdir(source):
             raise InputError(f"{source} is a folder: give the photos in it, for example {source}/*.jpg.")

@@ -1,14 +1,16 @@
 """Files and folders behind addresses that fsspec knows, such as gs://bucket/cars: a path as `pathlib` has them.
 
-The doors take one wherever they take a path; nothing is copied before it is read.
+The doors take one wherever they take a path; nothing is copied before it is read. What is written there is made here
+first, and then uploaded.
 """
 
 from __future__ import annotations
 
 import io
 import re
+from contextlib import suppress
 from functools import total_ordering
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from ..computing import require_network
@@ -16,6 +18,7 @@ from ..errors import InputError
 
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 _HERE = ("file", "local", "memory")
+_FILE = "file://"
 
 
 @total_ordering
@@ -40,8 +43,8 @@ class RemotePath:
     def __hash__(self) -> int:
         return hash(str(self))
 
-    def __truediv__(self, below: str | PurePosixPath) -> RemotePath:
-        return self._at(self._place / below)
+    def __truediv__(self, below: str | PurePath) -> RemotePath:
+        return self._at(self._place / str(below))
 
     def with_name(self, name: str) -> RemotePath:
         """The same place with another last part."""
@@ -98,6 +101,42 @@ class RemotePath:
         listed = self._reached(lambda system: system.ls(str(self), detail=False))
         return [PurePosixPath(each).name for each in listed]
 
+    def files_below(self) -> list[str]:
+        """All files of the folder and those in it, as paths within it, sorted.
+
+        Raises:
+            OSError: it cannot be listed.
+        """
+
+        def find(system: Any) -> list[str]:
+            root = PurePosixPath(system._strip_protocol(str(self)))
+            return sorted(str(PurePosixPath(each).relative_to(root)) for each in system.find(str(self)))
+
+        return self._reached(find)
+
+    def upload(self, file: Path) -> None:
+        """Put a file of this machine here, in place of what is here.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+
+        def put(system: Any) -> None:
+            if self._scheme in _HERE:  # buckets have no folders to be made
+                system.makedirs(str(self.parent), exist_ok=True)
+            system.put_file(str(file), str(self))
+
+        self._reached(put)
+
+    def remove(self) -> None:
+        """Remove the file, where there is one.
+
+        Raises:
+            InputError: it cannot be removed.
+        """
+        with suppress(FileNotFoundError):
+            self._reached(lambda system: system.rm_file(str(self)))
+
     def open(self) -> io.BufferedIOBase:
         """The file's bytes, fetched as they are read.
 
@@ -123,7 +162,7 @@ class RemotePath:
         try:
             import fsspec
         except ImportError as error:
-            raise InputError(f"Reading {self._scheme}:// needs fsspec: pip install 'monoform[cluster]'.") from error
+            raise InputError(f"{self._scheme}:// needs fsspec: pip install 'monoform[cluster]'.") from error
         try:
             return ask(fsspec.core.url_to_fs(str(self))[0])
         except FileNotFoundError:
@@ -146,3 +185,15 @@ def any_path(place: str | AnyPath) -> AnyPath:
     if isinstance(place, RemotePath):
         return place
     return RemotePath(str(place)) if _ADDRESS.match(str(place)) else Path(place)
+
+
+def place_of(word: str) -> AnyPath:
+    """A place as the user gives it, to read or to write: file:// is a path of this machine.
+
+    >>> place_of("file:///data/cars").is_absolute()
+    True
+    """
+    if word.startswith(_FILE):
+        path = word.removeprefix(_FILE)
+        return Path(path[1:] if re.match(r"^/[A-Za-z]:", path) else path)
+    return any_path(word)

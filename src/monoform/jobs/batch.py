@@ -14,10 +14,12 @@ from typing import Any
 from ..errors import InputError, WriteError
 from ..inputs import safe_name
 from ..inputs.photo_folders import named_photos
-from ..outputs import distinct, made_parents
-from ..scene.result_files import MESH, read_summary
+from ..inputs.remote import AnyPath, RemotePath
+from ..outputs import distinct, made_parents, remote_folder, sweep
+from ..scene.result_files import MESH, RECONSTRUCTED, SavedResult, read_summary
 from ..text import printable
 from .engines import Engine, Local
+from .further_photos import FurtherPhotos
 from .posed_photos import PosedPhotos, masks_of
 from .reconstruct import reconstruct_to_folder
 from .reconstruct_options import ReconstructOptions, request
@@ -33,15 +35,15 @@ class Item:
     """One object of a batch.
 
     Attributes:
-        photo: file or URL of its photo, or its posed photos.
-        folder: of its result.
+        photo: file, URL or address of its photo, or its several photos.
+        folder: of its result, or its address.
         mask: file of its mask, or the folder of its masks; None where it has none.
         seed: of its randomness; None: that of the batch.
         beside: masks of other objects of the photo, which share its camera.
     """
 
-    photo: str | PosedPhotos
-    folder: Path
+    photo: str | PosedPhotos | FurtherPhotos
+    folder: AnyPath
     mask: str | None = None
     seed: int | None = None
     beside: tuple[str, ...] = ()
@@ -102,13 +104,14 @@ class Outcome:
         return asdict(self)
 
 
-def plan(photos: Sequence[str], out: Path, masks: str | Sequence[str] | None = None) -> list[Item]:
+def plan(photos: Sequence[str], out: AnyPath, masks: str | Sequence[str] | None = None) -> list[Item]:
     """A folder for each photo, named after it; photos of one name get numbers.
 
     With several masks of one photo a folder for each mask, named after both.
 
     Args:
-        photos: files, URLs, and folders of photos.
+        photos: files, URLs, addresses that fsspec knows, and folders of photos.
+        out: where the folders go, or its address.
         masks: the mask of a single photo, or several; or a folder with NAME.png or NAME_mask.png for each photo.
 
     Raises:
@@ -125,7 +128,7 @@ def plan(photos: Sequence[str], out: Path, masks: str | Sequence[str] | None = N
     return [Item(photo, out / name, mask) for photo, name, mask in zip(files, names, found, strict=True)]
 
 
-def _objects(named: Sequence[tuple[str, str]], out: Path, masks: Sequence[str]) -> list[Item]:
+def _objects(named: Sequence[tuple[str, str]], out: AnyPath, masks: Sequence[str]) -> list[Item]:
     """An item for each mask of one photo."""
     if len(named) > 1:
         raise InputError(f"{len(masks)} masks are for one photo, and {len(named)} are given.")
@@ -175,9 +178,12 @@ def run(
         else:
             waiting.append((item, own))
     with ExitStack() as stack:
-        if len(waiting) > 1:  # one of several workers would make it, and leave it to the others
-            stack.enter_context(made_parents(waiting[0][0].folder))
-        each = partial(_run_each, device=device, finish=finish)
+        first = waiting[0][0].folder if waiting else None
+        if isinstance(first, Path):
+            if len(waiting) > 1:  # one of several workers would make it, and leave it to the others
+                stack.enter_context(made_parents(first))
+            stack.callback(sweep, first.parent, again=True)  # what workers have left that were killed
+        each = partial(_run_each, device=device, finish=finish, overwrite=overwrite)
         for _, outcome in (engine or Local())(each, waiting, _lost):
             yield outcome
 
@@ -187,18 +193,24 @@ def is_complete(item: Item, options: ReconstructOptions) -> bool:
     return kept_result(item.folder, request(item.photo, item.mask, options)) is not None
 
 
-def kept_result(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+def kept_result(folder: AnyPath, asked: Mapping[str, Any]) -> dict[str, Any] | None:
     """What result.json of a finished result says, where it is of this request; else None."""
     try:
         summary = read_summary(folder)
         same = summary["request"] == asked
-        whole = same and _is_sound(summary) and all((folder / name).is_file() for name in summary["files"])
+        whole = same and _is_sound(summary) and _has_all(folder, summary["files"])
         return summary if whole else None
     except (InputError, KeyError, TypeError):
         return None
 
 
-def recorded_request(folder: Path) -> Mapping[str, Any] | None:
+def _has_all(folder: AnyPath, names: Sequence[str]) -> bool:
+    if isinstance(folder, RemotePath):  # asked once, not for each file
+        return set(names) <= set(folder.names())
+    return all((folder / name).is_file() for name in names)
+
+
+def recorded_request(folder: AnyPath) -> Mapping[str, Any] | None:
     """What the result in a folder was asked for as; None where there is none that tells."""
     try:
         found = read_summary(folder)["request"]
@@ -207,7 +219,7 @@ def recorded_request(folder: Path) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
-def not_replaced(folder: Path, what: str) -> InputError:
+def not_replaced(folder: AnyPath, what: str) -> InputError:
     """The sentence about a folder that holds the result of something else."""
     sentence = f"{folder} is the result of {what}: choose another -o, or add --overwrite to replace it."
     return InputError(printable(sentence))
@@ -244,8 +256,15 @@ def _is_sound(summary: dict[str, Any]) -> bool:
 
 
 def _run_each(
-    asked: tuple[Item, ReconstructOptions], *, device: str | None = None, finish: Finish | None = None
+    asked: tuple[Item, ReconstructOptions],
+    *,
+    device: str | None = None,
+    finish: Finish | None = None,
+    overwrite: bool = False,
 ) -> Outcome:
+    """The outcome of an item; one that another process has finished meanwhile is not made again."""
+    if not overwrite and is_complete(*asked):
+        return replace(_kept(asked[0]), status="done")
     return run_one(*asked, finish, device=device)
 
 
@@ -263,13 +282,20 @@ def run_one(
     start = time.perf_counter()
     try:
         options = options if device is None else replace(options, device=device)
-        saved = reconstruct_to_folder(item.photo, item.folder, mask=item.mask, options=options, finish=finish)
+        saved = _saved(item, options, finish)
     except InputError as error:
         if isinstance(error, WriteError) and error.is_full:
             raise  # all further photos would be computed for nothing
         return Outcome(item.folder.name, "failed", printable(error), round(time.perf_counter() - start, 2))
     seconds = round(time.perf_counter() - start, 2)
     return outcome_of(item.folder, "done", saved.summary, seconds)
+
+
+def _saved(item: Item, options: ReconstructOptions, finish: Finish | None) -> SavedResult:
+    if isinstance(item.folder, Path):
+        return reconstruct_to_folder(item.photo, item.folder, mask=item.mask, options=options, finish=finish)
+    with remote_folder(item.folder, RECONSTRUCTED) as place:
+        return reconstruct_to_folder(item.photo, place, mask=item.mask, options=options, finish=finish)
 
 
 def _lost(asked: tuple[Item, ReconstructOptions], why: str) -> Outcome:
@@ -280,7 +306,7 @@ def _kept(item: Item) -> Outcome:
     return outcome_of(item.folder, "kept", read_summary(item.folder), 0.0)
 
 
-def outcome_of(folder: Path, status: str, summary: Mapping[str, Any], seconds: float) -> Outcome:
+def outcome_of(folder: AnyPath, status: str, summary: Mapping[str, Any], seconds: float) -> Outcome:
     """What became of the object of a result folder."""
     mesh, overlay, mask, figures = (summary.get(name) or {} for name in ("mesh", "overlay", "mask", "figures"))
     return Outcome(

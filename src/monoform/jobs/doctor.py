@@ -38,6 +38,7 @@ EXTRAS = {  # what each optional package is for, and the extra that has it
     "pyhocon": ("hocon", "monoform convert --conf"),
     "fsspec": ("cluster", "data behind addresses such as s3://"),
     "submitit": ("cluster", "--engine slurm"),
+    "ray": ("ray", "--engine ray"),
     "diffusers": ("diffusion", "--method realfusion"),
     "fastapi": ("serve", "monoform serve"),
     "gradio": ("app", "monoform app"),

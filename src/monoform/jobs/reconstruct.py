@@ -20,13 +20,14 @@ from ..scene import Photo, PictureSource, Reconstruction, SavedResult, View
 from ..scene.common_camera import common_camera, in_common_world
 from ..scene.masks import read_mask
 from ..scene.result_files import RECONSTRUCTED
-from .posed_photos import PosedPhotos
+from .further_photos import FurtherPhotos, reconstruct_together
+from .posed_photos import PosedPhotos, masks_of
 from .reconstruct_options import DEFAULT_METHOD, ReconstructOptions, request
 from .write_result import Timings, write_result
 
 
 def reconstruct(
-    photo: PictureSource | Photo | PosedPhotos,
+    photo: PictureSource | Photo | PosedPhotos | FurtherPhotos,
     *,
     mask: PictureSource | None = None,
     method: str | MethodOptions = DEFAULT_METHOD,
@@ -43,7 +44,7 @@ def reconstruct(
 
     Args:
         photo: path, http(s) URL, bytes, PIL image, array (h, w[, 3|4]), tensor (of this shape or (3|4, h, w)) or
-            `Photo`; for a method that takes several views of one object, `PosedPhotos`.
+            `Photo`; for a method that takes several views of one object, `PosedPhotos` or `FurtherPhotos`.
         mask: the same kinds, white where the object is; None: the photo's alpha, else found by `matting`.
         method: name of the method, or its options, such as `LiftOptions(refine=0)`.
         matting: "auto", "rembg", "network" or "grabcut".
@@ -137,6 +138,19 @@ def _reconstruct(photo: object, mask: object, options: ReconstructOptions, timin
         (view,) = views
         camera = _shared_camera(view.photo, options, getattr(getattr(method, "config", None), "fov", None))
         views = [View(view.photo, Camera(torch.eye(4)[None], camera.intrinsics, camera.width, camera.height))]
+    if isinstance(photo, FurtherPhotos):
+        (first,) = views
+        folder = str(mask) if mask is not None and Path(str(mask)).is_dir() else None
+        with timings("shape"), torch.inference_mode():
+            return reconstruct_together(
+                method,
+                first,
+                photo,
+                masks=folder,
+                matting=options.matting,
+                device=options.device,
+                seed=options.seed,
+            )
     generator = torch.Generator().manual_seed(options.seed)
     with timings("shape"), torch.inference_mode():
         found = method.reconstruct(views, generator=generator)
@@ -169,6 +183,10 @@ def _views(photo: object, mask: object, options: ReconstructOptions, timings: Ti
         with timings("open"):
             return photo.open(masks=None if mask is None else str(mask), matting=options.matting, device=options.device)
     with timings("open"):
+        if isinstance(photo, FurtherPhotos):
+            photo.others()  # refused before anything is computed
+            photo = photo.photo
+            mask = masks_of([photo], str(mask))[0] if mask is not None and Path(str(mask)).is_dir() else mask
         opened = photo if isinstance(photo, Photo) else Photo.open(photo, mask=mask)
     with timings("mask"):
         masked = segment(opened, backend=options.matting, device=options.device, hints=options.hints)

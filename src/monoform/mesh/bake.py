@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _GRAZING = 0.15  # cosine between surface and view below which a photo says nothing about the colour
 _FRONTAL = 0.6  # cosine from which it counts in full
 _MASK_BORDER = 2.0  # photo pixels at the mask's edge that are mixed with the background
+_PREFERRED = 4  # power of the weights of several photos that see the same
 _TRUSTED = 20_000  # texels among which the colours of hidden vertices are looked up
 
 
@@ -142,6 +144,31 @@ def from_photo(
     else:
         under = where.interpolate(mesh, _nearest_painted(mesh, where, colors, weight))
     mixed = weight[:, None] * colors + (1 - weight[:, None]) * under
+    return replace(mesh, texture=to_bytes(where.image(mixed.astype(np.float32))))
+
+
+def from_photos(
+    mesh: Mesh,
+    photos: Sequence[tuple[Float[np.ndarray, "_ _ 3"], Shaped[np.ndarray, "_ _"], Camera]],
+    base: UInt8[np.ndarray, "s s 3"],
+) -> Mesh:
+    """Paint several photos (colors, mask, camera) over the `base` texture, as `from_photo` does with one.
+
+    Where several see a texel, the one that sees it most frontally counts by far the most.
+
+    Raises:
+        InputError: sizes do not agree.
+    """
+    where = texels(mesh, base.shape[0])
+    under = base[where.painted].astype(np.float32) / np.float32(255)
+    seen, total, most = np.zeros_like(under), np.full(len(under), 1e-12), np.zeros(len(under), np.float32)
+    for rgb, mask, camera in photos:
+        weight, pixels = _photo_weights(mesh, where, rgb, mask, camera)
+        share = weight.astype(np.float64) ** _PREFERRED
+        seen += share[:, None] * colors_at(rgb, np.asarray(mask) > 0.5, pixels, where, mesh)
+        total += share
+        most = np.maximum(most, weight)
+    mixed = most[:, None] * (seen / total[:, None]) + (1 - most[:, None]) * under
     return replace(mesh, texture=to_bytes(where.image(mixed.astype(np.float32))))
 
 

@@ -171,7 +171,13 @@ def _beside(method: type[Method], name: str) -> ModuleType | None:
 
 
 class Reconstructor(Method, ABC):
-    """A method that turns views of one object into a reconstruction."""
+    """A method that turns views of one object into a reconstruction.
+
+    Attributes:
+        several_views: whether it takes more than one, with their cameras.
+    """
+
+    several_views: ClassVar[bool] = False
 
     @abstractmethod
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:

@@ -22,4 +22,6 @@ from .places import names_in as names_in
 from .places import require_free_file as require_free_file
 from .places import require_ours as require_ours
 from .places import require_replaceable as require_replaceable
+from .remote_folder import remote_folder as remote_folder
+from .remote_folder import written_file as written_file
 from .temporaries import sweep as sweep

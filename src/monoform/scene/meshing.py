@@ -104,6 +104,10 @@ def _baked(surface: Mesh, reconstruction: ReconstructedObject, side: int) -> Mes
         field = PhotoColored(field, photo, camera)
     mesh = bake.from_field(mesh, field, side)
     assert photo.mask is not None and mesh.texture is not None
+    known = [(view.photo, view.camera) for view in reconstruction.views if view.camera and view.photo.mask is not None]
+    if len(known) > 1:
+        shots = [(one.filled(), one.mask, working_camera(its, one)) for one, its in known if one.mask is not None]
+        return bake.from_photos(mesh, shots, mesh.texture)
     return bake.from_photo(mesh, photo.filled(), photo.mask, camera, mesh.texture)
 
 

@@ -14,6 +14,7 @@ from .. import inputs
 from ..camera import Camera
 from ..errors import InputError
 from ..inputs.files import is_folder
+from ..inputs.remote import AnyPath
 from ..mesh import Mesh, report
 from ..mesh.formats.gltf_write import TextureFormat
 from ..mesh.texture import to_bytes
@@ -107,9 +108,16 @@ def write_files(
             "mesh": None if mesh is None else report(mesh).to_dict() | {"parts": reconstruction.parts},
         }
         | ({} if camera is None else {"camera": _certainty(reconstruction.views[0])})
+        | ({"views": [_view(view) for view in reconstruction.views]} if len(reconstruction.views) > 1 else {})
         | ({"own_files": dict(own)} if own else {})
     )
     return summary if photo is None else summary | _write_photo(photo, folder)
+
+
+def _view(view: View) -> dict[str, Any]:
+    """One of several photos, and its camera."""
+    named = {"name": printable(view.photo.name), "source": printable(view.photo.source)}
+    return named | {"camera": None if view.camera is None else view.camera.to_dict()}
 
 
 def _certainty(view: View) -> dict[str, Any]:
@@ -153,12 +161,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_summary(folder: Path) -> dict[str, Any]:
+def read_summary(folder: AnyPath) -> dict[str, Any]:
     """The content of a folder's result.json."""
     return read_json(folder / RESULT)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: AnyPath) -> dict[str, Any]:
     """A JSON object from a result folder, or one sentence about what is wrong with it."""
     return inputs.read_json(
         path,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -15,6 +16,7 @@ from ...camera import Camera
 from ...errors import InputError
 from ...scene import Photo, Provenance, Reconstruction, View
 from ...scene.crop import Crop, around
+from ...scene.joined_views import joined
 from ...scene.outline import signed_distance, without_stairs
 from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.placing import placing
@@ -45,6 +47,7 @@ AUGMENTATIONS = 8
 class Lift(Reconstructor):
     """A network's guess of the solid behind the photo, refined on the photo and kept to its mask."""
 
+    several_views: ClassVar[bool] = True
     config_class: ClassVar[type] = LiftOptions
     card: ClassVar[MethodCard] = MethodCard(
         name="lift",
@@ -61,15 +64,21 @@ class Lift(Reconstructor):
         self.net = pretrained(LiftNet, LiftConfig, weights_folder(self.config.weights))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
-        """The solid behind the first photo; with several hypotheses the best, the others as its alternatives.
+        """The solid behind the photo; with several hypotheses the best, the others as its alternatives.
+
+        Of several photos each is reconstructed alone, and what they say is joined.
 
         Args:
-            views: one photo with its mask, with its intrinsics where known.
+            views: one photo with its mask, with its intrinsics where known; or several with their cameras, in a world
+                whose origin is the object's center.
             generator: of the hypotheses after the first.
 
         Raises:
-            InputError: there is not exactly one view, or it has no mask.
+            InputError: a view has no mask, or one of several no camera.
         """
+        if len(views) > 1:
+            alone = partial(self._alone, generator=generator)
+            return joined(views, alone, self._provenance(None))
         view, silhouette = single_view(views, "lift")
         photo = view.photo
         with torch.inference_mode(False), torch.no_grad(), one_thread():
@@ -84,6 +93,18 @@ class Lift(Reconstructor):
                 for surfaces, fit in self._hypotheses(crops, generator, camera)
             ]
         return replace(found[0], alternatives=tuple(found[1:]))
+
+    def _alone(self, view: View, *, generator: torch.Generator) -> Reconstruction:
+        return self.reconstruct([view], generator=generator)
+
+    def _provenance(self, fit: dict[str, float] | None) -> Provenance:
+        return Provenance(
+            "lift",
+            self.config,
+            weights={"source": SHIPPED.title if self.config.weights in ("", SHIPPED_WORD) else self.config.weights},
+            citation=self.card.citation,
+            fit=fit,
+        )
 
     def _augmentations(self) -> int:
         return AUGMENTATIONS if self.config.refine else 1
@@ -120,13 +141,7 @@ class Lift(Reconstructor):
         return Reconstruction(
             field=field,
             views=(View(photo, photo_camera(field.camera, photo), NO_FIT),),
-            provenance=Provenance(
-                "lift",
-                self.config,
-                weights={"source": SHIPPED.title if self.config.weights in ("", SHIPPED_WORD) else self.config.weights},
-                citation=self.card.citation,
-                fit=fit,
-            ),
+            provenance=self._provenance(fit),
             parts=parts,
             texture="continued",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import cv2
@@ -19,6 +20,7 @@ from ...inversion.silhouette_pose import MaskFit, looking, orbit_rotations, pose
 from ...mesh import Mesh, largest
 from ...mesh.sdf_grid import UNSURE, Distance, dense_values, estimated_slope, sparse_values, surface_of
 from ...scene import Photo, Provenance, Reconstruction, View
+from ...scene.joined_views import joined
 from ...scene.outline import Outline
 from ...scene.photo_camera import photo_camera, working_intrinsics
 from ...scene.placing import placing
@@ -49,6 +51,7 @@ POINTS = 600  # of the surface, for the first camera
 class List(Reconstructor):
     """An implicit surface by a network that needs no camera; the camera is found afterwards."""
 
+    several_views: ClassVar[bool] = True
     config_class: ClassVar[type] = ListOptions
     card: ClassVar[MethodCard] = MethodCard(
         name="list",
@@ -65,16 +68,19 @@ class List(Reconstructor):
         self.net = network(self.config.weights or str(SHIPPED.folder))
 
     def reconstruct(self, views: Sequence[View], *, generator: torch.Generator) -> Reconstruction:
-        """The surface that the network predicts from the photo.
+        """The surface that the network predicts from the photo; of several photos each alone, then joined.
 
         Args:
-            views: one photo with its mask, with its intrinsics where known.
+            views: one photo with its mask, with its intrinsics where known; or several with their cameras, in a world
+                whose origin is the object's center.
             generator: not needed, nothing here is random.
 
         Raises:
-            InputError: there is not exactly one view, it has no mask, or the network sees no object.
+            InputError: a view has no mask, one of several no camera, or the network sees no object.
         """
-        del generator
+        if len(views) > 1:
+            alone = partial(self._alone, generator=generator)
+            return joined(views, alone, self._provenance(), parts=self.config.parts)
         view, silhouette = single_view(views, "list")
         photo = view.photo
         parts = self.config.parts or silhouette.parts
@@ -109,16 +115,18 @@ class List(Reconstructor):
         return Reconstruction(
             field=field,
             views=(View(photo, photo_camera(camera, photo), NO_RESIDUALS),),
-            provenance=Provenance(
-                "list",
-                self.config,
-                weights={"source": self.config.weights or SHIPPED.title},
-                citation=(CITATION,),
-            ),
+            provenance=self._provenance(),
             parts=parts,
             texture="baked",
             capabilities=frozenset({"geometry", "camera"}),
         )
+
+    def _alone(self, view: View, *, generator: torch.Generator) -> Reconstruction:
+        return self.reconstruct([view], generator=generator)
+
+    def _provenance(self) -> Provenance:
+        source = {"source": self.config.weights or SHIPPED.title}
+        return Provenance("list", self.config, weights=source, citation=(CITATION,))
 
     def _picture(self, photo: Photo) -> tuple[Float[np.ndarray, " 3"], Float[Tensor, "1 3 s s"]]:
         """The window (left, top, side in working pixels) and the network's input."""

@@ -40,6 +40,7 @@ SHIPPED = {"": shipped()["pixelnerf"], "cars": shipped()["pixelnerf_cars"]}
 class PixelNerf(Reconstructor):
     """A radiance field in one pass of a network, from one photo or several with cameras."""
 
+    several_views: ClassVar[bool] = True
     config_class: ClassVar[type] = PixelNerfOptions
     card: ClassVar[MethodCard] = MethodCard(
         name="pixelnerf",

@@ -64,6 +64,7 @@ class TripoSr(Reconstructor):
     """
 
     kind: ClassVar[type[PlaneVolume]] = FoldedVolume
+    several_views: ClassVar[bool] = True
     config_class: ClassVar[type] = TripoSrOptions
     card: ClassVar[MethodCard] = MethodCard(
         name="triposr",
