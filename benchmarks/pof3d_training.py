@@ -23,7 +23,8 @@ from memory import peak_bytes
 
 from monoform.methods.pof3d.networks import Pof3dNetworks
 from monoform.methods.pof3d.published_steps import PublishedSteps
-from monoform.methods.pof3d.steps import Chance, Steps
+from monoform.methods.pof3d.step_parts import Chance
+from monoform.methods.pof3d.steps import Steps
 from monoform.methods.pof3d.training_config import PRESETS
 
 SEEN = 1e6

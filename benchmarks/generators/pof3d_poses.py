@@ -7,10 +7,11 @@ they begin (of --seed, which is the training's), for each snapshot, and for the 
 turn about the vertical and reflection: circular Wasserstein-1 distance of 2,000 azimuths that the generator chooses to
 the true ones of DATA, KL of azimuth and elevation as TeFF measures them (bins of 10 degrees), and, of what the
 discriminator tells of the photos of --unseen, or of DATA, one by one, the median error and the correlation with the
-truth. Above them what knows nothing reaches: one azimuth for all, azimuths uniform around the circle, and uniform over
-the range where the true ones lie; and the median error of telling one pose of all photos. Last the Frechet distances of
-samples to as many photos. --figures draws histograms, samples,
-normals and turns.
+truth; and the same modulo half a turn (`_half`), for what looks much alike from opposite sides. Of a training with a
+template a row for what the template tells of the photos of DATA. Above them what knows nothing reaches: one azimuth for
+all, azimuths uniform around the circle, and uniform over the range where the true ones lie; and the median error of
+telling one pose of all photos. Last the Frechet distances of samples to as many photos. --figures draws histograms,
+samples, normals and turns.
 """
 
 from __future__ import annotations
@@ -34,8 +35,14 @@ from monoform.methods.pof3d.networks import NetworksConfig, Pof3dNetworks
 from monoform.methods.pof3d.quality import chosen_poses, fakes, latents
 from monoform.metrics.features import as_bytes, frechet_name, moments_of, open_features
 from monoform.metrics.frechet import frechet_distance
-from monoform.metrics.pose_distribution import circular_correlation, plain_distances, pose_distances, pose_errors
-from monoform.training import load_pretrained
+from monoform.metrics.pose_distribution import (
+    best_alignment,
+    circular_correlation,
+    plain_distances,
+    pose_distances,
+    pose_errors,
+)
+from monoform.training import list_checkpoints, load_checkpoint, load_pretrained
 
 CHOSEN, TOLD, SAMPLES, BATCH = 2000, 300, 1000, 50
 
@@ -53,7 +60,7 @@ def main() -> None:
     true, (asked_of, photos) = truth(asked.data), shown(asked.unseen or asked.data)
     span = (0.0, 2 * math.pi) if np.ptp(true[:, 0]) > 5 else (float(true[:, 0].min()), float(true[:, 0].max()))
     plain = plain_distances(true[:, 0], low=span[0], high=span[1])
-    plain |= {f"one_{name}": value for name, value in pose_errors(asked_of, np.median(true, 0) + 0 * asked_of).items()}
+    plain |= {f"one_{name}": value for name, value in errors_of(asked_of, np.median(true, 0) + 0 * asked_of).items()}
     say(plain)
     rows = []
     for name, networks in stages(asked.run, asked.seed):
@@ -64,11 +71,15 @@ def main() -> None:
                 f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()
             )
         )
+    by_template = template_row(asked.run, true)
+    say(by_template)
     generator = networks.generator
     distances = frechet(generator, asked.data / "photos", asked.samples) if asked.samples else {}
     say(distances)
     if asked.out:
-        asked.out.write_text(json.dumps({"plain": plain, "rows": rows, "distances": distances}, indent=1))
+        asked.out.write_text(
+            json.dumps({"plain": plain, "rows": rows, "template": by_template, "distances": distances}, indent=1)
+        )
     if asked.figures:
         from figures import draw  # beside this file
 
@@ -115,8 +126,7 @@ def stages(run: Path, seed: int) -> list[tuple[dict[str, Any], Pof3dNetworks]]:
 
 def chosen(generator: Any) -> Float[np.ndarray, "n 2"]:
     """(azimuth, elevation) that a generator chooses, radians."""
-    poses = chosen_poses(generator, CHOSEN)
-    return torch.stack((poses[:, 0] - math.pi / 2, polar_degrees(poses[:, 1]).deg2rad()), dim=1).double().numpy()
+    return angles(chosen_poses(generator, CHOSEN))
 
 
 @torch.no_grad()
@@ -128,13 +138,39 @@ def measured(
     images = photos.float() / 127.5 - 1
     assert networks.discriminator is not None
     told = networks.discriminator.predict_pose(images, resized(images, side))
-    heights = polar_degrees(told[:, 1]).deg2rad()
-    angles = torch.stack((told[:, 0] - math.pi / 2, heights), dim=1).double().numpy()
+    return {**distances_of(true, chosen(networks.generator)), **errors_of(asked_of, angles(told))}
+
+
+def distances_of(true: Float[np.ndarray, "n 2"], found: Float[np.ndarray, "m 2"]) -> dict[str, float]:
+    """Of two sets of poses, and of their azimuths modulo half a turn."""
+    half = best_alignment(2 * true[:, 0], 2 * found[:, 0], reflect=True)[1] / 2
+    return {**pose_distances(true, found, reflect=True), "azimuth_w1_half": math.degrees(half)}
+
+
+def errors_of(true: Float[np.ndarray, "n 2"], told: Float[np.ndarray, "n 2"]) -> dict[str, float]:
+    """Of poses that were told one by one, and of their azimuths modulo half a turn."""
+    twice = np.array([2.0, 1.0])
+    half = pose_errors(true * twice, told * twice, reflect=True)["told_azimuth_error"] / 2
     return {
-        **pose_distances(true, chosen(networks.generator), reflect=True),
-        **pose_errors(asked_of, angles, reflect=True),
-        "told_azimuth_correlation": circular_correlation(asked_of[:, 0], angles[:, 0]),
+        **pose_errors(true, told, reflect=True),
+        "told_azimuth_correlation": circular_correlation(true[:, 0], told[:, 0]),
+        "told_azimuth_error_half": half,
+        "told_azimuth_correlation_half": circular_correlation(2 * true[:, 0], 2 * told[:, 0]),
     }
+
+
+def template_row(run: Path, true: Float[np.ndarray, "n 2"]) -> dict[str, float]:
+    """What the template of a training tells of its photos; nothing without one."""
+    poses = load_checkpoint(list_checkpoints(run)[-1]).model.get("told")
+    if poses is None:
+        return {}
+    told = angles(poses)
+    return {**distances_of(true, told), **errors_of(true, told)}
+
+
+def angles(poses: Float[Tensor, "n c"]) -> Float[np.ndarray, "n 2"]:
+    """(azimuth from the front, elevation) radians, of (yaw, elevation parameter)."""
+    return torch.stack((poses[:, 0] - math.pi / 2, polar_degrees(poses[:, 1]).deg2rad()), dim=1).double().numpy()
 
 
 def frechet(generator: Any, photos: Path, samples: int) -> dict[str, float]:

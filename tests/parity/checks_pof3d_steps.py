@@ -20,7 +20,7 @@ from monoform.methods.pof3d.discriminator import DiscriminatorConfig
 from monoform.methods.pof3d.model import Pof3dGenerator
 from monoform.methods.pof3d.poses import intrinsics_of
 from monoform.methods.pof3d.published_steps import PublishedSteps
-from monoform.methods.pof3d.steps import Chance, Term
+from monoform.methods.pof3d.step_parts import Chance, Term
 from monoform.methods.pof3d.training_config import Pof3dTraining
 from monoform.render import RaySampleNoise
 

@@ -34,7 +34,8 @@ from monoform.methods.pof3d.inputs import resized
 from monoform.methods.pof3d.published_steps import PublishedSteps
 from monoform.methods.pof3d.schedules import rendering_resolution
 from monoform.methods.pof3d.shared_graph import SharedGraph
-from monoform.methods.pof3d.steps import Shown, Steps
+from monoform.methods.pof3d.step_parts import Shown
+from monoform.methods.pof3d.steps import Steps
 from monoform.nn.stylegan2.augment import AugmentOptions, AugmentPipe
 from monoform.training.adversarial import blur_sigma, blurred
 

@@ -22,9 +22,10 @@ from monoform.methods.pof3d.journal import pose_figures, pose_picture
 from monoform.methods.pof3d.networks import NetworksConfig, Pof3dNetworks
 from monoform.methods.pof3d.ordered_images import OrderedImages
 from monoform.methods.pof3d.presets import PRESETS as NETWORKS
-from monoform.methods.pof3d.steps import Chance
-from monoform.methods.pof3d.task import Pof3dTask, TrainedState
+from monoform.methods.pof3d.step_parts import Chance
+from monoform.methods.pof3d.task import Pof3dTask
 from monoform.methods.pof3d.train import PRESETS, TRAINING, train_pof3d
+from monoform.methods.pof3d.trained_state import TrainedState
 from monoform.methods.pof3d.training_config import Pof3dTraining
 from monoform.training import list_checkpoints, load_checkpoint, load_pretrained, train
 from monoform.training.randomness import seed_for, seed_globals
@@ -372,9 +373,9 @@ def test_geod_learns_beside_and_tells_the_generator(tmp_path: Path) -> None:
     names = [phase.name for phase in task.phases()]
     assert names[0] == "geod" and task.state.geod is not None
     assert [task.phases()[0].schedule(step) for step in (0, 1)] == [1.0, 0.0]
-    loss, _ = task._of_geod(task.images.batch(0), 0, torch.Generator())
+    loss, _ = task._of_geod(task.numbered_batch(0, torch.Generator()), 0, torch.Generator())
     assert float(loss.detach()) != 0 and loss.requires_grad
-    over, _ = task._of_geod(task.images.batch(0), 9, torch.Generator())
+    over, _ = task._of_geod(task.numbered_batch(0, torch.Generator()), 9, torch.Generator())
     assert float(over.detach()) == 0
     _, metrics = next(iter(task.steps.generator_terms(torch.randn(4, 8), 0.0, Chance(torch.Generator()))))
     assert float(metrics["loss_geod"].detach()) > 0

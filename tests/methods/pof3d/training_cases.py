@@ -15,7 +15,8 @@ from monoform.methods.pof3d.config import Network, Pof3dConfig, PoseHead, Rays, 
 from monoform.methods.pof3d.discriminator import DiscriminatorConfig
 from monoform.methods.pof3d.networks import Pof3dNetworks
 from monoform.methods.pof3d.published_steps import PublishedSteps
-from monoform.methods.pof3d.steps import Chance, Steps
+from monoform.methods.pof3d.step_parts import Chance
+from monoform.methods.pof3d.steps import Steps
 from monoform.methods.pof3d.training_config import Pof3dTraining
 
 SIDE = 16

@@ -16,6 +16,17 @@ def pose_loss(told: Float[Tensor, "n c"], known: Float[Tensor, "n c"]) -> Float[
     return mse_loss(told, known)
 
 
+def energy_distance(made: Float[Tensor, "m c"], known: Float[Tensor, "n c"]) -> Float[Tensor, ""]:
+    """How far two distributions are apart by samples of them, but for a constant of the known one.
+
+    2 E|x - y| - E|x - x'|, without bias (Szekely and Rizzo 2013): least where both are the same distribution.
+    """
+    count = len(made)
+    within = (made[:, None] - made[None] + torch.eye(count).to(made)[..., None]).norm(dim=-1)
+    within = within.sum() - within.diagonal().sum()  # a length of 0 has no gradient
+    return 2 * (made[:, None] - known[None]).norm(dim=-1).mean() - within / (count * (count - 1))
+
+
 def density_loss(sigma: Float[Tensor, "n p"], near: Float[Tensor, "n p"]) -> Float[Tensor, ""]:
     """How much density differs between points and such a little away (EG3D's regularisation)."""
     return l1_loss(sigma, near)

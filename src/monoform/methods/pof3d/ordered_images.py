@@ -39,11 +39,15 @@ class OrderedImages:
 
     def batch(self, number: int) -> UInt8[Tensor, "b 3 r r"]:
         """The micro-batch of a number."""
+        return self.chosen(self.numbers(number))
+
+    def numbers(self, number: int) -> list[int]:
+        """Which images the micro-batch of a number holds."""
         first = number * self.count
         if first != self._next:
             self._order = self._from(first)
         self._next = first + self.count
-        return self.chosen([next(self._order) for _ in range(self.count)])
+        return [next(self._order) for _ in range(self.count)]
 
     def chosen(self, numbers: Sequence[int]) -> UInt8[Tensor, "b 3 r r"]:
         """Images by their numbers in the set."""

@@ -16,7 +16,8 @@ from ...training.adversarial import fake_loss, generator_loss, real_loss
 from .discriminator import Judgement, coded
 from .losses import pose_loss
 from .model import Synthesis
-from .steps import Chance, Chosen, Shown, Steps, Term
+from .step_parts import Chance, Chosen, Shown, Term
+from .steps import Steps
 
 
 class PublishedSteps(Steps):
@@ -46,9 +47,15 @@ class PublishedSteps(Steps):
             yield loss, {"loss_pose": loss}
 
     def discriminator_terms(
-        self, z: Float[Tensor, "n z"], real: Float[Tensor, "n 3 h w"], images: float, chance: Chance
+        self,
+        z: Float[Tensor, "n z"],
+        real: Float[Tensor, "n 3 h w"],
+        images: float,
+        chance: Chance,
+        poses: Float[Tensor, "n 2"] | None = None,
     ) -> Iterator[Term]:
-        """As in `Steps`; each term has a rendering of its own, which moves the mean style."""
+        """As in `Steps`, without a template; each term has a rendering of its own, which moves the mean style."""
+        assert poses is None
         options = self.options
         if self.pose_weight > 0:
             chosen, made = self._made(z, images, chance, averages=True)
@@ -72,8 +79,15 @@ class PublishedSteps(Steps):
         loss = real_loss(score)
         yield loss, {"score_real": score.mean(), "sign_real": score.sign().mean(), "loss_real": loss}
 
-    def penalty_terms(self, real: Float[Tensor, "n 3 h w"], images: float, chance: Chance) -> Iterator[Term]:
-        """As in `Steps`, with respect to images that were processed twice."""
+    def penalty_terms(
+        self,
+        real: Float[Tensor, "n 3 h w"],
+        images: float,
+        chance: Chance,
+        poses: Float[Tensor, "n 2"] | None = None,
+    ) -> Iterator[Term]:
+        """As in `Steps`, without a template, with respect to images that were processed twice."""
+        assert poses is None
         given = self.real(real, images)
         first = self.processed(Shown(given.image.detach(), given.image_raw.detach()), images, chance)
         with torch.no_grad():

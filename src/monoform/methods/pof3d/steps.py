@@ -8,7 +8,7 @@ computes the same as the published code does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, cast, runtime_checkable
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from ...nn.stylegan2.augment import AugmentPipe
 from ...training.adversarial import blur_sigma, blurred, fake_loss, generator_loss, gradient_penalty, real_loss
-from ...training.chance import Chance as AnyChance
 from .discriminator import Judgement, Pof3dDiscriminator, coded
 from .inputs import resized
 from .losses import density_loss, monotonic_loss, pose_loss
@@ -24,55 +23,14 @@ from .model import Pof3dGenerator, Synthesis
 from .poses import MIRRORS, Mirror, mirrored
 from .schedules import rendering_resolution
 from .shared_graph import SharedGraph
+from .step_parts import Chance, Chosen, GeneratorTerm, Shown, Term
+from .template_terms import TemplateTerms
 from .training_config import Pof3dTraining
 
-Term = tuple[Tensor, dict[str, Tensor]]
 FRONT_POINTS = 2000
 """At which monotonic regularisations look at what is behind."""
 STEP_BEHIND = 1 / 256
 """How far behind, as a share of the side of the box."""
-
-
-class Chance(AnyChance):
-    """Random numbers of a step."""
-
-    def first_mirror(self) -> bool:
-        """Which of two mirrors a batch is seen in."""
-        return bool(self.uniform(1) < 0.5)
-
-
-@runtime_checkable
-class GeneratorTerm(Protocol):
-    """A further term of the generator's loss, of fakes seen from their own poses."""
-
-    def __call__(self, depth: Float[Tensor, "n 1 r r"], image: Float[Tensor, "n 3 h w"], images: float) -> Term | None:
-        """The term after so many images of the training, and what it logs; None for none."""
-        ...
-
-
-class Shown(NamedTuple):
-    """What the discriminator is shown: images and raw images, -1..1."""
-
-    image: Float[Tensor, "n 3 h w"]
-    image_raw: Float[Tensor, "n 3 g v"]
-
-
-class Chosen(NamedTuple):
-    """Styles of latents and the poses that the generator chooses for them.
-
-    Attributes:
-        pose: (yaw, elevation parameter, ...) radians.
-        pose_alone: the same, from which gradients reach the layers that choose the pose and none else.
-        ws: styles.
-        cameras: world_from_camera.
-        intrinsics: of images whose side is 1.
-    """
-
-    pose: Float[Tensor, "n c"]
-    pose_alone: Float[Tensor, "n c"]
-    ws: Float[Tensor, "n slots w"]
-    cameras: Float[Tensor, "n 4 4"]
-    intrinsics: Float[Tensor, "n 3 3"]
 
 
 class Steps:
@@ -85,6 +43,7 @@ class Steps:
         images_a_step: over all micro-batches and processes.
         augment: of all that the discriminator is shown; None for none.
         extra: a further term of the generator.
+        template: tells the poses of photos; None for none.
     """
 
     def __init__(
@@ -96,9 +55,10 @@ class Steps:
         images_a_step: int,
         augment: AugmentPipe | None = None,
         extra: GeneratorTerm | None = None,
+        template: TemplateTerms | None = None,
     ) -> None:
         self.generator, self.discriminator, self.options = generator, discriminator, options
-        self.augment, self.extra = augment, extra
+        self.augment, self.extra, self.template = augment, extra, template
         self.blur_images = options.blur_kimg * 1000 * images_a_step / 32
 
     # The generator
@@ -112,7 +72,7 @@ class Steps:
         planes, *rest = shared.leaves
         leaves = Chosen(chosen.pose, chosen.pose_alone, *rest)
         made = self.rendered(leaves, images, chance, planes)
-        judged = self.judged(Shown(made.image, made.image_raw), images, chance)
+        judged = self.judged(Shown(made.image, made.image_raw), images, chance, self.condition(chosen.pose))
         own = generator_loss(judged.score)
         terms, metrics = [own], {"score": judged.score.mean(), "sign": judged.score.sign().mean(), "loss_own": own}
         if options.lambda_gd > 0:
@@ -123,6 +83,9 @@ class Steps:
             seen = coded(chosen.pose[:, :2].detach(), self.discriminator.config.pose_coding)
             metrics["loss_shown"] = options.lambda_shown * pose_loss(judged.pose, seen)
             terms.append(metrics["loss_shown"])
+        if self.template is not None:
+            metrics["loss_template"] = self.template.weight * self.template.unlike(chance)
+            terms.append(metrics["loss_template"])
         further = None if self.extra is None else self.extra(made.depth, made.image, images)
         if further is not None:
             terms.append(further[0])
@@ -166,16 +129,25 @@ class Steps:
     # The discriminator
 
     def discriminator_terms(
-        self, z: Float[Tensor, "n z"], real: Float[Tensor, "n 3 h w"], images: float, chance: Chance
+        self,
+        z: Float[Tensor, "n z"],
+        real: Float[Tensor, "n 3 h w"],
+        images: float,
+        chance: Chance,
+        poses: Float[Tensor, "n 2"] | None = None,
     ) -> Iterator[Term]:
-        """Poses of fakes should be told as they are, fakes and real images from each other."""
+        """Poses of fakes should be told as they are, fakes and real images from each other.
+
+        Args:
+            poses: of the real images, where a template tells them.
+        """
         options = self.options
         weight = options.flip_weight_discriminator if options.flip_discriminator else 1.0
         with torch.no_grad():
             chosen = self.chosen(z, chance, averages=True)
             planes = self.generator.planes(chosen.ws, noise=chance.noise())
             made = self.rendered(chosen, images, chance, planes)
-        judged = self.judged(Shown(made.image, made.image_raw), images, chance)
+        judged = self.judged(Shown(made.image, made.image_raw), images, chance, self.condition(chosen.pose))
         known = coded(chosen.pose[:, :2], self.discriminator.config.pose_coding)
         told, fake = self.pose_weight * pose_loss(judged.pose, known), weight * fake_loss(judged.score)
         yield (
@@ -198,16 +170,26 @@ class Steps:
                 {"score_mirrored": score.mean(), "sign_mirrored": score.sign().mean(), "loss_mirrored": fake},
             )
             del score, fake
-        score = self.judged(self.real(real, images), images, chance).score
-        loss = real_loss(score)
-        yield loss, {"score_real": score.mean(), "sign_real": score.sign().mean(), "loss_real": loss}
+        shown = self.processed(self.real(real, images), images, chance)
+        found, condition = self.judged_real(shown, poses)
+        score, loss = found.score, real_loss(found.score)
+        metrics = {"score_real": score.mean(), "sign_real": score.sign().mean(), "loss_real": loss}
+        if self.template is not None and condition is not None:
+            metrics["loss_template"] = self.template.weight * pose_loss(found.pose, condition)
+            loss = loss + metrics["loss_template"]
+        yield loss, metrics
 
-    def penalty_terms(self, real: Float[Tensor, "n 3 h w"], images: float, chance: Chance) -> Iterator[Term]:
+    def penalty_terms(
+        self,
+        real: Float[Tensor, "n 3 h w"],
+        images: float,
+        chance: Chance,
+        poses: Float[Tensor, "n 2"] | None = None,
+    ) -> Iterator[Term]:
         """Scores should not change steeply around real images."""
         shown = self.processed(self.real(real, images), images, chance)
         inputs = [each.detach().requires_grad_() for each in (shown if self.discriminator.config.dual else shown[:1])]
-        score = self.discriminator(inputs[0], inputs[-1]).score
-        yield self.penalty(score, inputs)
+        yield self.penalty(self.judged_real(Shown(inputs[0], inputs[-1]), poses)[0].score, inputs)
 
     def penalty(self, score: Tensor, inputs: list[Tensor]) -> Term:
         """R1 with its weight: half of gamma, all of it for a discriminator that is not dual."""
@@ -277,10 +259,28 @@ class Steps:
         both: Sequence[Mirror] = MIRRORS.get(kind, (cast(Mirror, kind),))
         return chosen._replace(cameras=mirrored(cameras, both[0] if chance.first_mirror() else both[-1]))
 
-    def judged(self, shown: Shown, images: float, chance: Chance) -> Judgement:
-        """What the discriminator says, under the poses that it tells itself."""
-        found: Judgement = self.discriminator(*self.processed(shown, images, chance))
+    def condition(self, poses: Float[Tensor, "n c"]) -> Float[Tensor, "n d"] | None:
+        """What an image of a known pose is judged under; None without a template: what the discriminator tells."""
+        return None if self.template is None else self.template.condition(poses)
+
+    def judged(
+        self, shown: Shown, images: float, chance: Chance, pose: Float[Tensor, "n c"] | None = None
+    ) -> Judgement:
+        """What the discriminator says, under the poses that are given or that it tells itself."""
+        found: Judgement = self.discriminator(*self.processed(shown, images, chance), pose)
         return found
+
+    def judged_real(
+        self, shown: Shown, poses: Float[Tensor, "n 2"] | None
+    ) -> tuple[Judgement, Float[Tensor, "n c"] | None]:
+        """What the discriminator says of processed photos, and the poses that a template tells, where it does."""
+        if self.template is None or poses is None:
+            found: Judgement = self.discriminator(*shown)
+            return found, None
+        flat = self.discriminator.flat(*shown)
+        told = self.discriminator.b4.pose(flat)
+        condition = self.template.condition_of_photos(poses, told.detach())
+        return self.discriminator.judged(flat, told, condition), condition
 
     def processed(self, shown: Shown, images: float, chance: Chance) -> Shown:
         """Blurred in the beginning, and augmented where it is asked for."""

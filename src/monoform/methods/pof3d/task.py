@@ -6,55 +6,34 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from ...nn.stylegan2.augment import UNTURNED, AugmentPipe
 from ...training import Ema, HalfLife, Optimizer, Phase, save_pretrained
 from ...training.adversarial import adapted_strength
 from ...training.best import keep_weights
 from ...training.sheets import depth_shades, sheet
-from .geod import GeodTerm
 from .geod.term import OPTIMIZER as GEOD_ADAM
 from .journal import pose_picture
-from .networks import NetworksConfig, Pof3dNetworks
+from .networks import NetworksConfig
 from .ordered_images import OrderedImages
 from .published_steps import PublishedSteps
 from .quality import Quality, chosen_poses, fakes, latents
 from .rendering import normal_map
 from .schedules import lazy
-from .steps import Chance, Steps, Term
+from .step_parts import Chance, Term
+from .steps import Steps
+from .template_terms import TemplateTerms
+from .trained_state import TrainedState
 from .training_config import Pof3dTraining
 
 SHOWN, COLUMNS = 16, 8
-Loss = Callable[[Tensor, int, torch.Generator], Term | Iterator[Term]]
+Batch = Mapping[str, Tensor]
+Loss = Callable[[Batch, int, torch.Generator], Term | Iterator[Term]]
 Terms = Callable[[Tensor, float, Chance], Iterator[Term]]
-
-
-class TrainedState(nn.Module):
-    """All that a training remembers: the networks, the augmentation's strength and what moves it, counters.
-
-    Attributes:
-        signs: sum of mean signs of scores of real images since the augmentation's last change, and how many.
-        lost: updates of which numbers were not finite, and counted as 0.
-        best: the least of the metric so far.
-    """
-
-    signs: Tensor
-    lost: Tensor
-    best: Tensor
-
-    def __init__(self, networks: Pof3dNetworks, settings: Pof3dTraining) -> None:
-        super().__init__()
-        self.networks = networks
-        self.augment = None if settings.augment == "none" else AugmentPipe(UNTURNED, settings.augment_strength)
-        self.geod = GeodTerm(settings.geod) if settings.geod.weight > 0 else None
-        self.register_buffer("signs", torch.zeros(2, dtype=torch.float64))
-        self.register_buffer("lost", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("best", torch.tensor(torch.finfo(torch.float32).max))
 
 
 class Pof3dTask:
@@ -93,6 +72,7 @@ class Pof3dTask:
             images_a_step=images_a_step,
             augment=state.augment,
             extra=None if state.geod is None else self._geod_term,
+            template=self._template(),
         )
         self.quality = Quality(images, settings)
         self.metric = settings.metric or self.quality.name
@@ -128,16 +108,19 @@ class Pof3dTask:
         rate, betas = lazy(rate, (0.0, self.settings.beta2), interval)
         return Optimizer("adam", rate=rate, betas=betas, epsilon=1e-8)
 
-    def numbered_batch(self, number: int, generator: torch.Generator) -> UInt8[Tensor, "n 3 h w"]:
+    def numbered_batch(self, number: int, generator: torch.Generator) -> dict[str, Tensor]:
         """The images of a micro-batch, in the order of the whole training."""
         del generator
-        return self.images.batch(number)
+        return self._batch_of(self.images.numbers(number))
 
-    def batch(self, step: int, generator: torch.Generator) -> UInt8[Tensor, "n 3 h w"]:
+    def batch(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Images at random, for loops that know no order."""
         del step
         count = self.settings.batch
-        return self.images.chosen(torch.randint(len(self.images), (count,), generator=generator).tolist())
+        return self._batch_of(torch.randint(len(self.images), (count,), generator=generator).tolist())
+
+    def _batch_of(self, numbers: list[int]) -> dict[str, Tensor]:
+        return {"images": self.images.chosen(numbers), "numbers": torch.tensor(numbers)}
 
     def ema(self) -> Ema:
         """Half of the averaged generator is from the last 10,000 images, or from the last 5 % of all so far."""
@@ -178,31 +161,44 @@ class Pof3dTask:
         return float(step * self.images_a_step)
 
     def _of_latents(self, terms: Terms) -> Loss:
-        def loss(batch: Tensor, step: int, generator: torch.Generator) -> Iterator[Term]:
+        def loss(batch: Batch, step: int, generator: torch.Generator) -> Iterator[Term]:
             chance = Chance(generator)
-            yield from terms(self._latents(len(batch), chance), self._images(step), chance)
+            yield from terms(self._latents(len(batch["images"]), chance), self._images(step), chance)
 
         return loss
 
-    def _of_both(self, batch: Tensor, step: int, generator: torch.Generator) -> Iterator[Term]:
+    def _of_both(self, batch: Batch, step: int, generator: torch.Generator) -> Iterator[Term]:
         chance, state = Chance(generator), self.state
         noted = {"lost": state.lost.float()}
         if state.augment is not None:
             noted["augment"] = state.augment.p
-        z = self._latents(len(batch), chance)
-        for loss, metrics in self.steps.discriminator_terms(z, _floating(batch), self._images(step), chance):
+        real = _floating(batch["images"])
+        z, images, poses = self._latents(len(real), chance), self._images(step), self._poses(batch, chance)
+        for loss, metrics in self.steps.discriminator_terms(z, real, images, chance, *poses):
             yield loss, {**metrics, **noted}
             noted = {}
 
-    def _of_real(self, batch: Tensor, step: int, generator: torch.Generator) -> Iterator[Term]:
-        yield from self.steps.penalty_terms(_floating(batch), self._images(step), Chance(generator))
+    def _of_real(self, batch: Batch, step: int, generator: torch.Generator) -> Iterator[Term]:
+        chance, real = Chance(generator), _floating(batch["images"])
+        yield from self.steps.penalty_terms(real, self._images(step), chance, *self._poses(batch, chance))
 
-    def _of_geod(self, batch: Tensor, step: int, generator: torch.Generator) -> Term:
+    def _poses(self, batch: Batch, chance: Chance) -> list[Tensor]:
+        """Of the photos, where a template tells them."""
+        template = self.steps.template
+        return [] if template is None else [template.of_photos(batch["numbers"], chance)]
+
+    def _template(self) -> TemplateTerms | None:
+        if self.state.told is None:
+            return None
+        coding, options = self.discriminator.config.pose_coding, self.settings.template
+        return TemplateTerms(self.generator, coding, options, lambda: cast(Tensor, self.state.told))
+
+    def _of_geod(self, batch: Batch, step: int, generator: torch.Generator) -> Term:
         del generator
         geod = self.state.geod
         assert geod is not None
         if geod.options.learns_at(self._images(step) / 1000):
-            return geod.loss(_floating(batch))
+            return geod.loss(_floating(batch["images"]))
         return torch.stack([0 * each.sum() for each in geod.learned()]).sum(), {}
 
     def _geod_term(self, depth: Tensor, image: Tensor, images: float) -> Term | None:

@@ -14,6 +14,7 @@ from ...training import (
     Training,
     TrainOptions,
     TrainResult,
+    list_checkpoints,
     load_pretrained,
     publish,
     train,
@@ -22,7 +23,9 @@ from ...training.card import weights_card
 from ...training.processes import process_count
 from .networks import NetworksConfig, Pof3dNetworks
 from .ordered_images import OrderedImages
-from .task import Pof3dTask, TrainedState
+from .task import Pof3dTask
+from .template import poses_by_template
+from .trained_state import TrainedState
 from .training_config import PRESETS, Pof3dTraining
 
 __all__ = ["PRESETS", "TRAINING", "Pof3dTraining", "train_pof3d"]
@@ -51,9 +54,14 @@ def train_pof3d(
     def card(step: int, figures: Mapping[str, float]) -> str:
         return _card(len(photos), step * images_a_step, settings, figures)
 
+    images = OrderedImages(photos, seed=options.seed, count=settings.batch)
+    state = TrainedState(networks, settings, len(images))
+    if state.told is not None and not list_checkpoints(out):  # which hold them, too
+        network = networks.config.generator
+        state.told.copy_(poses_by_template(network, settings.template, images.chosen, len(images), seed=options.seed))
     task = Pof3dTask(
-        TrainedState(networks, settings),
-        OrderedImages(photos, seed=options.seed, count=settings.batch),
+        state,
+        images,
         settings,
         images_a_step=images_a_step,
         out=out,

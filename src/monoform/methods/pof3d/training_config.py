@@ -17,6 +17,7 @@ from .geod import GeodOptions
 from .networks import NetworksConfig
 from .presets import PRESETS as NETWORKS
 from .presets import preset
+from .template_config import TemplateOptions
 
 Mirrors = Literal["flip_both", "flip_both_shapenet", "left_right", "up_down"]
 Regularization = Literal["l1", "monotonic-detach", "monotonic-fixed"]
@@ -101,6 +102,7 @@ class Pof3dTraining(LoopSettings):
         metric_images: of the evaluation, real and made; 0 for no distance.
         snapshots: keep the weights of each evaluation, OUT/snapshots.
         geod: an inverse renderer that tells the generator about shape; left out at a weight of 0.
+        template: tells the poses of photos by features, for photos from all around; left out at a weight of 0.
         collapse: degrees of deviation of the chosen yaws below which the journal and a sentence tell of a collapse.
     """
 
@@ -158,6 +160,7 @@ class Pof3dTraining(LoopSettings):
     metric_images: int = 200
     snapshots: bool = False
     geod: GeodOptions = field(default_factory=GeodOptions)
+    template: TemplateOptions = field(default_factory=TemplateOptions)
     collapse: float = 3.0
 
     def __post_init__(self) -> None:
@@ -178,8 +181,9 @@ class Pof3dTraining(LoopSettings):
         require_ranges(self, "PoF3D's", rate_discriminator=(0.0, 1.0), beta2=(0.0, 0.999999), kimg=(1e-3, 1e9))
         require_ranges(self, "PoF3D's", gamma=weight, lambda_cam=weight, lambda_gd=weight, density_reg=weight)
         require_ranges(self, "PoF3D's", lambda_shown=weight)
-        if self.published and self.lambda_shown > 0:
-            raise InputError(f"PoF3D's lambda_shown is {self.lambda_shown:g}; the published training has none: give 0.")
+        for name, found in (("lambda_shown", self.lambda_shown), ("template.weight", self.template.weight)):
+            if self.published and found > 0:
+                raise InputError(f"PoF3D's {name} is {found:g}; the published training has none: give 0.")
         require_ranges(self, "PoF3D's", flip_weight_generator=weight, flip_weight_discriminator=weight)
         require_ranges(self, "PoF3D's", density_distance=weight, blur=(0.0, 100.0), blur_kimg=weight)
         require_ranges(self, "PoF3D's", style_mixing=share, pose_swapping=share, augment_strength=share)
