@@ -20,6 +20,8 @@ from monoform.training.sheets import sheet
 
 TRUE, LEARNED, BEGUN, INK = (130, 130, 130), (64, 115, 191), (222, 150, 70), (40, 40, 40)
 BINS, WIDTH, HEIGHT, EDGE = 36, 432, 150, 24
+FILMED, FRAMES = 24, 24
+"""Samples of the film, and its pictures."""
 
 
 def draw(
@@ -30,7 +32,7 @@ def draw(
     rows: Sequence[dict[str, Any]],
     plain: dict[str, float],
 ) -> None:
-    """Write poses.png, samples.jpg, normals.jpg, turns.jpg into a folder."""
+    """Write poses.png, samples.jpg, normals.jpg, turns.jpg, film.webp into a folder."""
     out.mkdir(parents=True, exist_ok=True)
     last = rows[-1]
     brought = Alignment(math.radians(last["azimuth_offset"]), bool(last["reflected"]))(chosen[:, 0])
@@ -48,6 +50,7 @@ def draw(
         pairs = torch.stack((torch.cat([each.image for each in made])[:20] / 2 + 0.5, normal_map(depth) / 2 + 0.5), 1)
         save_sheet(pairs.flatten(0, 1), 10, size, out / "normals.jpg")
         save_sheet(turns(generator, chosen, 5), 12, size, out / "turns.jpg")
+        film(generator, chosen, out / "film.webp")
 
 
 def wrapped(degrees: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -57,7 +60,7 @@ def wrapped(degrees: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
 
 def turns(generator: Any, chosen: Float[np.ndarray, "m 2"], objects: int) -> Float[Tensor, "k 3 s s"]:
     """A row for each object: from all around, beginning at the mean of the poses that were chosen."""
-    start = math.atan2(np.sin(chosen[:, 0]).mean(), np.cos(chosen[:, 0]).mean())
+    start = middle(chosen)
     ws = generator.map(latents(generator, objects)).ws
     planes, pictures = generator.planes(ws), []
     for step in range(12):
@@ -65,6 +68,25 @@ def turns(generator: Any, chosen: Float[np.ndarray, "m 2"], objects: int) -> Flo
         pose = torch.tensor([[yaw, generator.config.pose.elevation_mean]]).expand(objects, -1)
         pictures.append(generator.synthesize(ws, *generator.cameras(pose), planes=planes).image / 2 + 0.5)
     return torch.stack(pictures, dim=1).flatten(0, 1)
+
+
+def middle(chosen: Float[np.ndarray, "m 2"]) -> float:
+    """The mean azimuth, radians."""
+    return math.atan2(np.sin(chosen[:, 0]).mean(), np.cos(chosen[:, 0]).mean())
+
+
+def film(generator: Any, chosen: Float[np.ndarray, "m 2"], file: Path) -> None:
+    """Samples that turn to and fro over the azimuths where most poses were chosen, or all around."""
+    start, size = middle(chosen), generator.config.resolution
+    off = np.angle(np.exp(1j * (chosen[:, 0] - start)))
+    reach, ws, frames = float(np.quantile(np.abs(off), 0.9)), generator.map(latents(generator, FILMED)).ws, []
+    planes = generator.planes(ws)
+    for turn in np.arange(FRAMES) / FRAMES * 2 * math.pi:
+        yaw = math.pi / 2 + start + (turn if reach > 0.75 * math.pi else reach * math.sin(turn))
+        pose = torch.tensor([[yaw, generator.config.pose.elevation_mean]]).expand(FILMED, -1)
+        image = generator.synthesize(ws, *generator.cameras(pose), planes=planes).image / 2 + 0.5
+        frames.append(Image.fromarray((sheet(image, columns=8, side=size).clamp(0, 1) * 255).byte().numpy()))
+    frames[0].save(file, save_all=True, append_images=frames[1:], duration=80, loop=0, quality=55, method=6)
 
 
 def histogram(name: str, true: np.ndarray, learned: np.ndarray, low: int, high: int) -> np.ndarray:

@@ -26,14 +26,22 @@ from monoform.errors import InputError
 from monoform.methods.pof3d.discriminator import coded
 from monoform.methods.pof3d.losses import energy_distance, pose_loss
 from monoform.methods.pof3d.steps import Steps
-from monoform.methods.pof3d.template import FeatureMaps, Fit, Template, fitted, poses_by_template, template_poses
+from monoform.methods.pof3d.template import (
+    CELLS,
+    FeatureMaps,
+    Fit,
+    Template,
+    fitted,
+    poses_by_template,
+    template_poses,
+)
 from monoform.methods.pof3d.template_config import TemplateOptions
 from monoform.methods.pof3d.template_terms import TemplateTerms, opposite
 from monoform.methods.pof3d.train import train_pof3d
 from monoform.metrics.pose_distribution import pose_errors
 from monoform.training import list_checkpoints, load_checkpoint
 
-FEW = TemplateOptions(weight=2.0, yaws=12, elevations=1, starts=3, steps=60)
+FEW = TemplateOptions(weight=2.0, yaws=12, elevations=1, half_turn=False, starts=3, steps=60)
 
 
 def made(options: TemplateOptions = FEW, seed: int = 0, places: int = 4) -> Template:
@@ -61,12 +69,24 @@ def test_what_is_at_a_side_is_seen_there() -> None:
     template = made(replace(FEW, yaws=4), places=16)
     template.cells.zero_()
     template.cells[:, 0] = -1
-    template.cells[..., 9:11, 9:11, 15:17] = 1
+    middle = slice(CELLS // 2 - 1, CELLS // 2 + 1)
+    template.cells[..., middle, middle, 3 * CELLS // 4 :] = 1
     seen = template().reshape(4, 16, 16, 4)[..., 0]
     across = (seen.sum(1) * (torch.arange(16) + 0.5 - 8)).sum(1) / seen.sum((1, 2))
     away, front, near, behind = across.tolist()  # yaws 0 (-x), 90 (+z), 180 (+x), 270 (-z)
     assert abs(away) < 0.3 and abs(near) < 0.3
     assert front > 2 and behind == pytest.approx(-front, abs=0.1)
+
+
+def test_where_opposite_sides_look_alike_half_of_the_views_are_enough() -> None:
+    """The field of what looks alike is the same half a turn around; its views are those of half a turn."""
+    alike = replace(FEW, half_turn=True)
+    template, points = made(alike), torch.rand(1, 50, 3, generator=torch.Generator().manual_seed(1)) - 0.5
+    around = points * points.new_tensor([-1.0, 1.0, -1.0])
+    here, there = (template.query(each, each) for each in (points, around))
+    torch.testing.assert_close(here.geometry, there.geometry)
+    torch.testing.assert_close(here.values, there.values)
+    torch.testing.assert_close(template.poses, template_poses(TINY, FEW)[:6])
 
 
 def test_the_nearest_view_tells_the_direction() -> None:
@@ -143,15 +163,15 @@ def test_of_opposite_sides_the_discriminator_tells_which() -> None:
     here, there = coded(poses, "circle"), coded(opposite(poses), "circle")
     told = torch.stack([0.2 * here[0], 0.2 * there[1]])
     wanted = torch.stack([here[0], there[1]])
-    torch.testing.assert_close(terms_of().condition_of_photos(poses, told), wanted)
-    known = terms_of(replace(FEW, half_turn=False)).condition_of_photos(poses, told)
+    torch.testing.assert_close(terms_of(replace(FEW, half_turn=True)).condition_of_photos(poses, told), wanted)
+    known = terms_of().condition_of_photos(poses, told)
     torch.testing.assert_close(known, here)
 
 
 def test_poses_that_are_chosen_come_to_be_distributed_as_those_of_photos() -> None:
     """All photos from one side: the loss moves nothing but what tells poses, and these go there."""
     ones = torch.tensor([[3.0, math.pi / 2]])
-    terms = terms_of(replace(FEW, half_turn=False, yaws=360, elevations=90), ones)
+    terms = terms_of(replace(FEW, yaws=360, elevations=90), ones)
     mapping = terms.generator.backbone.mapping
     terms.unlike(Even()).backward()
     moved = {name for name, each in terms.generator.named_parameters() if each.grad is not None and each.grad.any()}
@@ -166,12 +186,12 @@ def test_poses_that_are_chosen_come_to_be_distributed_as_those_of_photos() -> No
         terms.unlike(Even(seed)).backward()
         optimizer.step()
     assert near() > before + 0.5
-    both = TemplateTerms(terms.generator, "circle", replace(FEW, yaws=360, elevations=90), lambda: ones)
+    both = TemplateTerms(terms.generator, "circle", replace(terms.options, half_turn=True), lambda: ones)
     assert float(both.unlike(Even(3)).detach()) > float(terms.unlike(Even(3)).detach()) + 0.2
 
 
 def test_photos_are_judged_and_learned_from_under_the_poses_of_the_template() -> None:
-    options = changed(template=replace(FEW, half_turn=False), flip_discriminator=False)
+    options = changed(template=FEW, flip_discriminator=False)
     nets = networks(options=options)
     assert nets.discriminator is not None
     terms = TemplateTerms(nets.generator, "circle", options.template, lambda: template_poses(TINY, FEW))
@@ -191,7 +211,7 @@ def test_photos_are_judged_and_learned_from_under_the_poses_of_the_template() ->
 
 def test_a_training_with_a_template_goes_on_with_the_same_bits(tmp_path: Path) -> None:
     photos = photo_folder(tmp_path / "photos")
-    options = changed(template=replace(FEW, starts=1, steps=2, photos=6), evaluate_every=0)
+    options = changed(template=replace(FEW, half_turn=True, starts=1, steps=2, photos=6), evaluate_every=0)
     ends = []
     for name, stops in {"whole": (3,), "parts": (2, 3)}.items():
         for steps in stops:

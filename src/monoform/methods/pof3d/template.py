@@ -30,7 +30,7 @@ from .template_config import TemplateOptions
 
 SIDE, LEVEL, BATCH = 64, 2, 50
 """Pixels of the photos as the network sees them, and the level whose features are compared, of 8 x 8 places."""
-CHANNELS, CELLS, SAMPLES, DENSITY = 16, 20, 20, 40.0
+CHANNELS, CELLS, SAMPLES, DENSITY = 16, 10, 14, 40.0
 """Of the template: numbers at a place, cells along a side, samples of a ray, what its density is scaled by."""
 HOT, COLD, RATE = 0.05, 0.02, 0.15
 """Distances that still count in the beginning and in the end, as shares of the variance; the template's rate."""
@@ -75,7 +75,8 @@ class Template(nn.Module):
         """Raw density and features; there is nothing outside of the box."""
         del directions
         grid = points.reshape(1, 1, 1, -1, 3) * (2 / self.config.rays.box)
-        found = grid_sample(self.cells, grid, align_corners=False).reshape(len(self.cells[0]), *points.shape[:-1])
+        cells = (self.cells + self.cells.flip((2, 4))) / 2 if self.options.half_turn else self.cells
+        found = grid_sample(cells, grid, align_corners=False).reshape(len(self.cells[0]), *points.shape[:-1])
         return FieldSamples(DENSITY * (found[0] - 0.1), found[1:].movedim(0, -1))
 
     def forward(self) -> Float[Tensor, "k d"]:
@@ -87,7 +88,7 @@ class Template(nn.Module):
 
 def template_poses(config: Pof3dConfig, options: TemplateOptions) -> Float[Tensor, "k 2"]:
     """(yaw, elevation parameter) of the views, evenly around the circle and over the elevations that are known of."""
-    yaws = torch.arange(options.yaws) * (2 * math.pi / options.yaws)
+    yaws = torch.arange(options.views) * (2 * math.pi / options.yaws)
     share = (torch.arange(options.elevations) + 0.5) * (2 / options.elevations) - 1
     heights = config.pose.elevation_mean + config.pose.reach * share
     return torch.stack(torch.meshgrid(yaws, heights, indexing="ij"), dim=-1).reshape(-1, 2)
@@ -150,7 +151,7 @@ class Fit:
         told = torch.softmax(-distances / heat + self.bias, dim=1)
         mass = told.sum(dim=0)
         if self.template.options.prior == "uniform":
-            of_yaws = mass.reshape(self.template.options.yaws, -1).sum(dim=1) / len(self.features)
+            of_yaws = mass.reshape(self.template.options.views, -1).sum(dim=1) / len(self.features)
             even = (of_yaws * len(of_yaws)).clamp_min(1e-3).log()
             self.bias = self.bias - even.repeat_interleave(self.template.options.elevations)
         shown = (told.T @ self.features) / (mass[:, None] + 1e-6)

@@ -35,3 +35,8 @@ class TemplateOptions:
     def __post_init__(self) -> None:
         require_ranges(self, "PoF3D's template", weight=(0.0, 1e6), yaws=(4, 360), elevations=(1, 90))
         require_ranges(self, "PoF3D's template", starts=(1, 1000), steps=(1, 10**6), photos=(2, 10**6))
+
+    @property
+    def views(self) -> int:
+        """Yaws of its views: of half a turn, where opposite ones look alike."""
+        return self.yaws // 2 if self.half_turn else self.yaws
