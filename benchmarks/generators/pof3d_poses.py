@@ -161,7 +161,8 @@ def errors_of(true: Float[np.ndarray, "n 2"], told: Float[np.ndarray, "n 2"]) ->
 
 def template_row(run: Path, true: Float[np.ndarray, "n 2"]) -> dict[str, float]:
     """What the template of a training tells of its photos; nothing without one."""
-    poses = load_checkpoint(list_checkpoints(run)[-1]).model.get("told")
+    kept = list_checkpoints(run)
+    poses = load_checkpoint(kept[-1]).model.get("told") if kept else None
     if poses is None:
         return {}
     told = angles(poses)

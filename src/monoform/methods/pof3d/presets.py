@@ -36,7 +36,7 @@ _RENDERED = Pof3dConfig(
     ),
     pose=PoseHead(rate=0.1, elevation_mean=_ABOVE, elevation_reach=0.4),
     rig=Rig(radius=1.3, focal=131.25 / 128, fill=0.58),
-    rays=Rays(near=0.78, far=1.82, box=1.04, coarse=8, fine=8, white=True, raw_resolution=16, surface=4.0),
+    rays=Rays(near=0.78, far=1.82, box=1.04, coarse=8, fine=8, white=True, raw_resolution=16, surface=1.5),
 )
 PRESETS: dict[str, Pof3dConfig] = {
     "ffhq": _FACES,
