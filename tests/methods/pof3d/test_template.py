@@ -139,6 +139,15 @@ def test_photos_of_a_set_are_told_apart_by_where_their_mark_is() -> None:
     assert (told[::2] == told[0]).all() and (told[1::2] == told[1]).all() and (told[0] != told[1]).any()
 
 
+def test_starts_steps_and_photos_say_how_much_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(Fit, "step", lambda self, share: seen.append(len(self.features)) or 0.0)
+    photos = torch.randint(0, 255, (9, 3, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    few = replace(FEW, starts=2, steps=3, photos=5)
+    poses_by_template(TINY, few, lambda some: photos[some], 9, net=lambda images: images.float())
+    assert seen == 6 * [5]
+
+
 def test_the_energy_distance_has_its_closed_form() -> None:
     """2 E|x - y| - E|x - x'| of few points."""
     x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[3.0]])
