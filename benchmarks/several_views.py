@@ -3,14 +3,16 @@
     python benchmarks/several_views.py MESHES -o several_views.json --limit 12 [--method lift] [--found]
 
 Rendered photos of the frozen validation list (docs/evaluation.md), with their masks and focal lengths; F-score at 0.05
-of the radius and PSNR of eight unseen sides are those of `monoform evaluate lift`. With --found the cameras of the
-further photos are sought in the result of the first, as `reconstruct PHOTO --views FOLDER` does it.
+of the radius and PSNR of eight unseen sides are those of `monoform evaluate lift`. With --found there are the first
+photo and three more from 10, 20 and 40 degrees beside it, whose cameras are sought in the result of the first, as
+`reconstruct PHOTO --views FOLDER` does it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +22,9 @@ import numpy as np
 import torch
 
 from monoform import InputError
-from monoform.data import mesh_sources, validation_names
+from monoform.camera import Camera
+from monoform.data import Source, load_source, mesh_sources, validation_names
+from monoform.jobs.further_photos import posed
 from monoform.mesh import sample_surface
 from monoform.mesh.topology import volume
 from monoform.methods import create
@@ -28,10 +32,13 @@ from monoform.methods.answers import FACES, RESOLUTION, TEXTURE, Answer, inside_
 from monoform.methods.lift.scores import scores
 from monoform.metrics.pose import rotation_error
 from monoform.metrics.shape_truth import SURFACE_POINTS, Truth, prepare_truth
+from monoform.render import render_mesh
 from monoform.scene import Photo, Reconstruction, View
 from monoform.scene.centered import centered
 
 COUNTS = (1, 2, 4)
+TURNS = (10, -20, 40)  # degrees
+RIGHT = 10.0  # degrees
 SHOWN = ("f_0.05", "chamfer", "psnr", "ssim", "seconds")
 
 
@@ -44,19 +51,19 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for source in chosen:
         truth = prepare_truth(source, views=max(COUNTS), seed=asked.seed)
-        for count in COUNTS:
-            rows.append({"object": source.name, "views": count} | measured(method, truth, count, asked.found))
-            print(source.name, count, {key: round(rows[-1][key], 3) for key in SHOWN}, rows[-1]["poses"], flush=True)
+        for label in (1, "found") if asked.found else COUNTS:
+            rows.append({"object": source.name, "views": label} | measured(method, source, truth, label))
+            print(source.name, label, {key: round(rows[-1][key], 3) for key in SHOWN}, rows[-1]["poses"], flush=True)
     asked.out.write_text(json.dumps(rows, indent=1))
     print(table(rows))
 
 
-def measured(method: Any, truth: Truth, count: int, found: bool) -> dict[str, Any]:
-    """Scores of the object from its first photos."""
+def measured(method: Any, source: Source, truth: Truth, count: int | str) -> dict[str, Any]:
+    """Scores of the object from its first photos, or from the first and those beside it."""
     begun, poses = time.perf_counter(), []
     try:
-        if found and count > 1:
-            made, poses = with_found_cameras(method, truth, count)
+        if isinstance(count, str):
+            made, poses = with_found_cameras(method, source, truth)
         else:
             made = with_true_cameras(method, truth, count)
         with torch.inference_mode():
@@ -83,40 +90,51 @@ def with_true_cameras(method: Any, truth: Truth, count: int) -> Reconstruction:
         return method.reconstruct(centered(views) if count > 1 else views, generator=torch.Generator().manual_seed(0))
 
 
-def with_found_cameras(method: Any, truth: Truth, count: int) -> tuple[Reconstruction, list[dict[str, Any]]]:
-    from monoform.jobs.further_photos import posed
-
-    first = with_true_cameras(method, truth, 1)
-    further = [photo_of(truth, view) for view in range(1, count)]
-    focals = [float(truth.camera(view).intrinsics[0, 0, 0]) for view in range(1, count)]
-    found = posed(first, further, focals=focals, seed=0)
+def with_found_cameras(method: Any, source: Source, truth: Truth) -> tuple[Reconstruction, list[dict[str, Any]]]:
+    """From the first photo and those beside it whose poses are believed; and all poses' errors."""
+    first, mesh = with_true_cameras(method, truth, 1), load_source(source, seed=0)
+    cameras = [turned(truth.camera(0), math.radians(degrees)) for degrees in TURNS]
+    seen = [render_mesh(mesh, camera) for camera in cameras]
+    photos = [Photo.open(each.rgb.astype(np.float32), mask=each.mask.astype(np.float32)) for each in seen]
+    found = posed(first, photos, focals=[float(camera.intrinsics[0, 0, 0]) for camera in cameras])
+    own, true = first.camera.camera_from_world, truth.camera(0).camera_from_world
     poses = []
-    views = [View(first.views[0].photo, first.camera)]
-    own, true = first.camera.world_from_camera[0], truth.camera(0).world_from_camera[0]
-    for number, each in enumerate(found, start=1):
-        # The turn between the first camera and this one, which both worlds know.
-        turned = own.T @ each.camera.world_from_camera[0]
-        expected = true.T @ truth.camera(number).world_from_camera[0]
-        error = float(rotation_error(turned[None], expected[None])[0])
-        poses.append({"degrees": round(float(np.degrees(error)), 1), "believed": each.believed})
-        if each.believed:
-            views.append(View(each.photo, each.camera))
-    if len(views) == 1:
+    for degrees, each, camera in zip(TURNS, found, cameras, strict=True):
+        # The turn from the first camera to this one, which both worlds know.
+        error = rotation_error(own @ each.camera.world_from_camera, true @ camera.world_from_camera)
+        told = {"turned": degrees, "error": round(math.degrees(float(error)), 1), "believed": each.believed}
+        poses.append(told | {"doubts": list(each.doubts)})
+    views = [View(each.photo, each.camera) for each in found if each.believed]
+    if not views:
         return first, poses
+    views.insert(0, View(first.photo, first.camera))
     with torch.inference_mode():
         return method.reconstruct(views, generator=torch.Generator().manual_seed(0)), poses
 
 
+def turned(camera: Camera, angle: float) -> Camera:
+    """A camera on its way around the object's upright axis."""
+    turn = torch.eye(4)
+    turn[0, 0] = turn[2, 2] = math.cos(angle)
+    turn[0, 2], turn[2, 0] = math.sin(angle), -math.sin(angle)
+    return replace(camera, world_from_camera=(turn @ camera.world_from_camera[0])[None])
+
+
 def table(rows: list[dict[str, Any]]) -> str:
-    lines = [f"| views | {' | '.join(SHOWN)} | poses believed | of these within 10 degrees |"]
-    lines.append("|---" * (len(SHOWN) + 3) + "|")
-    for count in COUNTS:
-        those = [row for row in rows if row["views"] == count]
-        poses = [pose for row in those for pose in row["poses"]]
-        believed = [pose for pose in poses if pose["believed"]]
-        right = sum(pose["degrees"] < 10 for pose in believed)
-        figures = " | ".join(f"{np.mean([row[name] for row in those]):.3f}" for name in SHOWN)
-        lines.append(f"| {count} | {figures} | {len(believed)} of {len(poses)} | {right} |")
+    """Means for each number of views, and what became of the poses for each turn."""
+    lines = ["| views | " + " | ".join(SHOWN) + " |", "|---" * (len(SHOWN) + 1) + "|"]
+    for label in dict.fromkeys(row["views"] for row in rows):
+        those = [row for row in rows if row["views"] == label]
+        lines.append(
+            f"| {label} | " + " | ".join(f"{np.mean([row[name] for row in those]):.3f}" for name in SHOWN) + " |"
+        )
+    poses = [pose for row in rows for pose in row["poses"]]
+    for degrees in TURNS if poses else ():
+        those = [pose for pose in poses if pose["turned"] == degrees]
+        believed = [pose for pose in those if pose["believed"]]
+        right, good = (sum(pose["error"] < RIGHT for pose in among) for among in (those, believed))
+        told = f"turned {degrees} degrees: {right} of {len(those)} found within {RIGHT:g} degrees; "
+        lines.append(f"{told}{len(believed)} believed, {good} of them right")
     return "\n".join(lines)
 
 
