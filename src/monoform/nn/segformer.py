@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from ..errors import InputError
 from .attention import attended
+from .quick_linear import QuickLinear
 from .state_dict import fill, read_state_dict
 
 STAGES = 4
@@ -87,7 +88,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, reduction: int) -> None:
         super().__init__()
         self.heads = heads
-        self.q, self.kv, self.proj = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+        self.q, self.kv, self.proj = QuickLinear(width, width), QuickLinear(width, 2 * width), QuickLinear(width, width)
         self.sr = nn.Conv2d(width, width, reduction, reduction) if reduction > 1 else None
         self.norm = nn.LayerNorm(width, eps=PATCH_EPSILON) if reduction > 1 else None
 
@@ -117,7 +118,7 @@ class MixPerceptron(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.fc1, self.fc2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.fc1, self.fc2 = QuickLinear(width, hidden), QuickLinear(hidden, width)
         self.dwconv = DepthwiseConvolution(hidden)
 
     def forward(self, x: Float[Tensor, "n i j d"]) -> Float[Tensor, "n i j d"]:
@@ -154,7 +155,7 @@ class HeadLinear(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.proj = nn.Linear(inputs, outputs)
+        self.proj = QuickLinear(inputs, outputs)
 
     def forward(self, x: Float[Tensor, "n i j d"]) -> Float[Tensor, "n i j e"]:
         return self.proj(x)

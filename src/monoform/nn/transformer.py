@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from ..errors import InputError
 from ..ranges import require_ranges
 from .attention import attended_by_heads
+from .quick_linear import QuickLinear
 
 Activation = Literal["geglu", "geglu-approximate", "gelu", "gelu-approximate"]
 WIDER = 4  # a perceptron's hidden layer, in widths
@@ -66,10 +67,10 @@ class Attention(nn.Module):
     def __init__(self, config: TransformerConfig, context: int) -> None:
         super().__init__()
         self.heads = config.heads
-        self.to_q = nn.Linear(config.width, config.width, bias=config.bias)
-        self.to_k = nn.Linear(context, config.width, bias=config.bias)
-        self.to_v = nn.Linear(context, config.width, bias=config.bias)
-        self.to_out = nn.ModuleList([nn.Linear(config.width, config.width)])
+        self.to_q = QuickLinear(config.width, config.width, bias=config.bias)
+        self.to_k = QuickLinear(context, config.width, bias=config.bias)
+        self.to_v = QuickLinear(context, config.width, bias=config.bias)
+        self.to_out = nn.ModuleList([QuickLinear(config.width, config.width)])
 
     def forward(self, x: Float[Tensor, "n t d"], context: Float[Tensor, "n m c"]) -> Float[Tensor, "n t d"]:
         return self.to_out[0](attended_by_heads(self.to_q(x), self.to_k(context), self.to_v(context), self.heads))
@@ -81,7 +82,7 @@ class _Activated(nn.Module):
     def __init__(self, width: int, activation: Activation) -> None:
         super().__init__()
         self.activation = activation
-        self.proj = nn.Linear(width, WIDER * width * (2 if activation == "geglu" else 1))
+        self.proj = QuickLinear(width, WIDER * width * (2 if activation == "geglu" else 1))
 
     def forward(self, x: Float[Tensor, "n t d"]) -> Float[Tensor, "n t h"]:
         x = self.proj(x)
@@ -99,7 +100,11 @@ class Perceptron(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.net = nn.ModuleList(
-            [_Activated(config.width, config.activation), nn.Identity(), nn.Linear(WIDER * config.width, config.width)]
+            [
+                _Activated(config.width, config.activation),
+                nn.Identity(),
+                QuickLinear(WIDER * config.width, config.width),
+            ]
         )
 
     def forward(self, x: Float[Tensor, "n t d"]) -> Float[Tensor, "n t d"]:
@@ -135,7 +140,10 @@ class Transformer(nn.Module):
         super().__init__()
         self.config, self.checkpointing = config, False
         self.norm = nn.GroupNorm(config.groups, config.channels, eps=config.norm_epsilon)
-        self.proj_in, self.proj_out = nn.Linear(config.channels, config.width), nn.Linear(config.width, config.channels)
+        self.proj_in, self.proj_out = (
+            QuickLinear(config.channels, config.width),
+            QuickLinear(config.width, config.channels),
+        )
         self.transformer_blocks = nn.ModuleList([Block(config) for _ in range(config.blocks)])
 
     def forward(self, tokens: Float[Tensor, "n c t"], context: Float[Tensor, "n m d"]) -> Float[Tensor, "n c t"]:

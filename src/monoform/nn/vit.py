@@ -12,6 +12,7 @@ from torch.nn.functional import gelu, interpolate
 from ..errors import InputError
 from ..ranges import require_ranges
 from .attention import attended_by_heads
+from .quick_linear import QuickLinear
 
 BEYOND = 0.1  # patches by which a picture counts as larger when positions are resized (DINO, Caron et al. 2021)
 
@@ -90,14 +91,14 @@ class _SelfAttention(nn.Module):
     def __init__(self, config: VitConfig) -> None:
         super().__init__()
         self.query, self.key, self.value = (
-            nn.Linear(config.width, config.width, bias=config.qkv_bias) for _ in range(3)
+            QuickLinear(config.width, config.width, bias=config.qkv_bias) for _ in range(3)
         )
 
 
 class _Dense(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(inputs, outputs)
+        self.dense = QuickLinear(inputs, outputs)
 
     def forward(self, x: Float[Tensor, "n t i"]) -> Float[Tensor, "n t o"]:
         return self.dense(x)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...nn.efficientnet_lite import WIDTHS, EfficientNetLite0
+from ...nn.quick_linear import QuickLinear
 from .config import LiftConfig
 
 INPUTS = 6  # red, green, blue (0 off the mask), mask, distance to the outline, half thickness of the round solid
@@ -86,8 +87,10 @@ class Transformer(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm, self.norm_out = nn.LayerNorm(channels), nn.LayerNorm(channels)
-        self.project, self.merge = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
-        self.perceptron = nn.Sequential(nn.Linear(channels, 2 * channels), nn.SiLU(), nn.Linear(2 * channels, channels))
+        self.project, self.merge = QuickLinear(channels, 3 * channels), QuickLinear(channels, channels)
+        self.perceptron = nn.Sequential(
+            QuickLinear(channels, 2 * channels), nn.SiLU(), QuickLinear(2 * channels, channels)
+        )
 
     def forward(self, x: Float[Tensor, "b t c"]) -> Float[Tensor, "b t c"]:
         query, key, value = self.project(self.norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
@@ -127,7 +130,7 @@ class LiftNet(nn.Module):
         last = nn.Conv2d(fine, 10, 3, 1, 1)
         nn.init.normal_(last.weight, std=1e-3)
         self.leave = nn.Sequential(nn.GroupNorm(8, fine), nn.SiLU(), last)
-        self.camera = nn.Sequential(nn.Linear(coarse, coarse), nn.SiLU(), nn.Linear(coarse, config.camera_outputs))
+        self.camera = nn.Sequential(QuickLinear(coarse, coarse), nn.SiLU(), QuickLinear(coarse, config.camera_outputs))
         self.drop = nn.Dropout2d(config.dropout)
         if config.zoom:
             self.backbone = EfficientNetLite0()
@@ -137,7 +140,7 @@ class LiftNet(nn.Module):
             nn.init.normal_(told.weight, std=1e-3)
             self.hollow = nn.Sequential(nn.GroupNorm(8, fine), nn.SiLU(), told)
         if config.mirrors:
-            self.mirror = nn.Sequential(nn.Linear(coarse, coarse), nn.SiLU(), nn.Linear(coarse, config.mirrors))
+            self.mirror = nn.Sequential(QuickLinear(coarse, coarse), nn.SiLU(), QuickLinear(coarse, config.mirrors))
 
     def forward(self, crops: Float[Tensor, "b 6 s s"]) -> Surfaces:
         """Surfaces behind crops whose channels are those of `lift.crop`."""
