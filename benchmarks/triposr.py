@@ -36,6 +36,7 @@ from monoform.mesh.texture import to_bytes
 from monoform.methods.triposr import TripoSr, TripoSrConfig, TripoSrNet, TripoSrOptions, infer
 from monoform.methods.triposr.planes import FoldedVolume, PlaneVolume
 from monoform.methods.triposr.published import CHECKPOINT
+from monoform.nn import quick_linear
 from monoform.scene import meshing
 
 MANIFEST = Path(__file__).parents[1] / "tests" / "golden" / "triposr" / "checkpoint_keys" / "manifest.json"
@@ -98,12 +99,16 @@ def transformer(device: str, rounds: int) -> None:
     net = network().to(device)
     picture = torch.rand(1, 3, net.config.image_size, net.config.image_size, generator=torch.Generator().manual_seed(0))
     found = {}
-    for name, kind in (("float32", None), ("bfloat16", torch.bfloat16)):
+    for name, kind in (("float32 without oneDNN", None), ("float32", None), ("bfloat16", torch.bfloat16)):
         for _ in range(rounds):
             seconds: dict[str, float] = {}
-            with torch.inference_mode(), torch.autocast(device, kind, enabled=kind is not None), timed(seconds, name):
+            onednn = mock.patch.object(quick_linear, "ONEDNN", name == "float32")
+            coarser = torch.autocast(device, kind, enabled=kind is not None)
+            with onednn, torch.inference_mode(), coarser, timed(seconds, name):
                 found[name] = net(picture.to(device)).float().cpu()
-            print(f"{name}: {seconds[name]:.3f} s", flush=True)
+            print(f"{name}: {seconds[name]:.3f} s, {seconds[name + ', processor']:.1f} s of processors", flush=True)
+    rounding = found.pop("float32 without oneDNN") - found["float32"]
+    print(f"planes: oneDNN differs by {float(rounding.norm() / found['float32'].norm()):.2e} of their norm")
     points = 1.7 * torch.rand(20_000, 3, generator=torch.Generator().manual_seed(1)) - 0.85
     gap = found["bfloat16"] - found["float32"]
     relative = float(gap.norm() / found["float32"].norm())
