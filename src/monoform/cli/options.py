@@ -262,6 +262,7 @@ def _options(kind: type) -> list[_Option]:
         if bool in types and not positional:
             flags = (f"--no-{dashed}", *flags)
         metavar = metavar or ("PATH" if types == (Path,) else named.upper())
+        types = (Path,) if metavar == "DIR" and types == (str,) else types  # a folder that may be an address, too
         found.append(_Option(item, flags, types, least, most, metavar, read))
     return found
 

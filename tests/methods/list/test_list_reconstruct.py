@@ -137,7 +137,7 @@ def test_weights_options_and_photos_that_do_not_do_are_refused(solid, weights, t
         List(ListOptions(weights=str(tmp_path / "coarse")))
     photo, _ = seen_from(solid, 0.0, 0.0)
     method = List(ListOptions(weights=weights))
-    with pytest.raises(InputError, match="one photo, not from 2"):
+    with pytest.raises(InputError, match="several views need both"):
         method.reconstruct([View(photo, None)] * 2, generator=torch.Generator())
     bare = Photo.open(np.zeros((20, 20, 3), np.uint8))
     with pytest.raises(InputError, match="mask"):
