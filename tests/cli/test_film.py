@@ -60,6 +60,12 @@ def test_what_cannot_be_filmed_is_refused(result: Path, tmp_path: Path, words: l
     assert not list(tmp_path.iterdir())
 
 
+def test_a_name_that_no_film_has_is_refused_as_it_was_given(result: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"as 'film\.txt'; end the name in \.mp4"):
+        film.run([str(result), "-o", str(tmp_path / "film.txt")])
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_film_of_depths_lies_beside_that_of_a_photo(tmp_path: Path) -> None:
     """A body of one density everywhere is as near as rays begin: white; the corners see nothing of a field of none."""
     for name, density, shade in (("solid", 400.0, 200), ("empty", -1.0, 0)):

@@ -127,7 +127,7 @@ def test_other_views_objects_sizes_and_protocols(meshes: Path, weights: Path, tm
     assert len(list((tmp_path / "one/things/box").glob("0?_pred.obj"))) == 1
     for words, sentence in (
         (("--views", "x"), "--views has 'x'"),
-        (("--views", "0-5"), "there is no view 5"),
+        (("--views", "0-5"), "has no view 2: there are 0 to 1"),
         (("--first", 9), "--first is 9; there are 2 objects"),
         (("--protocols", "other"), "choose of list, disn, occnet, visible"),
         (("--image-size", 4), "--image-size"),

@@ -71,6 +71,10 @@ def test_what_cannot_be_done_is_told_in_one_sentence(data: Path, weights: Path, 
     given = ["--data", data, "--weights", weights]
     for words, expected in (
         (["evaluate", "pixelnerf", *given, "--sources", 9, "-o", tmp_path / "a"], "there is no view 9"),
+        (
+            ["evaluate", "pixelnerf", *given, "--sources", 0, "--targets", 0, "-o", tmp_path / "j"],
+            "no view is left to be rendered",
+        ),
         (["evaluate", "pixelnerf", *given, "--sources", "x", "-o", tmp_path / "b"], "--sources has 'x'"),
         (["evaluate", "other", *given, "-o", tmp_path / "c"], "'other' cannot be evaluated"),
         (["evaluate", "pixelnerf", "--data", tmp_path, "--weights", weights, "-o", tmp_path / "d"], "known formats"),

@@ -85,6 +85,7 @@ def test_a_start_a_truth_and_the_papers_optimizer(place: Path, tmp_path: Path) -
         (["--scene", "RESULT", "--set", "preset=magic"], "no preset 'magic': choose one of paper"),
         (["--scene", "RESULT", "--set", "descent.rat=1"], "did you mean descent.rate"),
         (["--scene", "RESULT", "--start", "nowhere.json"], "There is no file nowhere.json"),
+        (["--scene", "RESULT", "--start", "EMPTY"], "empty.json: the field model is missing"),
         (["--scene", "RESULT", "--starts", "0"], "starts is 0"),
         (["--scene", "RESULT", "--truth", "nowhere.json"], "There is no file nowhere.json"),
     ],
@@ -92,7 +93,8 @@ def test_a_start_a_truth_and_the_papers_optimizer(place: Path, tmp_path: Path) -
 def test_what_cannot_be_done_is_said_in_a_sentence(
     place: Path, tmp_path: Path, words: list[str], sentence: str
 ) -> None:
-    there = {"RESULT": str(place / "result"), "PHOTO": str(place / "own.png")}
+    (place / "empty.json").write_text("{}")
+    there = {"RESULT": str(place / "result"), "PHOTO": str(place / "own.png"), "EMPTY": str(place / "empty.json")}
     words = [there.get(word, word) for word in words]
     done = monoform("pose", place / "0.png", "-o", tmp_path, *words)
     assert done.returncode == 2 and sentence in done.stderr, done.stderr

@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 
 from monoform import InputError, Mesh
 from monoform.data.objects.sources import Source
+from monoform.data.sdf.check import check_shapes
 from monoform.data.sdf.disn import DisnObjects
 from monoform.data.sdf.files import CLOUD, SAMPLES, read_cloud, read_near, write_samples
 from monoform.data.sdf.items import DrawOptions, drawing, drawn_near
@@ -298,3 +299,21 @@ def test_jitter_keeps_black_black_and_does_nothing_by_default() -> None:
     assert 0.7 <= change.brightness <= 1.3 and 0.5 <= change.saturation <= 1.5 and abs(change.hue) <= 0.5
     found = jittered(pixels, change)
     assert (found[0] == 0).all() and (found != pixels).any()
+
+
+def test_views_go_by_the_numbers_of_their_files(tmp_path: Path) -> None:
+    pictures = shapenet(tmp_path, "a") / "images/1/a/easy"
+    whole = DisnObjects(tmp_path, "train")
+    third = whole.picture(0, 2)
+    assert whole.objects[0].views == (0, 1, 2)
+    (pictures / "01.png").unlink()
+    objects = DisnObjects(tmp_path, "train")
+    assert objects.objects[0].views == (0, 2)
+    np.testing.assert_array_equal(objects.picture(0, 2), third)
+    with pytest.raises(InputError, match="no view 1: there are 0, 2"):
+        objects.picture(0, 1)
+    train, *_ = check_shapes(tmp_path, "shapenet")
+    assert "1 without all easy views (1/a)" in train
+    for number, name in enumerate(("front", "side")):
+        (pictures / f"0{2 * number}.png").rename(pictures / f"{name}.png")
+    assert DisnObjects(tmp_path, "train").objects[0].views == (0, 1)

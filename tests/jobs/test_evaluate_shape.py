@@ -132,6 +132,7 @@ def test_no_answer_is_the_worst(box) -> None:
     found = scores(Answer(None, reason="none"), truth, 0, ("icp",))
     assert found["failed"] == 1 and found["icp_iou"] == found["icp_f_0.1"] == found["silhouette_iou"] == 0
     assert found["icp_chamfer"] > 0.5
+    assert {name for name, value in found.items() if value > 0} == {"icp_chamfer", "failed"}
 
 
 @pytest.fixture(scope="module")
@@ -234,8 +235,9 @@ def test_methods_and_systems_on_the_same_frozen_pictures(scans: Path, tmp_path: 
 
     again = monoform(
         *words[:4], "--inputs", tmp_path / "out" / "inputs", "-o", tmp_path / "second", *SMALL, "--methods", "inflate",
-        "--alignments", "icp", "--objects", "Box",
+        "inflate:thickness=0.5", "--alignments", "icp", "--objects", "Box",
     )  # fmt: skip
+    assert "(one object tells no interval)" in again.stdout
     assert again.returncode == 0, again.stderr
     second = json.loads((tmp_path / "second" / "shape.json").read_text())["each"]["inflate"]["Box_0"]
     assert second["icp_iou"] == found["each"]["inflate"]["Box_0"]["icp_iou"]

@@ -94,9 +94,11 @@ def read(words: list[str]) -> Film:
 def run(words: list[str]) -> int:
     """Film, and say where the film is."""
     asked = read(words)
+    from ..render.video import video_suffix
     from .main import begin
 
     device = begin(asked)
+    video_suffix(asked.out)  # refuses other names before anything is rendered
     if asked.result is None or asked.result.is_file():
         return _of_pixelnerf(asked, device)
     return _of_result(asked, asked.result, device)

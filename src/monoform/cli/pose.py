@@ -143,7 +143,7 @@ def run(words: list[str]) -> int:
     device = begin(asked)
     options = PoseOptions(
         method=method_options(asked),
-        start=None if asked.start is None else Camera.from_dict(read_json(asked.start)),
+        start=None if asked.start is None else _camera_in(asked.start),
         search=asked.search,
         focal=asked.focal,
         disturbance=Disturbance(asked.noise, asked.sigma, asked.amount, asked.brightness, asked.exposure),
@@ -248,3 +248,19 @@ def _line(folder: Path, found: FoundPose) -> str:
         turned, moved = found.errors["rotation_degrees"], 100 * found.errors["translation_share"]
         text += f", {turned:.2f} degrees and {moved:.2f} % of the distance off"
     return text
+
+
+def _camera_in(file: Path) -> Camera:
+    """The camera of a file, whose name stands in what is said of it.
+
+    Raises:
+        InputError: it holds none.
+    """
+    from ..camera import Camera
+    from ..inputs import read_json
+
+    content = read_json(file)
+    try:
+        return Camera.from_dict(content)
+    except InputError as error:
+        raise InputError(f"{file}{str(error).removeprefix('camera.json')}") from error

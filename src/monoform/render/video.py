@@ -39,6 +39,18 @@ def drawn(
             show(number)
 
 
+def video_suffix(path: Path) -> str:
+    """The ending of a video's name, in small letters, with its point.
+
+    Raises:
+        InputError: it is none that can be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".mp4", *LOOPING):
+        raise InputError(f"Cannot write a video as {path.name!r}; end the name in .mp4, .gif, .webp or .apng.")
+    return suffix
+
+
 def write_video(
     frames: Iterable[Float[np.ndarray, "h w 3"] | UInt8[np.ndarray, "h w 3"]],
     path: str | Path,
@@ -58,9 +70,7 @@ def write_video(
         InputError: no frames, frames of different sizes, an unknown suffix, or the file cannot be written.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in (".mp4", *LOOPING):
-        raise InputError(f"Cannot write a video as {path.name!r}; end the name in .mp4, .gif, .webp or .apng.")
+    suffix = video_suffix(path)
     if not fps > 0 or not 0 <= quality <= 10:
         raise InputError(
             f"Cannot write a video with fps={fps} and quality={quality}; use fps above 0, quality 0 to 10."

@@ -123,6 +123,11 @@ def _unsampled(root: Path, lists: dict) -> str:
     """What to do where no shape has been sampled yet."""
     wanted = {(category, name) for own in lists.values() for category, names in own.items() for name in names}
     there = sum((root / SHAPES / category / name / "isosurf.obj").is_file() for category, name in wanted)
+    if not there:
+        return (
+            f"No shape is sampled, and there is no {SHAPES}/CATEGORY/OBJECT/isosurf.obj: `monoform prepare sdf --data "
+            f"MESHES -o {root}` samples the meshes that were rendered."
+        )
     return (
         f"No shape is sampled: {there} of {len(wanted)} have {SHAPES}/CATEGORY/OBJECT/isosurf.obj; `monoform prepare "
         f"sdf --data {root / SHAPES} --glob '*/*/isosurf.obj' -o {root}` samples them."
@@ -145,6 +150,9 @@ def _object_lacks(
             if len(cameras) < len(files):
                 file = folder / variation / METADATA
                 raise InputError(f"{file} tells of {len(cameras)} views, and {len(files)} are there; unpack it again.")
+        numbers = {int(file.stem) for file in files if file.stem.isascii() and file.stem.isdigit()}
+        if numbers and len(numbers) <= max(numbers):
+            lacks.append(f"all {variation} views")
         views[variation] += len(files)
         if variation == VARIATIONS[0] and not files:
             lacks.append("pictures")

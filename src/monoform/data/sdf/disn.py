@@ -61,6 +61,23 @@ class ListedObject:
     samples: Path
     place: int = 0
 
+    @property
+    def views(self) -> tuple[int, ...]:
+        """The number of each view: that of its file, NN.png; where files are named otherwise, its place among them."""
+        stems = [file.stem for file in self.pictures]
+        numbered = all(stem.isascii() and stem.isdigit() for stem in stems)
+        return tuple(map(int, stems)) if numbered else tuple(range(len(stems)))
+
+    def file(self, view: int) -> Path:
+        """The picture of a view.
+
+        Raises:
+            InputError: there is no view of this number.
+        """
+        if view not in self.views:
+            raise InputError(f"{self.category}/{self.name} has no view {view}: there are {_spans(self.views)}.")
+        return self.pictures[self.views.index(view)]
+
 
 class DisnObjects:
     """Reader of one split.
@@ -137,10 +154,7 @@ class DisnObjects:
         Raises:
             InputError: there is no such view, or it cannot be read.
         """
-        files = self.objects[index].pictures
-        if not 0 <= view < len(files):
-            raise InputError(f"{self.names[index]} has {len(files)} views; there is no view {view}.")
-        pixels = np.ascontiguousarray(read_pixels(files[view], "RGBA")[..., :3])
+        pixels = np.ascontiguousarray(read_pixels(self.objects[index].file(view), "RGBA")[..., :3])
         return resized(pixels, self.side)
 
     def eye(self, index: int, view: int) -> tuple[float, ...] | None:
@@ -149,7 +163,7 @@ class DisnObjects:
         Raises:
             InputError: the file is damaged, or tells of fewer views.
         """
-        file = self.objects[index].pictures[view]
+        file = self.objects[index].file(view)
         metadata = file.parent / METADATA
         if not metadata.is_file() or not file.stem.isdigit():
             return None
@@ -171,7 +185,7 @@ class DisnObjects:
             InputError: a file is damaged.
         """
         each = self.objects[index]
-        picture = self.picture(index, int(draw(len(each.pictures), 1)[0]))
+        picture = self.picture(index, each.views[int(draw(len(each.views), 1)[0])])
         return self.shape(index, picture, options, draw)
 
     def shape(self, index: int, picture: UInt8[np.ndarray, "h w 3"], options: DrawOptions, draw: Draw) -> ShapeItem:
@@ -180,6 +194,17 @@ class DisnObjects:
         points, sdf = drawn_near(read_near(folder / SAMPLES, self.sigmas), options.counts, draw)
         cloud = read_cloud(folder / CLOUD) if self.cloud else points[:0]
         return ShapeItem(picture, cloud, points, sdf)
+
+
+def _spans(numbers: Sequence[int]) -> str:
+    """Numbers as 0 to 3, 5."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(low) if low == high else f"{low} to {high}" for low, high in spans)
 
 
 def pictures_of(root: Path, category: str, name: str) -> Path:

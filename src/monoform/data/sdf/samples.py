@@ -43,10 +43,14 @@ class SdfOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.farthest <= self.points or not self.sigmas or min(self.sigmas) <= 0 or self.voxels < 8:
+        if not 1 <= self.farthest <= self.points:
             raise InputError(
-                f"Sampling takes offsets above 0, 1 to `points` farthest points and at least 8 voxels: {self}."
+                f"{self.farthest} farthest points cannot be chosen among {self.points}: --farthest takes 1 to --points."
             )
+        if not self.sigmas or min(self.sigmas) <= 0:
+            raise InputError(f"Offsets must lie above 0, and there must be one: --sigmas is {self.sigmas}.")
+        if self.voxels < 8:
+            raise InputError(f"--voxels is {self.voxels}; it must be at least 8.")
         if self.sign not in ("solid", "winding", "raw"):
             raise InputError(f"The sign is told by solid, winding or raw, not by {self.sign!r}.")
 

@@ -107,13 +107,11 @@ def silhouette_iou(mesh: Mesh, camera: Camera, truth: Truth, view: int) -> float
 
 
 def _missing(truth: Truth, alignments: Sequence[Alignment], look: Look | None) -> dict[str, float]:
+    """Of no answer: 0 where more is better, so that hardly an answer has less; else a point, and empty pictures."""
     pictures = np.ones(truth.pictures.shape, np.float32)
-    own = {
-        **_distances(truth.points.mean(0)[None], truth),
-        "normals": 0.0,
-        "iou": 0.0,
-        **_looks(pictures, truth, look),
-    }
+    point, looks = _distances(truth.points.mean(0)[None], truth), _looks(pictures, truth, look)
+    nothing = dict.fromkeys((*(name for name in point if name != "chamfer"), "normals", "iou", "psnr", "ssim"), 0.0)
+    own = {**point, **looks, **nothing}
     found = {f"{alignment}_{name}": value for alignment in alignments for name, value in own.items()}
     return found | {"silhouette_iou": 0.0, "failed": 1.0}
 

@@ -90,9 +90,15 @@ def _columns(means: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> 
 def _difference_tables(first: str, against: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
     tables = []
     for label, figures in against.items():
-        rows = {name: [str(Interval(each["value"], each["low"], each["high"]))] for name, each in figures.items()}
+        rows = {name: [_told(each)] for name, each in figures.items()}
         tables.append(_table(f"{first} less {label}, 95 percent over objects", ["difference"], rows))
     return tables
+
+
+def _told(figure: Mapping[str, float]) -> str:
+    if figure["objects"] < 2:
+        return f"{figure['value']:.4f} (one object tells no interval)"
+    return str(Interval(figure["value"], figure["low"], figure["high"]))
 
 
 def _failures(rows: Rows) -> list[str]:

@@ -189,15 +189,15 @@ class Surfaces(Protocol):
         """The views of an object that are measured."""
         if isinstance(self.objects, Pix3dObjects):
             return [0]
-        count, words = len(self.objects.objects[index].pictures), self.options.views
+        known, words = self.objects.objects[index].views, self.options.views
         if words == ("all",):
-            return list(range(count))
+            return list(known)
         if words == ("random",):
             seed = [self.options.seed, zlib.crc32(self.objects.names[index].encode())]
-            return [int(np.random.default_rng(seed).integers(count))]
+            return [known[int(np.random.default_rng(seed).integers(len(known)))]]
         chosen = list(dict.fromkeys(view_numbers(words)))
-        if max(chosen) >= count:
-            raise InputError(f"it has {count} views; there is no view {max(chosen)}.")
+        for view in chosen:  # refused before any is measured
+            self.objects.objects[index].file(view)
         return chosen
 
     def _picture(self, index: int, view: int, truth: Mesh) -> tuple[UInt8[np.ndarray, "h w 3"], Eye | None]:

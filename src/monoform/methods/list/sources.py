@@ -128,6 +128,7 @@ def _judged_on(data: Path, kind: str, config: ListConfig, settings: ListTraining
         if isinstance(objects, Pix3dObjects):
             items.append(objects.item(number, settings.drawn, draw))
         else:
+            view = objects.objects[number].views[view]
             items.append(objects.shape(number, objects.picture(number, view), settings.drawn, draw))
         names.append(f"{objects.names[number]}_{view:02d}")
         truths.append(truth_of(objects, number) if truth_file(objects, number) else None)

@@ -189,7 +189,9 @@ class NewViews(Protocol):
         views, key = objects.view_count(number), objects.keys[number]
         sources = options.sources_of(key, views, generator)
         targets = options.targets_of(sources, views, generator)
-        source, content = objects.load(number, sources), objects.load(number, targets or [0])
+        if not targets:
+            raise InputError("no view is left to be rendered: all targets are sources or left out.")
+        source, content = objects.load(number, sources), objects.load(number, targets)
         device = device_of(net)
         field = encode_object(net, to_device(source, device), FastOptions(precision=options.precision))
         images = []
