@@ -164,7 +164,9 @@ def reconstruct_together(
         for each in found
         if not each.believed
     )
-    told = (f"{len(believed)} of {len(found)} further photos are used; their cameras were found.", *told)
+    used = f"{len(believed)} of {len(found)} further photos are used; their cameras were found."
+    none = f"None of {len(found)} further photos is used: the result is that of the first alone."
+    told = (used if believed else none, *told)
     if believed:
         views = [View(alone.photo, alone.camera), *believed]
         alone = method.reconstruct(views, generator=torch.Generator().manual_seed(seed))
